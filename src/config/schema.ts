@@ -1,0 +1,316 @@
+import { z } from 'zod';
+import { absoluteUrl, basePath, cidr, headerName, hostName, hostPattern, port, text } from './values.ts';
+
+/**
+ * config.toml, once: types, defaults and messages come from here, and so does docs/configuration.md.
+ * Choreo Connect's keys keep its names and meanings; its defaults are kept except where they are unsafe.
+ */
+
+const tlsVersion = z.enum(['TLS1_0', 'TLS1_1', 'TLS1_2', 'TLS1_3']);
+/** Of an optional table: its keys' defaults apply where it is not written out. */
+const table = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape);
+
+const downstreamTls = table({
+  mTLSAPIsEnabled: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Ask TLS clients for a certificate. false: the listener asks for none, so no API can use mutual TLS in peer mode.',
+    ),
+  trustedCertPath: text('a PEM file, for example "security/client-cas.pem"')
+    .optional()
+    .describe(
+      'PEM bundle of CA certificates. Set: every client certificate must lead up to one of them, through a `caFile` too; only a self-signed `file` is exempt. Unset: each `file` and `caFile` is the trust anchor of its own alias.',
+    ),
+  intermediatesPath: text('a PEM file, for example "security/intermediates.pem"')
+    .optional()
+    .describe(
+      'PEM bundle of intermediate CA certificates that clients may leave out. They help to build a path and are never trusted by themselves.',
+    ),
+  verifyInHandshake: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: Envoy refuses, in the TLS handshake, certificates that `trustedCertPath` did not issue; such clients see a broken connection and no reason. false: they get a 401 that says why.',
+    ),
+  minimumProtocolVersion: tlsVersion
+    .default('TLS1_2')
+    .describe(
+      'Oldest TLS version that clients may use. TLS1_0 and TLS1_1 are read as TLS1_2 and warned about. (Choreo Connect: TLS1_1.)',
+    ),
+  maximumProtocolVersion: tlsVersion
+    .default('TLS1_3')
+    .describe('Newest TLS version offered to clients. (Choreo Connect: TLS1_2.)'),
+  ciphers: text('cipher names in OpenSSL form, separated by commas')
+    .optional()
+    .describe('TLS 1.2 cipher suites, separated by commas. Unset: those of Envoy.'),
+});
+
+const upstreamTls = table({
+  trustedCertPath: text('a PEM file, for example "/etc/ssl/certs/ca-certificates.crt"')
+    .default('/etc/ssl/certs/ca-certificates.crt')
+    .describe('PEM bundle of the CAs that backends must lead up to.'),
+  verifyHostName: z.boolean().default(true).describe("The backend's certificate must name its host."),
+  disableSslVerification: z
+    .boolean()
+    .default(false)
+    .describe("true: backends' certificates are not checked at all. Warned about at each start."),
+  minimumProtocolVersion: tlsVersion
+    .default('TLS1_2')
+    .describe('Oldest TLS version towards backends. (Choreo Connect: TLS1_1.)'),
+  maximumProtocolVersion: tlsVersion
+    .default('TLS1_3')
+    .describe('Newest TLS version towards backends. (Choreo Connect: TLS1_2.)'),
+  ciphers: text('cipher names in OpenSSL form, separated by commas')
+    .optional()
+    .describe('TLS 1.2 cipher suites towards backends, separated by commas. Unset: those of Envoy.'),
+});
+
+const seconds = (what: number) => z.int().min(0).max(86_400).default(what);
+
+const router = table({
+  listenerHost: hostName()
+    .default('0.0.0.0')
+    .describe('Address of the plain-HTTP listener, if there is one.'),
+  listenerPort: port({ zero: true })
+    .default(0)
+    .describe(
+      'Port of the plain-HTTP listener. 0: there is none. It never serves an API whose mutual TLS is mandatory. (Choreo Connect: 9090.)',
+    ),
+  securedListenerHost: hostName().default('0.0.0.0').describe('Address of the TLS listener.'),
+  securedListenerPort: port().default(9095).describe('Port of the TLS listener.'),
+  adminPort: port({ zero: true })
+    .default(9901)
+    .describe("Port of Envoy's admin interface, on 127.0.0.1 only. 0: any free one."),
+  maxConnections: z
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(10_000)
+    .describe('Most client connections at a time; further ones are refused.'),
+  keystore: table({
+    certPath: text('a PEM file, for example "security/router.pem"')
+      .default('/home/wso2/security/keystore/mg.pem')
+      .describe("The router's own certificate chain, PEM, leaf first."),
+    keyPath: text('a PEM file, for example "security/router.key"')
+      .default('/home/wso2/security/keystore/mg.key')
+      .describe('Its private key, PEM.'),
+  })
+    .prefault({})
+    .describe("The router's own certificate."),
+  cors: table({
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe('Answer CORS pre-flights in the router, ahead of the enforcer.'),
+    allowOrigins: z.array(z.string()).default(['*']).describe('Allowed origins; `*` for all.'),
+    allowMethods: z
+      .array(z.string())
+      .default(['GET', 'PUT', 'POST', 'DELETE', 'PATCH', 'OPTIONS'])
+      .describe('Content of `access-control-allow-methods`.'),
+    allowHeaders: z
+      .array(z.string())
+      .default([
+        'authorization',
+        'Access-Control-Allow-Origin',
+        'Content-Type',
+        'SOAPAction',
+        'apikey',
+        'testKey',
+        'Internal-Key',
+      ])
+      .describe('Content of `access-control-allow-headers`.'),
+    exposeHeaders: z.array(z.string()).default([]).describe('Content of `access-control-expose-headers`.'),
+    allowCredentials: z.boolean().default(false).describe('Content of `access-control-allow-credentials`.'),
+  })
+    .prefault({})
+    .describe('CORS for all APIs.'),
+  downstream: table({ tls: downstreamTls.prefault({}).describe('TLS towards clients.') })
+    .prefault({})
+    .describe('Towards clients.'),
+  upstream: table({
+    tls: upstreamTls.prefault({}).describe('TLS towards backends.'),
+    timeouts: table({
+      routeTimeoutInSeconds: seconds(60).describe(
+        'Longest time for a whole answer of a backend. 0: no limit.',
+      ),
+      routeIdleTimeoutInSeconds: seconds(300).describe('Longest silence on a request. 0: no limit.'),
+    })
+      .prefault({})
+      .describe('Timeouts towards backends.'),
+  })
+    .prefault({})
+    .describe('Towards backends.'),
+});
+
+const authService = table({
+  port: port({ zero: true })
+    .default(8081)
+    .describe('TCP port of the ext_authz service. 0: none (a `socket` is then needed).'),
+  address: hostName()
+    .default('127.0.0.1')
+    .describe('Address to listen on. Beyond loopback TLS is asked for, or `plaintext = true`.'),
+  socket: text('a path, for example "/run/mtls-enforcer/authz.sock"')
+    .optional()
+    .describe(
+      'Unix socket to listen on, mode 0660. Envoy is then configured to use it in place of the port.',
+    ),
+  certPath: text('a PEM file')
+    .optional()
+    .describe("The service's own certificate chain, PEM: turns TLS on for the TCP port."),
+  keyPath: text('a PEM file').optional().describe('Its private key, PEM.'),
+  clientCaPath: text('a PEM file')
+    .optional()
+    .describe('PEM bundle: Envoy must then present a certificate that one of these CAs issued (mutual TLS).'),
+  plaintext: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: listen beyond loopback without TLS. Whoever reads this network can read and forge decisions. Warned about at each start.',
+    ),
+  reflection: z.boolean().default(false).describe('gRPC server reflection, for grpcurl and the like.'),
+  maxMessageSize: z
+    .int()
+    .min(16_384)
+    .max(1_000_000_000)
+    .default(1_048_576)
+    .describe(
+      'Largest CheckRequest in bytes; a larger one gets RESOURCE_EXHAUSTED, and Envoy refuses the request. (Choreo Connect: 1000000000.)',
+    ),
+  drainTimeoutInSeconds: z
+    .int()
+    .min(0)
+    .max(3_600)
+    .default(10)
+    .describe('After SIGTERM: longest wait for calls in flight.'),
+});
+
+const mutualSSL = table({
+  certificateHeader: headerName()
+    .default('X-WSO2-CLIENT-CERTIFICATE')
+    .describe("Header in which a load balancer passes the client's certificate."),
+  enableClientValidation: z
+    .boolean()
+    .default(true)
+    .describe("true: take the TLS peer's certificate. false: take the header's, from `trustedSenders` only."),
+  clientCertificateEncode: z
+    .boolean()
+    .default(false)
+    .describe(
+      "true: the header's value is percent-encoded PEM. false: any of WSO2's three codings, told apart by what they are.",
+    ),
+  enableOutboundCertificateHeader: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: the backend gets the verified certificate in `certificateHeader`, percent-encoded PEM. false: it never sees that header.',
+    ),
+  trustedSenders: z
+    .array(cidr())
+    .optional()
+    .describe(
+      'Who may send the header: addresses or CIDR ranges of the direct TCP peer, for example `["10.20.0.0/16"]`. Needed when `enableClientValidation = false`: a certificate is public, so a header proves nothing by itself.',
+    ),
+  allowHeaderOverPlaintext: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: believe the header on the plain-HTTP listener too, for load balancers that speak plain HTTP to Envoy.',
+    ),
+});
+
+const headerOrOff = (name: string) => z.union([z.literal(''), headerName()]).default(name);
+
+const answers = table({
+  reasonHeader: headerOrOff('x-mtls-reason').describe(
+    'Response header with the reason code of a denial. `""`: none.',
+  ),
+  aliasHeader: headerOrOff('x-client-cert-alias').describe(
+    'Tells the backend the client\'s alias. `""`: not told.',
+  ),
+  tierHeader: headerOrOff('x-client-cert-tier').describe(
+    'Tells the backend the client\'s tier. `""`: not told.',
+  ),
+  sha256Header: headerOrOff('x-client-cert-sha256').describe(
+    'Tells the backend the certificate\'s SHA-256, lower-case hex. `""`: not told.',
+  ),
+  subjectHeader: headerOrOff('x-client-cert-subject').describe(
+    'Tells the backend the certificate\'s subject (RFC 4514; all but printable ASCII escaped). `""`: not told.',
+  ),
+});
+
+const enforcer = table({
+  authService: authService.prefault({}).describe('Where the ext_authz service listens.'),
+  security: table({ mutualSSL: mutualSSL.prefault({}).describe('How the client certificate reaches us.') })
+    .prefault({})
+    .describe('What requests are weighed by.'),
+  answers: answers
+    .prefault({})
+    .describe(
+      'Headers of our answers. Those for the backend are overwritten or removed on every route, so that no client can forge them.',
+    ),
+  log: table({
+    level: z
+      .enum(['error', 'warn', 'info', 'debug'])
+      .default('info')
+      .describe('Least important level that is written.'),
+    format: z.enum(['text', 'json']).default('text').describe('text: for people. json: one object a line.'),
+  })
+    .prefault({})
+    .describe('The log, on standard error.'),
+});
+
+const client = table({
+  alias: text('a name, for example "acme"').describe(
+    'Name of the client. Two that differ by case only are an error.',
+  ),
+  file: text('a PEM file, for example "clients/acme.pem"')
+    .optional()
+    .describe('Exactly this certificate; it is never taken for an issuer.'),
+  caFile: text('a PEM file, for example "clients/partner-ca.pem"')
+    .optional()
+    .describe('Every client that this CA issued.'),
+  tier: text('a name, for example "Gold"')
+    .optional()
+    .describe('Throttling tier, passed on to Envoy and the backend.'),
+});
+
+const api = table({
+  name: text('a name, for example "Swagger Petstore"').describe('Name of the API.'),
+  version: text('a version, for example "1.0.5"').describe('Version of the API.'),
+  basePath: basePath().describe(
+    'Leading part of the path, in whole segments, for example `/petstore/1.0.5`.',
+  ),
+  hosts: z
+    .array(hostPattern())
+    .min(1, { error: 'write at least one host, or ["*"]' })
+    .default(['*'])
+    .describe('Hosts it answers on: names, `*.example.com`, or `*`.'),
+  mutualSSL: z
+    .enum(['mandatory', 'optional', 'off'])
+    .default('mandatory')
+    .describe(
+      'mandatory: no admission without a bound certificate. optional: none is fine, a wrong one is refused. off: not looked at.',
+    ),
+  aliases: z
+    .array(text('an alias of [[clients]]'))
+    .default([])
+    .describe('Aliases of `[[clients]]` that may call it.'),
+  backend: absoluteUrl()
+    .optional()
+    .describe(
+      "URL of the backend, for the generated Envoy configuration; its path takes the base path's place.",
+    ),
+});
+
+export const configSchema = table({
+  router: router
+    .prefault({})
+    .describe('The Envoy router: `mtls-enforcer envoy-config` writes its configuration from here.'),
+  enforcer: enforcer.prefault({}).describe('The enforcer.'),
+  clients: z.array(client).default([]).describe('Who may call: one entry an alias.'),
+  apis: z.array(api).default([]).describe('What they may call.'),
+});
+
+/** config.toml with all defaults filled in; paths still as written. */
+export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,84 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+/** The kinds of values in config.toml. Each check's message says what to write. */
+
+export const text = (what: string) => z.string().min(1, { error: `write ${what}` });
+
+export const port = ({ zero = false } = {}) => {
+  const least = zero ? 0 : 1;
+  const error = `write a whole number from ${least} to 65535`;
+  return z.int({ error }).min(least, { error }).max(65_535, { error });
+};
+
+export const hostName = () =>
+  z.string().refine((value) => isIP(value) !== 0 || isDnsName(value), {
+    error: 'write an IP address or a host name, for example "127.0.0.1"',
+  });
+
+export const headerName = () =>
+  z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, {
+    error: 'write a header name, for example "X-WSO2-CLIENT-CERTIFICATE"',
+  });
+
+/** An address or a range; host bits may be set, as in most tools. */
+export const cidr = () =>
+  z
+    .string()
+    .refine(isCidr, { error: 'write an address or a CIDR range, for example "10.20.0.0/16" or "::1"' });
+
+export const hostPattern = () =>
+  z.string().refine((value) => value === '*' || isIP(value) !== 0 || isDnsName(value.replace(/^\*\./, '')), {
+    error:
+      'write a host name without port, "*.example.com" (the star for whole labels, leftmost only), or "*"',
+  });
+
+export const basePath = () =>
+  z
+    .string()
+    .regex(/^\/(?!\/)[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/, {
+      error: 'write a path that begins with "/", unencoded, for example "/petstore/1.0.5"',
+    })
+    .refine(
+      (value) =>
+        !value.includes('//') && !value.split('/').some((segment) => segment === '.' || segment === '..'),
+      {
+        error: 'write a path without "//" and without "." or ".." segments',
+      },
+    );
+
+export const absoluteUrl = () =>
+  z.string().refine(
+    (value) => {
+      const url = URL.parse(value);
+      return (
+        url !== null &&
+        /^https?:$/.test(url.protocol) &&
+        url.search === '' &&
+        url.hash === '' &&
+        url.username === '' &&
+        url.password === ''
+      );
+    },
+    {
+      error:
+        'write an http:// or https:// URL without query, user and password, for example "https://127.0.0.1:9443/v2"',
+    },
+  );
+
+function isDnsName(value: string): boolean {
+  return (
+    value.length <= 253 &&
+    /^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$/.test(
+      value,
+    )
+  );
+}
+
+function isCidr(value: string): boolean {
+  const [address = '', prefix, ...rest] = value.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  if (prefix === undefined) return true;
+  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
+}
