@@ -92,7 +92,7 @@ function keyLines(text: string, nodes: readonly Node[]): ReadonlyMap<string, num
       remember(path, node.offset);
     }
     table = inLastElements(names);
-    remember(table, node.offset);
+    for (let i = 1; i <= names.length; i++) remember(inLastElements(names.slice(0, i)), node.offset);
   }
   return lines;
 }

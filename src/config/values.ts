@@ -3,7 +3,10 @@ import { z } from 'zod';
 
 /** The kinds of values in config.toml. Each check's message says what to write. */
 
-export const text = (what: string) => z.string().min(1, { error: `write ${what}` });
+export const text = (what: string) => {
+  const error = `write ${what}`;
+  return z.string({ error }).min(1, { error });
+};
 
 export const port = ({ zero = false } = {}) => {
   const least = zero ? 0 : 1;

@@ -1,0 +1,42 @@
+import type { Certificate } from '../pki/certificate.ts';
+import type { PathFailureCode } from '../pki/failures.ts';
+import type { PathValidator } from '../pki/path-validator.ts';
+import type { Api, Client } from './api.ts';
+
+export type Admitted = { readonly admitted: true; readonly client: Client };
+export type Refused = {
+  readonly admitted: false;
+  readonly code: 'certificate_not_bound' | PathFailureCode;
+  readonly detail: string;
+};
+
+/**
+ * Whether the certificate is valid now, meant for client authentication, trusted, and one of the API's aliases:
+ * the exact certificate first, then the CAs, each in the API's order.
+ *
+ * @param everyone over all trust anchors there are. What is not valid there is valid nowhere, so that a stranger's
+ *   certificate costs one search, not one for each alias; and it tells "untrusted" from "another API's client".
+ * @param now milliseconds since the epoch
+ */
+export function admit(
+  api: Api,
+  leaf: Certificate,
+  intermediates: readonly Certificate[],
+  everyone: PathValidator,
+  now: number,
+): Admitted | Refused {
+  const exact = api.clients.exact.get(leaf.sha256);
+  const verdict = (exact?.validator ?? everyone).validate(leaf, intermediates, now);
+  if (!verdict.valid) return { admitted: false, code: verdict.code, detail: verdict.detail };
+  if (exact !== undefined) return { admitted: true, client: exact };
+
+  const client = api.clients.issuedBy.find(
+    ({ validator }) => validator.validate(leaf, intermediates, now).valid,
+  );
+  if (client !== undefined) return { admitted: true, client };
+  return {
+    admitted: false,
+    code: 'certificate_not_bound',
+    detail: 'valid, but none of the aliases of this API',
+  };
+}

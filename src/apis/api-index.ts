@@ -1,0 +1,109 @@
+import type { Attributes } from '../attributes.ts';
+import type { Api } from './api.ts';
+import { normalizeHost } from './request-path.ts';
+
+/** All APIs, made to be found in time that does not grow with their number. */
+export type ApiIndex = {
+  readonly apis: readonly Api[];
+  readonly byHost: ReadonlyMap<string, HostApis>;
+  readonly byNameAndVersion: ReadonlyMap<string, readonly Api[]>;
+};
+
+type HostApis = {
+  readonly byBasePath: ReadonlyMap<string, Api>;
+  /** Most segments that a base path here has. */
+  readonly depth: number;
+};
+
+/** Two APIs claim one host and base path: no request could tell them apart. */
+export type PlaceTaken = {
+  readonly host: string;
+  readonly basePath: string;
+  readonly first: Api;
+  readonly second: Api;
+};
+
+/** @returns the index, in which the first of two claimants keeps the place, and every place claimed twice. */
+export function indexApis(apis: readonly Api[]): { index: ApiIndex; taken: readonly PlaceTaken[] } {
+  const byHost = new Map<string, { byBasePath: Map<string, Api>; depth: number }>();
+  const byNameAndVersion = new Map<string, Api[]>();
+  const taken: PlaceTaken[] = [];
+  for (const api of apis) {
+    append(byNameAndVersion, nameKey(api.name, api.version), api);
+    for (const host of api.hosts) {
+      const there = byHost.get(host) ?? { byBasePath: new Map<string, Api>(), depth: 0 };
+      byHost.set(host, there);
+      const first = there.byBasePath.get(api.basePath);
+      if (first !== undefined) {
+        taken.push({ host, basePath: api.basePath, first, second: api });
+        continue;
+      }
+      there.byBasePath.set(api.basePath, api);
+      there.depth = Math.max(there.depth, api.basePath.split('/').length - 1);
+    }
+  }
+  return { index: { apis, byHost, byNameAndVersion }, taken };
+}
+
+/** The API that the request is for; undefined: none, which admits nothing. */
+export function findApi(attributes: Attributes, index: ApiIndex): Api | undefined {
+  const { contextExtensions, http } = attributes;
+  const routeNamesIt = ['vHost', 'basePath', 'version', 'name'].some((key) => contextExtensions.has(key));
+  return routeNamesIt ? findByRoute(contextExtensions, index) : findByPath(http.host, http.path, index);
+}
+
+/**
+ * By what the route says of itself: Choreo Connect's router sends vHost, basePath and version; others may send name
+ * and version, which must then be unique. Where both are sent they must agree. Never a second try by path: a route
+ * that names an API is not to be overruled by what the client wrote.
+ */
+function findByRoute(route: ReadonlyMap<string, string>, index: ApiIndex): Api | undefined {
+  const [vHost, basePath, version, name] = ['vHost', 'basePath', 'version', 'name'].map((key) =>
+    route.get(key),
+  );
+  if (version === undefined) return undefined;
+  const named = name === undefined ? undefined : (index.byNameAndVersion.get(nameKey(name, version)) ?? []);
+  if (vHost === undefined && basePath === undefined) return named?.length === 1 ? named[0] : undefined;
+  if (vHost === undefined || basePath === undefined) return undefined;
+  const placed = index.byHost.get(normalizeHost(vHost))?.byBasePath.get(trimSlash(basePath));
+  if (placed === undefined || placed.version !== version) return undefined;
+  return named === undefined || named.includes(placed) ? placed : undefined;
+}
+
+/** By host and longest base path on whole segments. */
+function findByPath(host: string, path: string, index: ApiIndex): Api | undefined {
+  const there = hostApis(normalizeHost(host), index);
+  if (there === undefined || !path.startsWith('/')) return undefined;
+  const query = path.indexOf('?');
+  const judged = query === -1 ? path : path.slice(0, query);
+  let found = there.byBasePath.get('');
+  // Only as many segments as a base path has: a path of 30,000 of them costs no more than its first few.
+  for (let end = 0, segments = 0; end < judged.length && segments < there.depth; segments++) {
+    const slash = judged.indexOf('/', end + 1);
+    end = slash === -1 ? judged.length : slash;
+    found = there.byBasePath.get(judged.slice(0, end)) ?? found;
+  }
+  return found;
+}
+
+/** Exact, else the longest wildcard, else '*'. A host with APIs of its own never falls on to another's. */
+function hostApis(host: string, index: ApiIndex): HostApis | undefined {
+  const exact = index.byHost.get(host);
+  if (exact !== undefined && !host.startsWith('*')) return exact;
+  for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+    const wildcard = index.byHost.get(`*${host.slice(dot)}`);
+    if (wildcard !== undefined) return wildcard;
+  }
+  return index.byHost.get('*');
+}
+
+/** As one string that no name can forge. */
+const nameKey = (name: string, version: string): string => JSON.stringify([name, version]);
+
+export const trimSlash = (path: string): string => (path.endsWith('/') ? path.slice(0, -1) : path);
+
+function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}

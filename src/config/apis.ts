@@ -1,0 +1,84 @@
+import type { Api, ApiClients, Client } from '../apis/api.ts';
+import { type ApiIndex, indexApis, trimSlash } from '../apis/api-index.ts';
+import { normalizeHost } from '../apis/request-path.ts';
+import type { Findings } from './findings.ts';
+import { nearest } from './problem.ts';
+import type { Config } from './schema.ts';
+import type { ClientEntry, Trust } from './trust.ts';
+
+/** `[[apis]]` with their aliases looked up, indexed. What does not add up is reported. */
+export function buildApis(config: Config, trust: Trust, findings: Findings): ApiIndex {
+  const known = new Map(trust.clients.map((client) => [client.alias.toLowerCase(), client]));
+  const names = config.clients.map(({ alias }) => alias);
+  const declared = new Set(names.map((alias) => alias.toLowerCase()));
+
+  const apis = config.apis.map((api, i): Api => {
+    const clients: (Client & { entry: ClientEntry })[] = [];
+    api.aliases.forEach((alias, j) => {
+      const client = known.get(alias.toLowerCase());
+      if (client !== undefined) {
+        clients.push(client);
+      } else if (!declared.has(alias.toLowerCase())) {
+        const near = nearest(alias, names);
+        findings.error(
+          ['apis', i, 'aliases', j],
+          `found "${alias}", which no [[clients]] entry defines; ${near === undefined ? 'define it' : `did you mean "${near}"?`}`,
+        );
+      }
+    });
+    checkMutualSsl(config, i, findings);
+    return {
+      name: api.name,
+      version: api.version,
+      basePath: trimSlash(api.basePath),
+      hosts: [...new Set(api.hosts.map(normalizeHost))],
+      mutualSsl: api.mutualSSL,
+      clients: byKind(clients),
+    };
+  });
+
+  const { index, taken } = indexApis(apis);
+  for (const { host, basePath, first, second } of taken) {
+    findings.error(
+      ['apis', apis.indexOf(second), 'basePath'],
+      `"${second.name}" ${second.version} claims ${host}${basePath || '/'}, which "${first.name}" ${first.version} has already; give one of them another basePath or host`,
+    );
+  }
+  return index;
+}
+
+function checkMutualSsl(config: Config, i: number, findings: Findings): void {
+  const api = config.apis[i]!;
+  if (api.mutualSSL === 'off') return;
+  if (api.aliases.length === 0) {
+    if (api.mutualSSL === 'mandatory') {
+      findings.error(
+        ['apis', i],
+        `"${api.name}" needs a certificate but is bound to no alias, so nobody could call it; write aliases = ["…"], or mutualSSL = "off"`,
+      );
+    } else {
+      findings.warn(
+        ['apis', i],
+        `"${api.name}" is bound to no alias: requests with a certificate are all refused`,
+      );
+    }
+  }
+  const peerMode = config.enforcer.security.mutualSSL.enableClientValidation;
+  if (peerMode && !config.router.downstream.tls.mTLSAPIsEnabled) {
+    findings.error(
+      ['apis', i, 'mutualSSL'],
+      `"${api.name}" has mutualSSL = "${api.mutualSSL}", but router.downstream.tls.mTLSAPIsEnabled is false, so that no client is asked for a certificate; set it to true, or mutualSSL = "off"`,
+    );
+  }
+}
+
+function byKind(clients: readonly (Client & { entry: ClientEntry })[]): ApiClients {
+  const exact = new Map<string, Client>();
+  const issuedBy: Client[] = [];
+  for (const client of clients) {
+    const { sha256 } = client.entry.certificate;
+    if (client.entry.kind === 'ca') issuedBy.push(client);
+    else if (!exact.has(sha256)) exact.set(sha256, client);
+  }
+  return { exact, issuedBy };
+}

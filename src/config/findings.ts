@@ -1,0 +1,43 @@
+import { dirname, resolve } from 'node:path';
+import { FileProblem } from './pem-files.ts';
+import { keyText, type Problem, shown } from './problem.ts';
+
+type Path = readonly PropertyKey[];
+
+/** Gathers everything that is wrong, so that an operator reads all of it at once. */
+export type Findings = {
+  readonly errors: readonly Problem[];
+  readonly warnings: readonly Problem[];
+  readonly error: (path: Path, message: string) => void;
+  readonly warn: (path: Path, message: string) => void;
+  /** A path of config.toml is relative to that file. */
+  readonly resolve: (path: string) => string;
+  /** Runs `read` on the file named at `path`; what goes wrong with the file becomes an error there. */
+  readonly file: <T>(path: Path, name: string, read: (file: string) => T) => T | undefined;
+};
+
+export function createFindings(file: string, lineOf: (path: Path) => number): Findings {
+  const errors: Problem[] = [];
+  const warnings: Problem[] = [];
+  const into = (list: Problem[]) => (path: Path, message: string) => {
+    list.push({ file, line: lineOf(path), key: keyText(path), message });
+  };
+  const error = into(errors);
+  const resolvePath = (path: string): string => resolve(dirname(file), path);
+  return {
+    errors,
+    warnings,
+    error,
+    warn: into(warnings),
+    resolve: resolvePath,
+    file: (path, name, read) => {
+      try {
+        return read(resolvePath(name));
+      } catch (problem) {
+        if (!(problem instanceof FileProblem)) throw problem;
+        error(path, `found ${shown(name)}, which ${problem.message}`);
+        return undefined;
+      }
+    },
+  };
+}

@@ -1,0 +1,160 @@
+import { z } from 'zod';
+import { parseToml, type TomlFile, TomlSyntaxError } from '../toml-file.ts';
+import { choreoConnectOnly } from './choreo-connect-keys.ts';
+import { keyText, nearest, type Problem, shown } from './problem.ts';
+import { type Config, configSchema } from './schema.ts';
+
+export type ConfigText = {
+  readonly config: Config;
+  /** Line of a key, for what is only found out later. */
+  readonly lineOf: TomlFile['lineOf'];
+  /** Tables and keys that are not ours, for one line in the log. */
+  readonly ignored: readonly string[];
+};
+
+type Table = Readonly<Record<string, unknown>>;
+type JsonSchema = {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+};
+const shape = z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema;
+
+/**
+ * The text of config.toml as Config, or everything that is wrong with it, all at once.
+ *
+ * @param file name for the messages
+ * @param env where `$env{NAME}` in a value is looked up
+ */
+export function readConfig(
+  text: string,
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+): ConfigText | readonly Problem[] {
+  let toml: TomlFile;
+  try {
+    toml = parseToml(text);
+  } catch (error) {
+    if (!(error instanceof TomlSyntaxError)) throw error;
+    return [{ file, line: error.line, key: '', message: `not TOML: ${error.message}` }];
+  }
+  const problems: Problem[] = [];
+  const report = (path: readonly PropertyKey[], message: string): void => {
+    problems.push({ file, line: toml.lineOf(path), key: keyText(path), message });
+  };
+  const ignored: string[] = [];
+  const ours = withoutForeign(toml.value, '', shape, ignored);
+  const filledIn = withEnvironment(ours, env, [], report);
+  const result = configSchema.safeParse(filledIn);
+  for (const issue of result.error?.issues ?? []) describe(issue, ours, report);
+  if (problems.length > 0) return problems.sort((a, b) => a.line - b.line);
+  return { config: result.data!, lineOf: toml.lineOf, ignored };
+}
+
+/** Leaves out what Choreo Connect documents and we don't use, and whole tables that nobody knows. */
+function withoutForeign(table: Table, path: string, known: JsonSchema, ignored: string[]): Table {
+  const kept: Record<string, unknown> = Object.create(null);
+  const names = Object.keys(known.properties ?? {});
+  for (const [key, value] of Object.entries(table)) {
+    const at = path === '' ? key : `${path}.${key}`;
+    const child = known.properties?.[key];
+    if (child?.properties !== undefined && isTable(value)) {
+      kept[key] = withoutForeign(value, at, child, ignored);
+    } else if (child === undefined && isForeign(path, key, value, names)) {
+      ignored.push(at);
+    } else {
+      kept[key] = value;
+    }
+  }
+  return kept;
+}
+
+/** A table under `router` or `enforcer` may be a newer Choreo Connect's, unless it looks like one of ours misspelt. */
+function isForeign(path: string, key: string, value: unknown, known: readonly string[]): boolean {
+  if (choreoConnectOnly[path]?.includes(key)) return true;
+  const tables = isTable(value) || (Array.isArray(value) && value.length > 0 && value.every(isTable));
+  return path !== '' && tables && nearest(key, known) === undefined;
+}
+
+/** Replaces `$env{NAME}` as Choreo Connect does, anywhere in a text. */
+function withEnvironment(
+  value: unknown,
+  env: Readonly<Record<string, string | undefined>>,
+  path: readonly PropertyKey[],
+  report: (path: readonly PropertyKey[], message: string) => void,
+): unknown {
+  if (typeof value === 'string') {
+    return value.replace(/\$env\{([^}]*)\}/g, (whole, name: string) => {
+      const found = Object.hasOwn(env, name) ? env[name] : undefined;
+      if (found === undefined)
+        report(path, `the environment variable ${name} is not set; set it, or write the value`);
+      return found ?? whole;
+    });
+  }
+  if (Array.isArray(value)) return value.map((inner, i) => withEnvironment(inner, env, [...path, i], report));
+  if (!isTable(value)) return value;
+  const table: Record<string, unknown> = Object.create(null);
+  for (const [key, inner] of Object.entries(value))
+    table[key] = withEnvironment(inner, env, [...path, key], report);
+  return table;
+}
+
+/** zod's issue in the words of an operator: what was found, what to write. */
+function describe(
+  issue: z.core.$ZodIssue,
+  ours: unknown,
+  report: (path: readonly PropertyKey[], message: string) => void,
+): void {
+  if (issue.code === 'unrecognized_keys') {
+    for (const key of issue.keys) {
+      const near = nearest(key, Object.keys(schemaAt(issue.path)?.properties ?? {}));
+      report(
+        [...issue.path, key],
+        near === undefined ? 'unknown key; remove it' : `unknown key; did you mean "${near}"?`,
+      );
+    }
+    return;
+  }
+  const found = valueAt(ours, issue.path);
+  report(
+    issue.path,
+    found === undefined ? `missing; ${advice(issue)}` : `found ${shown(found)}; ${advice(issue)}`,
+  );
+}
+
+function advice(issue: z.core.$ZodIssue): string {
+  if (issue.message.startsWith('write ')) return issue.message;
+  if (issue.code === 'invalid_value')
+    return `write one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
+  if (issue.code === 'too_small') return `write a whole number of at least ${issue.minimum}`;
+  if (issue.code === 'too_big') return `write a whole number of at most ${issue.maximum}`;
+  if (issue.code === 'invalid_union') return 'write a header name, or "" to leave it out';
+  if (issue.code === 'invalid_type') return `write ${typeNames[issue.expected] ?? issue.expected}`;
+  return issue.message;
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  string: 'a text in quotes',
+  boolean: 'true or false',
+  int: 'a whole number',
+  number: 'a number',
+  array: 'a list, as in ["a", "b"]; a list of tables is written [[name]]',
+  object: 'a table',
+};
+
+const isTable = (value: unknown): value is Table =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let at = value;
+  for (const part of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, part)) return undefined;
+    at = (at as Record<PropertyKey, unknown>)[part];
+  }
+  return at;
+}
+
+function schemaAt(path: readonly PropertyKey[]): JsonSchema | undefined {
+  let at: JsonSchema | undefined = shape;
+  for (const part of path) at = typeof part === 'number' ? at?.items : at?.properties?.[String(part)];
+  return at;
+}

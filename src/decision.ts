@@ -1,0 +1,117 @@
+import { type PresentedErrorCode, presentedErrors } from './client-certificate/presented.ts';
+import type { Certificate } from './pki/certificate.ts';
+import { type PathFailureCode, pathFailures } from './pki/failures.ts';
+
+/** What the enforcer answers. Only `ext-authz/check-response.ts` turns it into a CheckResponse. */
+export type Decision = Admission | Denial;
+
+export type ApiName = { readonly name: string; readonly version: string };
+
+export type Admission = {
+  readonly outcome: 'allow';
+  readonly api: ApiName;
+  /** Absent where the API does not ask for a certificate, or may go without and none came. */
+  readonly client?: {
+    readonly alias: string;
+    readonly tier: string | undefined;
+    readonly certificate: Certificate;
+  };
+};
+
+export type Denial = {
+  readonly outcome: 'deny';
+  readonly code: DenialCode;
+  /** For the log only, never for the client. May quote the certificate, never a header's value. */
+  readonly detail: string;
+  readonly api?: ApiName;
+  /** As far as it could be read; not verified. */
+  readonly certificate?: Certificate;
+};
+
+type OwnDenialCode =
+  | 'api_not_found'
+  | 'path_ambiguous'
+  | 'certificate_missing'
+  | 'certificate_not_bound'
+  | 'configuration_missing'
+  | 'internal_error';
+
+/** One code a cause, stable: clients, dashboards and alerts go by it. */
+export type DenialCode = OwnDenialCode | PresentedErrorCode | PathFailureCode;
+
+export type DenialRow = {
+  /** HTTP status for the client. */
+  readonly status: 400 | 401 | 404 | 503;
+  /** The number in the body: WSO2's, where it has one. */
+  readonly number: '900900' | '900901' | '900902' | '400' | '404' | '503';
+  /** Whose turn it is. info: the client's. warn: the sender's or the operator's. error: ours. */
+  readonly level: 'info' | 'warn' | 'error';
+  /** What the client and the documentation read: fixed text. */
+  readonly sentence: string;
+};
+
+const own: Record<OwnDenialCode, DenialRow> = {
+  api_not_found: {
+    status: 404,
+    number: '404',
+    level: 'info',
+    sentence: 'No API answers at this host and path.',
+  },
+  path_ambiguous: {
+    status: 400,
+    number: '400',
+    level: 'info',
+    sentence:
+      'The path can be read in more than one way: send it without dot segments, encoded slashes, backslashes and empty segments.',
+  },
+  certificate_missing: {
+    status: 401,
+    number: '900902',
+    level: 'info',
+    sentence: 'This API needs a client certificate, and none was sent.',
+  },
+  certificate_not_bound: {
+    status: 401,
+    number: '900901',
+    level: 'info',
+    sentence: 'The certificate is valid, but it is not one of those that may call this API.',
+  },
+  configuration_missing: {
+    status: 503,
+    number: '503',
+    level: 'error',
+    sentence: 'The enforcer has no configuration in force yet.',
+  },
+  internal_error: {
+    status: 401,
+    number: '900900',
+    level: 'error',
+    sentence: 'The request could not be judged because of a fault in the enforcer.',
+  },
+};
+
+const fromRoom =
+  (level: DenialRow['level']) =>
+  (row: { readonly sentence: string }): DenialRow => ({
+    status: 401,
+    number: '900901',
+    level,
+    sentence: row.sentence,
+  });
+
+/** THE table of denials. What has no row here can't be said. */
+export const denials: Readonly<Record<DenialCode, DenialRow>> = {
+  ...own,
+  ...mapRows(presentedErrors, fromRoom('warn')),
+  ...mapRows(pathFailures, fromRoom('info')),
+};
+
+function mapRows<Code extends string, Row>(
+  rows: Readonly<Record<Code, Row>>,
+  map: (row: Row) => DenialRow,
+): Record<Code, DenialRow> {
+  return Object.fromEntries(Object.entries<Row>(rows).map(([code, row]) => [code, map(row)])) as Record<
+    Code,
+    DenialRow
+  >;
+}

@@ -1,0 +1,67 @@
+import { admit } from './apis/admission.ts';
+import type { Api } from './apis/api.ts';
+import { findApi } from './apis/api-index.ts';
+import { pathAmbiguity } from './apis/request-path.ts';
+import type { Attributes } from './attributes.ts';
+import type { PresentedChain } from './client-certificate/presented.ts';
+import { readPresented } from './client-certificate/source.ts';
+import type { Admission, Decision, Denial, DenialCode } from './decision.ts';
+import { type Certificate, CertificateError } from './pki/certificate.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/**
+ * The life of one request. Pure but for the caches that the snapshot brings: the same attributes, snapshot and
+ * instant always give the same decision.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function decide(attributes: Attributes, snapshot: Snapshot, now: number): Decision {
+  const ambiguity = pathAmbiguity(attributes.http.path);
+  if (ambiguity !== undefined) return deny('path_ambiguous', `the path has ${ambiguity}`);
+
+  const api = findApi(attributes, snapshot.apis);
+  if (api === undefined)
+    return deny('api_not_found', 'no API has this host and base path, or the route names none');
+  if (api.mutualSsl === 'off') return allow(api);
+
+  const presented = readPresented(attributes, snapshot.sources);
+  switch (presented.kind) {
+    case 'chain':
+      return judge(api, presented, snapshot, now);
+    case 'none':
+      return api.mutualSsl === 'optional'
+        ? allow(api)
+        : deny('certificate_missing', 'no certificate came', api);
+    case 'error':
+      // Where none is needed, a stranger's header is worth as much as no header.
+      return presented.code === 'header_sender_untrusted' && api.mutualSsl === 'optional'
+        ? allow(api)
+        : deny(presented.code, presented.detail, api);
+  }
+}
+
+/** A certificate came: from here on it must be right, even where none was needed. */
+function judge(api: Api, presented: PresentedChain, snapshot: Snapshot, now: number): Decision {
+  const leaf = snapshot.certificates.read(presented.leaf);
+  if (leaf instanceof CertificateError) return deny(leaf.code, leaf.detail, api);
+  const intermediates: Certificate[] = [];
+  for (const der of presented.intermediates) {
+    const certificate = snapshot.certificates.read(der);
+    // What can't be read can't complete a path; the rest still may.
+    if (!(certificate instanceof CertificateError)) intermediates.push(certificate);
+  }
+  const result = admit(api, leaf, intermediates, snapshot.everyone, now);
+  if (!result.admitted) return deny(result.code, result.detail, api, leaf);
+  const { alias, tier } = result.client;
+  return { ...allow(api), client: { alias, tier, certificate: leaf } };
+}
+
+const allow = (api: Api): Admission => ({ outcome: 'allow', api: { name: api.name, version: api.version } });
+
+const deny = (code: DenialCode, detail: string, api?: Api, certificate?: Certificate): Denial => ({
+  outcome: 'deny',
+  code,
+  detail,
+  ...(api && { api: { name: api.name, version: api.version } }),
+  ...(certificate && { certificate }),
+});

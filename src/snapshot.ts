@@ -1,0 +1,33 @@
+import type { ApiIndex } from './apis/api-index.ts';
+import type { CertificateSources } from './client-certificate/source.ts';
+import type { CertificateCache } from './pki/certificate-cache.ts';
+import type { PathValidator } from './pki/path-validator.ts';
+
+/**
+ * Everything that a Check depends on besides the request and the time: made whole by `config/`, never changed,
+ * replaced in one step on reload. A Check holds one snapshot from start to end. What it caches goes with it.
+ */
+export type Snapshot = {
+  readonly sources: CertificateSources;
+  readonly apis: ApiIndex;
+  /** Over the trust anchors of all clients together. */
+  readonly everyone: PathValidator;
+  readonly certificates: CertificateCache;
+  readonly answers: AnswerSettings;
+};
+
+/** How answers to Envoy are written. Header names are lower case; undefined: switched off. */
+export type AnswerSettings = {
+  /** Response header that carries the reason code of a denial. */
+  readonly reasonHeader: string | undefined;
+  readonly identityHeaders: {
+    readonly alias: string | undefined;
+    readonly tier: string | undefined;
+    readonly sha256: string | undefined;
+    readonly subject: string | undefined;
+  };
+  /** Header under which the backend gets the verified certificate, percent-encoded PEM. */
+  readonly outboundCertificateHeader: string | undefined;
+  /** Request headers that never reach the backend as the client sent them. */
+  readonly headersToRemove: readonly string[];
+};
