@@ -33,7 +33,6 @@ type OwnDenialCode =
   | 'path_ambiguous'
   | 'certificate_missing'
   | 'certificate_not_bound'
-  | 'configuration_missing'
   | 'internal_error';
 
 /** One code a cause, stable: clients, dashboards and alerts go by it. */
@@ -41,9 +40,9 @@ export type DenialCode = OwnDenialCode | PresentedErrorCode | PathFailureCode;
 
 export type DenialRow = {
   /** HTTP status for the client. */
-  readonly status: 400 | 401 | 404 | 503;
+  readonly status: 400 | 401 | 404;
   /** The number in the body: WSO2's, where it has one. */
-  readonly number: '900900' | '900901' | '900902' | '400' | '404' | '503';
+  readonly number: '900900' | '900901' | '900902' | '400' | '404';
   /** Whose turn it is. info: the client's. warn: the sender's or the operator's. error: ours. */
   readonly level: 'info' | 'warn' | 'error';
   /** What the client and the documentation read: fixed text. */
@@ -75,12 +74,6 @@ const own: Record<OwnDenialCode, DenialRow> = {
     number: '900901',
     level: 'info',
     sentence: 'The certificate is valid, but it is not one of those that may call this API.',
-  },
-  configuration_missing: {
-    status: 503,
-    number: '503',
-    level: 'error',
-    sentence: 'The enforcer has no configuration in force yet.',
   },
   internal_error: {
     status: 401,

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
-import type { Snapshot } from '../snapshot.ts';
 import { CertificateCache } from '../pki/certificate-cache.ts';
+import type { Snapshot } from '../snapshot.ts';
 import { buildApis } from './apis.ts';
 import { readCas, readClients } from './clients.ts';
 import { createFindings } from './findings.ts';
@@ -69,4 +69,5 @@ export function loadConfig(
   };
 }
 
-export const isProblems = <T>(result: T | readonly Problem[]): result is readonly Problem[] => Array.isArray(result);
+export const isProblems = <T>(result: T | readonly Problem[]): result is readonly Problem[] =>
+  Array.isArray(result);

@@ -1,0 +1,36 @@
+import type { Findings } from './findings.ts';
+import type { Config } from './schema.ts';
+
+/** What is allowed in the router's tables and yet worth a line at each start. */
+export function checkRouter(config: Config, findings: Findings): void {
+  const { downstream, upstream } = config.router;
+  for (const key of ['minimumProtocolVersion', 'maximumProtocolVersion'] as const) {
+    const version = downstream.tls[key];
+    if (version === 'TLS1_0' || version === 'TLS1_1') {
+      findings.warn(
+        ['router', 'downstream', 'tls', key],
+        `found "${version}", which is read as "TLS1_2": clients need TLS 1.2 or newer`,
+      );
+    }
+  }
+  if (downstream.tls.verifyInHandshake && downstream.tls.trustedCertPath === undefined) {
+    findings.error(
+      ['router', 'downstream', 'tls', 'verifyInHandshake'],
+      'found true without trustedCertPath, so that there is nothing to verify against; write trustedCertPath, or false',
+    );
+  }
+  if (upstream.tls.disableSslVerification) {
+    findings.warn(
+      ['router', 'upstream', 'tls', 'disableSslVerification'],
+      "found true: whoever is on the way to a backend can pose as it; write false, and the backends' CA as trustedCertPath",
+    );
+  }
+  config.apis.forEach((api, i) => {
+    if (api.backend?.toLowerCase().startsWith('http:')) {
+      findings.warn(
+        ['apis', i, 'backend'],
+        `found ${api.backend}: requests and the client's identity go to this backend in clear text; write https://`,
+      );
+    }
+  });
+}

@@ -1,0 +1,157 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
+import { type Problem, problemLine } from './config/problem.ts';
+import { writeEnvoyConfig } from './envoy-config/bootstrap.ts';
+import { serve } from './serve.ts';
+
+/** Exit codes by sysexits(3). */
+const EX_OK = 0;
+const EX_USAGE = 64;
+const EX_SOFTWARE = 70;
+const EX_CONFIG = 78;
+
+const help = `mtls-enforcer: client-certificate authentication for Envoy (ext_authz v3)
+
+  mtls-enforcer serve [--config FILE]         run the service that Envoy asks
+  mtls-enforcer check-config [--config FILE]  say what is wrong with a configuration
+  mtls-enforcer envoy-config [--config FILE]  print Envoy's bootstrap for it
+  mtls-enforcer --version
+  mtls-enforcer COMMAND --help
+
+FILE is config.toml in this folder unless given. Exit codes: 0 good, 64 wrong usage, 78 wrong configuration.
+`;
+
+const commandHelp: Readonly<Record<string, string>> = {
+  serve: `mtls-enforcer serve [--config FILE]
+
+Runs the ext_authz service until SIGTERM or SIGINT: it then tells Envoy that it is going, answers the calls in
+flight and exits 0 (a second signal ends it at once). SIGHUP reads the configuration and the files it names again:
+if all is good the new one takes over in one step, else the last good one stays and the log says why.
+Where it listens ([enforcer.authService]) is read at start only.
+
+  mtls-enforcer serve --config /etc/mtls-enforcer/config.toml
+  kill -HUP $(pidof -x mtls-enforcer)
+`,
+  'check-config': `mtls-enforcer check-config [--config FILE]
+
+Reads the configuration and the files it names as "serve" would, prints every error and warning with file, line
+and key, and exits 0 (good, maybe with warnings) or 78.
+
+  mtls-enforcer check-config --config config.toml && kill -HUP $(pidof -x mtls-enforcer)
+`,
+  'envoy-config': `mtls-enforcer envoy-config [--config FILE]
+
+Prints the whole static bootstrap for Envoy, made from the same file: listeners, TLS, routes, backends, and the
+ext_authz filter that asks this enforcer. Relative paths in it are relative to the folder you are in: start Envoy there.
+
+  mtls-enforcer envoy-config --config config.toml > envoy.yaml && envoy -c envoy.yaml
+`,
+};
+
+const commands: Readonly<Record<string, (file: string) => number | Promise<number>>> = {
+  serve: runService,
+  'check-config': checkConfig,
+  'envoy-config': envoyConfig,
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  let parsed: ReturnType<typeof readArguments>;
+  try {
+    parsed = readArguments(args);
+  } catch (error) {
+    return usage((error as Error).message);
+  }
+  const { values, positionals } = parsed;
+  const [command, ...rest] = positionals;
+  if (values.version) return print(`mtls-enforcer ${version()}\n`);
+  if (command === undefined) return values.help ? print(help) : usage('which command?');
+  const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
+  if (run === undefined || rest.length > 0) return usage(`unknown: ${[command, ...rest].join(' ')}`);
+  if (values.help) return print(commandHelp[command]!);
+  return run(values.config);
+}
+
+const readArguments = (args: readonly string[]) =>
+  parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      config: { type: 'string', default: 'config.toml' },
+      help: { type: 'boolean', short: 'h', default: false },
+      version: { type: 'boolean', default: false },
+    },
+  });
+
+async function runService(file: string): Promise<number> {
+  const problems = await serve({
+    file,
+    env: process.env,
+    version: version(),
+    onSignal: (handler) => {
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+        process.on(signal, () => handler(signal));
+    },
+  });
+  return problems.length === 0 ? EX_OK : refuse(problems);
+}
+
+function checkConfig(file: string): number {
+  const loaded = load(file);
+  if (typeof loaded === 'number') return loaded;
+  const { apis, clients } = loaded.config;
+  return print(
+    `${file}: good (${apis.length} APIs, ${clients.length} clients, ${loaded.warnings.length} warnings)\n`,
+  );
+}
+
+function envoyConfig(file: string): number {
+  const loaded = load(file);
+  if (typeof loaded === 'number') return loaded;
+  return print(writeEnvoyConfig(loaded.config, { resolvePath: (path) => seenFromHere(file, path) }));
+}
+
+/** A relative path of config.toml, relative to the folder that we are in: the output names no other folder. */
+const seenFromHere = (file: string, path: string): string =>
+  path.startsWith('/') ? path : relative(process.cwd(), resolve(file, '..', path));
+
+function load(file: string): LoadedConfig | number {
+  const loaded = loadConfig(file, process.env, Date.now());
+  if (isProblems(loaded)) return refuse(loaded);
+  for (const warning of loaded.warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);
+  return loaded;
+}
+
+function refuse(problems: readonly Problem[]): number {
+  for (const problem of problems) process.stderr.write(`error: ${problemLine(problem)}\n`);
+  return EX_CONFIG;
+}
+
+function usage(message: string): number {
+  process.stderr.write(`mtls-enforcer: ${message}\n\n${help}`);
+  return EX_USAGE;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return EX_OK;
+}
+
+const version = (): string =>
+  (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
+    .version;
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    // Not process.exit(): what is still on its way to a pipe would be lost.
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(
+      `mtls-enforcer: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+    process.exitCode = EX_SOFTWARE;
+  },
+);

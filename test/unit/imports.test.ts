@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+
+const src = resolve(import.meta.dirname, '../../src');
+
+/** From the ground up: a file imports from its own room or from a lower floor. See docs/architecture.md. */
+const floors: readonly (readonly string[])[] = [
+  ['pki', 'attributes', 'observability', 'toml-file'],
+  ['client-certificate', 'apis'],
+  ['decision', 'snapshot'],
+  ['enforcer', 'audit'],
+  ['config'],
+  ['ext-authz', 'envoy-config'],
+  ['serve'],
+  ['main'],
+];
+
+/** Who may import a package. */
+const packages: Readonly<Record<string, readonly string[]>> = {
+  pkijs: ['pki'],
+  '@peculiar/x509': ['pki'],
+  asn1js: ['pki'],
+  '@grpc/grpc-js': ['ext-authz'],
+  '@grpc/proto-loader': ['ext-authz'],
+  '@grpc/reflection': ['ext-authz'],
+  'grpc-health-check': ['ext-authz'],
+  toml: ['toml-file'],
+  'toml/lib/parser': ['toml-file'],
+  winston: ['observability'],
+  zod: ['config'],
+  yaml: ['envoy-config'],
+};
+
+const files = globSync('**/*.ts', { cwd: src }).map((name) => resolve(src, name));
+const room = (file: string): string => relative(src, file).split('/')[0]!.replace(/\.ts$/, '');
+const floor = (name: string): number => floors.findIndex((names) => names.includes(name));
+const imports = (file: string): string[] =>
+  [...readFileSync(file, 'utf8').matchAll(/(?:from|import|import\(|require\(|\)\()\s*'([^']+)'/g)].map(
+    (match) => match[1]!,
+  );
+
+test('every room has its floor', () => {
+  for (const file of files)
+    assert.notEqual(floor(room(file)), -1, `${relative(src, file)} stands on no floor`);
+});
+
+test('a file imports from its own room or from a lower floor', () => {
+  for (const file of files) {
+    for (const name of imports(file).filter((name) => name.startsWith('.'))) {
+      const [from, to] = [room(file), room(resolve(dirname(file), name))];
+      assert.ok(from === to || floor(to) < floor(from), `${relative(src, file)} imports ${name}`);
+    }
+  }
+});
+
+test('a package is imported by its own room only', () => {
+  for (const file of files) {
+    for (const name of imports(file).filter((name) => !name.startsWith('.') && !name.startsWith('node:'))) {
+      assert.ok(packages[name]?.includes(room(file)), `${relative(src, file)} imports ${name}`);
+    }
+  }
+});
