@@ -19,7 +19,7 @@ export function auditDenial(attributes: Attributes, denial: Denial) {
       path: shortened(http.path.split('?', 1)[0]!),
       source: source.address,
       subject: denial.certificate && shortened(formatName(denial.certificate.subject)),
-      serial: denial.certificate && denial.certificate.serialNumber,
+      serial: denial.certificate?.serialNumber,
       sha256: denial.certificate?.sha256,
     },
   } as const;

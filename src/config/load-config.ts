@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { CertificateCache } from '../pki/certificate-cache.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { buildApis } from './apis.ts';
@@ -8,8 +7,9 @@ import { FileProblem, readText } from './pem-files.ts';
 import type { Problem } from './problem.ts';
 import { readConfig } from './read-config.ts';
 import type { Config } from './schema.ts';
+import { checkRouter } from './router.ts';
 import { readService, type ServiceSettings } from './service.ts';
-import { buildSources, checkHeaders, writeAnswers } from './sources.ts';
+import { buildSources, writeAnswers } from './sources.ts';
 import { buildTrust } from './trust.ts';
 
 export type LoadedConfig = {
@@ -53,6 +53,7 @@ export function loadConfig(
   const apis = buildApis(config, trust, findings);
   const sources = buildSources(config, findings);
   const service = readService(config, findings);
+  checkRouter(config, findings);
   if (findings.errors.length > 0) return [...findings.errors].sort((a, b) => a.line - b.line);
   return {
     config,

@@ -59,5 +59,5 @@ test('a byte order mark is no part of the first key', () => {
 test('keys of the prototype are plain data', () => {
   const { value } = parseToml('__proto__.polluted = 1\nconstructor.prototype.polluted = 1\n');
   assert.deepEqual(Object.keys(value), ['__proto__', 'constructor']);
-  assert.equal(({} as Record<string, unknown>)['polluted'], undefined);
+  assert.equal(({} as Record<string, unknown>).polluted, undefined);
 });
