@@ -1,0 +1,44 @@
+import { type Attributes, headerValues } from '../attributes.ts';
+import { readPercentPem } from './percent-pem.ts';
+import { none, type Presented, presentedError } from './presented.ts';
+import { defaultLimits, type Limits } from './reading.ts';
+import { readXfccChain } from './xfcc.ts';
+
+/** Where our own Envoy (SANITIZE_SET) writes what the TLS client presented; a client can't set it there. */
+const XFCC = 'x-forwarded-client-cert';
+
+export type PeerSource = {
+  /** Take intermediates from XFCC's Chain. Only where Envoy overwrites that header. */
+  readonly presentedChain: boolean;
+  readonly limits?: Limits;
+};
+
+/**
+ * The TLS client itself. The leaf comes from `source.certificate`, which Envoy fills and nobody else can; XFCC gives
+ * the intermediates only, and only if it begins with that leaf.
+ */
+export function readPeer(attributes: Attributes, source: PeerSource): Presented {
+  const limits = source.limits ?? defaultLimits;
+  const { certificate } = attributes.source;
+  if (certificate === '') return none;
+  if (certificate.length > limits.certificateLength) {
+    return presentedError('header_too_long', `the peer's certificate has ${certificate.length} characters`);
+  }
+  const read = readPercentPem(certificate, limits);
+  if (read.kind === 'error' || read.ders.length !== 1) {
+    return presentedError(
+      'peer_certificate_unreadable',
+      read.kind === 'error' ? `${read.code}: ${read.detail}` : 'more than one certificate',
+    );
+  }
+  const leaf = read.ders[0]!;
+  const values = source.presentedChain ? headerValues(attributes, XFCC) : [];
+  if (values.length === 0) return { kind: 'chain', source: 'peer', leaf, intermediates: [] };
+  const value = values.join(',');
+  if (value.length > limits.certificateLength + limits.chainLength) {
+    return presentedError('chain_too_long', `XFCC has ${value.length} characters`);
+  }
+  const chain = readXfccChain(value, leaf, limits);
+  if (chain?.kind === 'error') return chain;
+  return { kind: 'chain', source: 'peer', leaf, intermediates: chain?.ders.slice(1) ?? [] };
+}

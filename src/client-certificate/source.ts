@@ -1,0 +1,76 @@
+import type { Attributes } from '../attributes.ts';
+import { type HeaderSource, headerIsPresent, readHeader } from './header.ts';
+import { type PeerSource, readPeer } from './peer.ts';
+import { none, type Presented, presentedError } from './presented.ts';
+import { sentFrom } from './senders.ts';
+
+/** Where client certificates come from. Made by the configuration, which has seen that no two senders overlap. */
+export type CertificateSources = {
+  /** The TLS client itself: for everyone who is no sender below. undefined: such a one has no certificate. */
+  readonly peer: PeerSource | undefined;
+  readonly headers: readonly HeaderSource[];
+  /** Believe headers on plain HTTP too, for load balancers that speak it to Envoy. */
+  readonly allowHeaderOverPlaintext: boolean;
+  /** Needed for senders by alias; on a trust store of its own, so that a sender is never a client. */
+  readonly verifySender?: SenderVerifier;
+};
+
+/**
+ * @param leaf DER of the TLS peer's certificate
+ * @param intermediates DER, as presented
+ * @returns the alias of the sender that it belongs to, valid now; else undefined
+ */
+export type SenderVerifier = (
+  leaf: Uint8Array,
+  intermediates: readonly Uint8Array[],
+  now: number,
+) => string | undefined;
+
+/**
+ * One sender, one source: the one that fits the direct TCP peer is final, its "none" is none, and a sender trusted for a
+ * header never has its own certificate taken for a client's.
+ *
+ * `header_sender_untrusted` is the answer to a stranger's header where there is no peer source. Where no certificate is
+ * needed, the caller may take it for "none"; never for anything better.
+ *
+ * @param now milliseconds since the epoch: for senders known by their own certificate
+ */
+export function readPresented(attributes: Attributes, sources: CertificateSources, now: number): Presented {
+  const fitting = fittingSources(attributes, sources, now);
+  if (fitting.length > 1) return presentedError('sender_ambiguous', 'the sender fits more than one source');
+  const [source] = fitting;
+  if (source !== undefined) {
+    return !sources.allowHeaderOverPlaintext && isPlaintext(attributes) && headerIsPresent(attributes, source)
+      ? presentedError('header_over_plaintext', `${source.header} on plain HTTP`)
+      : readHeader(attributes, source);
+  }
+  if (sources.peer !== undefined) return readPeer(attributes, sources.peer);
+  const sent = sources.headers.find((header) => headerIsPresent(attributes, header));
+  return sent === undefined
+    ? none
+    : presentedError('header_sender_untrusted', `${sent.header} from an address that is no trusted sender`);
+}
+
+function fittingSources(
+  attributes: Attributes,
+  { headers, peer, verifySender }: CertificateSources,
+  now: number,
+): readonly HeaderSource[] {
+  const { address, certificate } = attributes.source;
+  let alias: string | undefined;
+  if (
+    verifySender !== undefined &&
+    certificate !== '' &&
+    headers.some(({ senders }) => senders.aliases.size > 0)
+  ) {
+    const own = readPeer(attributes, peer ?? { presentedChain: false });
+    if (own.kind === 'chain') alias = verifySender(own.leaf, own.intermediates, now);
+  }
+  return headers.filter(
+    ({ senders }) => sentFrom(senders, address) || (alias !== undefined && senders.aliases.has(alias)),
+  );
+}
+
+/** The plain listener's routes say so; the scheme tells it where somebody else wrote Envoy's configuration. */
+const isPlaintext = (attributes: Attributes): boolean =>
+  attributes.contextExtensions.get('listener') === 'plain' || attributes.http.scheme !== 'https';
