@@ -24,7 +24,7 @@ export function decide(attributes: Attributes, snapshot: Snapshot, now: number):
     return deny('api_not_found', 'no API has this host and base path, or the route names none');
   if (api.mutualSsl === 'off') return allow(api);
 
-  const presented = readPresented(attributes, snapshot.sources);
+  const presented = readPresented(attributes, snapshot.sources, now);
   switch (presented.kind) {
     case 'chain':
       return judge(api, presented, snapshot, now);
@@ -34,7 +34,9 @@ export function decide(attributes: Attributes, snapshot: Snapshot, now: number):
         : deny('certificate_missing', 'no certificate came', api);
     case 'error':
       // Where none is needed, a stranger's header is worth as much as no header.
-      return presented.code === 'header_sender_untrusted' && api.mutualSsl === 'optional'
+      return presented.code === 'header_sender_untrusted' &&
+        api.mutualSsl === 'optional' &&
+        !snapshot.rejectUntrustedHeader
         ? allow(api)
         : deny(presented.code, presented.detail, api);
   }
@@ -50,7 +52,7 @@ function judge(api: Api, presented: PresentedChain, snapshot: Snapshot, now: num
     // What can't be read can't complete a path; the rest still may.
     if (!(certificate instanceof CertificateError)) intermediates.push(certificate);
   }
-  const result = admit(api, leaf, intermediates, snapshot.everyone, now);
+  const result = admit(api.clients, leaf, intermediates, snapshot.everyone, now);
   if (!result.admitted) return deny(result.code, result.detail, api, leaf);
   const { alias, tier } = result.client;
   return { ...allow(api), client: { alias, tier, certificate: leaf } };

@@ -9,6 +9,8 @@ import type { PathValidator } from './pki/path-validator.ts';
  */
 export type Snapshot = {
   readonly sources: CertificateSources;
+  /** An untrusted sender's certificate header is refused where a certificate is optional, too. */
+  readonly rejectUntrustedHeader: boolean;
   readonly apis: ApiIndex;
   /** Over the trust anchors of all clients together. */
   readonly everyone: PathValidator;

@@ -11,6 +11,8 @@ export type TomlFile = {
   readonly value: Readonly<Record<string, unknown>>;
   /** 1-based line of the key at `path`, else of the nearest table around it that is written out; else 1. */
   readonly lineOf: (path: readonly PropertyKey[]) => number;
+  /** Whether the file itself has the key, so that a default can be told from the same value written out. */
+  readonly isWritten: (path: readonly PropertyKey[]) => boolean;
 };
 
 export class TomlSyntaxError extends Error {
@@ -37,7 +39,11 @@ export function parseToml(text: string): TomlFile {
   try {
     const value = parse(input) as Record<string, unknown>;
     const lines = keyLines(input, parser.parse(input));
-    return { value, lineOf: (path) => nearestLine(lines, path) };
+    return {
+      value,
+      lineOf: (path) => nearestLine(lines, path),
+      isWritten: (path) => lines.has(JSON.stringify(path)),
+    };
   } catch (error) {
     throw syntaxError(error);
   }

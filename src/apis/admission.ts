@@ -1,7 +1,7 @@
 import type { Certificate } from '../pki/certificate.ts';
 import type { PathFailureCode } from '../pki/failures.ts';
 import type { PathValidator } from '../pki/path-validator.ts';
-import type { Api, Client } from './api.ts';
+import type { BoundClients, Client } from './api.ts';
 
 export type Admitted = { readonly admitted: true; readonly client: Client };
 export type Refused = {
@@ -11,28 +11,26 @@ export type Refused = {
 };
 
 /**
- * Whether the certificate is valid now, meant for client authentication, trusted, and one of the API's aliases:
- * the exact certificate first, then the CAs, each in the API's order.
+ * Whether the certificate is valid now, meant for client authentication, trusted, and one of these clients:
+ * the exact certificate first, then the CAs, each in the given order.
  *
  * @param everyone over all trust anchors there are. What is not valid there is valid nowhere, so that a stranger's
  *   certificate costs one search, not one for each alias; and it tells "untrusted" from "another API's client".
  * @param now milliseconds since the epoch
  */
 export function admit(
-  api: Api,
+  clients: BoundClients,
   leaf: Certificate,
   intermediates: readonly Certificate[],
   everyone: PathValidator,
   now: number,
 ): Admitted | Refused {
-  const exact = api.clients.exact.get(leaf.sha256);
+  const exact = clients.exact.get(leaf.sha256);
   const verdict = (exact?.validator ?? everyone).validate(leaf, intermediates, now);
   if (!verdict.valid) return { admitted: false, code: verdict.code, detail: verdict.detail };
   if (exact !== undefined) return { admitted: true, client: exact };
 
-  const client = api.clients.issuedBy.find(
-    ({ validator }) => validator.validate(leaf, intermediates, now).valid,
-  );
+  const client = clients.issuedBy.find(({ validator }) => validator.validate(leaf, intermediates, now).valid);
   if (client !== undefined) return { admitted: true, client };
   return {
     admitted: false,

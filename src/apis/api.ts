@@ -11,8 +11,8 @@ export type Client = {
   readonly validator: PathValidator;
 };
 
-/** The clients of one API, each kind in the order of the API's `aliases`. */
-export type ApiClients = {
+/** Clients by what they are known by; each kind in the order they were given in. */
+export type BoundClients = {
   /** Exactly one certificate each, by its SHA-256 in lower-case hex. */
   readonly exact: ReadonlyMap<string, Client>;
   /** Whatever a CA issued. */
@@ -27,5 +27,6 @@ export type Api = {
   /** Lower case, no port, no trailing dot: exact names, '*.example.com', or '*'. */
   readonly hosts: readonly string[];
   readonly mutualSsl: MutualSsl;
-  readonly clients: ApiClients;
+  /** In the order of the API's `aliases`. */
+  readonly clients: BoundClients;
 };

@@ -1,4 +1,4 @@
-import type { Api, ApiClients, Client } from '../apis/api.ts';
+import type { Api, BoundClients, Client } from '../apis/api.ts';
 import { type ApiIndex, indexApis, trimSlash } from '../apis/api-index.ts';
 import { normalizeHost } from '../apis/request-path.ts';
 import type { Findings } from './findings.ts';
@@ -72,7 +72,8 @@ function checkMutualSsl(config: Config, i: number, findings: Findings): void {
   }
 }
 
-function byKind(clients: readonly (Client & { entry: ClientEntry })[]): ApiClients {
+/** Clients as `apis` looks them up. */
+export function byKind(clients: readonly (Client & { entry: ClientEntry })[]): BoundClients {
   const exact = new Map<string, Client>();
   const issuedBy: Client[] = [];
   for (const client of clients) {

@@ -2,18 +2,33 @@ import type { Certificate } from '../pki/certificate.ts';
 import { formatName } from '../pki/name.ts';
 import type { Findings } from './findings.ts';
 import { readBundle, readOneCertificate } from './pem-files.ts';
-import type { Config } from './schema.ts';
 import type { ClientEntry } from './trust.ts';
 
-/** `[[clients]]` with their files read. A broken entry is reported and left out. */
-export function readClients(config: Config, findings: Findings, now: number): readonly ClientEntry[] {
+type Written = {
+  readonly alias: string;
+  readonly file?: string | undefined;
+  readonly caFile?: string | undefined;
+  readonly tier?: string | undefined;
+};
+
+/**
+ * `[[clients]]`, or `[[senders]]`, with their files read. A broken entry is reported and left out.
+ *
+ * @param at where the list stands in config.toml
+ */
+export function readClients(
+  at: readonly PropertyKey[],
+  written: readonly Written[],
+  findings: Findings,
+  now: number,
+): readonly ClientEntry[] {
   const entries: ClientEntry[] = [];
   const seen = new Map<string, string>();
-  config.clients.forEach((client, i) => {
+  written.forEach((client, i) => {
     const known = seen.get(client.alias.toLowerCase());
     if (known !== undefined) {
       findings.error(
-        ['clients', i, 'alias'],
+        [...at, i, 'alias'],
         known === client.alias
           ? `found "${client.alias}" a second time; write one entry for each alias`
           : `found "${client.alias}", which differs from "${known}" by case only; aliases are compared without case, so rename one`,
@@ -21,12 +36,12 @@ export function readClients(config: Config, findings: Findings, now: number): re
       return;
     }
     seen.set(client.alias.toLowerCase(), client.alias);
-    const entry = readClient(client, i, findings);
+    const entry = readClient(client, [...at, i], findings);
     if (entry === undefined) return;
     warnAboutDates(
       entry.certificate,
-      `clients "${entry.alias}"`,
-      ['clients', i, entry.kind === 'ca' ? 'caFile' : 'file'],
+      `alias "${entry.alias}"`,
+      [...at, i, entry.kind === 'ca' ? 'caFile' : 'file'],
       findings,
       now,
     );
@@ -36,14 +51,14 @@ export function readClients(config: Config, findings: Findings, now: number): re
 }
 
 function readClient(
-  client: Config['clients'][number],
-  i: number,
+  client: Written,
+  at: readonly PropertyKey[],
   findings: Findings,
 ): ClientEntry | undefined {
   const { alias, tier, file, caFile } = client;
   if ((file === undefined) === (caFile === undefined)) {
     findings.error(
-      ['clients', i],
+      at,
       file === undefined
         ? `alias "${alias}" names no certificate; write file = "…" (exactly this one) or caFile = "…" (every client of this CA)`
         : `alias "${alias}" has both file and caFile; write one of them, and a second alias for the other`,
@@ -51,11 +66,11 @@ function readClient(
     return undefined;
   }
   const key = file === undefined ? 'caFile' : 'file';
-  const certificate = findings.file(['clients', i, key], (file ?? caFile)!, readOneCertificate);
+  const certificate = findings.file([...at, key], (file ?? caFile)!, readOneCertificate);
   if (certificate === undefined) return undefined;
   if (key === 'caFile' && !issuesCertificates(certificate)) {
     findings.error(
-      ['clients', i, 'caFile'],
+      [...at, 'caFile'],
       `found ${formatName(certificate.subject)}, which is no CA (it needs basicConstraints CA:TRUE, and keyCertSign where it has keyUsage); write file = "…" to admit exactly this certificate`,
     );
     return undefined;

@@ -1,15 +1,17 @@
 import { CertificateCache } from '../pki/certificate-cache.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { readAnswers } from './answers.ts';
 import { buildApis } from './apis.ts';
 import { readCas, readClients } from './clients.ts';
 import { createFindings } from './findings.ts';
 import { FileProblem, readText } from './pem-files.ts';
 import type { Problem } from './problem.ts';
 import { readConfig } from './read-config.ts';
-import type { Config } from './schema.ts';
 import { checkRouter } from './router.ts';
+import type { Config } from './schema.ts';
+import { buildSenderVerifier } from './senders.ts';
 import { readService, type ServiceSettings } from './service.ts';
-import { buildSources, writeAnswers } from './sources.ts';
+import { buildSources } from './sources.ts';
 import { buildTrust } from './trust.ts';
 
 export type LoadedConfig = {
@@ -42,16 +44,22 @@ export function loadConfig(
   }
   const read = readConfig(text, file, env);
   if (isProblems(read)) return read;
-  const { config, lineOf, ignored } = read;
+  const { config, lineOf, isWritten, ignored } = read;
   const findings = createFindings(file, lineOf);
 
   const tls = config.router.downstream.tls;
   const at = (key: string) => ['router', 'downstream', 'tls', key];
   const trusted = readCas(at('trustedCertPath'), tls.trustedCertPath, findings, now);
   const intermediates = readCas(at('intermediatesPath'), tls.intermediatesPath, findings, now) ?? [];
-  const trust = buildTrust(readClients(config, findings, now), trusted, intermediates);
+  const clients = readClients(['clients'], config.clients, findings, now);
+  const trust = buildTrust(clients, trusted, intermediates);
   const apis = buildApis(config, trust, findings);
-  const sources = buildSources(config, findings);
+  const sources = buildSources(
+    config,
+    isWritten,
+    findings,
+    buildSenderVerifier(config, clients, findings, now),
+  );
   const service = readService(config, findings);
   checkRouter(config, findings);
   if (findings.errors.length > 0) return [...findings.errors].sort((a, b) => a.line - b.line);
@@ -62,10 +70,16 @@ export function loadConfig(
     warnings: findings.warnings,
     snapshot: {
       sources,
+      rejectUntrustedHeader: config.enforcer.security.mutualSSL.rejectUntrustedHeader,
       apis,
       everyone: trust.everyone,
       certificates: new CertificateCache(),
-      answers: writeAnswers(config),
+      answers: readAnswers(
+        config,
+        sources.headers.flatMap(({ header, chainHeader }) =>
+          chainHeader ? [header, chainHeader] : [header],
+        ),
+      ),
     },
   };
 }

@@ -8,6 +8,7 @@ export type ConfigText = {
   readonly config: Config;
   /** Line of a key, for what is only found out later. */
   readonly lineOf: TomlFile['lineOf'];
+  readonly isWritten: TomlFile['isWritten'];
   /** Tables and keys that are not ours, for one line in the log. */
   readonly ignored: readonly string[];
 };
@@ -47,7 +48,7 @@ export function readConfig(
   const result = configSchema.safeParse(filledIn);
   for (const issue of result.error?.issues ?? []) describe(issue, ours, report);
   if (problems.length > 0) return problems.sort((a, b) => a.line - b.line);
-  return { config: result.data!, lineOf: toml.lineOf, ignored };
+  return { config: result.data!, lineOf: toml.lineOf, isWritten: toml.isWritten, ignored };
 }
 
 /** Leaves out what Choreo Connect documents and we don't use, and whole tables that nobody knows. */

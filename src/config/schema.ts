@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { absoluteUrl, basePath, cidr, headerName, hostName, hostPattern, port, text } from './values.ts';
+import { type CertificateFormat, formats } from '../client-certificate/formats.ts';
+import { absoluteUrl, basePath, headerName, hostName, hostPattern, port, sender, text } from './values.ts';
 
 /**
  * config.toml, once: types, defaults and messages come from here, and so does docs/configuration.md.
@@ -185,10 +186,54 @@ const authService = table({
     .describe('After SIGTERM: longest wait for calls in flight.'),
 });
 
+/** What an alias is known by. */
+const known = {
+  alias: text('a name, for example "acme"').describe('Its name. Two that differ by case only are an error.'),
+  file: text('a PEM file, for example "clients/acme.pem"')
+    .optional()
+    .describe('Exactly this certificate; it is never taken for an issuer.'),
+  caFile: text('a PEM file, for example "clients/partner-ca.pem"')
+    .optional()
+    .describe('Every certificate that this CA issued.'),
+};
+
+const client = table({
+  ...known,
+  tier: text('a name, for example "Gold"')
+    .optional()
+    .describe('Throttling tier, passed on to Envoy and the backend.'),
+});
+
+const headerFormats = Object.keys(formats) as [CertificateFormat, ...CertificateFormat[]];
+const senders = () => z.array(sender());
+
+const source = table({
+  format: z
+    .enum(['peer', ...headerFormats])
+    .describe(
+      '`peer`: the TLS client itself, for everyone who is no sender of another source. Else the format of the header.',
+    ),
+  header: headerName()
+    .optional()
+    .describe("Its name, where it is not the format's own (docs/certificate-sources.md)."),
+  chainHeader: headerName()
+    .optional()
+    .describe("Name of the header with the chain, where it is not the format's own."),
+  trustedSenders: senders().optional().describe('Who may send it; needed for all but `peer`.'),
+  elements: z
+    .int()
+    .min(1)
+    .max(16)
+    .default(1)
+    .describe('`xfcc` only: how many elements the header has, one a hop. 1 behind SANITIZE_SET.'),
+});
+
 const mutualSSL = table({
   certificateHeader: headerName()
     .default('X-WSO2-CLIENT-CERTIFICATE')
-    .describe("Header in which a load balancer passes the client's certificate."),
+    .describe(
+      "Header in which a load balancer passes the client's certificate. Where only `certificateFormat` is written, the header of that format.",
+    ),
   enableClientValidation: z
     .boolean()
     .default(true)
@@ -197,19 +242,18 @@ const mutualSSL = table({
     .boolean()
     .default(false)
     .describe(
-      "true: the header's value is percent-encoded PEM. false: any of WSO2's three codings, told apart by what they are.",
+      "true: the header's value is percent-encoded PEM, and nothing else is read. false: as `certificateFormat` says.",
     ),
   enableOutboundCertificateHeader: z
     .boolean()
     .default(false)
     .describe(
-      'true: the backend gets the verified certificate in `certificateHeader`, percent-encoded PEM. false: it never sees that header.',
+      'true: the backend gets the verified certificate, in `outboundHeader`. false: it never sees a certificate header.',
     ),
-  trustedSenders: z
-    .array(cidr())
+  trustedSenders: senders()
     .optional()
     .describe(
-      'Who may send the header: addresses or CIDR ranges of the direct TCP peer, for example `["10.20.0.0/16"]`. Needed when `enableClientValidation = false`: a certificate is public, so a header proves nothing by itself.',
+      'Who may send the header: addresses or CIDR ranges of the direct TCP peer, for example `["10.20.0.0/16"]`, or `alias:NAME` for one of `senders`. Needed when `enableClientValidation = false`: a certificate is public, so a header proves nothing by itself.',
     ),
   allowHeaderOverPlaintext: z
     .boolean()
@@ -217,6 +261,49 @@ const mutualSSL = table({
     .describe(
       'true: believe the header on the plain-HTTP listener too, for load balancers that speak plain HTTP to Envoy.',
     ),
+  rejectUntrustedHeader: z
+    .boolean()
+    .default(false)
+    .describe(
+      'An untrusted sender’s header is refused where a certificate is mandatory. true: where it is optional, too, instead of being ignored.',
+    ),
+  certificateFormat: z
+    .enum(headerFormats)
+    .default('auto')
+    .describe("How the header is written. `auto`: any of WSO2's three codings, told apart by what they are."),
+  senderCaPath: text('a PEM file, for example "security/load-balancer-ca.pem"')
+    .optional()
+    .describe(
+      "PEM bundle of the CAs that the load balancers' own certificates must lead up to, as `trustedCertPath` for clients. Trusted for nothing else.",
+    ),
+  maxCertificates: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(10)
+    .describe('Most certificates that a client or header may present, the leaf included.'),
+  outboundFormat: z
+    .enum(headerFormats)
+    .default('percent-pem')
+    .describe('How the verified certificate is written for the backend.'),
+  outboundHeader: headerName()
+    .optional()
+    .describe(
+      'Under which name. Unset: `certificateHeader`, or the header of `outboundFormat` where that is written.',
+    ),
+  outboundChainHeader: headerName()
+    .optional()
+    .describe("Name of the outbound chain's header, for formats that have one."),
+  senders: z
+    .array(table(known))
+    .default([])
+    .describe(
+      "Load balancers known by their own client certificate: what `alias:NAME` stands for. Never usable as a client's.",
+    ),
+  sources: z
+    .array(source)
+    .default([])
+    .describe('Several sources, each with its own senders, in place of the plain keys above.'),
 });
 
 const headerOrOff = (name: string) => z.union([z.literal(''), headerName()]).default(name);
@@ -258,21 +345,6 @@ const enforcer = table({
   })
     .prefault({})
     .describe('The log, on standard error.'),
-});
-
-const client = table({
-  alias: text('a name, for example "acme"').describe(
-    'Name of the client. Two that differ by case only are an error.',
-  ),
-  file: text('a PEM file, for example "clients/acme.pem"')
-    .optional()
-    .describe('Exactly this certificate; it is never taken for an issuer.'),
-  caFile: text('a PEM file, for example "clients/partner-ca.pem"')
-    .optional()
-    .describe('Every client that this CA issued.'),
-  tier: text('a name, for example "Gold"')
-    .optional()
-    .describe('Throttling tier, passed on to Envoy and the backend.'),
 });
 
 const api = table({

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { parseNetwork } from '../client-certificate/senders.ts';
 
 /** The kinds of values in config.toml. Each check's message says what to write. */
 
@@ -24,11 +25,11 @@ export const headerName = () =>
     error: 'write a header name, for example "X-WSO2-CLIENT-CERTIFICATE"',
   });
 
-/** An address or a range; host bits may be set, as in most tools. */
-export const cidr = () =>
-  z
-    .string()
-    .refine(isCidr, { error: 'write an address or a CIDR range, for example "10.20.0.0/16" or "::1"' });
+/** Who sends a header: an address, a CIDR range, or `alias:NAME`. */
+export const sender = () =>
+  z.string().refine((value) => /^alias:./.test(value) || parseNetwork(value) !== undefined, {
+    error: 'write an address, a CIDR range or an alias, for example "10.20.0.0/16", "::1" or "alias:edge-lb"',
+  });
 
 export const hostPattern = () =>
   z.string().refine((value) => value === '*' || isIP(value) !== 0 || isDnsName(value.replace(/^\*\./, '')), {
@@ -76,12 +77,4 @@ function isDnsName(value: string): boolean {
       value,
     )
   );
-}
-
-function isCidr(value: string): boolean {
-  const [address = '', prefix, ...rest] = value.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  if (prefix === undefined) return true;
-  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
 }

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { problemLine } from '../../../src/config/problem.ts';
+import { readConfig } from '../../../src/config/read-config.ts';
+
+const read = (text: string, env: Record<string, string> = {}) => readConfig(text, 'config.toml', env);
+const problems = (text: string, env: Record<string, string> = {}): string[] => {
+  const result = read(text, env);
+  return 'config' in result ? [] : result.map(problemLine);
+};
+const config = (text: string, env: Record<string, string> = {}) => {
+  const result = read(text, env);
+  assert.ok('config' in result, JSON.stringify(result));
+  return result;
+};
+
+const wrong: readonly [why: string, text: string, ...problems: string[]][] = [
+  ['a syntax error', 'a = 1\nb == 2', 'config.toml:2: not TOML'],
+  [
+    'an unknown key',
+    '[router]\nlisenerPort = 1',
+    'config.toml:2: router.lisenerPort: unknown key; did you mean "listenerPort"?',
+  ],
+  ['an unknown key like nothing', 'zzzzzz = 1', 'config.toml:1: zzzzzz: unknown key; remove it'],
+  [
+    'a table misspelt',
+    '[enforcer.securty.mutualSSL]\nx = 1',
+    'config.toml:1: enforcer.securty: unknown key; did you mean "security"?',
+  ],
+  [
+    'a wrong type',
+    '[router]\nlistenerPort = "9090"',
+    'config.toml:2: router.listenerPort: found "9090"; write a whole number from 0 to 65535',
+  ],
+  [
+    'a number out of range',
+    '[router]\nsecuredListenerPort = 70000',
+    'config.toml:2: router.securedListenerPort: found 70000; write a whole number from 1 to 65535',
+  ],
+  [
+    'a number with a fraction',
+    '[router]\nmaxConnections = 1.5',
+    'config.toml:2: router.maxConnections: found 1.5; write a whole number',
+  ],
+  [
+    'a wrong choice',
+    '[[apis]]\nname="n"\nversion="1"\nbasePath="/n"\nmutualSSL="maybe"',
+    'config.toml:5: apis[0].mutualSSL: found "maybe"; write one of "mandatory", "optional", "off"',
+  ],
+  [
+    'a missing key',
+    '[[clients]]\nalias="a"\n[[clients]]\nfile="x"',
+    'config.toml:3: clients[1].alias: missing; write a name, for example "acme"',
+  ],
+  [
+    'a text where a switch belongs',
+    '[enforcer.security.mutualSSL]\nenableClientValidation = "false"',
+    'config.toml:2: enforcer.security.mutualSSL.enableClientValidation: found "false"; write true or false',
+  ],
+  [
+    'a header name with a space',
+    '[enforcer.security.mutualSSL]\ncertificateHeader = "a b"',
+    'config.toml:2: enforcer.security.mutualSSL.certificateHeader: found "a b"; write a header name',
+  ],
+  [
+    'a CIDR range out of bounds',
+    '[enforcer.security.mutualSSL]\ntrustedSenders = ["10.0.0.0/33"]',
+    'config.toml:2: enforcer.security.mutualSSL.trustedSenders[0]: found "10.0.0.0/33"; write an address, a CIDR range or an alias',
+  ],
+  [
+    'a table where a list of tables belongs',
+    '[apis]\nname = "n"',
+    'config.toml:1: apis: found {"name":"n"}; write a list',
+  ],
+  [
+    'a base path with dot segments',
+    '[[apis]]\nname="n"\nversion="1"\nbasePath="/a/../b"',
+    'config.toml:4: apis[0].basePath: found "/a/../b"; write a path without',
+  ],
+  [
+    'a backend with a password',
+    '[[apis]]\nname="n"\nversion="1"\nbasePath="/a"\nbackend="https://u:p@h/"',
+    'config.toml:5: apis[0].backend: found',
+  ],
+  [
+    'an unset environment variable',
+    '[router.keystore]\ncertPath = "$env{NOPE}/x"',
+    'config.toml:2: router.keystore.certPath: the environment variable NOPE is not set',
+  ],
+  [
+    'an environment variable that only a prototype has',
+    '[router.keystore]\ncertPath = "$env{constructor}"',
+    'config.toml:2: router.keystore.certPath: the environment variable constructor is not set',
+  ],
+  [
+    'a key like a prototype',
+    '[[apis]]\nname="n"\nversion="1"\nbasePath="/n"\n__proto__=1',
+    'config.toml:5: apis[0].__proto__: unknown key',
+  ],
+  [
+    'several at once, by line',
+    '[router]\nadminPort = -1\nlistenerHost = "!"',
+    'config.toml:2: router.adminPort',
+    'config.toml:3: router.listenerHost',
+  ],
+];
+for (const [why, text, ...expected] of wrong) {
+  test(`${why} is an error with its line, key and advice`, () => {
+    const found = problems(text);
+    assert.equal(found.length, expected.length, found.join('\n'));
+    expected.forEach((start, i) => {
+      assert.ok(found[i]?.startsWith(start), `${found[i]} does not begin with ${start}`);
+    });
+  });
+}
+
+test('an empty file has all defaults', () => {
+  const { config: all } = config('');
+  assert.equal(all.router.listenerPort, 0);
+  assert.equal(all.router.securedListenerPort, 9095);
+  assert.equal(all.router.downstream.tls.mTLSAPIsEnabled, true);
+  assert.equal(all.router.downstream.tls.trustedCertPath, undefined);
+  assert.equal(all.router.downstream.tls.minimumProtocolVersion, 'TLS1_2');
+  assert.equal(all.router.downstream.tls.maximumProtocolVersion, 'TLS1_3');
+  assert.equal(all.enforcer.authService.port, 8081);
+  const {
+    certificateHeader,
+    enableClientValidation,
+    clientCertificateEncode,
+    enableOutboundCertificateHeader,
+  } = all.enforcer.security.mutualSSL;
+  assert.deepEqual(
+    [certificateHeader, enableClientValidation, clientCertificateEncode, enableOutboundCertificateHeader],
+    ['X-WSO2-CLIENT-CERTIFICATE', true, false, false],
+  );
+});
+
+test('environment variables are put in, as Choreo Connect does', () => {
+  const { config: all } = config('[router.keystore]\ncertPath = "$env{DIR}/$env{NAME}.pem"', {
+    DIR: '/d',
+    NAME: 'n',
+  });
+  assert.equal(all.router.keystore.certPath, '/d/n.pem');
+});
+
+test('what an environment variable holds is never shown in an error', () => {
+  const [problem = ''] = problems('[router]\nlistenerHost = "$env{SECRET}"', {
+    SECRET: 'not a host, but a secret',
+  });
+  assert.match(problem, /found "\$env\{SECRET\}"; write an IP address/);
+});
+
+test('a private key in the wrong place is never shown', () => {
+  const [problem = ''] = problems('[router]\nlistenerPort = "-----BEGIN PRIVATE KEY-----abc"');
+  assert.match(problem, /found a private key; write/);
+  assert.doesNotMatch(problem, /abc/);
+});
+
+test("Choreo Connect's own tables and keys are accepted, named, and their variables need not be set", () => {
+  const { ignored } = config(`
+[adapter]
+artifactsDirectory = "$env{nothing}"
+[router]
+clusterTimeoutInSeconds = 20
+[router.upstream.health]
+timeout = 1
+[enforcer.authService]
+port = 8081
+[enforcer.authService.threadPool]
+coreSize = 400
+[[enforcer.filters]]
+className = "x"
+[controlPlane]
+password = "$env{cp_admin_pwd}"
+[router.somethingNewer]
+x = 1
+`);
+  assert.deepEqual(ignored, [
+    'adapter',
+    'router.clusterTimeoutInSeconds',
+    'router.upstream.health',
+    'router.somethingNewer',
+    'enforcer.authService.threadPool',
+    'enforcer.filters',
+    'controlPlane',
+  ]);
+});
