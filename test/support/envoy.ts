@@ -1,0 +1,79 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from '../../envoy/run-program.ts';
+import { Child } from './child.ts';
+
+export type RunningEnvoy = {
+  /** `host:port` of its admin interface. */
+  readonly admin: string;
+  /** What it wrote: its own log and, where the configuration says so, the access log. */
+  readonly lines: readonly string[];
+  /** The first line from index `from` on that fits, waiting for it. */
+  readonly line: Child['line'];
+  readonly exited: Child['exited'];
+  stop(): Promise<void>;
+};
+
+export type EnvoyOptions = {
+  /** From findEnvoy(). */
+  readonly path: string;
+  /** The YAML file; its relative paths are relative to `folder`. */
+  readonly config: string;
+  readonly folder?: string;
+  readonly logLevel?: string;
+};
+
+const readyTimeoutMs = 30_000;
+
+/**
+ * Starts Envoy and waits until it takes requests: its listeners are up, and the first health check of each cluster
+ * is over (Envoy waits for it before it listens).
+ *
+ * @throws Error with Envoy's last lines if it ends instead
+ */
+export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
+  const scratch = mkdtempSync(join(tmpdir(), 'envoy-'));
+  const addressFile = join(scratch, 'admin');
+  const child = new Child(
+    'envoy',
+    [
+      ...[options.path, '-c', options.config, '--disable-hot-restart', '--concurrency', '2'],
+      ...['--log-level', options.logLevel ?? 'info', '--admin-address-path', addressFile],
+    ],
+    { ...(options.folder && { cwd: options.folder }) },
+  );
+  const stop = async () => {
+    await child.stop();
+    rmSync(scratch, { recursive: true, force: true });
+  };
+  try {
+    // "all dependencies initialized" is when the workers, and with them the listeners, start.
+    await child.line(/starting main dispatch loop/, 0, readyTimeoutMs);
+    const admin = readFileSync(addressFile, 'utf8').trim();
+    await untilLive(admin, child);
+    return { admin, lines: child.lines, line: child.line.bind(child), exited: child.exited, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** @returns undefined if Envoy finds nothing wrong, else what it says */
+export async function validateEnvoyConfig(options: EnvoyOptions): Promise<string | undefined> {
+  const { code, stderr } = await run([options.path, '--mode', 'validate', '-c', options.config], {
+    env: process.env,
+    ...(options.folder && { cwd: options.folder }),
+  });
+  return code === 0 ? undefined : stderr;
+}
+
+async function untilLive(admin: string, child: Child): Promise<void> {
+  const deadline = Date.now() + readyTimeoutMs;
+  while (child.running && Date.now() < deadline) {
+    const answer = await fetch(`http://${admin}/ready`).catch(() => undefined);
+    if (answer?.ok && (await answer.text()).startsWith('LIVE')) return;
+    await new Promise((resolve) => setTimeout(resolve, 20)); // there is nothing to wait for but the answer
+  }
+  throw new Error(`Envoy did not become ready\n${child.tail()}`);
+}
