@@ -1,0 +1,319 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { differences, seenHeader } from '../../demo/outcome.ts';
+import { phases } from '../../demo/requests.ts';
+import { throughEnvoy } from '../../demo/through-envoy.ts';
+import { knownCertificateHeaders } from '../../src/client-certificate/formats.ts';
+import { createAuthority, selfSigned } from '../support/certificate-authority.ts';
+import type { ClientCertificate } from '../support/client.ts';
+import { realEnvoy } from '../support/real-envoy.ts';
+import { catalogue, Gateway, headerMode, peerMode, petstore, type Sent, status } from './gateway.ts';
+
+const { envoy, skip } = await realEnvoy();
+
+describe('through a real Envoy', { skip }, () => {
+  let gateway: Gateway;
+  before(async () => {
+    gateway = await Gateway.start(envoy!);
+  });
+  after(() => gateway?.stop());
+
+  const verdict = async (sent: Sent) => {
+    const { status, reason } = await gateway.outcome(sent);
+    return reason === undefined ? String(status) : `${status} ${reason}`;
+  };
+
+  for (const phase of phases) {
+    describe(`the demo: ${phase.title}`, () => {
+      before(async () => assert.equal(await gateway.configure(phase.mutualSSL), 'reloaded'));
+      for (const request of phase.requests) {
+        it(request.name, async () => {
+          const send = throughEnvoy(gateway.pki, gateway.stack.ports.router);
+          assert.deepEqual(differences(request, await send(request, phase)), []);
+        });
+      }
+    });
+  }
+
+  describe('certificates that only look right', () => {
+    before(async () => assert.equal(await gateway.configure(peerMode), 'reloaded'));
+    const day = 86_400_000;
+    const dates = { notBefore: new Date(Date.now() - day), notAfter: new Date(Date.now() + day) };
+    const pair = ({ pem, privateKeyPem }: { pem: string; privateKeyPem: string }): ClientCertificate => ({
+      certificatePem: pem,
+      privateKeyPem,
+    });
+
+    it('refuses a CA with the name of a known one and another key', async () => {
+      const impostor = await createAuthority({ subject: 'CN=Demo Partner CA', ...dates });
+      const leaf = await impostor.issue({ subject: 'CN=partner 1', ...dates, extendedKeyUsage: 'client' });
+      assert.match(await verdict({ certificate: pair(leaf) }), /^401 (issuer_unknown|signature_invalid)$/);
+    });
+
+    it('refuses it with its own root in the chain, too', async () => {
+      const impostor = await createAuthority({ subject: 'CN=Demo Partner CA', ...dates });
+      const leaf = await impostor.issue({ subject: 'CN=partner 1', ...dates, extendedKeyUsage: 'client' });
+      const certificate = {
+        certificatePem: `${leaf.pem}\n${impostor.pem}`,
+        privateKeyPem: leaf.privateKeyPem,
+      };
+      assert.match(await verdict({ certificate }), /^401 (issuer_unknown|signature_invalid)$/);
+    });
+
+    it('refuses a self-signed one with the subject of a bound one', async () => {
+      const impostor = await selfSigned({ subject: 'CN=acme, O=Acme Inc', ...dates });
+      assert.match(
+        await verdict({ certificate: pair(impostor) }),
+        /^401 (issuer_unknown|signature_invalid)$/,
+      );
+    });
+  });
+
+  describe('what a client can forge, in peer mode', () => {
+    before(async () => assert.equal(await gateway.configure(peerMode), 'reloaded'));
+
+    const identity = [
+      'x-client-cert-alias',
+      'x-client-cert-tier',
+      'x-client-cert-sha256',
+      'x-client-cert-subject',
+    ];
+    const routes: readonly (readonly [words: string, sent: Sent, alias: string | undefined])[] = [
+      ['mandatory, with the certificate', { path: petstore, certificate: 'acme' }, 'acme'],
+      ['optional, with the certificate', { path: catalogue, certificate: 'acme' }, 'acme'],
+      ['optional, without', { path: catalogue }, undefined],
+      ['off', { path: status }, undefined],
+      ['off, with a certificate', { path: status, certificate: 'acme' }, undefined],
+    ];
+    for (const protocol of ['http/1.1', 'h2'] as const) {
+      for (const [words, sent, alias] of routes) {
+        it(`identity headers never reach the backend: ${words}, ${protocol}`, async () => {
+          const names = identity.flatMap((name) => [name, name.toUpperCase(), name.replaceAll('-', '_')]);
+          const headers = names.flatMap((name): [string, string][] => [
+            [name, 'forged'],
+            [name, 'forged twice'],
+          ]);
+          const { seen } = await gateway.outcome({ ...sent, protocol, headers });
+          assert.ok(seen, 'it was not admitted');
+          assert.deepEqual(
+            seen.headers.filter(([, value]) => value.includes('forged')),
+            [],
+          );
+          assert.equal(seenHeader(seen, 'x-client-cert-alias'), alias);
+        });
+      }
+    }
+
+    it('naming our headers in Connection does not take them from the backend', async () => {
+      const headers: [string, string][] = [
+        ['Connection', `close, ${identity.join(', ')}, x-forwarded-client-cert`],
+      ];
+      const { seen } = await gateway.outcome({ certificate: 'acme', headers });
+      assert.equal(seenHeader(seen, 'x-client-cert-alias'), 'acme');
+      assert.equal(seenHeader(seen, 'x-client-cert-tier'), 'Gold');
+    });
+
+    it('no certificate header of any kind reaches the backend', async () => {
+      const names = knownCertificateHeaders.flatMap((name) => [name, name.replaceAll('-', '_')]);
+      for (const [words, sent] of routes) {
+        const headers = [...new Set(names)].map((name): [string, string] => [name, 'forged']);
+        const { seen } = await gateway.outcome({ ...sent, headers });
+        assert.ok(seen, `${words}: it was not admitted`);
+        assert.deepEqual(
+          seen.headers.filter(([, value]) => value.includes('forged')),
+          [],
+          words,
+        );
+      }
+    });
+
+    it('another client in the header and in X-Forwarded-Client-Cert changes nothing', async () => {
+      const pem = encodeURIComponent(gateway.pki.clients.acme.certificatePem);
+      const headers: [string, string][] = [
+        [...gateway.headerOf('acme')],
+        ['x-forwarded-client-cert', `Cert="${pem}";Chain="${pem}"`],
+      ];
+      assert.equal(await verdict({ headers }), '401 certificate_missing');
+      assert.equal(await verdict({ headers, certificate: 'globex' }), '401 certificate_not_bound');
+      const { seen } = await gateway.outcome({ headers, certificate: 'partner' });
+      assert.equal(seenHeader(seen, 'x-client-cert-alias'), 'partners');
+    });
+  });
+
+  describe('what a client can forge, in header mode', () => {
+    before(async () => assert.equal(await gateway.configure(headerMode), 'reloaded'));
+    const stranger = '127.0.0.2';
+    const forwarded: readonly (readonly [string, string])[] = [
+      ['x-forwarded-for', '127.0.0.1'],
+      ['x-envoy-external-address', '127.0.0.1'],
+      ['x-real-ip', '127.0.0.1'],
+      ['forwarded', 'for=127.0.0.1'],
+    ];
+
+    it('X-Forwarded-For makes no trusted sender of a stranger', async () => {
+      const headers = [gateway.headerOf('acme'), ...forwarded];
+      assert.equal(await verdict({ headers, localAddress: stranger }), '401 header_sender_untrusted');
+    });
+
+    it('X-Forwarded-For makes no stranger of a trusted sender', async () => {
+      const headers = [gateway.headerOf('acme'), ['x-forwarded-for', '203.0.113.7'] as const];
+      assert.equal(await verdict({ headers }), '200');
+    });
+
+    it('x-forwarded-proto does not make the connection plain, or TLS', async () => {
+      const headers = [gateway.headerOf('acme'), ['x-forwarded-proto', 'http'] as const];
+      assert.equal(await verdict({ headers }), '200');
+    });
+
+    it('a header named in Connection is no certificate', async () => {
+      const headers = [gateway.headerOf('acme'), ['Connection', 'close, X-WSO2-CLIENT-CERTIFICATE'] as const];
+      assert.equal(await verdict({ headers }), '401 certificate_missing');
+    });
+
+    it('a second certificate beside the first is refused', async () => {
+      const headers = [gateway.headerOf('acme'), gateway.headerOf('globex')];
+      assert.equal(await verdict({ headers }), '401 header_repeated');
+    });
+
+    it('the header with _ for - is no certificate', async () => {
+      const headers = [gateway.headerOf('acme', 'X_WSO2_CLIENT_CERTIFICATE')];
+      assert.equal(await verdict({ headers }), '401 certificate_missing');
+    });
+
+    it("a stranger's header is worth nothing where none is needed, and does not reach the backend", async () => {
+      const headers = [gateway.headerOf('acme')];
+      for (const path of [catalogue, status]) {
+        const { seen } = await gateway.outcome({ path, headers, localAddress: stranger });
+        assert.ok(seen, `${path}: it was not admitted`);
+        assert.equal(seenHeader(seen, 'x-wso2-client-certificate'), undefined);
+        assert.equal(seenHeader(seen, 'x-client-cert-alias'), undefined);
+      }
+    });
+  });
+
+  describe('what the backend gets', () => {
+    it('the verified certificate, where enableOutboundCertificateHeader says so', async () => {
+      const lines = ['enableOutboundCertificateHeader = true', ...peerMode];
+      assert.equal(await gateway.configure(lines), 'reloaded');
+      const forged = [gateway.headerOf('globex')];
+      const { seen } = await gateway.outcome({ certificate: 'acme', headers: forged });
+      const pem = decodeURIComponent(seenHeader(seen, 'x-wso2-client-certificate') ?? '');
+      assert.equal(pem.trim(), gateway.pki.clients.acme.certificatePem.trim());
+
+      const without = await gateway.outcome({ path: catalogue, headers: forged });
+      assert.ok(without.seen);
+      assert.equal(seenHeader(without.seen, 'x-wso2-client-certificate'), undefined);
+    });
+
+    it('the path, rewritten to its own', async () => {
+      await gateway.configure(peerMode);
+      const { seen } = await gateway.outcome({ path: `${petstore}?a=%2F&b`, certificate: 'acme' });
+      assert.equal(seen?.path, '/v2/pet/1?a=%2F&b');
+    });
+  });
+
+  describe('what the client gets', () => {
+    before(async () => assert.equal(await gateway.configure(peerMode), 'reloaded'));
+
+    it("a denial in Choreo Connect's words", async () => {
+      const { status, headers, body } = await gateway.answer({ certificate: 'globex' });
+      assert.equal(status, 401);
+      assert.equal(headers['content-type'], 'application/json');
+      assert.match(headers['www-authenticate'] ?? '', /^Mutual SSL realm="/);
+      assert.equal(
+        body,
+        '{"code":"900901","error_message":"Invalid Credentials","error_description":"Make sure you have provided the correct security credentials"}',
+      );
+    });
+
+    it('no way around an API by a path that can be read in two ways', async () => {
+      const seenBefore = gateway.stack.backend.seen.length;
+      for (const path of [
+        '/catalogue/../petstore/1.0.5/pet/1',
+        '/catalogue/%2e%2e/petstore/1.0.5/pet/1',
+        '/catalogue/..;/petstore/1.0.5/pet/1',
+        '/catalogue/..%2Fpetstore/1.0.5/pet/1',
+        '/catalogue/..%5cpetstore/1.0.5/pet/1',
+        '/catalogue\\..\\petstore/1.0.5/pet/1',
+        '//petstore/1.0.5/pet/1',
+        '/petstore//1.0.5/pet/1',
+        '/status/%00/x',
+      ]) {
+        const outcome = await gateway.outcome({ path }).catch(() => undefined);
+        assert.notEqual(outcome?.status, 200, path);
+      }
+      assert.equal(gateway.stack.backend.seen.length, seenBefore);
+    });
+
+    it('answers to CORS pre-flights, which carry no certificate', async () => {
+      const { status, headers } = await gateway.answer({
+        method: 'OPTIONS',
+        headers: [
+          ['origin', 'https://shop.example'],
+          ['access-control-request-method', 'GET'],
+        ],
+      });
+      assert.equal(status, 200);
+      assert.ok(headers['access-control-allow-origin']);
+    });
+  });
+
+  describe('configuration on a running service', () => {
+    it('a broken file is refused whole, and the last good one stays', async () => {
+      assert.equal(await gateway.configure(headerMode), 'reloaded');
+      const before = gateway.stack.enforcer.lines.length;
+      assert.equal(await gateway.configure(['enableClientValidation = maybe']), 'refused');
+      const said = gateway.stack.enforcer.lines.slice(before).join('\n');
+      assert.match(said, /config\.toml/);
+      assert.equal(await verdict({ headers: [gateway.headerOf('acme')] }), '200');
+      assert.equal(await verdict({ certificate: 'acme' }), '401 certificate_missing');
+    });
+
+    it('header mode without trustedSenders is refused', async () => {
+      assert.equal(await gateway.configure(peerMode), 'reloaded');
+      assert.equal(await gateway.configure(['enableClientValidation = false']), 'refused');
+      assert.equal(await verdict({ headers: [gateway.headerOf('acme')] }), '401 certificate_missing');
+      assert.equal(await verdict({ certificate: 'acme' }), '200');
+    });
+
+    it('no request is lost or wrongly admitted while it is toggled', async () => {
+      const verdicts = new Set<string>();
+      let done = false;
+      const load = Promise.all(
+        [0, 1, 2, 3].map(async () => {
+          while (!done) verdicts.add(await verdict({ certificate: 'acme', protocol: 'h2' }));
+        }),
+      );
+      for (const lines of [headerMode, peerMode, headerMode, peerMode]) {
+        assert.equal(await gateway.configure(lines), 'reloaded');
+      }
+      done = true;
+      await load;
+      verdicts.delete('200');
+      verdicts.delete('401 certificate_missing');
+      assert.deepEqual([...verdicts], []);
+    });
+  });
+
+  describe('the log', () => {
+    it('has one line a denial with its code, and no certificate', async () => {
+      assert.equal(await gateway.configure(headerMode), 'reloaded');
+      const from = gateway.stack.enforcer.lines.length;
+      assert.equal(await verdict({ headers: [gateway.headerOf('globex')] }), '401 certificate_not_bound');
+      await gateway.stack.enforcer.line(/certificate_not_bound/, from);
+      const lines = gateway.stack.enforcer.lines.slice(from);
+      assert.equal(lines.length, 1);
+      assert.doesNotMatch(lines[0]!, /BEGIN|%0A/);
+    });
+
+    it("of Envoy's requests carries alias and reason", async () => {
+      assert.equal(await gateway.configure(peerMode), 'reloaded');
+      const { lines, line } = gateway.stack.envoy!;
+      const from = lines.length;
+      await verdict({ certificate: 'acme' });
+      await verdict({ certificate: 'expired' });
+      assert.ok(await line(/"acme"/, from));
+      assert.ok(await line(/"certificate_expired"/, from));
+    });
+  });
+});
