@@ -38,7 +38,7 @@ export function readPeer(attributes: Attributes, source: PeerSource): Presented 
   if (value.length > limits.certificateLength + limits.chainLength) {
     return presentedError('chain_too_long', `XFCC has ${value.length} characters`);
   }
-  const chain = readXfccChain(value, leaf, limits);
+  const chain = readXfccChain(value, { der: leaf, text: certificate }, limits);
   if (chain?.kind === 'error') return chain;
   return { kind: 'chain', source: 'peer', leaf, intermediates: chain?.ders.slice(1) ?? [] };
 }

@@ -33,22 +33,23 @@ export function readXfcc(value: string, elements: number, limits: Limits): Readi
   if (hash?.toLowerCase() !== createHash('sha256').update(der).digest('hex')) {
     return presentedError('certificate_hash_mismatch', 'Hash is missing or not that of Cert');
   }
-  return chain === undefined ? leaf : readChain(chain, decode, der, limits);
+  return chain === undefined ? leaf : readChain(chain, decode, { der, text: cert }, limits);
 }
 
 /**
  * All that the TLS client presented, as our own Envoy writes it.
  *
- * @param leaf what the chain must begin with
+ * @param leaf what the chain must begin with: its DER, and the text that gave it
  * @returns undefined if Envoy wrote no chain
  */
-export function readXfccChain(value: string, leaf: Uint8Array, limits: Limits): Reading | undefined {
+export function readXfccChain(value: string, leaf: Leaf, limits: Limits): Reading | undefined {
   const element = clientElement(value, 1);
   if ('kind' in element) return element;
   return element.chain === undefined ? undefined : readChain(element.chain, element.decode, leaf, limits);
 }
 
 type Decode = (text: string) => string | undefined;
+type Leaf = { readonly der: Uint8Array; readonly text: string };
 
 function clientElement(
   value: string,
@@ -64,19 +65,26 @@ function clientElement(
 
 const asIs: Decode = (text) => text;
 
-/** Chain is all that was presented, so its first is the leaf again. */
-function readChain(text: string, decode: Decode, leaf: Uint8Array, limits: Limits): Reading {
+/** Chain is all that was presented, so its first is the leaf again: mostly letter by letter, and then not decoded twice. */
+function readChain(text: string, decode: Decode, leaf: Leaf, limits: Limits): Reading {
   if (text.length > limits.chainLength) {
     return presentedError('chain_too_long', `Chain has ${text.length} characters`);
   }
-  const read = readField(text, decode, limits, 'Chain');
+  if (text === leaf.text) return certificates([leaf.der]);
+  const again = text.startsWith(leaf.text) && text.startsWith('-----BEGIN', leaf.text.length);
+  const read = again
+    ? readField(text.slice(leaf.text.length), decode, fewer(limits), 'Chain')
+    : readField(text, decode, limits, 'Chain');
   if (read.kind === 'error') {
     return read.code === 'header_coding_invalid' ? { ...read, code: 'chain_coding_invalid' } : read;
   }
-  return Buffer.compare(read.ders[0]!, leaf) === 0
-    ? certificates([leaf, ...read.ders.slice(1)])
+  if (again) return certificates([leaf.der, ...read.ders]);
+  return Buffer.compare(read.ders[0]!, leaf.der) === 0
+    ? certificates([leaf.der, ...read.ders.slice(1)])
     : presentedError('chain_leaf_mismatch', 'the first of Chain is another certificate');
 }
+
+const fewer = (limits: Limits): Limits => ({ ...limits, certificates: limits.certificates - 1 });
 
 function readField(text: string, decode: Decode, limits: Limits, where: string): Reading {
   const pem = decode(text);
