@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,9 +51,16 @@ export async function preparePki(folder: string, now: number = Date.now()): Prom
 }
 
 function isFresh(place: string, now: number): boolean {
-  if (!existsSync(join(place, 'made.json'))) return false;
-  const { by, at } = JSON.parse(readFileSync(join(place, 'made.json'), 'utf8')) as { by: string; at: number };
-  return by === madeBy() && at <= now && now - at < staleAfterDays * dayMs;
+  try {
+    const { by, at } = JSON.parse(readFileSync(join(place, 'made.json'), 'utf8')) as {
+      by: string;
+      at: number;
+    };
+    readPki(place); // somebody may have deleted a file
+    return by === madeBy() && at <= now && now - at < staleAfterDays * dayMs;
+  } catch {
+    return false;
+  }
 }
 
 /** Changes with the code that makes the certificates. */
