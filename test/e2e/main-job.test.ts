@@ -1,22 +1,33 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { differences, seenHeader } from '../../demo/outcome.ts';
 import { phases } from '../../demo/requests.ts';
 import { throughEnvoy } from '../../demo/through-envoy.ts';
 import { knownCertificateHeaders } from '../../src/client-certificate/formats.ts';
-import { createAuthority, selfSigned } from '../support/certificate-authority.ts';
 import type { ClientCertificate } from '../support/client.ts';
 import { realEnvoy } from '../support/real-envoy.ts';
+import { type Chains, makeChains } from './chains.ts';
 import { catalogue, Gateway, headerMode, peerMode, petstore, type Sent, status } from './gateway.ts';
 
 const { envoy, skip } = await realEnvoy();
 
 describe('through a real Envoy', { skip }, () => {
   let gateway: Gateway;
+  let chains: Chains;
   before(async () => {
-    gateway = await Gateway.start(envoy!);
+    chains = await makeChains();
+    gateway = await Gateway.start(envoy!, {
+      edit: (toml) =>
+        toml
+          .replaceAll('aliases = ["acme", "partners"]', 'aliases = ["acme", "partners", "chains", "pinned"]')
+          .replace('[[apis]]', `${chains.clients}\n[[apis]]`),
+    });
   });
-  after(() => gateway?.stop());
+  after(async () => {
+    await gateway?.stop();
+    rmSync(chains.folder, { recursive: true, force: true });
+  });
 
   const verdict = async (sent: Sent) => {
     const { status, reason } = await gateway.outcome(sent);
@@ -35,38 +46,32 @@ describe('through a real Envoy', { skip }, () => {
     });
   }
 
-  describe('certificates that only look right', () => {
+  describe('chains that clients present', () => {
     before(async () => assert.equal(await gateway.configure(peerMode), 'reloaded'));
-    const day = 86_400_000;
-    const dates = { notBefore: new Date(Date.now() - day), notAfter: new Date(Date.now() + day) };
-    const pair = ({ pem, privateKeyPem }: { pem: string; privateKeyPem: string }): ClientCertificate => ({
-      certificatePem: pem,
-      privateKeyPem,
-    });
-
-    it('refuses a CA with the name of a known one and another key', async () => {
-      const impostor = await createAuthority({ subject: 'CN=Demo Partner CA', ...dates });
-      const leaf = await impostor.issue({ subject: 'CN=partner 1', ...dates, extendedKeyUsage: 'client' });
-      assert.match(await verdict({ certificate: pair(leaf) }), /^401 (issuer_unknown|signature_invalid)$/);
-    });
-
-    it('refuses it with its own root in the chain, too', async () => {
-      const impostor = await createAuthority({ subject: 'CN=Demo Partner CA', ...dates });
-      const leaf = await impostor.issue({ subject: 'CN=partner 1', ...dates, extendedKeyUsage: 'client' });
-      const certificate = {
-        certificatePem: `${leaf.pem}\n${impostor.pem}`,
-        privateKeyPem: leaf.privateKeyPem,
-      };
-      assert.match(await verdict({ certificate }), /^401 (issuer_unknown|signature_invalid)$/);
-    });
-
-    it('refuses a self-signed one with the subject of a bound one', async () => {
-      const impostor = await selfSigned({ subject: 'CN=acme, O=Acme Inc', ...dates });
-      assert.match(
-        await verdict({ certificate: pair(impostor) }),
-        /^401 (issuer_unknown|signature_invalid)$/,
-      );
-    });
+    const unknownIssuer = /^401 (issuer_unknown|signature_invalid)$/;
+    const rows: readonly (readonly [
+      words: string,
+      of: (all: Chains) => ClientCertificate,
+      verdict: RegExp,
+    ])[] = [
+      ['leaf and intermediate lead up to the CA', (all) => all.whole, /^200$/],
+      ['the same with the root itself', (all) => all.withRoot, /^200$/],
+      ['the intermediate is missing', (all) => all.leafOnly, unknownIssuer],
+      ['the intermediate is no CA', (all) => all.throughLeaf, /^401 \w+$/],
+      ['a CA with the name of the known one and another key', (all) => all.impostor, unknownIssuer],
+      ['the same, with its own root', (all) => all.impostorWithRoot, unknownIssuer],
+      ['a self-signed one that is bound as a file', (all) => all.pinned, /^200$/],
+      ['what the holder of that one signed with it', (all) => all.signedByPinned, unknownIssuer],
+      ['the same, with the bound one in the chain', (all) => all.signedByPinnedWithIt, /^401 \w+$/],
+      ['a self-signed one with the subject of a bound one', (all) => all.sameSubject, unknownIssuer],
+    ];
+    for (const protocol of ['http/1.1', 'h2'] as const) {
+      for (const [words, of, expected] of rows) {
+        it(`${words} (${protocol})`, async () => {
+          assert.match(await verdict({ certificate: of(chains), protocol }), expected);
+        });
+      }
+    }
   });
 
   describe('what a client can forge, in peer mode', () => {
