@@ -14,7 +14,7 @@ import type { Reader } from './reading.ts';
 import { readClientCert, readClientCertChain, writeClientCert, writeClientCertChain } from './rfc9440.ts';
 import { readApache, readNginx } from './spaced-pem.ts';
 import { readWso2 } from './wso2.ts';
-import { writeXfcc } from './xfcc.ts';
+import { writeXfcc, XFCC } from './xfcc.ts';
 
 /** How one producer writes a client certificate into headers. Names are in lower case. */
 export type Format = {
@@ -65,7 +65,7 @@ export const formats = {
     write: (leaf: Uint8Array) => Buffer.from(writePem(leaf), 'latin1').toString('base64'),
   },
   rfc9440: { ...rfc9440, header: 'client-cert', chainHeader: 'client-cert-chain' },
-  xfcc: { header: 'x-forwarded-client-cert', chain: 'inside', commas: true, write: writeXfcc },
+  xfcc: { header: XFCC, chain: 'inside', commas: true, write: writeXfcc },
   nginx: { ...percentPem, header: 'x-ssl-client-cert', read: readNginx },
   'ingress-nginx': { ...percentPem, header: 'ssl-client-cert' },
   apache: {
@@ -113,7 +113,7 @@ export const formats = {
   },
   f5: { ...base64Der, header: 'x-ssl-client-cert', read: readF5 },
   kong: { ...base64Der, header: 'x-client-cert', read: readKong },
-  gorouter: { ...base64Der, header: 'x-forwarded-client-cert' },
+  gorouter: { ...base64Der, header: XFCC },
   bijira: { ...percentPem, header: 'x-client-cert-x509', read: readWso2 },
 } as const satisfies Readonly<Record<string, Format>>;
 

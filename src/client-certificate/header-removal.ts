@@ -1,4 +1,5 @@
 import { knownCertificateHeaders } from './formats.ts';
+import { RECEIVED_XFCC } from './xfcc.ts';
 
 /**
  * What the same producers say of a certificate besides: a backend that believes them would believe a client. Not read
@@ -29,7 +30,7 @@ export const companionHeaders: readonly string[] = [
 ];
 
 export const removableHeaders: readonly string[] = [
-  ...new Set([...knownCertificateHeaders, ...companionHeaders]),
+  ...new Set([...knownCertificateHeaders, RECEIVED_XFCC, ...companionHeaders]),
 ].sort();
 
 /**

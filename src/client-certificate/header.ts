@@ -4,7 +4,7 @@ import { type CertificateFormat, type Format, formatOf } from './formats.ts';
 import { none, type Presented, type PresentedError, presentedError } from './presented.ts';
 import { defaultLimits, type Limits, type Reading } from './reading.ts';
 import type { TrustedSenders } from './senders.ts';
-import { readXfcc } from './xfcc.ts';
+import { asReceived, readXfcc } from './xfcc.ts';
 
 export type HeaderSource = {
   readonly format: CertificateFormat;
@@ -19,7 +19,7 @@ export type HeaderSource = {
 };
 
 export const headerIsPresent = (attributes: Attributes, source: HeaderSource): boolean =>
-  isPresent(attributes, source.header) ||
+  isPresent(attributes, asReceived(source.header)) ||
   (source.chainHeader !== undefined && isPresent(attributes, source.chainHeader));
 
 const isPresent = (attributes: Attributes, name: string): boolean =>
@@ -31,7 +31,7 @@ export function readHeader(attributes: Attributes, source: HeaderSource): Presen
   if (format.commas && !attributes.http.headersAreRaw && headerIsPresent(attributes, source)) {
     return presentedError('raw_headers_required', `${source.format} with headers that Envoy joined`);
   }
-  const value = oneValue(attributes, source.header, source.format === 'xfcc');
+  const value = oneValue(attributes, asReceived(source.header), source.format === 'xfcc');
   if (typeof value === 'object') return value;
   const isNone = value === '' || value === format.none;
   const besides = readBesides(attributes, source, isNone);

@@ -2,10 +2,7 @@ import { type Attributes, headerValues } from '../attributes.ts';
 import { readPercentPem } from './percent-pem.ts';
 import { none, type Presented, presentedError } from './presented.ts';
 import { defaultLimits, type Limits } from './reading.ts';
-import { readXfccChain } from './xfcc.ts';
-
-/** Where our own Envoy (SANITIZE_SET) writes what the TLS client presented; a client can't set it there. */
-const XFCC = 'x-forwarded-client-cert';
+import { readXfccChain, XFCC } from './xfcc.ts';
 
 export type PeerSource = {
   /** Take intermediates from XFCC's Chain. Only where Envoy overwrites that header. */

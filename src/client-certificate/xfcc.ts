@@ -6,6 +6,19 @@ import { certificates, type Limits, type Reading } from './reading.ts';
 import { parseXfccJson } from './xfcc-json.ts';
 import { parseXfccText } from './xfcc-text.ts';
 
+/** Where our own Envoy writes what its TLS client presented (SANITIZE_SET): whatever came under that name is gone by then. */
+export const XFCC = 'x-forwarded-client-cert';
+
+/**
+ * Where our own Envoy puts the XFCC that a load balancer sent, ahead of its own (`early_header_mutation_extensions`,
+ * which overwrite or remove it on every request). Read from there only: under XFCC itself stands the load balancer's own
+ * certificate, if it uses one.
+ */
+export const RECEIVED_XFCC = 'x-received-client-cert';
+
+/** The name under which a header that was sent as `name` is found behind our Envoy. */
+export const asReceived = (name: string): string => (name === XFCC ? RECEIVED_XFCC : name);
+
 /** What counts of an element, as written: percent-encoded PEM in the text form, PEM in the JSON form. */
 export type XfccElement = {
   readonly hash: string | undefined;

@@ -4,6 +4,7 @@ import { type CertificateFormat, formatOf, formats } from '../../src/client-cert
 import { writeCertificate } from '../../src/client-certificate/outbound.ts';
 import { trustedSenders } from '../../src/client-certificate/senders.ts';
 import { type CertificateSources, readPresented } from '../../src/client-certificate/source.ts';
+import { asReceived } from '../../src/client-certificate/xfcc.ts';
 import { request } from '../support/attributes.ts';
 
 const distinct = 2_000;

@@ -6,6 +6,7 @@ import { writeCertificate } from '../../../src/client-certificate/outbound.ts';
 import type { Presented } from '../../../src/client-certificate/presented.ts';
 import { trustedSenders } from '../../../src/client-certificate/senders.ts';
 import { readPresented } from '../../../src/client-certificate/source.ts';
+import { asReceived } from '../../../src/client-certificate/xfcc.ts';
 import { request } from '../../support/attributes.ts';
 import { base64, escaped, leaf, pem, read, root, sha256 } from './samples.ts';
 
@@ -141,7 +142,7 @@ test('junk never throws, whatever the source', () => {
             source,
             headersAreRaw: raw,
             headers: [
-              [header, value],
+              [asReceived(header), value],
               [chainHeader ?? 'cf-client-cert-sha256', other],
             ],
           }),

@@ -5,6 +5,7 @@ import type { HeaderSource } from '../../../src/client-certificate/header.ts';
 import type { Presented } from '../../../src/client-certificate/presented.ts';
 import { trustedSenders } from '../../../src/client-certificate/senders.ts';
 import { readPresented } from '../../../src/client-certificate/source.ts';
+import { asReceived } from '../../../src/client-certificate/xfcc.ts';
 import { request } from '../../support/attributes.ts';
 
 /** The example chain of RFC 9440 appendix A, and the certificate of RFC 8705 appendix A. DER. */
@@ -41,7 +42,7 @@ export const albEscaped = (text: string): string =>
 /** As java.net.URLEncoder, application/x-www-form-urlencoded. */
 export const formEncoded = (text: string): string => escaped(text).replaceAll('%20', '+');
 
-/** What a trusted sender's headers give. */
+/** What the headers that a trusted sender sent give, behind our Envoy. */
 export const read = (
   format: CertificateFormat,
   headers: readonly Header[],
@@ -49,7 +50,10 @@ export const read = (
   headersAreRaw = true,
 ): Presented =>
   readPresented(
-    request({ headers, headersAreRaw }),
+    request({
+      headers: headers.map(([name, value]) => [asReceived(name), value] as const),
+      headersAreRaw,
+    }),
     {
       peer: undefined,
       headers: [

@@ -305,3 +305,18 @@ test('the sender is verified with what it presented, at the time given', () => {
   readPresented(request({ certificate: own, headers: [xfcc(root, intermediate)] }), sources, 77);
   assert.deepEqual(calls, [[root, [intermediate], 77]]);
 });
+
+test("a load balancer's XFCC is read as our Envoy received it, never what it wrote of the load balancer", () => {
+  const sources: CertificateSources = {
+    ...headerOnly,
+    headers: [
+      { format: 'xfcc', header: 'x-forwarded-client-cert', senders: trustedSenders(['10.20.0.0/16']) },
+    ],
+  };
+  const own = xfcc(root);
+  const received: Header = ['x-received-client-cert', xfcc(leaf)[1]];
+  const parts = { source: '10.20.0.1', certificate: escaped(pem(root)) };
+  assert.equal(outcome(sources, { ...parts, headers: [own, received] }), 'client by header');
+  assert.equal(outcome(sources, { ...parts, headers: [own] }), 'none');
+  assert.equal(outcome(sources, { source: '10.21.0.1', headers: [received] }), 'header_sender_untrusted');
+});
