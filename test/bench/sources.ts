@@ -37,6 +37,7 @@ const headerCase = (format: CertificateFormat, intermediates: number): Case => {
             format,
             der(900),
             Array.from({ length: intermediates }, () => der(1100)),
+            { header: asReceived(header) },
           ),
         ],
       }),
