@@ -15,6 +15,8 @@ export type Admission = {
     readonly alias: string;
     readonly tier: string | undefined;
     readonly certificate: Certificate;
+    /** DER of the verified path's certificates between leaf and trust anchor, the leaf's issuer first. */
+    readonly intermediates: readonly Uint8Array[];
   };
 };
 
@@ -42,7 +44,7 @@ export type DenialRow = {
   /** HTTP status for the client. */
   readonly status: 400 | 401 | 404;
   /** The number in the body: WSO2's, where it has one. */
-  readonly number: '900900' | '900901' | '900902' | '400' | '404';
+  readonly number: '900900' | '900901' | '400' | '404';
   /** Whose turn it is. info: the client's. warn: the sender's or the operator's. error: ours. */
   readonly level: 'info' | 'warn' | 'error';
   /** What the client and the documentation read: fixed text. */
@@ -65,7 +67,7 @@ const own: Record<OwnDenialCode, DenialRow> = {
   },
   certificate_missing: {
     status: 401,
-    number: '900902',
+    number: '900901',
     level: 'info',
     sentence: 'This API needs a client certificate, and none was sent.',
   },

@@ -1,4 +1,5 @@
 import type { ApiIndex } from './apis/api-index.ts';
+import type { CertificateFormat } from './client-certificate/formats.ts';
 import type { CertificateSources } from './client-certificate/source.ts';
 import type { CertificateCache } from './pki/certificate-cache.ts';
 import type { PathValidator } from './pki/path-validator.ts';
@@ -28,8 +29,14 @@ export type AnswerSettings = {
     readonly sha256: string | undefined;
     readonly subject: string | undefined;
   };
-  /** Header under which the backend gets the verified certificate, percent-encoded PEM. */
-  readonly outboundCertificateHeader: string | undefined;
+  /** How the backend gets the verified certificate; undefined: not at all. */
+  readonly outbound:
+    | {
+        readonly format: CertificateFormat;
+        readonly header: string;
+        readonly chainHeader: string | undefined;
+      }
+    | undefined;
   /** Request headers that never reach the backend as the client sent them. */
   readonly headersToRemove: readonly string[];
 };

@@ -1,10 +1,16 @@
+import { formatOf } from '../client-certificate/formats.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import type { Config } from './schema.ts';
+import { inboundHeader } from './sources.ts';
 
 /** `[enforcer.answers]` and the outbound certificate, as `ext-authz` needs them. */
-export function readAnswers(config: Config, inbound: readonly string[]): AnswerSettings {
+export function readAnswers(
+  config: Config,
+  isWritten: (path: readonly PropertyKey[]) => boolean,
+  inbound: readonly string[],
+): AnswerSettings {
   const { reasonHeader, aliasHeader, tierHeader, sha256Header, subjectHeader } = config.enforcer.answers;
-  const { enableOutboundCertificateHeader, certificateHeader } = config.enforcer.security.mutualSSL;
+  const mutualSSL = config.enforcer.security.mutualSSL;
   const name = (header: string): string | undefined => header.toLowerCase() || undefined;
   return {
     reasonHeader: name(reasonHeader),
@@ -14,7 +20,20 @@ export function readAnswers(config: Config, inbound: readonly string[]): AnswerS
       sha256: name(sha256Header),
       subject: name(subjectHeader),
     },
-    outboundCertificateHeader: enableOutboundCertificateHeader ? name(certificateHeader) : undefined,
-    headersToRemove: [...new Set([certificateHeader.toLowerCase(), ...inbound])],
+    outbound: mutualSSL.enableOutboundCertificateHeader ? outbound(mutualSSL, isWritten) : undefined,
+    headersToRemove: [...new Set([mutualSSL.certificateHeader.toLowerCase(), ...inbound])],
   };
+}
+
+/** The header that the client's certificate came in by, unless another is named or a format brings its own. */
+function outbound(
+  mutualSSL: Config['enforcer']['security']['mutualSSL'],
+  isWritten: (path: readonly PropertyKey[]) => boolean,
+): AnswerSettings['outbound'] {
+  const { outboundFormat: format, outboundHeader, outboundChainHeader } = mutualSSL;
+  const formatIsWritten = isWritten(['enforcer', 'security', 'mutualSSL', 'outboundFormat']);
+  const header =
+    outboundHeader ?? (formatIsWritten ? formatOf(format).header : inboundHeader(mutualSSL, isWritten));
+  const chainHeader = outboundChainHeader ?? formatOf(format).chainHeader;
+  return { format, header: header.toLowerCase(), chainHeader: chainHeader?.toLowerCase() };
 }

@@ -76,6 +76,7 @@ export function loadConfig(
       certificates: new CertificateCache(),
       answers: readAnswers(
         config,
+        isWritten,
         sources.headers.flatMap(({ header, chainHeader }) =>
           chainHeader ? [header, chainHeader] : [header],
         ),

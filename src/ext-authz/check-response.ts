@@ -1,0 +1,130 @@
+import { writeCertificate } from '../client-certificate/outbound.ts';
+import { type Admission, type Decision, type Denial, type DenialRow, denials } from '../decision.ts';
+import { formatName } from '../pki/name.ts';
+import type { AnswerSettings } from '../snapshot.ts';
+import { fieldValue } from './field-value.ts';
+
+/** A CheckResponse as proto-loader encodes it. */
+export type CheckResponse = {
+  readonly status: { readonly code: number; readonly message?: string };
+  readonly denied_response?: {
+    readonly status: { readonly code: number };
+    readonly headers: readonly HeaderValueOption[];
+    readonly body: string;
+  };
+  readonly ok_response?: {
+    readonly headers: readonly HeaderValueOption[];
+    readonly headers_to_remove: readonly string[];
+  };
+  readonly dynamic_metadata: Struct;
+};
+/** `append` is left unset: admitted, it overwrites; denied, it adds (measured on Envoy 1.40). */
+type HeaderValueOption = { readonly header: { readonly key: string; readonly value: string } };
+/** proto-loader reads google.protobuf.Struct in camelCase, whatever `keepCase` says. */
+type Struct = { readonly fields: Readonly<Record<string, { readonly stringValue: string }>> };
+
+/**
+ * The only writer of the proto.
+ *
+ * @param grpc the client speaks gRPC: Envoy makes grpc-status of our status and grpc-message of our body
+ */
+export const writeCheckResponse = (
+  decision: Decision,
+  answers: AnswerSettings,
+  grpc: boolean,
+): CheckResponse =>
+  decision.outcome === 'allow' ? admitted(decision, answers) : denied(decision, answers, grpc);
+
+/** The only place that writes code 0, which alone admits; and an empty answer would admit, too. */
+function admitted({ api, client }: Admission, answers: AnswerSettings): CheckResponse {
+  const { identityHeaders: names, outbound } = answers;
+  const identity: readonly (readonly [name: string | undefined, value: string | undefined])[] = [
+    [names.alias, client?.alias],
+    [names.tier, client?.tier],
+    [names.sha256, client?.certificate.sha256],
+    [names.subject, client && formatName(client.certificate.subject)],
+  ];
+  const set: HeaderValueOption[] = [];
+  const remove = new Set(answers.headersToRemove);
+  for (const [name, value] of identity) {
+    if (name === undefined) continue;
+    if (value === undefined) remove.add(name);
+    else set.push(option(name, value));
+  }
+  if (outbound !== undefined && client !== undefined) {
+    const { format, header, chainHeader } = outbound;
+    for (const [name, value] of writeCertificate(format, client.certificate.der, client.intermediates, {
+      header,
+      chainHeader,
+    })) {
+      set.push({ header: { key: name, value } });
+      remove.delete(name);
+    }
+  }
+  return {
+    status: { code: 0 },
+    ok_response: { headers: set, headers_to_remove: [...remove] },
+    dynamic_metadata: metadata({
+      api: api.name,
+      version: api.version,
+      alias: client?.alias,
+      tier: client?.tier,
+      fingerprint: client?.certificate.sha256,
+      subject: client && formatName(client.certificate.subject),
+    }),
+  };
+}
+
+function denied({ code, api, certificate }: Denial, answers: AnswerSettings, grpc: boolean): CheckResponse {
+  const row = denials[code];
+  return {
+    status: { code: rpcCodes[row.status], message: code },
+    denied_response: {
+      status: { code: row.status },
+      headers: [
+        ...(answers.reasonHeader === undefined ? [] : [option(answers.reasonHeader, code)]),
+        option('content-type', 'application/json'),
+        ...(row.status === 401 ? [option('www-authenticate', challenge)] : []),
+      ],
+      body: grpc ? row.sentence : bodies[row.number],
+    },
+    dynamic_metadata: metadata({
+      api: api?.name,
+      version: api?.version,
+      fingerprint: certificate?.sha256,
+      subject: certificate && formatName(certificate.subject),
+      reason: code,
+    }),
+  };
+}
+
+/** google.rpc.Code: never 0. */
+const rpcCodes: Readonly<Record<DenialRow['status'], number>> = { 400: 3, 401: 16, 404: 5 };
+
+/** Byte for byte Choreo Connect's. */
+const body = (code: string, message: string, description: string): string =>
+  JSON.stringify({ code, error_message: message, error_description: description });
+const bodies: Readonly<Record<DenialRow['number'], string>> = {
+  '900900': body('900900', 'Unclassified Authentication Failure', 'Unclassified Authentication Failure'),
+  '900901': body(
+    '900901',
+    'Invalid Credentials',
+    'Make sure you have provided the correct security credentials',
+  ),
+  '400': body('400', 'Bad Request', 'The path of the request is ambiguous'),
+  '404': body('404', 'Not Found', 'The requested resource is not available.'),
+};
+const challenge =
+  'Mutual SSL realm="Choreo Connect", error="invalid_token", error_description="The provided token is invalid"';
+
+const option = (key: string, value: string): HeaderValueOption => ({
+  header: { key, value: fieldValue(value) },
+});
+
+function metadata(values: Readonly<Record<string, string | undefined>>): Struct {
+  const fields: Record<string, { stringValue: string }> = {};
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) fields[name] = { stringValue: fieldValue(value) };
+  }
+  return { fields };
+}
