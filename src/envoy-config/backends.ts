@@ -1,0 +1,101 @@
+import { isIP } from 'node:net';
+import type { Config } from '../config/schema.ts';
+import { extension, type Message, socketAddress } from './extension.ts';
+import type { EnvoyConfigOptions } from './options.ts';
+import { httpProtocolOptions } from './protocols.ts';
+import { tlsParameters } from './tls.ts';
+
+export type Backend = {
+  /** Name of its cluster: one for each scheme, host and port. */
+  readonly cluster: string;
+  readonly tls: boolean;
+  /** Name or address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** For the Host header. */
+  readonly authority: string;
+  /** '' or begins with a slash; no slash at the end. */
+  readonly path: string;
+};
+
+/** @param url an http:// or https:// URL, as the configuration has checked */
+export function backendOf(url: string): Backend {
+  const { protocol, hostname, port, host, origin, pathname } = new URL(url);
+  const tls = protocol === 'https:';
+  return {
+    cluster: origin,
+    tls,
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? (tls ? 443 : 80) : Number(port),
+    authority: host,
+    path: pathname.replace(/\/+$/, ''),
+  };
+}
+
+/** One cluster for each distinct backend. */
+export function backendClusters(config: Config, options: EnvoyConfigOptions): readonly Message[] {
+  const backends = new Map<string, Backend>();
+  for (const { backend } of config.apis) {
+    if (backend === undefined) continue;
+    const found = backendOf(backend);
+    backends.set(found.cluster, found);
+  }
+  return [...backends.values()].map((backend) => ({
+    name: backend.cluster,
+    connect_timeout: '5s',
+    ...endpoint(backend.cluster, backend.host, backend.port),
+    typed_extension_protocol_options: httpProtocolOptions(
+      // HTTP/2 where the backend agrees to it (ALPN), so that gRPC works. There is no ALPN in clear text.
+      backend.tls
+        ? { auto_config: { http_protocol_options: {}, http2_protocol_options: {} } }
+        : { explicit_http_config: { http_protocol_options: {} } },
+    ),
+    ...(backend.tls && { transport_socket: backendTls(backend, config, options) }),
+  }));
+}
+
+/** How a cluster with one endpoint is found. */
+export const endpoint = (cluster: string, host: string, port: number): Message => ({
+  ...(isIP(host) === 0
+    ? // localhost is ::1 first where Envoy may choose, and backends often listen on 127.0.0.1 only.
+      { type: 'STRICT_DNS', dns_lookup_family: 'V4_PREFERRED' }
+    : { type: 'STATIC' }),
+  load_assignment: {
+    cluster_name: cluster,
+    endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(host, port) } }] }],
+  },
+});
+
+function backendTls({ host }: Backend, config: Config, { resolvePath }: EnvoyConfigOptions): Message {
+  const { tls } = config.router.upstream;
+  return extension(
+    'envoy.transport_sockets.tls',
+    'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+    {
+      ...serverName(host),
+      common_tls_context: {
+        tls_params: tlsParameters(tls),
+        ...(!tls.disableSslVerification && {
+          validation_context: {
+            trusted_ca: { filename: resolvePath(tls.trustedCertPath) },
+            ...(tls.verifyHostName && namesHost(host)),
+          },
+        }),
+      },
+    },
+  );
+}
+
+/** SNI is for names only (RFC 6066 section 3), without the dot at the end. */
+export const serverName = (host: string): Message =>
+  isIP(host) === 0 ? { sni: host.replace(/\.$/, '') } : {};
+
+/** The certificate must be for this host; `exact` takes a certificate's own wildcard into account. */
+export const namesHost = (host: string): Message => ({
+  match_typed_subject_alt_names: [
+    {
+      san_type: isIP(host) === 0 ? 'DNS' : 'IP_ADDRESS',
+      matcher: { exact: host.replace(/\.$/, '') },
+    },
+  ],
+});

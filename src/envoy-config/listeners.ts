@@ -1,0 +1,99 @@
+import type { Config } from '../config/schema.ts';
+import { handshakeLog, requestLog } from './access-log.ts';
+import { corsFilters } from './cors.ts';
+import { downstreamTls } from './downstream-tls.ts';
+import { extAuthzFilter, removeCertificateHeaders } from './ext-authz-filter.ts';
+import { extension, type Message, socketAddress } from './extension.ts';
+import type { EnvoyConfigOptions } from './options.ts';
+import { certificateHeaders, earlyRemovals } from './request-headers.ts';
+import { routeConfiguration, type Scheme } from './routes.ts';
+
+/** The TLS listener, and the plain one where there is to be one. */
+export function listeners(config: Config, options: EnvoyConfigOptions): readonly Message[] {
+  const { router } = config;
+  const secured = {
+    ...listener('secured', router.securedListenerHost, router.securedListenerPort),
+    filter_chains: [
+      {
+        transport_socket: downstreamTls(config, options),
+        transport_socket_connect_timeout: '10s',
+        filters: [connectionManager(config, 'https')],
+      },
+    ],
+    access_log: [handshakeLog],
+  };
+  if (router.listenerPort === 0) return [secured];
+  const plain = {
+    ...listener('plain', router.listenerHost, router.listenerPort),
+    filter_chains: [{ filters: [connectionManager(config, 'http')] }],
+  };
+  return [secured, plain];
+}
+
+const listener = (name: string, host: string, port: number): Message => ({
+  name,
+  address: socketAddress(host === 'localhost' ? '127.0.0.1' : host, port),
+  per_connection_buffer_limit_bytes: 32_768,
+});
+
+function connectionManager(config: Config, scheme: Scheme): Message {
+  const { mTLSAPIsEnabled } = config.router.downstream.tls;
+  const { allowHeaderOverPlaintext } = config.enforcer.security.mutualSSL;
+  return extension(
+    'envoy.filters.network.http_connection_manager',
+    'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    {
+      stat_prefix: scheme,
+      ...clientIsNotTrusted,
+      ...onePathForAll,
+      ...slowClients,
+      ...clientCertificate(scheme === 'https' && mTLSAPIsEnabled),
+      early_header_mutation_extensions: earlyRemovals(config, scheme === 'http' && !allowHeaderOverPlaintext),
+      http_filters: [
+        ...corsFilters(config),
+        extAuthzFilter,
+        removeCertificateHeaders(certificateHeaders(config)),
+        extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router'),
+      ],
+      route_config: routeConfiguration(config, scheme),
+      access_log: [requestLog],
+    },
+  );
+}
+
+/**
+ * XFCC as the client sent it is dropped; ours has the chain, which source.certificate lacks. Never `uri`, `dns` or
+ * `subject`: Envoy writes those unescaped, and a self-made certificate can forge a whole element with them.
+ */
+const clientCertificate = (asked: boolean): Message =>
+  asked
+    ? {
+        forward_client_cert_details: 'SANITIZE_SET',
+        set_current_client_cert_details: { cert: true, chain: true },
+      }
+    : { forward_client_cert_details: 'SANITIZE' };
+
+/** Else a client's own x-forwarded-proto would be the scheme, and its x-envoy-* headers would be obeyed. */
+const clientIsNotTrusted: Message = { use_remote_address: true, internal_address_config: {} };
+
+/**
+ * Routes, enforcer and backend all get the same path: /a/../b is /b for each of them, and so are %2e and //. An encoded
+ * slash or backslash has no one meaning: it is passed on, and the enforcer denies it with a reason (`path_ambiguous`),
+ * where REJECT_REQUEST would say nothing.
+ */
+const onePathForAll: Message = {
+  normalize_path: true,
+  merge_slashes: true,
+  path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
+  strip_trailing_host_dot: true,
+};
+
+/** A client that is slow, or opens many streams, holds only its own share. */
+const slowClients: Message = {
+  request_headers_timeout: '10s',
+  http2_protocol_options: {
+    max_concurrent_streams: 100,
+    initial_stream_window_size: 65_536,
+    initial_connection_window_size: 1_048_576,
+  },
+};

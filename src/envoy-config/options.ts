@@ -1,0 +1,16 @@
+export type EnvoyConfigOptions = {
+  /** A path of config.toml, as it is to stand in the YAML. */
+  readonly resolvePath: (path: string) => string;
+  /** Where the enforcer is as Envoy sees it, and how each proves itself to the other. */
+  readonly enforcer?: EnforcerAccess | undefined;
+};
+
+export type EnforcerAccess = {
+  /** Host name or IP address, where it is not the one that the enforcer listens on (another container). */
+  readonly address?: string | undefined;
+  /** PEM bundle that the enforcer's certificate must lead up to. Unset: exactly its own certificate is trusted. */
+  readonly trustedCertPath?: string | undefined;
+  /** Envoy's own certificate and key, where the enforcer asks for one (`clientCaPath`). */
+  readonly certPath?: string | undefined;
+  readonly keyPath?: string | undefined;
+};

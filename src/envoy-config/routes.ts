@@ -1,0 +1,106 @@
+import { isIPv6 } from 'node:net';
+import { trimSlash } from '../apis/api-index.ts';
+import type { Config } from '../config/schema.ts';
+import { backendOf } from './backends.ts';
+import { corsPolicy } from './cors.ts';
+import { contextExtensions } from './ext-authz-filter.ts';
+import { type Message, seconds } from './extension.ts';
+import { escapeRegex } from './request-headers.ts';
+
+type Api = Config['apis'][number];
+export type Scheme = 'https' | 'http';
+
+/**
+ * All APIs, found as the enforcer finds them by itself: exact host, longest wildcard, `*`; the longest base path on
+ * whole segments; a host with APIs of its own never falls on to another's.
+ */
+export function routeConfiguration(config: Config, scheme: Scheme): Message {
+  const hosts = Map.groupBy(
+    config.apis.flatMap((api) => [...new Set(api.hosts.map(domainOf))].map((domain) => ({ api, domain }))),
+    ({ domain }) => domain,
+  );
+  // Hosts that nobody knows are asked about too: the enforcer says 404, and why.
+  const domains = [...[...hosts.keys()].filter((domain) => domain !== '*'), '*'];
+  return {
+    name: 'apis',
+    ignore_port_in_host_matching: true,
+    typed_per_filter_config: {
+      ...corsPolicy(config),
+      ...(scheme === 'http' && contextExtensions({ listener: 'plain' })),
+    },
+    virtual_hosts: domains.map((domain) => ({
+      name: domain,
+      domains: [domain],
+      routes: [
+        ...longestFirst((hosts.get(domain) ?? []).map(({ api }) => api)).map((api) =>
+          apiRoute(config, api, domain, scheme),
+        ),
+        noApi,
+      ],
+    })),
+  };
+}
+
+const longestFirst = (apis: readonly Api[]): readonly Api[] =>
+  apis.toSorted((a, b) => trimSlash(b.basePath).length - trimSlash(a.basePath).length);
+
+/** Envoy matches domains without case; an IPv6 address stands in brackets, as in the Host header. */
+function domainOf(host: string): string {
+  const name = host.toLowerCase().replace(/\.$/, '');
+  return isIPv6(name) ? `[${name}]` : name;
+}
+
+/** Through ext_authz without context extensions: the enforcer finds no API either, and answers 404 with its reason. */
+const noApi: Message = {
+  name: 'no API',
+  match: { prefix: '/' },
+  direct_response: { status: 404 },
+};
+
+function apiRoute(config: Config, api: Api, domain: string, scheme: Scheme): Message {
+  const basePath = trimSlash(api.basePath);
+  return {
+    name: `${api.name} ${api.version}`,
+    match: basePath === '' ? { prefix: '/' } : { path_separated_prefix: basePath },
+    typed_per_filter_config: contextExtensions({
+      name: api.name,
+      version: api.version,
+      basePath: basePath || '/',
+      vHost: domain,
+    }),
+    ...action(config, api, basePath, scheme),
+  };
+}
+
+function action(config: Config, api: Api, basePath: string, scheme: Scheme): Message {
+  // Not left out: its requests would fall on to the route of a shorter base path. The enforcer refuses them; should it
+  // not, they end here.
+  if (scheme === 'http' && !isServedOverPlaintext(config, api)) return { direct_response: { status: 403 } };
+  if (api.backend === undefined) return { direct_response: { status: 503 } };
+  const { timeouts } = config.router.upstream;
+  const backend = backendOf(api.backend);
+  return {
+    route: {
+      cluster: backend.cluster,
+      host_rewrite_literal: backend.authority,
+      ...rewrite(basePath, backend.path),
+      timeout: seconds(timeouts.routeTimeoutInSeconds),
+      idle_timeout: seconds(timeouts.routeIdleTimeoutInSeconds),
+    },
+  };
+}
+
+const isServedOverPlaintext = ({ enforcer }: Config, api: Api): boolean =>
+  api.mutualSSL !== 'mandatory' || enforcer.security.mutualSSL.allowHeaderOverPlaintext;
+
+/** The backend's path in the base path's place; both begin with a slash and end without, or are empty. */
+function rewrite(basePath: string, backendPath: string): Message {
+  if (basePath === backendPath) return {};
+  // A prefix match on '/' takes that slash with it.
+  if (basePath === '') return { prefix_rewrite: `${backendPath}/` };
+  if (backendPath !== '') return { prefix_rewrite: backendPath };
+  // As a prefix, '/' in place of '/orders' would turn /orders/7 into //7.
+  return {
+    regex_rewrite: { pattern: { regex: `^${escapeRegex(basePath)}/?(.*)$` }, substitution: '/\\1' },
+  };
+}
