@@ -3,6 +3,7 @@ import { type Attributes, headerValues } from '../attributes.ts';
 import { type CertificateFormat, type Format, formatOf } from './formats.ts';
 import { none, type Presented, type PresentedError, presentedError } from './presented.ts';
 import { defaultLimits, type Limits, type Reading } from './reading.ts';
+import type { ReadingCaches } from './reading-cache.ts';
 import type { TrustedSenders } from './senders.ts';
 import { asReceived, readXfcc } from './xfcc.ts';
 
@@ -16,6 +17,8 @@ export type HeaderSource = {
   /** xfcc: elements that the header has, one a hop. 1 behind SANITIZE_SET. */
   readonly elements?: number | undefined;
   readonly limits?: Limits | undefined;
+  /** Of this source alone. */
+  readonly caches?: ReadingCaches | undefined;
 };
 
 export const headerIsPresent = (attributes: Attributes, source: HeaderSource): boolean =>
@@ -56,7 +59,9 @@ function readValue(value: string, source: HeaderSource, format: Format): Reading
   if (!format.commas && value.includes(',')) {
     return presentedError('header_is_list', `${source.header} holds a comma`);
   }
-  const read = format.read ? format.read(value, limits) : readXfcc(value, source.elements ?? 1, limits);
+  const reader = (text: string) =>
+    format.read ? format.read(text, limits) : readXfcc(text, source.elements ?? 1, limits);
+  const read = source.caches ? source.caches.leaf.get(value, reader) : reader(value);
   if (read.kind === 'error') return read;
   return format.chain !== 'inside' && read.ders.length > 1
     ? presentedError('header_is_list', `${source.header} holds ${read.ders.length} certificates`)
@@ -77,7 +82,8 @@ function readBesides(attributes: Attributes, source: HeaderSource, isNone: boole
   if (value.length > limits.chainLength) {
     return presentedError('chain_too_long', `${source.chainHeader} has ${value.length} characters`);
   }
-  const read = readChain(value, limits);
+  const reader = (text: string) => readChain(text, limits);
+  const read = source.caches ? source.caches.chain.get(value, reader) : reader(value);
   return read.kind === 'error' && read.code === 'header_coding_invalid'
     ? presentedError('chain_coding_invalid', `${source.chainHeader}: ${read.detail}`)
     : read;

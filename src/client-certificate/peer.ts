@@ -2,12 +2,15 @@ import { type Attributes, headerValues } from '../attributes.ts';
 import { readPercentPem } from './percent-pem.ts';
 import { none, type Presented, presentedError } from './presented.ts';
 import { defaultLimits, type Limits } from './reading.ts';
+import type { ReadingCaches } from './reading-cache.ts';
 import { readXfccChain, XFCC } from './xfcc.ts';
 
 export type PeerSource = {
   /** Take intermediates from XFCC's Chain. Only where Envoy overwrites that header. */
   readonly presentedChain: boolean;
   readonly limits?: Limits;
+  /** Of this source alone. */
+  readonly caches?: ReadingCaches | undefined;
 };
 
 /**
@@ -21,7 +24,8 @@ export function readPeer(attributes: Attributes, source: PeerSource): Presented 
   if (certificate.length > limits.certificateLength) {
     return presentedError('header_too_long', `the peer's certificate has ${certificate.length} characters`);
   }
-  const read = readPercentPem(certificate, limits);
+  const reader = (text: string) => readPercentPem(text, limits);
+  const read = source.caches ? source.caches.leaf.get(certificate, reader) : reader(certificate);
   if (read.kind === 'error' || read.ders.length !== 1) {
     return presentedError(
       'peer_certificate_unreadable',
@@ -35,7 +39,7 @@ export function readPeer(attributes: Attributes, source: PeerSource): Presented 
   if (value.length > limits.certificateLength + limits.chainLength) {
     return presentedError('chain_too_long', `XFCC has ${value.length} characters`);
   }
-  const chain = readXfccChain(value, { der: leaf, text: certificate }, limits);
+  const chain = readXfccChain(value, { der: leaf, text: certificate }, limits, source.caches?.chain);
   if (chain?.kind === 'error') return chain;
   return { kind: 'chain', source: 'peer', leaf, intermediates: chain?.ders.slice(1) ?? [] };
 }

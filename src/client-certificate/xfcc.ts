@@ -3,6 +3,7 @@ import { readPem, writePem } from './pem-text.ts';
 import { percentDecode, percentEncode } from './percent-encoding.ts';
 import { type PresentedError, presentedError } from './presented.ts';
 import { certificates, type Limits, type Reading } from './reading.ts';
+import type { ReadingCache } from './reading-cache.ts';
 import { parseXfccJson } from './xfcc-json.ts';
 import { parseXfccText } from './xfcc-text.ts';
 
@@ -53,12 +54,19 @@ export function readXfcc(value: string, elements: number, limits: Limits): Readi
  * All that the TLS client presented, as our own Envoy writes it.
  *
  * @param leaf what the chain must begin with: its DER, and the text that gave it
+ * @param cache of the texts behind the leaf's, which all clients of one CA share
  * @returns undefined if Envoy wrote no chain
  */
-export function readXfccChain(value: string, leaf: Leaf, limits: Limits): Reading | undefined {
+export function readXfccChain(
+  value: string,
+  leaf: Leaf,
+  limits: Limits,
+  cache?: ReadingCache,
+): Reading | undefined {
   const element = clientElement(value, 1);
   if ('kind' in element) return element;
-  return element.chain === undefined ? undefined : readChain(element.chain, element.decode, leaf, limits);
+  const { chain, decode } = element;
+  return chain === undefined ? undefined : readChain(chain, decode, leaf, limits, cache);
 }
 
 type Decode = (text: string) => string | undefined;
@@ -79,15 +87,19 @@ function clientElement(
 const asIs: Decode = (text) => text;
 
 /** Chain is all that was presented, so its first is the leaf again: mostly letter by letter, and then not decoded twice. */
-function readChain(text: string, decode: Decode, leaf: Leaf, limits: Limits): Reading {
+function readChain(text: string, decode: Decode, leaf: Leaf, limits: Limits, cache?: ReadingCache): Reading {
   if (text.length > limits.chainLength) {
     return presentedError('chain_too_long', `Chain has ${text.length} characters`);
   }
   if (text === leaf.text) return certificates([leaf.der]);
   const again = text.startsWith(leaf.text) && text.startsWith('-----BEGIN', leaf.text.length);
-  const read = again
-    ? readField(text.slice(leaf.text.length), decode, fewer(limits), 'Chain')
-    : readField(text, decode, limits, 'Chain');
+  const further = (rest: string) => readField(rest, decode, fewer(limits), 'Chain');
+  const rest = again ? text.slice(leaf.text.length) : '';
+  const read = !again
+    ? readField(text, decode, limits, 'Chain')
+    : cache
+      ? cache.get(rest, further)
+      : further(rest);
   if (read.kind === 'error') {
     return read.code === 'header_coding_invalid' ? { ...read, code: 'chain_coding_invalid' } : read;
   }
