@@ -14,7 +14,7 @@ import type { Reader } from './reading.ts';
 import { readClientCert, readClientCertChain, writeClientCert, writeClientCertChain } from './rfc9440.ts';
 import { readApache, readNginx } from './spaced-pem.ts';
 import { readWso2 } from './wso2.ts';
-import { writeXfcc, XFCC } from './xfcc.ts';
+import { RECEIVED_XFCC, writeXfcc, XFCC } from './xfcc.ts';
 
 /** How one producer writes a client certificate into headers. Names are in lower case. */
 export type Format = {
@@ -125,12 +125,16 @@ export const formatOf = (name: CertificateFormat): Format => formats[name];
 const leaveBare = (value: string): string =>
   value.replaceAll('%2B', '+').replaceAll('%2F', '/').replaceAll('%3D', '=');
 
-/** Every header in which some producer passes a certificate, a chain, or the hash that goes with it. */
+/**
+ * Every header in which some producer passes a certificate, a chain, or the hash that goes with it; and where our Envoy
+ * keeps a received XFCC.
+ */
 export const knownCertificateHeaders: readonly string[] = [
-  ...new Set(
-    Object.keys(formats).flatMap((name) => {
+  ...new Set([
+    ...Object.keys(formats).flatMap((name) => {
       const { header, chainHeader, sha256Header } = formatOf(name as CertificateFormat);
       return [header, chainHeader, sha256Header].filter((known) => known !== undefined);
     }),
-  ),
+    RECEIVED_XFCC,
+  ]),
 ];
