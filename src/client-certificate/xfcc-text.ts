@@ -32,18 +32,16 @@ export function parseXfccText(value: string, expected: number): readonly XfccEle
 }
 
 /**
- * The quote that ends a value stands before `;`, `,` or the end, and is not escaped. Envoy escapes `"` but not `\`, so
- * that a name ending with a backslash and one holding a quote both give `\\"`. It is never swallowed as escaped where it
- * could be the end: at worst there are then more elements than expected.
+ * The quote that ends a value is not escaped and stands before `;`, `,` or the end. In a name (RFC 4514) backslashes come
+ * in pairs but for those that escape: after an even number of them a quote is a quote.
  */
 function closingQuote(value: string, from: number): number {
   for (let at = value.indexOf('"', from); at !== -1; at = value.indexOf('"', at + 1)) {
     let backslashes = 0;
     while (value[at - 1 - backslashes] === '\\') backslashes++;
+    if (backslashes % 2 === 1) continue;
     const next = value[at + 1];
-    const mayEnd = next === undefined || next === ';' || next === ',';
-    if (mayEnd && backslashes % 2 === 0) return at;
-    if (backslashes === 0) return -1;
+    return next === undefined || next === ';' || next === ',' ? at : -1;
   }
   return -1;
 }

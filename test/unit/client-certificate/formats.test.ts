@@ -100,7 +100,7 @@ const good: readonly Row[] = [
     [
       [
         'x-forwarded-client-cert',
-        `By=spiffe://a/b;${xfcc(leaf, `;Chain="${escaped(pem(leaf) + pem(intermediate))}";Subject="CN=q\\\\"uote\\\\,O=A\\, B\\;C";URI=urn:a;URI=urn:b;DNS=a.example;DNS=b.example`)}`,
+        `By=spiffe://a/b;${xfcc(leaf, `;Chain="${escaped(pem(leaf) + pem(intermediate))}";Subject="CN=q\\"uote\\\\,O=A\\, B\\;C";URI=urn:a;URI=urn:b;DNS=a.example;DNS=b.example`)}`,
       ],
     ],
     [intermediate],
