@@ -5,11 +5,13 @@ import { parseArgs } from 'node:util';
 import { isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
 import { type Problem, problemLine } from './config/problem.ts';
 import { writeEnvoyConfig } from './envoy-config/bootstrap.ts';
-import { serve } from './serve.ts';
+import { askHealth } from './ext-authz/health-client.ts';
+import { listenersOf, serve } from './serve.ts';
 
 /** Exit codes by sysexits(3). */
 const EX_OK = 0;
 const EX_USAGE = 64;
+const EX_UNAVAILABLE = 69;
 const EX_SOFTWARE = 70;
 const EX_CONFIG = 78;
 
@@ -18,10 +20,12 @@ const help = `mtls-enforcer: client-certificate authentication for Envoy (ext_au
   mtls-enforcer serve [--config FILE]         run the service that Envoy asks
   mtls-enforcer check-config [--config FILE]  say what is wrong with a configuration
   mtls-enforcer envoy-config [--config FILE]  print Envoy's bootstrap for it
+  mtls-enforcer health [--config FILE]        ask the running service whether it serves
   mtls-enforcer --version
   mtls-enforcer COMMAND --help
 
-FILE is config.toml in this folder unless given. Exit codes: 0 good, 64 wrong usage, 78 wrong configuration.
+FILE is config.toml in this folder unless given. Exit codes: 0 good, 64 wrong usage, 69 not
+serving, 78 wrong configuration.
 `;
 
 const commandHelp: Readonly<Record<string, string>> = {
@@ -49,12 +53,20 @@ ext_authz filter that asks this enforcer. Relative paths in it are relative to t
 
   mtls-enforcer envoy-config --config config.toml > envoy.yaml && envoy -c envoy.yaml
 `,
+  health: `mtls-enforcer health [--config FILE]
+
+Asks the service that runs with this configuration, over gRPC as Envoy does, whether it serves; for a container's
+health check. Exits 0 if so, 69 if not. Where mutual TLS is configured, give it a socket as well: that is asked then.
+
+  mtls-enforcer health --config /etc/mtls-enforcer/config.toml
+`,
 };
 
 const commands: Readonly<Record<string, (file: string) => number | Promise<number>>> = {
   serve: runService,
   'check-config': checkConfig,
   'envoy-config': envoyConfig,
+  health,
 };
 
 async function main(args: readonly string[]): Promise<number> {
@@ -110,7 +122,22 @@ function checkConfig(file: string): number {
 function envoyConfig(file: string): number {
   const loaded = load(file);
   if (typeof loaded === 'number') return loaded;
-  return print(writeEnvoyConfig(loaded.config, { resolvePath: (path) => seenFromHere(file, path) }));
+  return print(
+    writeEnvoyConfig(loaded.config, {
+      enforcer: loaded.config.router.enforcer,
+      resolvePath: (path) => seenFromHere(file, path),
+    }),
+  );
+}
+
+async function health(file: string): Promise<number> {
+  const loaded = loadConfig(file, process.env, Date.now());
+  if (isProblems(loaded)) return refuse(loaded);
+  const listener = listenersOf(loaded.service).at(-1)!; // the socket, where there is one
+  const trouble = await askHealth(listener, 2000);
+  if (trouble === undefined) return print('SERVING\n');
+  process.stderr.write(`mtls-enforcer: ${trouble}\n`);
+  return EX_UNAVAILABLE;
 }
 
 /** A relative path of config.toml, relative to the folder that we are in: the output names no other folder. */

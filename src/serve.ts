@@ -111,7 +111,8 @@ function announce(
   });
 }
 
-const listenersOf = ({ tcp, socket }: ServiceSettings): readonly Listener[] => [
+/** Where the service listens, or is to be asked. */
+export const listenersOf = ({ tcp, socket }: ServiceSettings): readonly Listener[] => [
   ...(tcp ? [tcp] : []),
   ...(socket === undefined ? [] : [{ socket }]),
 ];

@@ -1,4 +1,4 @@
-import { formatOf } from '../client-certificate/formats.ts';
+import { formatOf, knownCertificateHeaders } from '../client-certificate/formats.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import type { Config } from './schema.ts';
 import { inboundHeader } from './sources.ts';
@@ -21,7 +21,14 @@ export function readAnswers(
       subject: name(subjectHeader),
     },
     outbound: mutualSSL.enableOutboundCertificateHeader ? outbound(mutualSSL, isWritten) : undefined,
-    headersToRemove: [...new Set([mutualSSL.certificateHeader.toLowerCase(), ...inbound])],
+    // Envoy removes those of all other products behind us, unless one of them is what we set.
+    headersToRemove: [
+      ...new Set([
+        mutualSSL.certificateHeader.toLowerCase(),
+        ...inbound,
+        ...(mutualSSL.enableOutboundCertificateHeader ? knownCertificateHeaders : []),
+      ]),
+    ],
   };
 }
 

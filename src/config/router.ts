@@ -3,7 +3,7 @@ import type { Config } from './schema.ts';
 
 /** What is allowed in the router's tables and yet worth a line at each start. */
 export function checkRouter(config: Config, findings: Findings): void {
-  const { downstream, upstream } = config.router;
+  const { downstream, upstream, enforcer } = config.router;
   for (const key of ['minimumProtocolVersion', 'maximumProtocolVersion'] as const) {
     const version = downstream.tls[key];
     if (version === 'TLS1_0' || version === 'TLS1_1') {
@@ -17,6 +17,18 @@ export function checkRouter(config: Config, findings: Findings): void {
     findings.error(
       ['router', 'downstream', 'tls', 'verifyInHandshake'],
       'found true without trustedCertPath, so that there is nothing to verify against; write trustedCertPath, or false',
+    );
+  }
+  if ((enforcer.certPath === undefined) !== (enforcer.keyPath === undefined)) {
+    findings.error(
+      ['router', 'enforcer', enforcer.certPath === undefined ? 'keyPath' : 'certPath'],
+      'certPath and keyPath go together; write both or none',
+    );
+  }
+  if (config.enforcer.authService.clientCaPath !== undefined && enforcer.certPath === undefined) {
+    findings.warn(
+      ['enforcer', 'authService', 'clientCaPath'],
+      'the enforcer asks Envoy for a certificate, but router.enforcer has none for the generated Envoy configuration; write certPath and keyPath there',
     );
   }
   if (upstream.tls.disableSslVerification) {

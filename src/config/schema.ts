@@ -99,6 +99,24 @@ const router = table({
   })
     .prefault({})
     .describe("The router's own certificate."),
+  enforcer: table({
+    address: hostName()
+      .optional()
+      .describe(
+        'Host of the enforcer as Envoy sees it, where it is not the one it listens on (another container).',
+      ),
+    trustedCertPath: text('a PEM file')
+      .optional()
+      .describe(
+        "PEM bundle that the enforcer's certificate must lead up to. Unset: exactly `enforcer.authService.certPath` is trusted.",
+      ),
+    certPath: text('a PEM file')
+      .optional()
+      .describe("Envoy's own certificate towards the enforcer, where that asks for one (`clientCaPath`)."),
+    keyPath: text('a PEM file').optional().describe('Its private key, PEM.'),
+  })
+    .prefault({})
+    .describe('How Envoy reaches the enforcer over TCP.'),
   cors: table({
     enabled: z
       .boolean()

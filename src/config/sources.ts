@@ -1,6 +1,7 @@
 import { type CertificateFormat, formatOf } from '../client-certificate/formats.ts';
 import type { HeaderSource } from '../client-certificate/header.ts';
 import { defaultLimits } from '../client-certificate/reading.ts';
+import { readingCaches } from '../client-certificate/reading-cache.ts';
 import { sendersOverlap, trustedSenders } from '../client-certificate/senders.ts';
 import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
 import type { Findings } from './findings.ts';
@@ -50,7 +51,7 @@ export function buildSources(
       ? settings.sources.some(({ format }) => format === 'peer')
       : settings.enableClientValidation;
   return {
-    peer: peer ? { presentedChain: true, limits: limitsOf(settings) } : undefined,
+    peer: peer ? { presentedChain: true, limits: limitsOf(settings), caches: readingCaches() } : undefined,
     headers,
     allowHeaderOverPlaintext: settings.allowHeaderOverPlaintext,
     ...(verifySender && { verifySender }),
@@ -152,6 +153,7 @@ function headerSource(written: Written, settings: MutualSsl, findings: Findings)
     senders: trustedSenders(senders),
     elements: written.elements,
     limits: limitsOf(settings),
+    caches: readingCaches(),
   };
 }
 

@@ -71,6 +71,8 @@ function admitted({ api, client }: Admission, answers: AnswerSettings): CheckRes
       tier: client?.tier,
       fingerprint: client?.certificate.sha256,
       subject: client && formatName(client.certificate.subject),
+      // Tells Envoy to leave certificate headers as they are now: this one is ours, the others are removed here.
+      outbound: client && outbound?.header,
     }),
   };
 }

@@ -10,7 +10,7 @@ export type RequestParts = {
   /** Address of the direct TCP peer. */
   readonly source?: string | undefined;
   /** Percent-encoded PEM. */
-  readonly certificate?: string;
+  readonly certificate?: string | undefined;
   readonly contextExtensions?: Readonly<Record<string, string>>;
 };
 

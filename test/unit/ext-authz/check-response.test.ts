@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Denial, type DenialCode, denials } from '../../../src/decision.ts';
+import { type CheckResponse, writeCheckResponse } from '../../../src/ext-authz/check-response.ts';
+import { fieldValue } from '../../../src/ext-authz/field-value.ts';
+import { readCertificate } from '../../../src/pki/certificate.ts';
+import type { AnswerSettings } from '../../../src/snapshot.ts';
+import { createAuthority } from '../../support/certificate-authority.ts';
+
+const answers: AnswerSettings = {
+  reasonHeader: 'x-mtls-reason',
+  identityHeaders: {
+    alias: 'x-client-cert-alias',
+    tier: 'x-client-cert-tier',
+    sha256: 'x-client-cert-sha256',
+    subject: 'x-client-cert-subject',
+  },
+  outbound: undefined,
+  headersToRemove: ['x-wso2-client-certificate'],
+};
+const api = { name: 'Petstore', version: '1' };
+const authority = await createAuthority();
+const issued = await authority.issue({ subject: 'CN=Zoë,O=Acme' });
+const certificate = readCertificate(issued.der);
+const client = { alias: 'acme', tier: 'Gold', certificate, intermediates: [] };
+const deny = (code: DenialCode, rest: Partial<Denial> = {}): Denial => ({
+  outcome: 'deny',
+  code,
+  detail: 'secret detail',
+  ...rest,
+});
+const headersOf = (response: CheckResponse): Record<string, string> =>
+  Object.fromEntries(
+    [...(response.ok_response?.headers ?? []), ...(response.denied_response?.headers ?? [])].map(
+      ({ header }) => [header.key, header.value],
+    ),
+  );
+const metadataOf = (
+  response: CheckResponse,
+): { readonly outbound?: string; readonly fingerprint?: string; readonly subject?: string } =>
+  Object.fromEntries(
+    Object.entries(response.dynamic_metadata.fields).map(([name, { stringValue }]) => [name, stringValue]),
+  );
+
+for (const code of Object.keys(denials) as DenialCode[]) {
+  test(`${code} is refused on the wire: a code other than 0, a denied_response, a 4xx`, () => {
+    for (const grpc of [false, true]) {
+      const response = writeCheckResponse(deny(code), answers, grpc);
+      assert.ok(response.status.code > 0 && response.status.code <= 16);
+      assert.equal(response.ok_response, undefined);
+      assert.equal(response.denied_response?.status.code, denials[code].status);
+      assert.ok(denials[code].status >= 400 && denials[code].status < 500);
+      assert.equal(headersOf(response)['x-mtls-reason'], code);
+      assert.doesNotMatch(JSON.stringify(response), /secret detail/);
+    }
+  });
+}
+
+test("a 401 has Choreo Connect's body byte for byte, its content type and its challenge", () => {
+  const response = writeCheckResponse(deny('certificate_missing'), answers, false);
+  assert.equal(
+    response.denied_response?.body,
+    '{"code":"900901","error_message":"Invalid Credentials","error_description":"Make sure you have provided the correct security credentials"}',
+  );
+  assert.equal(headersOf(response)['content-type'], 'application/json');
+  assert.equal(
+    headersOf(response)['www-authenticate'],
+    'Mutual SSL realm="Choreo Connect", error="invalid_token", error_description="The provided token is invalid"',
+  );
+});
+
+test('a gRPC caller gets the sentence, which Envoy makes grpc-message of', () => {
+  const response = writeCheckResponse(deny('certificate_missing'), answers, true);
+  assert.equal(response.denied_response?.body, denials.certificate_missing.sentence);
+});
+
+test('the reason header can be switched off, and stays in the metadata', () => {
+  const response = writeCheckResponse(
+    deny('certificate_missing', { api }),
+    { ...answers, reasonHeader: undefined },
+    false,
+  );
+  assert.equal(headersOf(response)['x-mtls-reason'], undefined);
+  assert.deepEqual(metadataOf(response), { api: 'Petstore', version: '1', reason: 'certificate_missing' });
+});
+
+test('a denial tells the log of Envoy whose certificate it was', () => {
+  const { fingerprint, subject } = metadataOf(
+    writeCheckResponse(deny('certificate_expired', { certificate }), answers, false),
+  );
+  assert.deepEqual([fingerprint, subject], [certificate.sha256, 'O=Acme,CN=Zo\\C3\\AB']);
+});
+
+test('an admitted client is told to the backend, every forgery overwritten', () => {
+  const response = writeCheckResponse({ outcome: 'allow', api, client }, answers, false);
+  assert.equal(response.status.code, 0);
+  assert.equal(response.denied_response, undefined);
+  assert.deepEqual(headersOf(response), {
+    'x-client-cert-alias': 'acme',
+    'x-client-cert-tier': 'Gold',
+    'x-client-cert-sha256': certificate.sha256,
+    'x-client-cert-subject': 'O=Acme,CN=Zo\\C3\\AB',
+  });
+  assert.deepEqual(response.ok_response?.headers_to_remove, ['x-wso2-client-certificate']);
+  assert.deepEqual(metadataOf(response), {
+    api: 'Petstore',
+    version: '1',
+    alias: 'acme',
+    tier: 'Gold',
+    fingerprint: certificate.sha256,
+    subject: 'O=Acme,CN=Zo\\C3\\AB',
+  });
+});
+
+test('without a client every identity header is removed', () => {
+  const response = writeCheckResponse({ outcome: 'allow', api }, answers, false);
+  assert.deepEqual(headersOf(response), {});
+  assert.deepEqual(response.ok_response?.headers_to_remove, [
+    'x-wso2-client-certificate',
+    'x-client-cert-alias',
+    'x-client-cert-tier',
+    'x-client-cert-sha256',
+    'x-client-cert-subject',
+  ]);
+});
+
+test('a client without a tier has a forged tier removed', () => {
+  const response = writeCheckResponse(
+    { outcome: 'allow', api, client: { ...client, tier: undefined } },
+    answers,
+    false,
+  );
+  assert.ok(response.ok_response?.headers_to_remove.includes('x-client-cert-tier'));
+});
+
+test('an identity header that is switched off is neither set nor removed', () => {
+  const off = { ...answers, identityHeaders: { ...answers.identityHeaders, tier: undefined } };
+  assert.doesNotMatch(
+    JSON.stringify(writeCheckResponse({ outcome: 'allow', api, client }, off, false).ok_response),
+    /tier/,
+  );
+});
+
+test('the outbound certificate is the verified one, and not removed again', () => {
+  const outbound = {
+    format: 'percent-pem',
+    header: 'x-wso2-client-certificate',
+    chainHeader: undefined,
+  } as const;
+  const response = writeCheckResponse({ outcome: 'allow', api, client }, { ...answers, outbound }, false);
+  const sent = headersOf(response)['x-wso2-client-certificate'] ?? '';
+  assert.equal(decodeURIComponent(sent).replaceAll(/\s/g, ''), issued.pem.replaceAll(/\s/g, ''));
+  assert.deepEqual(response.ok_response?.headers_to_remove, []);
+  assert.equal(metadataOf(response).outbound, 'x-wso2-client-certificate');
+});
+
+test('without a client there is no outbound certificate, and what came under its name is removed', () => {
+  const outbound = {
+    format: 'percent-pem',
+    header: 'x-wso2-client-certificate',
+    chainHeader: undefined,
+  } as const;
+  const response = writeCheckResponse({ outcome: 'allow', api }, { ...answers, outbound }, false);
+  assert.ok(response.ok_response?.headers_to_remove.includes('x-wso2-client-certificate'));
+  assert.equal(metadataOf(response).outbound, undefined);
+});
+
+test('no text whatever can end a header line, or leave printable ASCII, or grow without bound', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 3000 }), (text) => {
+      const value = fieldValue(text);
+      return /^[\x20-\x7E]*$/.test(value) && value.length <= 1024;
+    }),
+  );
+  assert.equal(fieldValue('a\r\nset-cookie: x'), 'a\\0D\\0Aset-cookie: x');
+});
