@@ -19,7 +19,14 @@ const head = `# Written by "mtls-enforcer envoy-config" from config.toml: change
  * the outbound header, aliases, and `mutualSSL` of an API (but for what the plain listener serves).
  */
 export const writeEnvoyConfig = (config: Config, options: EnvoyConfigOptions): string =>
-  head + stringify(bootstrap(config, options), { aliasDuplicateObjects: false, lineWidth: 0 });
+  head +
+  stringify(bootstrap(config, options), {
+    aliasDuplicateObjects: false,
+    lineWidth: 0,
+    // Envoy reads YAML 1.1, where a bare `off` or `0x10`, as an API may be called, is no text.
+    defaultStringType: 'QUOTE_DOUBLE',
+    defaultKeyType: 'PLAIN',
+  });
 
 const bootstrap = (config: Config, options: EnvoyConfigOptions): Message => ({
   admin: {
