@@ -1,0 +1,97 @@
+import type { Certificate } from './certificate.ts';
+import { vouchFor } from './certificate-cache.ts';
+import type { PathPolicy } from './path-options.ts';
+import { type PathVerdict, validatePath } from './path-validation.ts';
+import { type TrustStore, turnsOf } from './trust-store.ts';
+
+type Remembered = {
+  readonly verdict: PathVerdict;
+  /** Milliseconds since the epoch: the verdict holds from `from` on and before `until`. */
+  readonly from: number;
+  readonly until: number;
+  /** A refusal holds for these intermediates only; a valid path for any. */
+  readonly intermediates: readonly Certificate[];
+};
+
+/**
+ * Validates against one trust store, by one policy, and remembers verdicts: for each certificate the last one, for as
+ * long as the certificate object itself lives. So the memory is as bounded as the cache of certificates that they are
+ * read through, and what is pushed out there is forgotten here.
+ */
+export class PathValidator {
+  readonly #trustStore: TrustStore;
+  readonly #policy: Partial<PathPolicy>;
+  readonly #verdicts = new WeakMap<Certificate, Remembered>();
+
+  constructor(trustStore: TrustStore, policy: Partial<PathPolicy> = {}) {
+    this.#trustStore = trustStore;
+    this.#policy = policy;
+  }
+
+  /**
+   * @param intermediates sent along with the leaf
+   * @param now milliseconds since the epoch
+   */
+  validate(leaf: Certificate, intermediates: readonly Certificate[], now: number): PathVerdict {
+    const known = this.#verdicts.get(leaf);
+    if (known !== undefined && now >= known.from && now < known.until) {
+      if (known.verdict.valid || isSame(known.intermediates, intermediates)) return known.verdict;
+    }
+    const trustStore = this.#trustStore;
+    const verdict = validatePath(leaf, { ...this.#policy, trustStore, intermediates, now });
+    if (verdict.valid) for (const certificate of verdict.path) vouchFor(certificate);
+    const remembered = this.#remember(verdict, leaf, intermediates, now);
+    if (remembered !== undefined) this.#verdicts.set(leaf, remembered);
+    return verdict;
+  }
+
+  #remember(
+    verdict: PathVerdict,
+    leaf: Certificate,
+    intermediates: readonly Certificate[],
+    now: number,
+  ): Remembered | undefined {
+    if (verdict.valid) {
+      const turns = [...verdict.path, verdict.anchor].flatMap(turnsOf);
+      const { from, until } = windowAround(now, turns);
+      return { verdict, from, until: Math.min(until, verdict.validUntil), intermediates: [] };
+    }
+    // Out of budget: another order of things elsewhere, or a larger budget, may find what was there.
+    if (verdict.code === 'path_search_exhausted' || verdict.code === 'name_constraints_too_many')
+      return undefined;
+    // Revocation data gets old, and the refusal does not say when.
+    if (this.#policy.revocation !== undefined) return undefined;
+    const turns = [leaf, ...intermediates].flatMap(turnsOf);
+    const { from, until } = windowAround(now, [...turns, ...nearest(this.#trustStore.turns, now)]);
+    return { verdict, from, until, intermediates };
+  }
+}
+
+/** The time around `now` in which none of these instants lies. */
+function windowAround(
+  now: number,
+  turns: readonly number[],
+): { readonly from: number; readonly until: number } {
+  let from = -Infinity;
+  let until = Infinity;
+  for (const turn of turns) {
+    if (turn <= now) from = Math.max(from, turn);
+    else until = Math.min(until, turn);
+  }
+  return { from, until };
+}
+
+/** The last instant up to `now` and the first after it. */
+function nearest(ascending: readonly number[], now: number): readonly number[] {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle]! <= now) low = middle + 1;
+    else high = middle;
+  }
+  return ascending.slice(Math.max(0, low - 1), low + 1);
+}
+
+const isSame = (a: readonly Certificate[], b: readonly Certificate[]): boolean =>
+  a.length === b.length && a.every((certificate, i) => certificate === b[i]);

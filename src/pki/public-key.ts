@@ -1,0 +1,98 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { DerError, type Element, encodingOf, Fields, readWhole, tags } from './der.ts';
+import { integerOctets, readBitStringOctets, readOid } from './der-values.ts';
+
+export type KeyType = 'rsa' | 'rsa-pss' | 'ec' | 'ed25519' | 'ed448';
+
+/** SubjectPublicKeyInfo (RFC 5280 4.1.2.7), read as far as needed to say what may be done with it. */
+export type PublicKey = {
+  readonly spki: Uint8Array;
+  /** undefined: an algorithm or curve that nothing here is signed or authenticated with. */
+  readonly type: KeyType | undefined;
+  /** RSA: size of the modulus. */
+  readonly bits: number;
+  /** Dotted OID of the algorithm, with the curve's where there is one: for the log. */
+  readonly algorithm: string;
+  /** undefined: OpenSSL refuses the key, as where the point is not on the curve. Made once, when first asked for. */
+  readonly keyObject: () => KeyObject | undefined;
+};
+
+const keyTypes: Readonly<Record<string, KeyType>> = {
+  '1.2.840.113549.1.1.1': 'rsa',
+  '1.2.840.113549.1.1.10': 'rsa-pss',
+  '1.2.840.10045.2.1': 'ec',
+  '1.3.101.112': 'ed25519',
+  '1.3.101.113': 'ed448',
+};
+
+/** P-256, P-384, P-521. */
+const curves: ReadonlySet<string> = new Set(['1.2.840.10045.3.1.7', '1.3.132.0.34', '1.3.132.0.35']);
+
+/** Larger keys only cost time: a check grows with the square of the modulus and with the exponent. */
+const maxRsaBits = 8192;
+
+/** @throws DerError */
+export function readPublicKey(element: Element): PublicKey {
+  const fields = new Fields(element);
+  const algorithm = new Fields(fields.next(tags.sequence, 'key algorithm'));
+  const key = readBitStringOctets(fields.next(tags.bitString, 'public key'));
+  fields.finish('SubjectPublicKeyInfo');
+  const oid = readOid(algorithm.next(tags.oid, 'key algorithm'));
+  const parameters = algorithm.done ? undefined : algorithm.any('key parameters');
+  algorithm.finish('key algorithm');
+
+  const spki = encodingOf(element);
+  const named = keyTypes[oid];
+  if (named === 'rsa' || named === 'rsa-pss') {
+    const { bits, usable } = readRsa(key);
+    return { spki, type: usable ? named : undefined, bits, algorithm: oid, keyObject: keyObjectOf(spki) };
+  }
+  // RFC 5480 2.1.1: namedCurve only; explicit parameters can pass off another curve (CVE-2020-0601).
+  const curve = parameters?.tag === tags.oid ? readOid(parameters) : undefined;
+  const type = named === 'ec' && !curves.has(curve ?? '') ? undefined : named;
+  return {
+    spki,
+    type,
+    bits: 0,
+    algorithm: curve === undefined ? oid : `${oid} ${curve}`,
+    keyObject: keyObjectOf(spki),
+  };
+}
+
+/** RSAPublicKey (RFC 8017 A.1.1). */
+function readRsa(key: Uint8Array): { readonly bits: number; readonly usable: boolean } {
+  const fields = new Fields(readWhole(key, tags.sequence, 'RSAPublicKey'));
+  const modulus = positive(fields.next(tags.integer, 'modulus'));
+  const exponent = positive(fields.next(tags.integer, 'publicExponent'));
+  fields.finish('RSAPublicKey');
+  const bits = modulus.length * 8 - Math.clz32(modulus[0]!) + 24;
+  const odd = (exponent.at(-1)! & 1) === 1;
+  const usable =
+    bits <= maxRsaBits && odd && exponent.length <= 4 && !(exponent.length === 1 && exponent[0] === 1);
+  return { bits, usable };
+}
+
+function positive(element: Element): Uint8Array {
+  const octets = integerOctets(element);
+  if (octets[0]! >= 0x80) throw new DerError('INTEGER: negative');
+  const magnitude = octets[0] === 0 ? octets.subarray(1) : octets;
+  if (magnitude.length === 0) throw new DerError('INTEGER: zero');
+  return magnitude;
+}
+
+function keyObjectOf(spki: Uint8Array): () => KeyObject | undefined {
+  let made: { readonly key: KeyObject | undefined } | undefined;
+  return () => {
+    made ??= { key: createKey(spki) };
+    return made.key;
+  };
+}
+
+function createKey(spki: Uint8Array): KeyObject | undefined {
+  try {
+    const key = Buffer.from(spki.buffer, spki.byteOffset, spki.byteLength);
+    return createPublicKey({ key, format: 'der', type: 'spki' });
+  } catch {
+    return undefined;
+  }
+}

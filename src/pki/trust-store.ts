@@ -1,0 +1,73 @@
+import type { Certificate } from './certificate.ts';
+import { equalBytes } from './der-values.ts';
+
+export type Anchor = {
+  /**
+   * ca: may issue, if its own extensions let it. pinned: this very certificate is trusted as a leaf, whatever its
+   * basicConstraints say, and issues nothing.
+   */
+  readonly kind: 'ca' | 'pinned';
+  readonly certificate: Certificate;
+};
+
+/** Certificates by the key of their subject. */
+export type BySubject = ReadonlyMap<string, readonly Certificate[]>;
+
+/** What paths are built from, whatever the client sends along. Immutable. */
+export type TrustStore = {
+  readonly anchors: BySubject;
+  /** By SHA-256. */
+  readonly pinned: ReadonlyMap<string, Certificate>;
+  readonly intermediates: BySubject;
+  /** undefined: any path will do. Otherwise one of these CAs must issue in the path (same subject and key). */
+  readonly through: readonly Certificate[] | undefined;
+  /** Instants, ascending, at which a verdict may turn because a certificate of this store begins or ends. */
+  readonly turns: readonly number[];
+};
+
+/**
+ * @param intermediates known beside those that clients send; not trusted
+ * @param through only paths with one of these CAs below the anchor, or as the anchor, are valid; they are candidates
+ *   for intermediates too
+ */
+export function createTrustStore({
+  anchors,
+  intermediates = [],
+  through,
+}: {
+  readonly anchors: readonly Anchor[];
+  readonly intermediates?: readonly Certificate[];
+  readonly through?: readonly Certificate[];
+}): TrustStore {
+  const cas = anchors.filter(({ kind }) => kind === 'ca').map(({ certificate }) => certificate);
+  const pins = anchors.filter(({ kind }) => kind === 'pinned').map(({ certificate }) => certificate);
+  const others = [...intermediates, ...(through ?? [])];
+  return {
+    anchors: bySubject(cas),
+    pinned: new Map(pins.map((certificate) => [certificate.sha256, certificate])),
+    intermediates: bySubject(others),
+    through,
+    turns: [...new Set([...cas, ...others].flatMap(turnsOf))].sort((a, b) => a - b),
+  };
+}
+
+/** The first millisecond in which the certificate is valid, and the first in which it no longer is. */
+export const turnsOf = ({ notBefore, notAfter }: Certificate): readonly [number, number] => [
+  notBefore,
+  notAfter + 1000,
+];
+
+export function bySubject(certificates: Iterable<Certificate>): BySubject {
+  const map = new Map<string, Certificate[]>();
+  for (const certificate of certificates) {
+    const same = map.get(certificate.subject.key);
+    if (same === undefined) map.set(certificate.subject.key, [certificate]);
+    else if (!same.some(({ der }) => equalBytes(der, certificate.der))) same.push(certificate);
+  }
+  return map;
+}
+
+/** The same CA, however often its certificate was issued anew (RFC 4158 2.4.2 calls the pair a CA's identity). */
+export const isSameCa = (a: Certificate, b: Certificate): boolean =>
+  a === b ||
+  (a.subject.key === b.subject.key && equalBytes(a.subjectPublicKey.spki, b.subjectPublicKey.spki));
