@@ -47,12 +47,16 @@ export type GatewayOptions = {
   readonly router?: string;
   readonly plain?: boolean;
   readonly authz?: AuthzOptions;
+  /** Lines of [router.upstream.tls]. */
+  readonly upstreamTls?: string;
   /** Lines of [enforcer.authService]. */
   readonly authService?: string;
   readonly access?: EnforcerAccess;
   /** More files for the folder that Envoy runs in. */
   readonly files?: Readonly<Record<string, string>>;
   readonly folder?: string;
+  /** Issues the router's and, unless it has its own, the backend's certificate; `ca.pem` in the folder. */
+  readonly authority?: Authority;
   readonly backendCertificate?: ClientCertificate;
 };
 
@@ -83,7 +87,7 @@ export async function startGateway(path: string, options: GatewayOptions): Promi
   try {
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'gateway-'));
     stops.push(() => rmSync(folder, { recursive: true, force: true }));
-    const ca = await newAuthority('CN=Router CA');
+    const ca = options.authority ?? (await newAuthority('CN=Router CA'));
     const router = await serverCertificate(ca);
     const backend = await startBackend(options.backendCertificate ?? router);
     stops.push(() => backend.stop());
@@ -103,8 +107,9 @@ export async function startGateway(path: string, options: GatewayOptions): Promi
       keyPath = "router.key"
       [router.upstream.tls]
       trustedCertPath = "ca.pem"
+      ${options.upstreamTls ?? ''}
       [enforcer.authService]
-      port = ${authz.port || 8081}
+      port = ${options.authz?.socket ? 8081 : authz.port}
       ${options.authService ?? ''}
       ${options.toml.replaceAll('BACKEND', `127.0.0.1:${backend.port}`).replaceAll('PORT', String(backend.port))}`);
     const files: Readonly<Record<string, string>> = {
