@@ -33,6 +33,8 @@ export async function makeChains(): Promise<Chains> {
   const root = await createAuthority({ subject: rootName, ...dates });
   const intermediate = await createAuthority({ subject: 'CN=Chains Intermediate', parent: root, ...dates });
   const leaf = await intermediate.issue({ subject: 'CN=leaf', ...client });
+  // Of its own: a valid path, once seen, is remembered for its leaf.
+  const lonely = await intermediate.issue({ subject: 'CN=lonely leaf', ...client });
   const below = await authority(leaf, 'CN=leaf').issue({ subject: 'CN=below', ...client });
   const impostorRoot = await createAuthority({ subject: rootName, ...dates });
   const impostor = await impostorRoot.issue({ subject: 'CN=leaf', ...client });
@@ -56,7 +58,7 @@ file = "${folder}/pinned.pem"
 `,
     whole: presented(leaf, intermediate),
     withRoot: presented(leaf, intermediate, root),
-    leafOnly: presented(leaf),
+    leafOnly: presented(lonely),
     throughLeaf: presented(below, leaf, intermediate),
     impostor: presented(impostor),
     impostorWithRoot: presented(impostor, impostorRoot),

@@ -40,6 +40,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
     [
       ...[options.path, '-c', options.config, '--disable-hot-restart', '--concurrency', '2'],
       ...['--log-level', options.logLevel ?? 'info', '--admin-address-path', addressFile],
+      ...['--file-flush-interval-msec', '50'], // access logs; 10 s unless told
     ],
     { ...(options.folder && { cwd: options.folder }) },
   );
