@@ -1,0 +1,390 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parse } from 'yaml';
+import { knownCertificateHeaders } from '../../../src/client-certificate/formats.ts';
+import { readConfig } from '../../../src/config/read-config.ts';
+import type { Config } from '../../../src/config/schema.ts';
+import { writeEnvoyConfig } from '../../../src/envoy-config/bootstrap.ts';
+import type { EnvoyConfigOptions } from '../../../src/envoy-config/options.ts';
+
+/** As Envoy reads it: YAML 1.1. */
+// biome-ignore lint/suspicious/noExplicitAny: a tree of Envoy's, of which each test looks at one leaf
+type Tree = any;
+
+function configOf(toml: string): Config {
+  const read = readConfig(toml, 'config.toml', {});
+  if (!('config' in read)) throw new Error(JSON.stringify(read));
+  return read.config;
+}
+const write = (toml: string, options: Partial<EnvoyConfigOptions> = {}): string =>
+  writeEnvoyConfig(configOf(toml), { resolvePath: (path) => `seen/${path}`, ...options });
+const bootstrap = (toml: string, options?: Partial<EnvoyConfigOptions>): Tree =>
+  parse(write(toml, options), { version: '1.1' });
+
+const listener = (tree: Tree, index = 0): Tree => tree.static_resources.listeners[index];
+const tls = (tree: Tree): Tree => listener(tree).filter_chains[0].transport_socket.typed_config;
+const hcm = (tree: Tree, index = 0): Tree => listener(tree, index).filter_chains[0].filters[0].typed_config;
+const filter = (tree: Tree, name: string, index = 0): Tree =>
+  hcm(tree, index).http_filters.find((each: Tree) => each.name === name)?.typed_config;
+const cluster = (tree: Tree, name: string): Tree =>
+  tree.static_resources.clusters.find((each: Tree) => each.name === name);
+const routes = (tree: Tree, domain = '*', index = 0): Tree[] =>
+  hcm(tree, index).route_config.virtual_hosts.find((each: Tree) => each.domains.includes(domain)).routes;
+const upstreamTls = (tree: Tree, name: string): Tree => cluster(tree, name).transport_socket?.typed_config;
+
+const api = (backend: string, more = '') =>
+  `[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\nbackend = "${backend}"\n${more}\n`;
+
+const keys: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: unknown, why: string][] = [
+  [
+    '',
+    (t) => listener(t).address.socket_address,
+    { address: '0.0.0.0', port_value: 9095 },
+    'the TLS listener’s address',
+  ],
+  ['', (t) => t.static_resources.listeners.length, 1, 'no plain listener unless asked for'],
+  [
+    '[router]\nlistenerPort = 9090',
+    (t) => listener(t, 1).address.socket_address.port_value,
+    9090,
+    'a plain one where asked for',
+  ],
+  [
+    '[router]\nlistenerPort = 9090',
+    (t) => listener(t, 1).filter_chains[0].transport_socket,
+    undefined,
+    'which is plain',
+  ],
+  [
+    '[router]\nlistenerPort = 9090',
+    (t) => hcm(t, 1).forward_client_cert_details,
+    'SANITIZE',
+    'and never sets XFCC',
+  ],
+  [
+    '',
+    (t) => t.admin.address.socket_address,
+    { address: '127.0.0.1', port_value: 9901 },
+    'admin on loopback',
+  ],
+  [
+    '[router]\nmaxConnections = 7',
+    (t) => t.overload_manager.resource_monitors[0].typed_config.max_active_downstream_connections,
+    7,
+    'the limit on connections',
+  ],
+  ['', (t) => tls(t).require_client_certificate, false, 'a certificate is asked for, not required'],
+  [
+    '',
+    (t) => tls(t).common_tls_context.validation_context,
+    { trust_chain_verification: 'ACCEPT_UNTRUSTED' },
+    'unknown ones are passed on',
+  ],
+  [
+    '',
+    (t) => [tls(t).disable_stateless_session_resumption, tls(t).disable_stateful_session_resumption],
+    [true, true],
+    'no resumption of either kind',
+  ],
+  ['', (t) => tls(t).common_tls_context.alpn_protocols, ['h2', 'http/1.1'], 'HTTP/2 is offered'],
+  [
+    '[router.keystore]\ncertPath = "c"\nkeyPath = "k"',
+    (t) => tls(t).common_tls_context.tls_certificates[0],
+    { certificate_chain: { filename: 'seen/c' }, private_key: { filename: 'seen/k' } },
+    'paths go through resolvePath',
+  ],
+  [
+    '[router.downstream.tls]\nmTLSAPIsEnabled = false',
+    (t) => tls(t).common_tls_context.validation_context,
+    undefined,
+    'nobody is asked',
+  ],
+  [
+    '[router.downstream.tls]\nmTLSAPIsEnabled = false',
+    (t) => hcm(t).forward_client_cert_details,
+    'SANITIZE',
+    'and XFCC is not set',
+  ],
+  [
+    '[router.downstream.tls]\nverifyInHandshake = true\ntrustedCertPath = "ca"',
+    (t) => tls(t).common_tls_context.validation_context,
+    { trusted_ca: { filename: 'seen/ca' }, suppress_client_ca_list: true },
+    'the handshake verifies, and names no CA',
+  ],
+  [
+    '[router.downstream.tls]\nminimumProtocolVersion = "TLS1_1"',
+    (t) => tls(t).common_tls_context.tls_params.tls_minimum_protocol_version,
+    'TLSv1_2',
+    'TLS 1.1 is read as 1.2',
+  ],
+  [
+    '[router.downstream.tls]\nmaximumProtocolVersion = "TLS1_0"',
+    (t) => tls(t).common_tls_context.tls_params.tls_maximum_protocol_version,
+    'TLSv1_2',
+    'at both ends',
+  ],
+  [
+    '[router.downstream.tls]\nciphers = "A, B:C"',
+    (t) => tls(t).common_tls_context.tls_params.cipher_suites,
+    ['A', 'B', 'C'],
+    'ciphers are a list',
+  ],
+  [
+    '',
+    (t) => hcm(t).set_current_client_cert_details,
+    { cert: true, chain: true },
+    'never uri, dns, subject: they are forgeable',
+  ],
+  [
+    '',
+    (t) => [
+      hcm(t).use_remote_address,
+      hcm(t).normalize_path,
+      hcm(t).merge_slashes,
+      hcm(t).strip_trailing_host_dot,
+    ],
+    [true, true, true, true],
+    'one scheme, path and host for all',
+  ],
+  [
+    '',
+    (t) => hcm(t).path_with_escaped_slashes_action,
+    'KEEP_UNCHANGED',
+    'encoded slashes are the enforcer’s to refuse, with a reason',
+  ],
+  [
+    '',
+    (t) => hcm(t).http_filters.map((each: Tree) => each.name),
+    [
+      'envoy.filters.http.cors',
+      'envoy.filters.http.ext_authz',
+      'certificate_headers',
+      'envoy.filters.http.router',
+    ],
+    'the filters’ order',
+  ],
+  [
+    '[router.cors]\nenabled = false',
+    (t) => hcm(t).http_filters[0].name,
+    'envoy.filters.http.ext_authz',
+    'no cors filter',
+  ],
+  ['', (t) => filter(t, 'envoy.filters.http.ext_authz').failure_mode_allow, false, 'no answer, no admission'],
+  [
+    '[router]\nlistenerPort = 9090',
+    (t) => filter(t, 'envoy.filters.http.ext_authz', 1).failure_mode_allow,
+    false,
+    'on the plain listener, too',
+  ],
+  [
+    '[router]\nlistenerPort = 9090',
+    (t) =>
+      hcm(t, 1).route_config.typed_per_filter_config['envoy.filters.http.ext_authz'].check_settings
+        .context_extensions,
+    { listener: 'plain' },
+    'the plain listener says so',
+  ],
+  [
+    '',
+    (t) => cluster(t, 'enforcer').load_assignment.endpoints[0].lb_endpoints[0].endpoint.address,
+    { socket_address: { address: '127.0.0.1', port_value: 8081 } },
+    'the enforcer’s address',
+  ],
+  [
+    '[enforcer.authService]\naddress = "0.0.0.0"',
+    (t) =>
+      cluster(t, 'enforcer').load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address
+        .address,
+    '127.0.0.1',
+    'any address is this machine',
+  ],
+  [
+    '[enforcer.authService]\nsocket = "s"\ncertPath = "c"',
+    (t) => cluster(t, 'enforcer').load_assignment.endpoints[0].lb_endpoints[0].endpoint.address,
+    { pipe: { path: 'seen/s' } },
+    'or its socket',
+  ],
+  [
+    '[enforcer.authService]\nsocket = "s"\ncertPath = "c"',
+    (t) => upstreamTls(t, 'enforcer'),
+    undefined,
+    'where TLS is not needed',
+  ],
+  [
+    '[enforcer.authService]\ncertPath = "c"',
+    (t) => upstreamTls(t, 'enforcer').common_tls_context.validation_context,
+    { trusted_ca: { filename: 'seen/c' } },
+    'its own certificate is trusted, and no other',
+  ],
+  [api('https://b.test/v2'), (t) => cluster(t, 'https://b.test').type, 'STRICT_DNS', 'a backend by name'],
+  [api('https://b.test/v2'), (t) => upstreamTls(t, 'https://b.test').sni, 'b.test', 'with its name in SNI'],
+  [
+    api('https://b.test/v2'),
+    (t) =>
+      upstreamTls(t, 'https://b.test').common_tls_context.validation_context.match_typed_subject_alt_names,
+    [{ san_type: 'DNS', matcher: { exact: 'b.test' } }],
+    'and verified',
+  ],
+  [
+    api('https://10.0.0.1:8443'),
+    (t) => [cluster(t, 'https://10.0.0.1:8443').type, upstreamTls(t, 'https://10.0.0.1:8443').sni],
+    ['STATIC', undefined],
+    'a backend by address has no SNI',
+  ],
+  [
+    api('https://[::1]'),
+    (t) =>
+      cluster(t, 'https://[::1]').load_assignment.endpoints[0].lb_endpoints[0].endpoint.address
+        .socket_address,
+    { address: '::1', port_value: 443 },
+    'IPv6 without brackets',
+  ],
+  [api('http://b.test'), (t) => upstreamTls(t, 'http://b.test'), undefined, 'a backend in clear text'],
+  [
+    `[router.upstream.tls]\nverifyHostName = false\ntrustedCertPath = "ca"\n${api('https://b')}`,
+    (t) => upstreamTls(t, 'https://b').common_tls_context.validation_context,
+    { trusted_ca: { filename: 'seen/ca' } },
+    'verifyHostName',
+  ],
+  [
+    `[router.upstream.tls]\ndisableSslVerification = true\n${api('https://b')}`,
+    (t) => upstreamTls(t, 'https://b').common_tls_context.validation_context,
+    undefined,
+    'disableSslVerification',
+  ],
+  [
+    `[router.upstream.tls]\nminimumProtocolVersion = "TLS1_3"\n${api('https://b')}`,
+    (t) => upstreamTls(t, 'https://b').common_tls_context.tls_params.tls_minimum_protocol_version,
+    'TLSv1_3',
+    'TLS versions towards backends',
+  ],
+  [
+    `[router.upstream.timeouts]\nrouteTimeoutInSeconds = 0\nrouteIdleTimeoutInSeconds = 9\n${api('https://b')}`,
+    (t) => [routes(t)[0].route.timeout, routes(t)[0].route.idle_timeout],
+    ['0s', '9s'],
+    'timeouts',
+  ],
+  [
+    api('https://b/x') + api('https://b/y').replace('"/a"', '"/b"'),
+    (t) => t.static_resources.clusters.length,
+    2,
+    'one cluster for a backend, whatever the paths',
+  ],
+  [
+    api('https://b', 'hosts = ["::1", "A.test"]'),
+    (t) => hcm(t).route_config.virtual_hosts.map((each: Tree) => each.domains[0]),
+    ['[::1]', 'a.test', '*'],
+    'hosts as Envoy matches them, and always the rest',
+  ],
+  [
+    api('https://b'),
+    (t) => routes(t).at(-1).direct_response,
+    { status: 404 },
+    'what is no API goes to the enforcer and no further',
+  ],
+  [
+    api('https://b'),
+    (t) => routes(t).at(-1).typed_per_filter_config,
+    undefined,
+    'without saying that it is one',
+  ],
+];
+for (const [toml, leaf, expected, why] of keys) {
+  test(`${why}: ${toml.replaceAll('\n', ' ').slice(0, 80)}`, () =>
+    assert.deepEqual(leaf(bootstrap(toml)), expected));
+}
+
+test('Envoy’s own certificate for the enforcer, and its CA and name', () => {
+  const tree = bootstrap('[enforcer.authService]\ncertPath = "c"', {
+    enforcer: { address: 'enforcer.test', trustedCertPath: 'ca', certPath: 'e.pem', keyPath: 'e.key' },
+  });
+  const context = upstreamTls(tree, 'enforcer').common_tls_context;
+  assert.equal(upstreamTls(tree, 'enforcer').sni, 'enforcer.test');
+  assert.equal(context.tls_certificates[0].private_key.filename, 'seen/e.key');
+  assert.deepEqual(context.validation_context, {
+    trusted_ca: { filename: 'seen/ca' },
+    match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: 'enforcer.test' } }],
+  });
+});
+
+/** Whether Envoy would remove a header before any filter; its patterns match whole names. */
+function removedEarly(tree: Tree, name: string, index = 0): boolean {
+  const [{ typed_config }] = hcm(tree, index).early_header_mutation_extensions;
+  return typed_config.mutations.some((each: Tree) =>
+    new RegExp(`^(?:${each.remove_on_match.key_matcher.safe_regex.regex})$`).test(name),
+  );
+}
+
+const answers = '[enforcer.answers]\naliasHeader = "X.My+Alias"\ntierHeader = ""\n';
+const early: readonly [toml: string, name: string, removed: boolean, why: string][] = [
+  ['', 'x-client-cert-alias', true, 'an identity header'],
+  ['', 'x_client-cert_alias', true, 'with _ for - anywhere'],
+  ['', 'x-client-cert-aliases', false, 'a longer name'],
+  ['', 'my-x-client-cert-alias', false, 'a longer name in front'],
+  [answers, 'x.my+alias', true, 'under another name, in lower case'],
+  [answers, 'xxmy+alias', false, 'whose dot is a dot'],
+  [answers, 'x-client-cert-alias', false, 'the usual name then means nothing'],
+  [answers, 'x-client-cert-tier', false, 'nor does one that is switched off'],
+  [answers, '', false, 'and no name is no name'],
+  ['', 'x-wso2-client-certificate', false, 'a certificate header is for the enforcer'],
+  ['', 'x_wso2_client_certificate', true, 'but not with _ for -'],
+  ['', 'x-wso2_client-certificate', true, 'anywhere'],
+  ['', 'ssl_client_cert', false, 'unless that is a name of its own'],
+  ['', 'ssl_client-cert', true, 'which this is not'],
+];
+for (const [toml, name, removed, why] of early) {
+  test(`${name} is ${removed ? '' : 'not '}removed before the enforcer sees it: ${why}`, () => {
+    assert.equal(removedEarly(bootstrap(toml), name), removed);
+  });
+}
+
+const hidden =
+  '[enforcer.security.mutualSSL]\ncertificateHeader = "X-Mine"\noutboundHeader = "X-Out"\noutboundChainHeader = "X-Out-Chain"\n';
+const named = ['x-mine', 'x-out', 'x-out-chain', ...knownCertificateHeaders];
+test('every certificate header that is known or named is removed behind the enforcer, on both listeners', () => {
+  const tree = bootstrap(`[router]\nlistenerPort = 9090\n${hidden}`);
+  for (const index of [0, 1]) {
+    const { mutations } = filter(tree, 'certificate_headers', index).extension_config.typed_config;
+    const removed = mutations.request_mutations.map(({ remove }: Tree) => remove);
+    assert.deepEqual(
+      named.filter((name) => !removed.includes(name)),
+      [],
+    );
+  }
+});
+
+test('the plain listener removes them early, unless the file says that they count there', () => {
+  const plain = `[router]\nlistenerPort = 9090\n${hidden}`;
+  for (const name of named) {
+    assert.equal(removedEarly(bootstrap(plain), name, 1), true, name);
+    assert.equal(removedEarly(bootstrap(`${plain}allowHeaderOverPlaintext = true`), name, 1), false, name);
+    assert.equal(removedEarly(bootstrap(plain), name, 0), false, name);
+  }
+});
+
+test('the same file gives the same text, without anchors or another folder’s name', () => {
+  const text = write(api('https://b'));
+  assert.equal(text, write(api('https://b')));
+  assert.doesNotMatch(text, /[:-] [&*]\w|<<:/);
+});
+
+test('whatever an API is called, it stays that text', () => {
+  const words = fc.oneof(
+    fc.string({ unit: 'binary', minLength: 1 }),
+    fc.constantFrom('off', 'y', 'NO', '~', '0o7', '1_0', '1:30', '.inf', '<<', '=', '2026-01-01'),
+  );
+  fc.assert(
+    fc.property(words, words, (name, version) => {
+      const config = configOf(api('https://b'));
+      const text = writeEnvoyConfig(
+        { ...config, apis: [{ ...config.apis[0]!, name, version }] },
+        { resolvePath: (path) => path },
+      );
+      const [route] = routes(parse(text, { version: '1.1' }));
+      const { context_extensions } =
+        route.typed_per_filter_config['envoy.filters.http.ext_authz'].check_settings;
+      assert.deepEqual([context_extensions.name, context_extensions.version], [name, version]);
+    }),
+  );
+});
