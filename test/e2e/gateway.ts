@@ -31,7 +31,11 @@ export class Gateway {
     this.#folder = folder;
   }
 
-  static async start(envoy: FoundEnvoy, options: { edit?: (toml: string) => string } = {}): Promise<Gateway> {
+  /** @param options changes config.toml, lines of `[enforcer.security.mutualSSL]` other than for peer mode */
+  static async start(
+    envoy: FoundEnvoy,
+    options: { edit?: (toml: string) => string; mutualSSL?: readonly string[] } = {},
+  ): Promise<Gateway> {
     const folder = mkdtempSync(join(tmpdir(), 'mtls-enforcer-e2e-'));
     const pki = await preparePki(folder);
     const stack = await startStack({
