@@ -29,8 +29,8 @@ const state = join(repository, '.demo');
 const shown = (path: string) => relative(process.env.INIT_CWD ?? process.cwd(), path) || '.';
 
 /** The first signal ends the demo in good order, a second one at once: what it started dies with it. */
+let signals = 0;
 const interrupted = new Promise<NodeJS.Signals>((resolve) => {
-  let signals = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => (++signals === 1 ? resolve(signal) : process.exit(130)));
   }
@@ -129,4 +129,11 @@ if (typeof chosen === 'string') {
   process.stderr.write(`${chosen}\n\n${help}`);
   process.exitCode = 64;
 } else if (chosen.help) print(help);
-else process.exit(await main({ keep: chosen.keep, withoutEnvoy: chosen['without-envoy'] }));
+else {
+  const code = main({ keep: chosen.keep, withoutEnvoy: chosen['without-envoy'] }).catch((error: Error) => {
+    if (signals > 0) return 130;
+    process.stderr.write(`The demo could not go on: ${error.message}\n`);
+    return 1;
+  });
+  process.exit(await code);
+}

@@ -67,6 +67,17 @@ describe('npm run demo', () => {
     assert.ok(child.lines.includes(`${count} of ${count} requests were answered as expected.`));
   });
 
+  it('stops all of it when it is interrupted', { skip }, async () => {
+    const child = demo([]);
+    const enforcer = await child.line(/^ {2}enforcer /);
+    child.kill('SIGINT');
+    assert.deepEqual(await child.exited, { code: 130, signal: null });
+    const [host, port] = enforcer.trim().split(/ +/)[1]!.split(':');
+    await assert.rejects(fetch(`http://${host}:${port}`), (error: Error) =>
+      /ECONNREFUSED/.test(String(error.cause)),
+    );
+  });
+
   it('says how to go on where no Envoy can be had', async () => {
     const child = demo([], { ENVOY_BIN: join(repository, 'nowhere') });
     assert.deepEqual(await child.exited, { code: 1, signal: null });

@@ -30,6 +30,7 @@ export class Child {
     this.#process = spawn('/bin/sh', ['-c', leash, name, ...command], {
       ...options,
       stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true, // Ctrl-C in a terminal is for whoever started it, to stop it in good order
     });
     this.#process.stdin!.on('error', () => {}); // it may be gone before we are
     for (const stream of [this.#process.stdout!, this.#process.stderr!]) {
