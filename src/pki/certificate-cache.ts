@@ -67,6 +67,13 @@ export class CertificateCache {
     return entry.read;
   }
 
+  /** Those that can be read: one that can't can't complete a path, and the rest still may. */
+  readable(ders: readonly Uint8Array[]): readonly Certificate[] {
+    return ders
+      .map((der) => this.read(der))
+      .filter((read): read is Certificate => !(read instanceof CertificateError));
+  }
+
   /** The tail of a certificate is its signature, and as good as random: a hash of it alone tells them apart. */
   #hashOf(der: Uint8Array): number {
     let hash = der.length ^ this.#seed[0]!;

@@ -54,7 +54,7 @@ type Fixed = Signed & {
   /** A copy of the bytes it was read from: all that is told of it comes from here. */
   readonly der: Uint8Array;
   readonly version: 1 | 2 | 3;
-  /** Upper-case hex of the INTEGER's content, as OpenSSL shows it: no leading zeros but one to make it even. */
+  /** Upper-case hex, an even number of digits, after `-` where it is negative: as OpenSSL shows it. */
   readonly serialNumber: string;
   readonly issuer: Name;
   readonly subject: Name;
@@ -183,7 +183,12 @@ function readSerial(element: Element): string {
 
 /** @param octets content of the INTEGER */
 export function serialText(octets: Uint8Array): string {
-  return hex(octets.length > 1 && octets[0] === 0 ? octets.subarray(1) : octets).toUpperCase();
+  if (octets[0]! < 0x80)
+    return hex(octets.length > 1 && octets[0] === 0 ? octets.subarray(1) : octets).toUpperCase();
+  const magnitude = (-BigInt.asIntN(octets.length * 8, BigInt(`0x${hex(octets)}`)))
+    .toString(16)
+    .toUpperCase();
+  return `-${magnitude.length % 2 === 0 ? '' : '0'}${magnitude}`;
 }
 
 function readValidity(element: Element): { readonly notBefore: number; readonly notAfter: number } {

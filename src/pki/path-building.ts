@@ -4,8 +4,8 @@ import { failure, moreTelling, type PathFailure } from './failures.ts';
 import { formatName } from './name.ts';
 import { named } from './path-checks.ts';
 import type { Budget, PathPolicy } from './path-options.ts';
-import { verifySignature } from './signature.ts';
-import { type BySubject, isSameCa, type TrustStore } from './trust-store.ts';
+import { signatureFailure } from './signature-checks.ts';
+import { type BySubject, distinct, isSameCa, type TrustStore } from './trust-store.ts';
 
 /** Path from the leaf up to below the anchor, its signatures verified. */
 export type Candidate = { readonly path: readonly Certificate[]; readonly anchor: Certificate };
@@ -87,8 +87,8 @@ function extend<Found extends { readonly valid: true }>(
       !anchors.some(({ der }) => equalBytes(der, issuer.der)),
   );
   if (anchors.length + others.length === 0) {
-    tell(
-      search,
+    search.told = moreTelling(
+      search.told,
       failure(
         'issuer_unknown',
         path.length - 1,
@@ -97,14 +97,14 @@ function extend<Found extends { readonly valid: true }>(
     );
     return undefined;
   }
-  if (others.length > 0 && path.length > policy.maxIntermediates) {
-    tell(
-      search,
-      failure('path_too_deep', path.length, `more than ${policy.maxIntermediates} CAs before a trusted one`),
-    );
-    return undefined;
-  }
+  const isFull = path.slice(1).filter(({ isSelfIssued }) => !isSelfIssued).length >= policy.maxIntermediates;
   for (const issuer of sorted(others, child, search.second)) {
+    // Self-issued ones don't count, as in RFC 5280 6.1.4 (l).
+    if (isFull && !issuer.isSelfIssued) {
+      const detail = `more than ${policy.maxIntermediates} CAs before a trusted one`;
+      search.told = moreTelling(search.told, failure('path_too_deep', path.length, detail));
+      continue;
+    }
     if (!verifyEdge(path, issuer, search)) continue;
     const found = extend([...path, issuer], search);
     if (found !== undefined) return found;
@@ -112,15 +112,11 @@ function extend<Found extends { readonly valid: true }>(
   return undefined;
 }
 
-const tell = (search: Search<never> | Search<{ readonly valid: true }>, failed: PathFailure): void => {
-  search.told = moreTelling(search.told, failed);
-};
-
 const shortened = ({ issuer }: Certificate): string => formatName(issuer).slice(0, 200);
 
 function bothOf(a: readonly Certificate[] = [], b: readonly Certificate[] = []): readonly Certificate[] {
-  if (b.length === 0) return a;
-  return [...a, ...b.filter(({ der }) => !a.some((other) => equalBytes(other.der, der)))];
+  if (a.length === 0) return b;
+  return b.length === 0 ? a : distinct([...a, ...b]);
 }
 
 /** RFC 4158 2.4.2 and Go: subject, key and subjectAltName. Twice in one path, a certificate leads in circles. */
@@ -156,46 +152,7 @@ function verifyEdge<Found extends { readonly valid: true }>(
 ): boolean {
   if (search.budget.signatureChecks < 0 || --search.budget.signatureChecks < 0) return false;
   const child = path.at(-1)!;
-  const failed =
-    weakness(child, issuer, path.length, search.policy) ?? badSignature(child, issuer, path.length - 1);
+  const failed = signatureFailure(child, () => named(child), issuer, path.length - 1, search.policy);
   if (failed !== undefined) search.told = moreTelling(search.told, failed);
   return failed === undefined;
-}
-
-function weakness(
-  child: Certificate,
-  issuer: Certificate,
-  issuerAt: number,
-  { weakAlgorithms }: PathPolicy,
-): PathFailure | undefined {
-  const { scheme, oid } = child.signatureAlgorithm;
-  if (scheme === undefined) {
-    return failure('signature_algorithm_unsupported', issuerAt - 1, `${named(child)} is signed with ${oid}`);
-  }
-  const isWeak =
-    (scheme.hash === 'sha1' && !weakAlgorithms.sha1) || (scheme.hash === 'md5' && !weakAlgorithms.md5);
-  if (isWeak)
-    return failure('signature_algorithm_weak', issuerAt - 1, `${named(child)} is signed with ${scheme.hash}`);
-  const { type, bits, algorithm } = issuer.subjectPublicKey;
-  if (type === undefined) {
-    return failure('issuer_key_unsupported', issuerAt, `${named(issuer)} has a key of ${algorithm}`);
-  }
-  if (type.startsWith('rsa') && bits < weakAlgorithms.minRsaBits) {
-    return failure('issuer_key_too_weak', issuerAt, `${named(issuer)} has RSA of ${bits} bits`);
-  }
-  return undefined;
-}
-
-/** By child, the last issuer whose key was tried, and what came of it: the certificates above a leaf recur. */
-const verified = new WeakMap<Certificate, { readonly issuer: Certificate; readonly holds: boolean }>();
-
-function badSignature(child: Certificate, issuer: Certificate, at: number): PathFailure | undefined {
-  let known = verified.get(child);
-  if (known?.issuer !== issuer) {
-    known = { issuer, holds: verifySignature(child, issuer.subjectPublicKey) };
-    verified.set(child, known);
-  }
-  return known.holds
-    ? undefined
-    : failure('signature_invalid', at, `${named(child)} is not signed by the key of ${named(issuer)}`);
 }

@@ -14,8 +14,8 @@ import {
 } from './path-checks.ts';
 import { type Budget, defaultPolicy, type PathInputs, type PathPolicy } from './path-options.ts';
 import { checkPolicies } from './policies.ts';
-import { checkRevocation } from './revocation/revocation.ts';
-import { bySubject, isSameCa, type TrustStore } from './trust-store.ts';
+import { checkRevocation, type SignerPath } from './revocation/path-revocation.ts';
+import { type BySubject, bySubject, isSameCa, type TrustStore } from './trust-store.ts';
 
 export type PathAccepted = {
   readonly valid: true;
@@ -57,18 +57,30 @@ export function validatePath(
   const unfit = checkLeafForm(leaf, policy);
   if (unfit !== undefined) return unfit;
   const offered = bySubject(intermediates);
-  const judge = (candidate: Candidate): PathVerdict =>
-    judgePath(candidate, { trustStore, intermediates, now }, policy, budget);
-  return searchPath(leaf, trustStore, offered, now, policy, budget, judge);
+  const search: Search = { inputs: { trustStore, intermediates, now }, offered, policy, budget };
+  return searchPath(leaf, trustStore, offered, now, policy, budget, (candidate) =>
+    judgePath(candidate, search, []),
+  );
 }
 
-/** RFC 5280 6.1.3 to 6.1.5 over a whole path whose names chain and whose signatures are verified. */
+type Search = {
+  readonly inputs: PathInputs;
+  readonly offered: BySubject;
+  readonly policy: PathPolicy;
+  readonly budget: Budget;
+};
+
+/**
+ * RFC 5280 6.1.3 to 6.1.5 over a whole path whose names chain and whose signatures are verified.
+ *
+ * @param pending see `checkRevocation`
+ */
 function judgePath(
   { path, anchor }: Candidate,
-  inputs: PathInputs,
-  policy: PathPolicy,
-  budget: Budget,
+  search: Search,
+  pending: readonly Certificate[],
 ): PathVerdict {
+  const { inputs, policy, budget } = search;
   const chain = [...path, anchor];
   const failed =
     checkDates(chain, inputs.now) ??
@@ -81,9 +93,25 @@ function judgePath(
   if (failed !== undefined) return failed;
   const policies = checkPolicies(chain, policy.policies);
   if (!policies.valid) return policies;
-  const revocation = checkRevocation({ path, anchor }, inputs, policy, budget);
+  const signerPath: SignerPath = (...signer) => hasSignerPath(...signer, search);
+  const revocation = checkRevocation({ path, anchor }, inputs, policy, budget, signerPath, pending);
   if (!revocation.valid) return revocation;
   return { valid: true, path, anchor, policies: policies.policies, validUntil: revocation.validUntil };
+}
+
+/** RFC 5280 6.3.3 (f): a path of its own, to the same trust anchor, its certificates not revoked either. */
+function hasSignerPath(
+  signer: Certificate,
+  anchor: Certificate,
+  pending: readonly Certificate[],
+  { inputs, offered, policy, budget }: Search,
+): boolean {
+  const trustStore: TrustStore = { ...inputs.trustStore, anchors: bySubject([anchor]), through: undefined };
+  const signerPolicy: PathPolicy = { ...policy, purpose: 'any', policies: defaultPolicy.policies };
+  const search: Search = { inputs: { ...inputs, trustStore }, offered, policy: signerPolicy, budget };
+  return searchPath(signer, trustStore, offered, inputs.now, signerPolicy, budget, (candidate) =>
+    judgePath(candidate, search, pending),
+  ).valid;
 }
 
 function checkThrough(chain: readonly Certificate[], { through }: TrustStore): PathFailure | undefined {

@@ -57,15 +57,16 @@ export const turnsOf = ({ notBefore, notAfter }: Certificate): readonly [number,
   notAfter + 1000,
 ];
 
-export function bySubject(certificates: Iterable<Certificate>): BySubject {
-  const map = new Map<string, Certificate[]>();
-  for (const certificate of certificates) {
-    const same = map.get(certificate.subject.key);
-    if (same === undefined) map.set(certificate.subject.key, [certificate]);
-    else if (!same.some(({ der }) => equalBytes(der, certificate.der))) same.push(certificate);
-  }
-  return map;
+/** Each certificate once. */
+export function bySubject(certificates: readonly Certificate[]): BySubject {
+  const groups = Map.groupBy(certificates, ({ subject }) => subject.key);
+  for (const [key, group] of groups) if (group.length > 1) groups.set(key, distinct(group));
+  return groups;
 }
+
+export const distinct = (certificates: readonly Certificate[]): Certificate[] => [
+  ...new Map(certificates.map((certificate) => [certificate.sha256, certificate])).values(),
+];
 
 /** The same CA, however often its certificate was issued anew (RFC 4158 2.4.2 calls the pair a CA's identity). */
 export const isSameCa = (a: Certificate, b: Certificate): boolean =>

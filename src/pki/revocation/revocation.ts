@@ -1,9 +1,108 @@
-import type { PathFailure } from '../failures.ts';
+import type { Certificate } from '../certificate.ts';
+import { allReasons } from '../distribution-point.ts';
+import { failure, type PathFailure } from '../failures.ts';
+import { named } from '../path-checks.ts';
+import type { Crl, RevokedEntry } from './crl.ts';
+import { crlIssuersOf, distributionPointsOf, isDeltaOf, reasonsCovered } from './crl-scope.ts';
 
-export type Revocation = { readonly crls: readonly never[] };
+/** CRLs to judge by. */
+export type Revocation = {
+  readonly crls: readonly Crl[];
+  /** What becomes of a path with a certificate whose status can't be told. Revoked ones are refused always. */
+  readonly unknown: 'refuse' | 'accept';
+};
 
-export function checkRevocation(
-  ..._: unknown[]
-): { readonly valid: true; readonly validUntil: number } | PathFailure {
-  return { valid: true, validUntil: Infinity };
+/**
+ * Whether the key of some certificate with the CRL issuer's name made the CRL's signature, may do so, and stands at
+ * the end of a valid path to the same trust anchor (RFC 5280 6.3.3 (f), (g)).
+ *
+ * @param issuer of the certificate in question, whose path is validated already
+ */
+export type SignerCheck = (crl: Crl, issuer: Certificate) => Certificate | undefined;
+
+/** Whether this very certificate's key made the signature. */
+export type SignatureCheck = (crl: Crl, signer: Certificate) => boolean;
+
+export type RevocationStatus =
+  | { readonly status: 'good' /** End of the data's validity, ms since the epoch. */; readonly until: number }
+  | { readonly status: 'revoked'; readonly entry: RevokedEntry }
+  | { readonly status: 'unknown' };
+
+const removeFromCRL = 8;
+
+/**
+ * The status of one certificate by RFC 5280 6.3.3: CRLs are gathered until they cover all reasons.
+ *
+ * @param issuer the certificate above it in its validated path
+ */
+export function revocationStatus(
+  certificate: Certificate,
+  issuer: Certificate,
+  crls: readonly Crl[],
+  now: number,
+  findSigner: SignerCheck,
+  isSignedBy: SignatureCheck,
+): RevocationStatus {
+  const second = Math.floor(now / 1000) * 1000;
+  const current = crls.filter(({ thisUpdate, nextUpdate }) => thisUpdate <= second && second <= nextUpdate);
+  let covered = 0;
+  let until = Infinity;
+  for (const point of distributionPointsOf(certificate)) {
+    const issuers = crlIssuersOf(point, certificate);
+    for (const crl of newestFirst(current)) {
+      if (crl.extensions.deltaCRLIndicator !== undefined || !issuers.includes(crl.issuer.key)) continue;
+      const reasons = reasonsCovered(crl, point, certificate);
+      if ((reasons & ~covered) === 0) continue;
+      const signer = findSigner(crl, issuer);
+      if (signer === undefined) continue;
+      const delta = newestFirst(current).find((one) => isDeltaOf(one, crl) && isSignedBy(one, signer));
+      const entry = entryOf(certificate, crl, delta);
+      if (entry !== undefined) return { status: 'revoked', entry };
+      covered |= reasons;
+      until = Math.min(until, crl.nextUpdate + 1000, (delta?.nextUpdate ?? Infinity) + 1000);
+      if (covered === allReasons) return { status: 'good', until };
+    }
+  }
+  return { status: 'unknown' };
+}
+
+/** So that an older CRL never overrules a newer one of the same scope (RFC 5280 5.2.3). */
+function newestFirst(crls: readonly Crl[]): readonly Crl[] {
+  return crls.toSorted((a, b) =>
+    a.cRLNumber === b.cRLNumber ? b.thisUpdate - a.thisUpdate : a.cRLNumber < b.cRLNumber ? 1 : -1,
+  );
+}
+
+/** 6.3.3 (i) to (k): the delta's word goes before the complete CRL's. */
+function entryOf(
+  { issuer, serialNumber }: Certificate,
+  complete: Crl,
+  delta: Crl | undefined,
+): RevokedEntry | undefined {
+  const changed = delta?.revoked.get(issuer.key)?.get(serialNumber);
+  if (changed !== undefined) return changed.reasonCode === removeFromCRL ? undefined : changed;
+  return complete.revoked.get(issuer.key)?.get(serialNumber);
+}
+
+/** What the status of a path's certificate means for the path. */
+export function revocationFailure(
+  result: RevocationStatus,
+  certificate: Certificate,
+  at: number,
+  unknown: Revocation['unknown'],
+): PathFailure | undefined {
+  if (result.status === 'revoked') {
+    const { revocationDate, reasonCode } = result.entry;
+    const code = at === 0 ? 'certificate_revoked' : 'issuer_revoked';
+    const since = new Date(revocationDate).toISOString();
+    return failure(
+      code,
+      at,
+      `${named(certificate)} was revoked on ${since}, reason ${reasonCode ?? 'not given'}`,
+    );
+  }
+  if (result.status === 'unknown' && unknown === 'refuse') {
+    return failure('revocation_unknown', at, `no usable CRLs cover ${named(certificate)}`);
+  }
+  return undefined;
 }

@@ -1,0 +1,68 @@
+import type { Certificate } from '../certificate.ts';
+import { equalBytes } from '../der-values.ts';
+import type { PathFailure } from '../failures.ts';
+import type { Candidate } from '../path-building.ts';
+import type { Budget, PathInputs, PathPolicy } from '../path-options.ts';
+import { signatureFailure } from '../signature-checks.ts';
+import type { Crl } from './crl.ts';
+import { revocationFailure, revocationStatus } from './revocation.ts';
+
+export type RevocationVerdict = { readonly valid: true; readonly validUntil: number } | PathFailure;
+
+/** Finds a valid path for the signer of a CRL, and says whether there is one. Signers above it in the search are given. */
+export type SignerPath = (
+  signer: Certificate,
+  anchor: Certificate,
+  pending: readonly Certificate[],
+) => boolean;
+
+/**
+ * Every certificate of the path below the anchor, from the top, by the CRLs given.
+ *
+ * @param pending signers of CRLs whose own status is being determined right now. A CA may sign, with a key made for
+ *   CRLs, the very CRL that covers that key's certificate (PKITS 4.5.6): there, it is enough that it is not listed.
+ */
+export function checkRevocation(
+  { path, anchor }: Candidate,
+  { trustStore, intermediates, now }: PathInputs,
+  policy: PathPolicy,
+  budget: Budget,
+  signerPath: SignerPath,
+  pending: readonly Certificate[],
+): RevocationVerdict {
+  const { revocation } = policy;
+  if (revocation === undefined) return { valid: true, validUntil: Infinity };
+  const isSignedBy = (crl: Crl, signer: Certificate): boolean => signs(signer, crl, policy, budget);
+  const findSigner = (crl: Crl, issuer: Certificate): Certificate | undefined => {
+    if (issuer.subject.key === crl.issuer.key && isSignedBy(crl, issuer)) return issuer;
+    const key = crl.issuer.key;
+    const offered = intermediates.filter(({ subject }) => subject.key === key);
+    const known = [...(trustStore.anchors.get(key) ?? []), ...(trustStore.intermediates.get(key) ?? [])];
+    return [...known, ...offered]
+      .toSorted((a, b) => Buffer.compare(a.der, b.der))
+      .find(
+        (signer) =>
+          isSignedBy(crl, signer) &&
+          (equalBytes(signer.der, anchor.der) ||
+            pending.some(({ der }) => equalBytes(der, signer.der)) ||
+            signerPath(signer, anchor, [...pending, signer])),
+      );
+  };
+  let validUntil = Infinity;
+  for (let at = path.length - 1; at >= 0; at--) {
+    const certificate = path[at]!;
+    const issuer = path[at + 1] ?? anchor;
+    const result = revocationStatus(certificate, issuer, revocation.crls, now, findSigner, isSignedBy);
+    const failed = revocationFailure(result, certificate, at, revocation.unknown);
+    if (failed !== undefined) return failed;
+    if (result.status === 'good') validUntil = Math.min(validUntil, result.until);
+  }
+  return { valid: true, validUntil };
+}
+
+/** RFC 5280 6.3.3 (f), (g): cRLSign where there is a key usage, and the signature, by means that the policy accepts. */
+function signs(signer: Certificate, crl: Crl, policy: PathPolicy, budget: Budget): boolean {
+  if (signer.keyUsage?.has('cRLSign') === false) return false;
+  if (budget.signatureChecks < 0 || --budget.signatureChecks < 0) return false;
+  return signatureFailure(crl, () => 'the CRL', signer, 0, policy) === undefined;
+}

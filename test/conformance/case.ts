@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+
+export type Peer = { readonly kind: 'DNS' | 'IP' | 'RFC822'; readonly value: string };
+
+/** One line of a suite. Certificates and CRLs are base64 DER. */
+export type Case = {
+  readonly id: string;
+  readonly suite: string;
+  readonly kind: 'client' | 'server' | 'any';
+  readonly roots: readonly string[];
+  readonly inters: readonly string[];
+  readonly leaf: string;
+  readonly crls?: readonly string[];
+  /** null: now. */
+  readonly time?: string | null;
+  readonly expected: boolean;
+  readonly status?: 'good' | 'revoked' | 'unknown' | null;
+  readonly peer?: Peer | null;
+  readonly peers?: readonly Peer[] | null;
+  /** Key usages that the leaf must have. */
+  readonly ku?: readonly string[] | null;
+  readonly maxDepth?: number | null;
+  readonly policy?: {
+    readonly initial?: readonly string[];
+    readonly explicit?: boolean;
+    readonly inhibitMap?: boolean;
+    readonly inhibitAny?: boolean;
+    /** The user-constrained policy set that must come out. */
+    readonly userConstrained?: readonly string[];
+  } | null;
+};
+
+/** Cases of a suite's file, one JSON object a line, gzip'd or plain. */
+export function* readCases(file: string): Generator<Case> {
+  const bytes = readFileSync(file);
+  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const text = (isGzip ? gunzipSync(bytes) : bytes).toString('utf8');
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start);
+    const end = newline === -1 ? text.length : newline;
+    const line = text.slice(start, end).trim();
+    if (line !== '') yield JSON.parse(line) as Case;
+    start = end + 1;
+  }
+}
