@@ -48,7 +48,7 @@ async function main(options: { readonly keep: boolean; readonly withoutEnvoy: bo
     printParts(stack, envoy);
     const grpc = envoy ? undefined : withoutEnvoy(pki, `127.0.0.1:${stack.ports.enforcer}`);
     const send: Send = grpc?.send ?? throughEnvoy(pki, stack.ports.router);
-    const work = runPhases(stack, send).finally(() => grpc?.close());
+    const work = runPhases(stack, send, () => signals > 0).finally(() => grpc?.close());
     const counts = await Promise.race([work, interrupted]);
     keepFiles = typeof counts !== 'string' && counts.wrong > 0;
     if (typeof counts === 'string') return 130;

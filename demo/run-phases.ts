@@ -6,12 +6,14 @@ import type { Stack } from './stack.ts';
 
 export type Counts = { readonly right: number; readonly wrong: number; readonly skipped: number };
 
-/** Sends every request, one after the other, and says what came of it. */
-export async function runPhases(stack: Stack, send: Send): Promise<Counts> {
+/** Sends every request, one after the other, and says what came of it, until `isStopped`. */
+export async function runPhases(stack: Stack, send: Send, isStopped: () => boolean): Promise<Counts> {
   const counts = { right: 0, wrong: 0, skipped: 0 };
   for (const [number, phase] of phases.entries()) {
+    if (isStopped()) return counts;
     await enter(phase, number > 0, stack);
     for (const request of phase.requests) {
+      if (isStopped()) return counts;
       if (stack.envoy && request.from && !(await hasAddress(request.from))) {
         counts.skipped++;
         printNotSent(request, `Not sent: this machine has no address ${request.from}.`);
@@ -23,6 +25,7 @@ export async function runPhases(stack: Stack, send: Send): Promise<Counts> {
         counts[wrong.length === 0 ? 'right' : 'wrong']++;
         printResult(request, outcome, wrong);
       } catch (error) {
+        if (isStopped()) return counts;
         counts.wrong++;
         print(`${red('WRONG ')}${bold(request.name)}`);
         print(`      no answer: ${(error as Error).message}`);
