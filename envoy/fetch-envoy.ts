@@ -163,12 +163,16 @@ async function sizeOf(folder: string): Promise<number> {
   return bytes;
 }
 
-/** The lines that say ERROR, else the last one. */
+/** The lines that say why: what pip met on the network, and its errors; else the last line. */
 function essence(output: string): string {
   const lines = output
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
-  const errors = lines.filter((line) => /error/i.test(line));
-  return (errors.length > 0 ? errors.slice(-2) : lines.slice(-1)).join(' / ') || 'it said nothing';
+  const network = lines.filter((line) => /retrying/i.test(line)).slice(-1);
+  const errors = lines.filter((line) => /^error/i.test(line)).slice(-2);
+  const telling = [...network, ...errors];
+  return (telling.length > 0 ? telling : lines.slice(-1)).map(shortened).join(' / ') || 'it said nothing';
 }
+
+const shortened = (line: string): string => (line.length > 300 ? `${line.slice(0, 300)}…` : line);

