@@ -69,6 +69,12 @@ export class Gateway {
     return outcomeOf({ name: '', path: '', expect: { status: 200 } }, answer);
   }
 
+  /** Status and reason code, as `401 certificate_missing`. */
+  async verdict(sent: Sent): Promise<string> {
+    const { status, reason } = await this.outcome(sent);
+    return reason === undefined ? String(status) : `${status} ${reason}`;
+  }
+
   /** The WSO2 header, as a load balancer sets it. */
   headerOf(holder: Holder, name: string = header): readonly [string, string] {
     return [name, codings['percent-encoded'](this.pki.clients[holder].certificatePem)];
