@@ -46,16 +46,12 @@ export function decide(attributes: Attributes, snapshot: Snapshot, now: number):
 function judge(api: Api, presented: PresentedChain, snapshot: Snapshot, now: number): Decision {
   const leaf = snapshot.certificates.read(presented.leaf);
   if (leaf instanceof CertificateError) return deny(leaf.code, leaf.detail, api);
-  const intermediates: Certificate[] = [];
-  for (const der of presented.intermediates) {
-    const certificate = snapshot.certificates.read(der);
-    // What can't be read can't complete a path; the rest still may.
-    if (!(certificate instanceof CertificateError)) intermediates.push(certificate);
-  }
+  const intermediates = snapshot.certificates.readable(presented.intermediates);
   const result = admit(api.clients, leaf, intermediates, snapshot.everyone, now);
   if (!result.admitted) return deny(result.code, result.detail, api, leaf);
   const { alias, tier } = result.client;
-  return { ...allow(api), client: { alias, tier, certificate: leaf } };
+  const between = result.path.slice(1).map(({ der }) => der);
+  return { ...allow(api), client: { alias, tier, certificate: leaf, intermediates: between } };
 }
 
 const allow = (api: Api): Admission => ({ outcome: 'allow', api: { name: api.name, version: api.version } });

@@ -3,7 +3,12 @@ import type { PathFailureCode } from '../pki/failures.ts';
 import type { PathValidator } from '../pki/path-validator.ts';
 import type { BoundClients, Client } from './api.ts';
 
-export type Admitted = { readonly admitted: true; readonly client: Client };
+export type Admitted = {
+  readonly admitted: true;
+  readonly client: Client;
+  /** The verified path, the leaf first; the trust anchor is not in it. */
+  readonly path: readonly Certificate[];
+};
 export type Refused = {
   readonly admitted: false;
   readonly code: 'certificate_not_bound' | PathFailureCode;
@@ -28,10 +33,12 @@ export function admit(
   const exact = clients.exact.get(leaf.sha256);
   const verdict = (exact?.validator ?? everyone).validate(leaf, intermediates, now);
   if (!verdict.valid) return { admitted: false, code: verdict.code, detail: verdict.detail };
-  if (exact !== undefined) return { admitted: true, client: exact };
+  if (exact !== undefined) return { admitted: true, client: exact, path: verdict.path };
 
-  const client = clients.issuedBy.find(({ validator }) => validator.validate(leaf, intermediates, now).valid);
-  if (client !== undefined) return { admitted: true, client };
+  for (const client of clients.issuedBy) {
+    const own = client.validator.validate(leaf, intermediates, now);
+    if (own.valid) return { admitted: true, client, path: own.path };
+  }
   return {
     admitted: false,
     code: 'certificate_not_bound',

@@ -40,9 +40,7 @@ export function buildSenderVerifier(
   return (leafDer, intermediateDers, instant) => {
     const leaf = certificates.read(leafDer);
     if (leaf instanceof CertificateError) return undefined;
-    const intermediates = intermediateDers
-      .map((der) => certificates.read(der))
-      .filter((read) => !(read instanceof CertificateError));
+    const intermediates = certificates.readable(intermediateDers);
     const result = admit(bound, leaf, intermediates, trust.everyone, instant);
     return result.admitted ? result.client.alias : undefined;
   };
