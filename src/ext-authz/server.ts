@@ -72,7 +72,8 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
   });
   const server = new Server({
     'grpc.max_receive_message_length': options.maxMessageBytes,
-    'grpc.enable_channelz': 0, // nobody asks, and it costs 3 % of a call
+    // Not 'grpc.enable_channelz': 0, though it would save 3 %: grpc-js 1.14 then forgets its sessions, and
+    // forceShutdown leaves them open for ever.
   });
   const { service } = serviceOf(loadPackageDefinition(definition), authorization);
   server.addService(service, {

@@ -162,8 +162,8 @@ test('an empty CheckRequest is answered', async () => {
 test('an admission is written by its field numbers: status without a code, an ok_response', async () => {
   await withServer({}, async (_, at) => {
     const answer = await call(at, checkRequest);
-    assert.deepEqual([...answer.subarray(0, 2)], [0x0a, 0x00], 'status = 1, empty: code 0');
-    assert.equal(answer[2], (3 << 3) | 2, 'ok_response = 3');
+    assert.deepEqual([...answer.subarray(0, 4)], [0x0a, 2, 1 << 3, 0], 'status = 1: code = 1 is 0');
+    assert.equal(answer[4], (3 << 3) | 2, 'ok_response = 3');
   });
 });
 
@@ -237,19 +237,22 @@ test('health is SERVING only once said so, for the server and for the service', 
 
 test('reflection only where it is switched on', async () => {
   const list = field(7, Buffer.from('*'));
-  const reflect = (at: string): Promise<Buffer> =>
-    new Promise((resolve, reject) => {
-      const client = new Client(at, credentials.createInsecure());
+  const reflect = async (at: string): Promise<Buffer> => {
+    const client = new Client(at, credentials.createInsecure());
+    try {
+      const path = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
       const stream = client.makeBidiStreamRequest(
-        '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+        path,
         (bytes: Buffer) => bytes,
         (bytes) => bytes,
       );
-      stream.on('data', resolve).on('error', reject);
-      stream.write(list);
-      stream.on('data', () => stream.end());
-      stream.on('close', () => client.close());
-    });
+      stream.end(list);
+      const [answer] = (await once(stream, 'data')) as [Buffer];
+      return answer;
+    } finally {
+      client.close();
+    }
+  };
   await withServer({ reflection: false }, async (_, at) =>
     assert.rejects(reflect(at), (error: ServiceError) => error.code === status.UNIMPLEMENTED),
   );
