@@ -5,6 +5,7 @@ import { anyPolicy, type PathPolicy } from '../../src/pki/path-options.ts';
 import { type PathVerdict, validatePath } from '../../src/pki/path-validation.ts';
 import { type Crl, readCrl } from '../../src/pki/revocation/crl.ts';
 import { CrlError } from '../../src/pki/revocation/crl-error.ts';
+import { createCrlSet } from '../../src/pki/revocation/revocation.ts';
 import { createTrustStore } from '../../src/pki/trust-store.ts';
 import type { Case, Peer } from './case.ts';
 
@@ -44,7 +45,7 @@ function validate(given: Case, leaf: Certificate, wallClock: number): PathVerdic
   const policy: Partial<PathPolicy> = {
     purpose: given.kind,
     ...(typeof given.maxDepth === 'number' && { maxIntermediates: given.maxDepth }),
-    ...(given.crls?.length && { revocation: { crls, unknown: 'refuse' } }),
+    ...(given.crls?.length && { revocation: { crls: createCrlSet(crls), unknown: 'refuse' } }),
     ...(asked && {
       policies: {
         initialPolicySet: asked.initial ?? [anyPolicy],

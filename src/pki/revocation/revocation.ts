@@ -5,9 +5,20 @@ import { named } from '../path-checks.ts';
 import type { Crl, RevokedEntry } from './crl.ts';
 import { crlIssuersOf, distributionPointsOf, isDeltaOf, reasonsCovered } from './crl-scope.ts';
 
+/** CRLs by the key of their issuer, the newest first. */
+export type CrlSet = ReadonlyMap<string, readonly Crl[]>;
+
+/** So that an older CRL never overrules a newer one of the same scope (RFC 5280 5.2.3). */
+export function createCrlSet(crls: readonly Crl[]): CrlSet {
+  const newestFirst = crls.toSorted((a, b) =>
+    a.cRLNumber === b.cRLNumber ? b.thisUpdate - a.thisUpdate : a.cRLNumber < b.cRLNumber ? 1 : -1,
+  );
+  return Map.groupBy(newestFirst, ({ issuer }) => issuer.key);
+}
+
 /** CRLs to judge by. */
 export type Revocation = {
-  readonly crls: readonly Crl[];
+  readonly crls: CrlSet;
   /** What becomes of a path with a certificate whose status can't be told. Revoked ones are refused always. */
   readonly unknown: 'refuse' | 'accept';
 };
@@ -38,24 +49,24 @@ const removeFromCRL = 8;
 export function revocationStatus(
   certificate: Certificate,
   issuer: Certificate,
-  crls: readonly Crl[],
+  crls: CrlSet,
   now: number,
   findSigner: SignerCheck,
   isSignedBy: SignatureCheck,
 ): RevocationStatus {
   const second = Math.floor(now / 1000) * 1000;
-  const current = crls.filter(({ thisUpdate, nextUpdate }) => thisUpdate <= second && second <= nextUpdate);
+  const isCurrent = ({ thisUpdate, nextUpdate }: Crl) => thisUpdate <= second && second <= nextUpdate;
   let covered = 0;
   let until = Infinity;
   for (const point of distributionPointsOf(certificate)) {
-    const issuers = crlIssuersOf(point, certificate);
-    for (const crl of newestFirst(current)) {
-      if (crl.extensions.deltaCRLIndicator !== undefined || !issuers.includes(crl.issuer.key)) continue;
+    const published = crlIssuersOf(point, certificate).flatMap((key) => crls.get(key) ?? []);
+    const [deltas, completes] = split(published.filter(isCurrent));
+    for (const crl of completes) {
       const reasons = reasonsCovered(crl, point, certificate);
       if ((reasons & ~covered) === 0) continue;
       const signer = findSigner(crl, issuer);
       if (signer === undefined) continue;
-      const delta = newestFirst(current).find((one) => isDeltaOf(one, crl) && isSignedBy(one, signer));
+      const delta = deltas.find((one) => isDeltaOf(one, crl) && isSignedBy(one, signer));
       const entry = entryOf(certificate, crl, delta);
       if (entry !== undefined) return { status: 'revoked', entry };
       covered |= reasons;
@@ -66,11 +77,9 @@ export function revocationStatus(
   return { status: 'unknown' };
 }
 
-/** So that an older CRL never overrules a newer one of the same scope (RFC 5280 5.2.3). */
-function newestFirst(crls: readonly Crl[]): readonly Crl[] {
-  return crls.toSorted((a, b) =>
-    a.cRLNumber === b.cRLNumber ? b.thisUpdate - a.thisUpdate : a.cRLNumber < b.cRLNumber ? 1 : -1,
-  );
+function split(crls: readonly Crl[]): readonly [deltas: readonly Crl[], completes: readonly Crl[]] {
+  const isDelta = ({ extensions }: Crl) => extensions.deltaCRLIndicator !== undefined;
+  return [crls.filter(isDelta), crls.filter((crl) => !isDelta(crl))];
 }
 
 /** 6.3.3 (i) to (k): the delta's word goes before the complete CRL's. */

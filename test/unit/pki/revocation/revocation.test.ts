@@ -1,0 +1,391 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Certificate } from '../../../../src/pki/certificate.ts';
+import { type PathVerdict, validatePath } from '../../../../src/pki/path-validation.ts';
+import type { Crl } from '../../../../src/pki/revocation/crl.ts';
+import { createCrlSet } from '../../../../src/pki/revocation/revocation.ts';
+import { createTrustStore } from '../../../../src/pki/trust-store.ts';
+import { now } from '../../../support/certificate-authority.ts';
+import { bytes, explicit, extension, implicit, name, sequence } from '../der-writer.ts';
+import { ca, certify, dayMs, entity, keyUsage, validity } from '../forge.ts';
+import { certificateIssuer, crl, deltaOf, entry, reason, scope } from './crl-forge.ts';
+
+const [root, inter, leaf, other] = [entity('Root'), entity('Intermediate'), entity('leaf'), entity('Other')];
+const rootCa = certify(root, root, [ca()]);
+const interCa = certify(root, inter, [ca()]);
+const end = certify(inter, leaf);
+const serial = end.serialNumber;
+const rootCrl = crl(root);
+const interCrl = crl(inter);
+const otherCa = certify(other, other, [ca()]);
+
+type Given = {
+  readonly crls: readonly Crl[];
+  readonly end?: Certificate;
+  readonly intermediates?: readonly Certificate[];
+  readonly unknown?: 'refuse' | 'accept';
+  readonly at?: number;
+};
+
+function verdict({
+  crls,
+  intermediates = [interCa],
+  unknown = 'refuse',
+  at = now,
+  ...given
+}: Given): PathVerdict {
+  const anchors = [rootCa, otherCa].map((certificate) => ({ kind: 'ca', certificate }) as const);
+  return validatePath(given.end ?? end, {
+    trustStore: createTrustStore({ anchors }),
+    intermediates,
+    now: at,
+    revocation: { crls: createCrlSet(crls), unknown },
+  });
+}
+
+const uri = (text: string) => implicit(6, Buffer.from(text));
+const fullName = (...names: readonly Uint8Array[]) => explicit(0, explicit(0, ...names));
+const relativeName = (cn: string) => explicit(0, Buffer.concat([Uint8Array.of(0xa1), setContent(cn)]));
+/** [1] IMPLICIT RelativeDistinguishedName: the SET's tag replaced. */
+function setContent(cn: string): Uint8Array {
+  return name(`CN=${cn}`).subarray(3);
+}
+const reasons = (n: number, hex: string) => implicit(n, bytes(hex));
+const points = (...list: readonly (readonly Uint8Array[])[]) =>
+  extension('2.5.29.31', sequence(...list.map((fields) => sequence(...fields))));
+const issuerName = (cn: string) => explicit(2, explicit(4, name(`CN=${cn}`)));
+const flag = (n: number) => implicit(n, bytes('ff'));
+const at = (url: string) => fullName(uri(url));
+
+const withPoints = (...list: readonly (readonly Uint8Array[])[]) => certify(inter, leaf, [points(...list)]);
+const atA = withPoints([at('http://a')]);
+const byReasons = withPoints([at('http://a'), reasons(1, '0640')], [at('http://a'), reasons(1, '073f80')]);
+const byOther = withPoints([at('http://a'), issuerName('Crl Issuer')]);
+const crlIssuer = entity('Crl Issuer');
+const crlIssuerCert = certify(root, crlIssuer, [keyUsage('02')]);
+const indirect = (...rest: readonly Uint8Array[]) => [scope(at('http://a'), flag(4)), ...rest];
+const ofInter = certificateIssuer(explicit(4, name('CN=Intermediate')));
+
+const crlKey = entity('Intermediate');
+const crlKeyCert = certify(inter, crlKey, [keyUsage('02')]);
+const noCrlSign = certify(root, inter, [ca(), keyUsage('04')]);
+
+const rows: readonly (readonly [sentence: string, given: Given, code: string])[] = [
+  ['all good', { crls: [rootCrl, interCrl] }, 'valid'],
+  ['no CRLs', { crls: [] }, 'revocation_unknown'],
+  ['no CRLs, and unknown accepted', { crls: [], unknown: 'accept' }, 'valid'],
+  ["the intermediate's issuer has none", { crls: [interCrl] }, 'revocation_unknown'],
+  ['the leaf is revoked', { crls: [rootCrl, crl(inter, { revoked: [serial] })] }, 'certificate_revoked'],
+  [
+    'the leaf is revoked, and unknown accepted',
+    { crls: [crl(inter, { revoked: [serial] })], unknown: 'accept' },
+    'certificate_revoked',
+  ],
+  [
+    'the leaf is on hold',
+    { crls: [rootCrl, crl(inter, { revoked: [entry(serial, reason(6))] })] },
+    'certificate_revoked',
+  ],
+  [
+    'the intermediate is revoked',
+    { crls: [crl(root, { revoked: [interCa.serialNumber] }), interCrl] },
+    'issuer_revoked',
+  ],
+  ['another is revoked', { crls: [rootCrl, crl(inter, { revoked: ['01', 'FFFFFF'] })] }, 'valid'],
+  [
+    "the same serial number in another issuer's CRL",
+    { crls: [crl(root, { revoked: [serial] }), interCrl] },
+    'valid',
+  ],
+  ['a CRL by an impostor', { crls: [rootCrl, crl(entity('Intermediate'))] }, 'revocation_unknown'],
+  [
+    "an impostor's CRL beside the real one",
+    { crls: [rootCrl, crl(entity('Intermediate'), { number: 9 }), crl(inter, { revoked: [serial] })] },
+    'certificate_revoked',
+  ],
+  [
+    'an issuer that may not sign CRLs',
+    { crls: [rootCrl, interCrl], intermediates: [noCrlSign] },
+    'revocation_unknown',
+  ],
+
+  ['in its last second', { crls: [rootCrl, crl(inter, { nextUpdate: now })], at: now + 999 }, 'valid'],
+  [
+    'one second past it',
+    { crls: [rootCrl, crl(inter, { nextUpdate: now })], at: now + 1000 },
+    'revocation_unknown',
+  ],
+  ['in its first second', { crls: [rootCrl, crl(inter, { thisUpdate: now })] }, 'valid'],
+  ['before it', { crls: [rootCrl, crl(inter, { thisUpdate: now })], at: now - 1 }, 'revocation_unknown'],
+  [
+    'the newer of two says revoked',
+    { crls: [rootCrl, interCrl, crl(inter, { number: 2, revoked: [serial] })] },
+    'certificate_revoked',
+  ],
+  [
+    'the older of two says revoked',
+    { crls: [rootCrl, crl(inter, { revoked: [entry(serial, reason(6))] }), crl(inter, { number: 2 })] },
+    'valid',
+  ],
+
+  ['for users only', { crls: [rootCrl, crl(inter, { list: [scope(flag(1))] })] }, 'valid'],
+  [
+    'for users only, about a CA',
+    { crls: [crl(root, { list: [scope(flag(1))] }), interCrl] },
+    'revocation_unknown',
+  ],
+  ['for CAs only', { crls: [crl(root, { list: [scope(flag(2))] }), interCrl] }, 'valid'],
+  [
+    'for CAs only, about a user',
+    { crls: [rootCrl, crl(inter, { list: [scope(flag(2))] })] },
+    'revocation_unknown',
+  ],
+  [
+    'for attribute certificates only',
+    { crls: [rootCrl, crl(inter, { list: [scope(flag(5))] })] },
+    'revocation_unknown',
+  ],
+
+  [
+    'at the named point',
+    { end: atA, crls: [rootCrl, crl(inter, { list: [scope(at('http://a'))] })] },
+    'valid',
+  ],
+  [
+    'at another point',
+    { end: atA, crls: [rootCrl, crl(inter, { list: [scope(at('http://b'))] })] },
+    'revocation_unknown',
+  ],
+  ['at no point in particular', { end: atA, crls: [rootCrl, interCrl] }, 'valid'],
+  [
+    'at a point, for a certificate without',
+    { crls: [rootCrl, crl(inter, { list: [scope(at('http://a'))] })] },
+    'revocation_unknown',
+  ],
+  [
+    'relative to the issuer on both sides',
+    {
+      end: withPoints([relativeName('x')]),
+      crls: [rootCrl, crl(inter, { list: [scope(relativeName('x'))] })],
+    },
+    'valid',
+  ],
+  [
+    'relative to the issuer, another',
+    {
+      end: withPoints([relativeName('x')]),
+      crls: [rootCrl, crl(inter, { list: [scope(relativeName('y'))] })],
+    },
+    'revocation_unknown',
+  ],
+
+  [
+    'some reasons only',
+    { crls: [rootCrl, crl(inter, { list: [scope(reasons(3, '0640'))] })] },
+    'revocation_unknown',
+  ],
+  [
+    'all reasons, from two CRLs',
+    {
+      end: byReasons,
+      crls: [
+        rootCrl,
+        crl(inter, { list: [scope(at('http://a'), reasons(3, '0640'))] }),
+        crl(inter, { list: [scope(at('http://a'), reasons(3, '073f80'))] }),
+      ],
+    },
+    'valid',
+  ],
+  [
+    'revoked in the second of two',
+    {
+      end: byReasons,
+      crls: [
+        rootCrl,
+        crl(inter, { list: [scope(at('http://a'), reasons(3, '0640'))] }),
+        crl(inter, {
+          revoked: [byReasons.serialNumber],
+          list: [scope(at('http://a'), reasons(3, '073f80'))],
+        }),
+      ],
+    },
+    'certificate_revoked',
+  ],
+
+  [
+    'indirect',
+    {
+      end: byOther,
+      crls: [rootCrl, crl(crlIssuer, { list: indirect() })],
+      intermediates: [interCa, crlIssuerCert],
+    },
+    'valid',
+  ],
+  [
+    'indirect, revoked',
+    {
+      end: byOther,
+      crls: [rootCrl, crl(crlIssuer, { revoked: [entry(byOther.serialNumber, ofInter)], list: indirect() })],
+      intermediates: [interCa, crlIssuerCert],
+    },
+    'certificate_revoked',
+  ],
+  [
+    "indirect, the serial number is another issuer's",
+    {
+      end: byOther,
+      crls: [rootCrl, crl(crlIssuer, { revoked: [byOther.serialNumber], list: indirect() })],
+      intermediates: [interCa, crlIssuerCert],
+    },
+    'valid',
+  ],
+  [
+    'by another issuer, but not indirect',
+    {
+      end: byOther,
+      crls: [rootCrl, crl(crlIssuer, { list: [scope(at('http://a'))] })],
+      intermediates: [interCa, crlIssuerCert],
+    },
+    'revocation_unknown',
+  ],
+  [
+    'by another issuer that the certificate does not name',
+    { crls: [rootCrl, crl(crlIssuer, { list: indirect() })], intermediates: [interCa, crlIssuerCert] },
+    'revocation_unknown',
+  ],
+  [
+    'indirect, by one without a certificate',
+    { end: byOther, crls: [rootCrl, crl(crlIssuer, { list: indirect() })] },
+    'revocation_unknown',
+  ],
+  [
+    'indirect, by one that another anchor certifies',
+    {
+      end: byOther,
+      crls: [rootCrl, crl(other), crl(crlIssuer, { list: indirect() })],
+      intermediates: [interCa, certify(other, crlIssuer, [keyUsage('02')])],
+    },
+    'revocation_unknown',
+  ],
+  [
+    'indirect, by one that may not sign CRLs',
+    {
+      end: byOther,
+      crls: [rootCrl, crl(crlIssuer, { list: indirect() })],
+      intermediates: [interCa, certify(root, crlIssuer, [keyUsage('80')])],
+    },
+    'revocation_unknown',
+  ],
+  [
+    'indirect, by one whose certificate has expired',
+    {
+      end: byOther,
+      crls: [rootCrl, crl(crlIssuer, { list: indirect() })],
+      intermediates: [
+        interCa,
+        certify(root, crlIssuer, [keyUsage('02')], { validity: validity(0, now - dayMs) }),
+      ],
+    },
+    'revocation_unknown',
+  ],
+  [
+    'indirect, by one that is revoked',
+    {
+      end: byOther,
+      crls: [crl(root, { revoked: [crlIssuerCert.serialNumber] }), crl(crlIssuer, { list: indirect() })],
+      intermediates: [interCa, crlIssuerCert],
+    },
+    'revocation_unknown',
+  ],
+
+  ['by a key for CRLs', { crls: [rootCrl, crl(crlKey)], intermediates: [interCa, crlKeyCert] }, 'valid'],
+  [
+    'by a key for CRLs, revoked',
+    { crls: [rootCrl, crl(crlKey, { revoked: [serial] })], intermediates: [interCa, crlKeyCert] },
+    'certificate_revoked',
+  ],
+  [
+    'by a key for CRLs that revokes itself',
+    {
+      crls: [rootCrl, crl(crlKey, { revoked: [crlKeyCert.serialNumber] })],
+      intermediates: [interCa, crlKeyCert],
+    },
+    'revocation_unknown',
+  ],
+
+  [
+    'a delta that adds',
+    { crls: [rootCrl, interCrl, crl(inter, { number: 2, list: [deltaOf(1)], revoked: [serial] })] },
+    'certificate_revoked',
+  ],
+  [
+    'a delta that removes',
+    {
+      crls: [
+        rootCrl,
+        crl(inter, { revoked: [entry(serial, reason(6))] }),
+        crl(inter, { number: 2, list: [deltaOf(1)], revoked: [entry(serial, reason(8))] }),
+      ],
+    },
+    'valid',
+  ],
+  ['a delta alone', { crls: [rootCrl, crl(inter, { number: 2, list: [deltaOf(1)] })] }, 'revocation_unknown'],
+  [
+    'a delta of a later base',
+    { crls: [rootCrl, interCrl, crl(inter, { number: 3, list: [deltaOf(2)], revoked: [serial] })] },
+    'valid',
+  ],
+  [
+    'a delta older than the complete CRL',
+    {
+      crls: [
+        rootCrl,
+        crl(inter, { number: 3 }),
+        crl(inter, { number: 2, list: [deltaOf(1)], revoked: [serial] }),
+      ],
+    },
+    'valid',
+  ],
+  [
+    'a delta of another scope',
+    {
+      crls: [
+        rootCrl,
+        interCrl,
+        crl(inter, { number: 2, list: [deltaOf(1), scope(flag(1))], revoked: [serial] }),
+      ],
+    },
+    'valid',
+  ],
+  [
+    'a delta by an impostor',
+    {
+      crls: [
+        rootCrl,
+        interCrl,
+        crl(entity('Intermediate'), { number: 2, list: [deltaOf(1)], revoked: [serial] }),
+      ],
+    },
+    'valid',
+  ],
+];
+
+for (const [sentence, given, code] of rows) {
+  test(`${sentence}: ${code}`, () => {
+    const result = verdict(given);
+    assert.equal(result.valid ? 'valid' : result.code, code);
+    const reversed = verdict({ ...given, crls: given.crls.toReversed() });
+    assert.equal(reversed.valid ? 'valid' : reversed.code, code, 'in reverse order');
+  });
+}
+
+test('a verdict lasts no longer than the CRLs it rests on', () => {
+  const result = verdict({ crls: [rootCrl, crl(inter, { nextUpdate: now + 5000 })] });
+  assert.ok(result.valid);
+  assert.equal(result.validUntil, now + 6000);
+});
+
+test('an impostor among the anchors is no CRL signer of ours', () => {
+  const crls = [crl(root), crl(inter), crl(other, { revoked: [serial] })];
+  assert.equal(verdict({ crls }).valid, true);
+});
