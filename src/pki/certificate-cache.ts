@@ -99,6 +99,7 @@ export class CertificateCache {
     for (const [hash, entry] of into.entries) {
       drop(into, hash, entry);
       if (into === this.#strangers && isVouched(entry)) {
+        entry.used = false;
         this.#add(this.#known, hash, entry);
         return;
       }
@@ -111,6 +112,7 @@ export class CertificateCache {
 
   #promote(hash: number, entry: Entry): void {
     drop(this.#strangers, hash, entry);
+    entry.used = false;
     this.#add(this.#known, hash, entry);
   }
 }
