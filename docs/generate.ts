@@ -105,7 +105,10 @@ function sampleBootstrap(): string {
     {},
   );
   if (!('config' in read)) throw new Error(read.map(problemLine).join('\n'));
-  return writeEnvoyConfig(read.config, { resolvePath: (path) => path, enforcer: read.config.router.enforcer });
+  return writeEnvoyConfig(read.config, {
+    resolvePath: (path) => path,
+    enforcer: read.config.router.enforcer,
+  });
 }
 
 if (import.meta.main) {

@@ -115,9 +115,11 @@ function checkConfig(file: string): number {
   if (typeof loaded === 'number') return loaded;
   const { apis, clients } = loaded.config;
   return print(
-    `${file}: good (${apis.length} APIs, ${clients.length} clients, ${loaded.warnings.length} warnings)\n`,
+    `${file}: good (${counted(apis.length, 'API')}, ${counted(clients.length, 'client')}, ${counted(loaded.warnings.length, 'warning')})\n`,
   );
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 function envoyConfig(file: string): number {
   const loaded = load(file);

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { composeBootstrap, composeConfig } from '../../deploy/compose-setup.ts';
+import { readConfig } from '../../src/config/read-config.ts';
+
+/** What can be checked of the containers without a container engine. */
+const root = new URL('../../', import.meta.url);
+const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
+const dockerfile = read('deploy/Dockerfile');
+const stages = Object.fromEntries(
+  dockerfile
+    .split(/^FROM /m)
+    .slice(1)
+    .map((stage) => [/ AS (\w+)/.exec(stage)?.[1], stage]),
+);
+type Service = {
+  build?: { dockerfile: string; target: string };
+  image?: string;
+  user?: string;
+  read_only?: boolean;
+  command: string[];
+  depends_on?: Record<string, { condition: string }>;
+  network_mode?: string;
+  volumes: string[];
+};
+const { services } = parse(read('docker-compose.yml'), { merge: true }) as {
+  services: Record<string, Service>;
+};
+
+test('every file that the Dockerfile copies from the checkout is there', () => {
+  for (const [, sources = ''] of dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)) {
+    for (const source of sources.split(' ')) assert.ok(existsSync(new URL(source, root)), source);
+  }
+});
+
+test("the enforcer's image runs as nobody in particular, has a health check, and no development packages", () => {
+  const { enforcer = '', build = '' } = stages;
+  assert.match(enforcer, /^USER 65532:65532$/m);
+  assert.match(enforcer, /HEALTHCHECK[\s\S]+"health"/);
+  assert.match(build, /npm prune --omit=dev/);
+  assert.doesNotMatch(enforcer, /npm/);
+});
+
+test('what the image runs is what the package calls mtls-enforcer', () => {
+  const { bin } = JSON.parse(read('package.json')) as { bin: Record<string, string> };
+  assert.match(stages.enforcer ?? '', new RegExp(`ENTRYPOINT \\["node", "/app/${bin['mtls-enforcer']}"\\]`));
+});
+
+test('secrets and built files stay out of the build context', () => {
+  for (const folder of ['.git', '.demo', 'node_modules'])
+    assert.ok(read('.dockerignore').split('\n').includes(folder));
+});
+
+test('enforcer, Envoy and backend are hardened: no root, nothing to write, no state of their own', () => {
+  for (const name of ['backend', 'enforcer', 'envoy']) {
+    const service = services[name]!;
+    assert.deepEqual(
+      [service.user, service.read_only, service.volumes],
+      ['65532:65532', true, ['state:/state:ro']],
+      name,
+    );
+  }
+});
+
+test('every stage, service and file that the compose file names is there', () => {
+  for (const [name, service] of Object.entries(services)) {
+    if (service.build) assert.ok(service.build.target in stages, name);
+    for (const other of Object.keys(service.depends_on ?? {}))
+      assert.ok(other in services, `${name} needs ${other}`);
+    const shared = /^service:(.+)$/.exec(service.network_mode ?? '')?.[1];
+    if (shared) assert.ok(shared in services, `${name} shares ${shared}`);
+    const script = service.command.find((word) => word.endsWith('.ts'));
+    if (script) assert.ok(existsSync(new URL(script, root)), script);
+  }
+});
+
+test("the compose file's config.toml has no error, and its Envoy is the one that this is tried with", () => {
+  assert.ok('config' in readConfig(composeConfig, 'config.toml', {}));
+  assert.match(composeBootstrap(), /9095/);
+  assert.equal(services.envoy?.image, 'envoyproxy/envoy:v1.40.0');
+});
