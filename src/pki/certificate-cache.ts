@@ -86,7 +86,7 @@ export class CertificateCache {
   }
 
   #add(into: Part, hash: number, entry: Entry): void {
-    if (entry.der.length > into.maxBytes / 16) return;
+    if (entry.der.length > into.maxBytes / 4) return;
     const rival = into.entries.get(hash);
     if (rival !== undefined) drop(into, hash, rival);
     into.entries.set(hash, entry);

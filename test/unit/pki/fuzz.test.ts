@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Certificate, CertificateError, readCertificate } from '../../../src/pki/certificate.ts';
+import { formatName } from '../../../src/pki/name.ts';
+import { validatePath } from '../../../src/pki/path-validation.ts';
+import { PemError, parsePem } from '../../../src/pki/pem.ts';
+import { readCrl } from '../../../src/pki/revocation/crl.ts';
+import { CrlError } from '../../../src/pki/revocation/crl-error.ts';
+import { createCrlSet } from '../../../src/pki/revocation/revocation.ts';
+import { type Anchor, createTrustStore } from '../../../src/pki/trust-store.ts';
+import { now } from '../../support/certificate-authority.ts';
+import { bytes, explicit, extension, implicit, name, sequence } from './der-writer.ts';
+import {
+  authorityKeyIdentifier,
+  ca,
+  certify,
+  clientAuth,
+  dns,
+  entity,
+  extKeyUsage,
+  keyUsage,
+  mail,
+  mappings,
+  nameConstraints,
+  policies,
+  policyConstraints,
+  subjectAltName,
+  subjectKeyIdentifier,
+} from './forge.ts';
+import {
+  certificateIssuer,
+  crlExtensions,
+  crlNumber,
+  entry,
+  forgeCrlDer,
+  reason,
+  scope,
+} from './revocation/crl-forge.ts';
+
+const [root, leaf] = [entity('Root'), entity('leaf')];
+
+/** With every extension that is read, so that a change in any of them is met. */
+const anchor = certify(root, root, [
+  ca(3),
+  keyUsage('06'),
+  subjectKeyIdentifier('aabb'),
+  nameConstraints(
+    [dns('example.com'), implicit(7, bytes('c0000200ffffff00')), mail('example.com')],
+    [explicit(4, name('O=x'))],
+  ),
+  policies('1.2.3', '2.5.29.32.0'),
+  mappings(['1.2.3', '1.2.4']),
+  policyConstraints(5, 5),
+  extension('2.5.29.54', bytes('020105')),
+]);
+const end = certify(root, leaf, [
+  keyUsage('80'),
+  extKeyUsage(clientAuth),
+  subjectAltName(dns('a.example.com'), implicit(7, bytes('c0000201')), mail('a@example.com')),
+  authorityKeyIdentifier('aabb'),
+  policies('1.2.3'),
+  extension('2.5.29.31', sequence(sequence(explicit(0, explicit(0, implicit(6, Buffer.from('http://a'))))))),
+  extension('1.3.6.1.5.5.7.1.1', sequence(sequence(bytes('06022a03'), implicit(6, Buffer.from('http://a'))))),
+]);
+const crlDer = forgeCrlDer(root, {
+  revokedCertificates: sequence(
+    entry('01', reason(1)),
+    entry('02', certificateIssuer(explicit(4, name('CN=Root')))),
+  ),
+  crlExtensions: crlExtensions(crlNumber(1), scope(implicit(4, bytes('ff')))),
+});
+
+function tryRead(der: Uint8Array): Certificate | undefined {
+  try {
+    return readCertificate(der);
+  } catch (error) {
+    assert.ok(error instanceof CertificateError, String(error));
+    return undefined;
+  }
+}
+
+/** As leaf, as intermediate and as anchor: an answer, and no exception. */
+function judge(certificate: Certificate): void {
+  formatName(certificate.subject);
+  const crls = createCrlSet([readCrl(crlDer)]);
+  const use = (one: Certificate, intermediates: readonly Certificate[], anchors: readonly Anchor[]) =>
+    validatePath(one, {
+      trustStore: createTrustStore({ anchors }),
+      intermediates,
+      now,
+      revocation: { crls, unknown: 'accept' },
+    });
+  use(certificate, [], [{ kind: 'ca', certificate: anchor }]);
+  use(end, [certificate], [{ kind: 'ca', certificate: anchor }]);
+  use(end, [], [{ kind: 'ca', certificate }]);
+  use(certificate, [], [{ kind: 'pinned', certificate }]);
+}
+
+const runs = { numRuns: 3000 };
+
+test('any bytes', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (some) => {
+      assert.equal(tryRead(some), undefined);
+    }),
+    runs,
+  );
+});
+
+test('real certificates, cut off anywhere', () => {
+  for (const { der } of [anchor, end]) {
+    for (let length = 0; length < der.length; length++)
+      assert.equal(tryRead(der.subarray(0, length)), undefined);
+  }
+});
+
+test('real certificates, each bit turned over', () => {
+  for (const { der } of [anchor, end]) {
+    for (let bit = 0; bit < der.length * 8; bit++) {
+      const changed = new Uint8Array(der);
+      changed[bit >> 3]! ^= 1 << (bit & 7);
+      const read = tryRead(changed);
+      if (read === undefined) continue;
+      const trustStore = createTrustStore({ anchors: [{ kind: 'ca', certificate: anchor }] });
+      assert.equal(validatePath(read, { trustStore, intermediates: [], now }).valid, false, `bit ${bit}`);
+    }
+  }
+});
+
+/** Octets put in, taken out and replaced, at several places. */
+const edits = fc.array(
+  fc.record({
+    at: fc.nat(2000),
+    remove: fc.nat(4),
+    insert: fc.uint8Array({ maxLength: 4 }),
+  }),
+  { minLength: 1, maxLength: 4 },
+);
+
+const edit = (der: Uint8Array, changes: readonly { at: number; remove: number; insert: Uint8Array }[]) =>
+  changes.reduce<Uint8Array>((all, { at, remove, insert }) => {
+    const place = at % (all.length + 1);
+    return Buffer.concat([all.subarray(0, place), insert, all.subarray(place + remove)]);
+  }, der);
+
+test('real certificates, edited', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(anchor, end), edits, ({ der }, changes) => {
+      const read = tryRead(edit(der, changes));
+      if (read !== undefined) judge(read);
+    }),
+    runs,
+  );
+});
+
+test('real CRLs, cut off and edited', () => {
+  const read = (der: Uint8Array): void => {
+    try {
+      readCrl(der);
+    } catch (error) {
+      assert.ok(error instanceof CrlError, String(error));
+    }
+  };
+  for (let length = 0; length < crlDer.length; length++) {
+    assert.throws(() => readCrl(crlDer.subarray(0, length)), CrlError);
+  }
+  fc.assert(
+    fc.property(edits, (changes) => read(edit(crlDer, changes))),
+    runs,
+  );
+});
+
+test('any text as PEM', () => {
+  const line = fc.constantFrom(
+    '-----BEGIN A-----',
+    '-----END A-----',
+    '-----END B-----',
+    '',
+    ' ',
+    'AAAA',
+    'AA==',
+    '-----',
+    '=',
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(line).map((lines) => lines.join('\n')),
+      ),
+      (text) => {
+        try {
+          parsePem(text);
+        } catch (error) {
+          assert.ok(error instanceof PemError, String(error));
+        }
+      },
+    ),
+    runs,
+  );
+});
