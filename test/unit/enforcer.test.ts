@@ -1,24 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { isProblems, loadConfig } from '../../src/config/load-config.ts';
-import { problemLine } from '../../src/config/problem.ts';
+import { test } from 'node:test';
 import type { DenialCode } from '../../src/decision.ts';
-import { decide } from '../../src/enforcer.ts';
 import type { Snapshot } from '../../src/snapshot.ts';
-import { request } from '../support/attributes.ts';
-import {
-  authority,
-  createAuthority,
-  type Issued,
-  now,
-  selfSigned,
-} from '../support/certificate-authority.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'enforcer-'));
-after(() => rmSync(folder, { recursive: true }));
+import type { RequestParts } from '../support/attributes.ts';
+import { authority, createAuthority, type Issued, selfSigned } from '../support/certificate-authority.ts';
+import { load, outcome } from '../support/enforcer.ts';
 
 const root = await createAuthority({ subject: 'CN=Root' });
 const issuing = await createAuthority({ subject: 'CN=Issuing', parent: root });
@@ -60,7 +46,6 @@ const files: Record<string, string> = {
   'elsewhere.pem': elsewhere.pem,
   'issuing.pem': issuing.pem,
 };
-for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
 
 const clients = `
 [[clients]]
@@ -95,13 +80,7 @@ basePath = "/off"
 mutualSSL = "off"
 `;
 
-function snapshot(before = ''): Snapshot {
-  const file = join(folder, 'config.toml');
-  writeFileSync(file, before + clients);
-  const loaded = loadConfig(file, {}, now);
-  if (isProblems(loaded)) assert.fail(loaded.map(problemLine).join('\n'));
-  return loaded.snapshot;
-}
+const snapshot = (before = ''): Snapshot => load(before + clients, files).snapshot;
 const peerMode = snapshot();
 const headerMode = snapshot(
   '[enforcer.security.mutualSSL]\nenableClientValidation = false\ntrustedSenders = ["10.0.0.0/8"]\n',
@@ -112,12 +91,6 @@ const withRoot = snapshot(
 const withElsewhere = snapshot('[router.downstream.tls]\ntrustedCertPath = "elsewhere.pem"\n');
 
 const encoded = (who: Issued): string => encodeURIComponent(who.pem);
-const outcome = (parts: Parameters<typeof request>[0], of: Snapshot, at = now): string => {
-  const decision = decide(request(parts), of, at);
-  if (decision.outcome === 'deny') return decision.code;
-  return decision.client === undefined ? 'allowed' : decision.client.alias;
-};
-
 type Row = readonly [
   path: string,
   who: Issued | undefined,
@@ -181,7 +154,7 @@ for (const [coding, write] of Object.entries({
 }
 
 const acmeHeader = [['x-wso2-client-certificate', encoded(people.acme)]] as const;
-const inHeaderMode: readonly [parts: Parameters<typeof request>[0], expected: string, why: string][] = [
+const inHeaderMode: readonly [parts: RequestParts, expected: string, why: string][] = [
   [
     { path: '/must', headers: acmeHeader, source: '192.0.2.1' },
     'header_sender_untrusted',

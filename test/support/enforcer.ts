@@ -1,0 +1,35 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isProblems, type LoadedConfig, loadConfig } from '../../src/config/load-config.ts';
+import { problemLine } from '../../src/config/problem.ts';
+import { decide } from '../../src/enforcer.ts';
+import type { Snapshot } from '../../src/snapshot.ts';
+import { type RequestParts, request } from './attributes.ts';
+import { now } from './certificate-authority.ts';
+
+/**
+ * The configuration and the files it names, as the service would load them.
+ *
+ * @param files name -> content, beside config.toml
+ * @throws Error with every problem
+ */
+export function load(toml: string, files: Readonly<Record<string, string>>, at: number = now): LoadedConfig {
+  const folder = mkdtempSync(join(tmpdir(), 'enforcer-'));
+  try {
+    for (const [name, text] of Object.entries({ ...files, 'config.toml': toml }))
+      writeFileSync(join(folder, name), text);
+    const loaded = loadConfig(join(folder, 'config.toml'), {}, at);
+    if (isProblems(loaded)) throw new Error(loaded.map(problemLine).join('\n'));
+    return loaded;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** What comes of a request, in one word: the client's alias, `allowed` without one, or the denial's code. */
+export function outcome(parts: RequestParts, snapshot: Snapshot, at: number = now): string {
+  const decision = decide(request(parts), snapshot, at);
+  if (decision.outcome === 'deny') return decision.code;
+  return decision.client?.alias ?? 'allowed';
+}

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { authority, createAuthority, type Issued, selfSigned } from '../support/certificate-authority.ts';
+import { load, outcome } from '../support/enforcer.ts';
+
+/**
+ * The known weaknesses of the five WSO2 systems, by their numbers in the list that this project started from. Each is a
+ * request that one of them lets in, or a way in which one of them breaks. 5 and 12 are shown through a real Envoy
+ * (test/e2e/forgeries.test.ts, main-job.test.ts), 13 waits for security by operation.
+ */
+
+const ca = await createAuthority({ subject: 'CN=Clients' });
+const acme = await ca.issue({ subject: 'CN=acme', extendedKeyUsage: 'client' });
+const globex = await ca.issue({ subject: 'CN=globex', extendedKeyUsage: 'client' });
+const balancerCa = await createAuthority({ subject: 'CN=Balancers' });
+const balancer = await balancerCa.issue({ subject: 'CN=lb', extendedKeyUsage: 'client' });
+const files = {
+  'ca.pem': ca.pem,
+  'acme.pem': acme.pem,
+  'globex.pem': globex.pem,
+  'lb-ca.pem': balancerCa.pem,
+  'lb.pem': balancer.pem,
+};
+
+const clients = `
+[[clients]]
+alias = "acme"
+file = "acme.pem"
+tier = "Gold"
+[[clients]]
+alias = "globex"
+file = "globex.pem"
+[[apis]]
+name = "must"
+version = "1"
+basePath = "/must"
+aliases = ["Acme"]
+[[apis]]
+name = "may"
+version = "1"
+basePath = "/may"
+mutualSSL = "optional"
+aliases = ["acme"]
+`;
+const headerMode = (senders: string): string =>
+  `[enforcer.security.mutualSSL]\nenableClientValidation = false\n${senders}\n`;
+const byAlias = `${headerMode('trustedSenders = ["alias:lb"]')}[[enforcer.security.mutualSSL.senders]]\nalias = "lb"\ncaFile = "lb-ca.pem"\n`;
+const peer = load(clients, files).snapshot;
+const fromBalancer = load(byAlias + clients, files).snapshot;
+const byAddress = load(headerMode('trustedSenders = ["10.0.0.0/8"]') + clients, files).snapshot;
+
+const encoded = ({ pem }: Issued): string => encodeURIComponent(pem);
+const header = (value: string) => [['x-wso2-client-certificate', value]] as const;
+
+test('1: a malformed certificate is refused, whatever else the request has, mandatory or optional', () => {
+  const headers = [
+    ...header('-----BEGIN CERTIFICATE-----MIIB-----END CERTIFICATE-----'),
+    ['authorization', 'Bearer x'],
+  ] as const;
+  for (const path of ['/must', '/may']) {
+    assert.equal(outcome({ path, headers, source: '10.0.0.1' }, byAddress), 'certificate_truncated');
+  }
+});
+
+test("2: the load balancer's certificate, found good for sending a header, is never good as a client's", () => {
+  const viaHeader = { path: '/must', certificate: encoded(balancer), headers: header(encoded(acme)) };
+  assert.equal(outcome(viaHeader, fromBalancer), 'acme');
+  assert.equal(
+    outcome({ path: '/must', certificate: encoded(balancer) }, fromBalancer),
+    'certificate_missing',
+  );
+  assert.equal(
+    outcome(
+      { path: '/must', certificate: encoded(balancer), headers: header(encoded(balancer)) },
+      fromBalancer,
+    ),
+    'issuer_unknown',
+  );
+});
+
+test("3: a client that is trusted as a client can't pass on another client's certificate", () => {
+  const parts = { path: '/must', certificate: encoded(globex), headers: header(encoded(acme)) };
+  assert.equal(outcome(parts, fromBalancer), 'header_sender_untrusted');
+  assert.equal(outcome(parts, peer), 'certificate_not_bound');
+});
+
+test('4: a public certificate is no credential on plain HTTP, nor from an unknown sender', () => {
+  const parts = { path: '/must', headers: header(encoded(acme)) };
+  assert.equal(outcome({ ...parts, source: '10.0.0.1', scheme: 'http' }, byAddress), 'header_over_plaintext');
+  assert.equal(outcome({ ...parts, source: '203.0.113.9' }, byAddress), 'header_sender_untrusted');
+  assert.throws(() => load(headerMode('') + clients, files), /a header proves nothing by itself/);
+});
+
+test('6: expiry and extended key usage of an exactly bound certificate are checked, at each request', async () => {
+  const server = await ca.issue({ subject: 'CN=acme', extendedKeyUsage: 'server' });
+  const { snapshot } = load(clients, { ...files, 'acme.pem': server.pem });
+  assert.equal(
+    outcome({ path: '/must', certificate: encoded(server) }, snapshot),
+    'extended_key_usage_not_client',
+  );
+  assert.equal(outcome({ path: '/must', certificate: encoded(acme) }, peer, Date.UTC(2035, 0)), 'acme');
+  assert.equal(
+    outcome({ path: '/must', certificate: encoded(acme) }, peer, Date.UTC(2037, 0)),
+    'certificate_expired',
+  );
+});
+
+test("7: an issuer's name alone proves nothing, nor does a signature by a certificate that is no CA", async () => {
+  const toml = clients.replace('file = "acme.pem"', 'caFile = "ca.pem"');
+  const { snapshot } = load(toml, files);
+  const impostor = await createAuthority({ subject: 'CN=Clients' });
+  const substring = await createAuthority({ subject: 'CN=Clients, O=Evil' });
+  const byImpostor = await impostor.issue({ subject: 'CN=acme', extendedKeyUsage: 'client' });
+  const bySubstring = await substring.issue({ subject: 'CN=acme', extendedKeyUsage: 'client' });
+  const byLeaf = await authority(acme, 'CN=acme').issue({ subject: 'CN=below', extendedKeyUsage: 'client' });
+  assert.equal(outcome({ path: '/must', certificate: encoded(acme) }, snapshot), 'acme');
+  assert.equal(outcome({ path: '/must', certificate: encoded(byImpostor) }, snapshot), 'signature_invalid');
+  assert.equal(outcome({ path: '/must', certificate: encoded(bySubstring) }, snapshot), 'issuer_unknown');
+  assert.equal(outcome({ path: '/must', certificate: encoded(byLeaf) }, snapshot), 'issuer_unknown');
+});
+
+test('8: a bad percent escape is a denial, and the next request is answered', () => {
+  assert.equal(
+    outcome({ path: '/must', headers: header('%-----BEGIN%ZZ'), source: '10.0.0.1' }, byAddress),
+    'header_coding_invalid',
+  );
+  assert.equal(
+    outcome({ path: '/must', headers: header(encoded(acme)), source: '10.0.0.1' }, byAddress),
+    'acme',
+  );
+});
+
+test('9: what was decided for one API, alias or hour is not taken for another', async () => {
+  const names = await selfSigned({ subject: 'CN=n' });
+  const toml = `
+[[clients]]
+alias = "a"
+file = "n.pem"
+[[apis]]
+name = "x:1"
+version = "2"
+basePath = "/one"
+aliases = ["a"]
+[[apis]]
+name = "x"
+version = "1:2"
+basePath = "/two"
+mutualSSL = "off"
+`;
+  const { snapshot } = load(toml, { 'n.pem': names.pem });
+  const byName = (name: string, version: string) =>
+    outcome({ contextExtensions: { name, version } }, snapshot);
+  assert.deepEqual([byName('x:1', '2'), byName('x', '1:2')], ['certificate_missing', 'allowed']);
+  assert.equal(outcome({ path: '/must', certificate: encoded(acme) }, peer, Date.UTC(2030, 0)), 'acme');
+  assert.equal(
+    outcome({ path: '/must', certificate: encoded(acme) }, peer, Date.UTC(2036, 5)),
+    'certificate_expired',
+  );
+});
+
+test('10: nothing that a request carries skips a mandatory certificate', () => {
+  const headers = [
+    ['internal-key', 'x'],
+    ['apikey', 'x'],
+    ['authorization', 'Bearer x'],
+    ['x-client-cert-alias', 'acme'],
+  ] as const;
+  for (const method of ['GET', 'OPTIONS', 'HEAD', 'TRACE']) {
+    assert.equal(outcome({ path: '/must', method, headers }, peer), 'certificate_missing');
+  }
+});
+
+test('11: aliases are found whatever their case, and keep their tier', () => {
+  const { snapshot } = load(clients, files);
+  const [must] = snapshot.apis.apis;
+  assert.deepEqual(
+    [...(must?.clients.exact.values() ?? [])].map(({ alias, tier }) => [alias, tier]),
+    [['acme', 'Gold']],
+  );
+});
