@@ -10,8 +10,8 @@ import { type Certificate, CertificateError } from './pki/certificate.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /**
- * The life of one request. Pure but for the caches that the snapshot brings: the same attributes, snapshot and
- * instant always give the same decision.
+ * The life of one request. Pure but for what the snapshot remembers: a path once found valid is valid until something
+ * in it ends, also where a later request leaves out its intermediates.
  *
  * @param now milliseconds since the epoch
  */

@@ -58,7 +58,7 @@ test('1: a malformed certificate is refused, whatever else the request has, mand
     ['authorization', 'Bearer x'],
   ] as const;
   for (const path of ['/must', '/may']) {
-    assert.equal(outcome({ path, headers, source: '10.0.0.1' }, byAddress), 'certificate_truncated');
+    assert.equal(outcome({ path, headers, source: '10.0.0.1' }, byAddress), 'certificate_not_der');
   }
 });
 
