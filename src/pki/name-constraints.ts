@@ -3,7 +3,7 @@ import type { GeneralSubtree } from './extensions.ts';
 import { failure, type PathFailure } from './failures.ts';
 import type { GeneralName, NameForm } from './general-name.ts';
 import { formatName } from './name.ts';
-import { matchers } from './name-matching.ts';
+import { type Base, type Comparison, comparisonOf, prepareBase } from './name-matching.ts';
 import { type Chain, named } from './path-checks.ts';
 import type { Budget } from './path-options.ts';
 
@@ -62,26 +62,34 @@ function checkAgainst(
   { permitted, excluded }: NonNullable<Certificate['values']['nameConstraints']>,
   budget: Budget,
 ): Verdict | undefined {
-  const permittedByForm = Map.groupBy(permitted, ({ base }) => base.form);
-  const excludedByForm = Map.groupBy(excluded, ({ base }) => base.form);
+  const permittedByForm = byForm(permitted);
+  const excludedByForm = byForm(excluded);
   for (const name of names) {
+    const compare = comparisonOf(name);
     const code =
-      excludes(name, excludedByForm.get(name.form), budget) ??
-      permits(name, permittedByForm.get(name.form), budget);
+      excludes(compare, excludedByForm.get(name.form), budget) ??
+      permits(compare, permittedByForm.get(name.form), budget);
     if (code !== undefined) return { code, name };
   }
   return undefined;
 }
 
+const byForm = (subtrees: readonly GeneralSubtree[]): ReadonlyMap<NameForm, readonly Base[]> =>
+  new Map(
+    [...Map.groupBy(subtrees, ({ base }) => base.form)].map(([form, group]) => [
+      form,
+      group.map(({ base, isPlain }) => (isPlain ? prepareBase(base) : { form: 'unsupported' })),
+    ]),
+  );
+
 function excludes(
-  name: GeneralName,
-  subtrees: readonly GeneralSubtree[] | undefined,
+  compare: Comparison,
+  bases: readonly Base[] | undefined,
   budget: Budget,
 ): Verdict['code'] | undefined {
-  if (subtrees === undefined) return undefined;
-  for (const subtree of subtrees) {
+  for (const base of bases ?? []) {
     if (budget.nameComparisons-- <= 0) return 'name_constraints_too_many';
-    const result = compare(name, subtree, 'excluded');
+    const result = compare(base, 'excluded');
     if (result === 'unsupported') return 'name_constraint_unsupported';
     if (result) return 'name_excluded';
   }
@@ -90,27 +98,19 @@ function excludes(
 
 /** Where a form is constrained at all, a name of that form must be in one of its subtrees. */
 function permits(
-  name: GeneralName,
-  subtrees: readonly GeneralSubtree[] | undefined,
+  compare: Comparison,
+  bases: readonly Base[] | undefined,
   budget: Budget,
 ): Verdict['code'] | undefined {
-  if (subtrees === undefined) return undefined;
+  if (bases === undefined) return undefined;
   let unsupported = false;
-  for (const subtree of subtrees) {
+  for (const base of bases) {
     if (budget.nameComparisons-- <= 0) return 'name_constraints_too_many';
-    const result = compare(name, subtree, 'permitted');
+    const result = compare(base, 'permitted');
     if (result === 'unsupported') unsupported = true;
     else if (result) return undefined;
   }
   return unsupported ? 'name_constraint_unsupported' : 'name_not_permitted';
-}
-
-function compare(
-  name: GeneralName,
-  { base, isPlain }: GeneralSubtree,
-  side: 'permitted' | 'excluded',
-): boolean | 'unsupported' {
-  return isPlain ? matchers[name.form](name, base, side) : 'unsupported';
 }
 
 /** For the log. */

@@ -1,83 +1,107 @@
-import type { GeneralName, NameForm } from './general-name.ts';
+import type { GeneralName } from './general-name.ts';
+import type { Name } from './name.ts';
+
+/** A constraint made ready for many comparisons. */
+export type Base =
+  | { readonly form: 'dNSName' | 'uniformResourceIdentifier'; readonly host: string }
+  | { readonly form: 'rfc822Name'; readonly local: string | undefined; readonly host: string }
+  | { readonly form: 'iPAddress'; readonly address: Uint8Array; readonly mask: Uint8Array }
+  | { readonly form: 'directoryName'; readonly name: Name }
+  | { readonly form: 'unsupported' };
 
 /**
  * Whether a name lies in a subtree (RFC 5280 4.2.1.10). Where a name or a constraint is no well-formed one of its form,
- * `unsupported`: under a constraint that can't be applied nothing passes, since who wrote it meant to forbid something.
+ * or its form has no rules, `unsupported`: under a constraint that can't be applied nothing passes, since who wrote it
+ * meant to forbid something.
  */
-export type Matcher = (
-  name: GeneralName,
-  base: GeneralName,
-  side: 'permitted' | 'excluded',
-) => boolean | 'unsupported';
+export type Comparison = (base: Base, side: 'permitted' | 'excluded') => boolean | 'unsupported';
 
-/** Both of one form, as the callers see to. */
-const ofForm =
-  <Form extends NameForm>(
-    form: Form,
-    match: (
-      name: Extract<GeneralName, { form: Form }>,
-      base: Extract<GeneralName, { form: Form }>,
-      side: 'permitted' | 'excluded',
-    ) => boolean | 'unsupported',
-  ): Matcher =>
-  (name, base, side) =>
-    name.form === form && base.form === form
-      ? match(
-          name as Extract<GeneralName, { form: Form }>,
-          base as Extract<GeneralName, { form: Form }>,
-          side,
-        )
-      : 'unsupported';
+const unsupported: Comparison = () => 'unsupported';
 
-const unsupported: Matcher = () => 'unsupported';
+/** For comparing this name with constraints of its form. */
+export function comparisonOf(name: GeneralName): Comparison {
+  switch (name.form) {
+    case 'dNSName':
+      return compareDns(name.value);
+    case 'rfc822Name':
+      return compareMailbox(name.value);
+    case 'uniformResourceIdentifier':
+      return compareUri(name.value);
+    case 'iPAddress':
+      return compareIp(name.octets);
+    case 'directoryName':
+      return compareDirectoryName(name.name);
+    default:
+      return unsupported;
+  }
+}
 
-export const matchers: Readonly<Record<NameForm, Matcher>> = {
-  dNSName: ofForm('dNSName', ({ value: name }, { value: base }, side) => matchDns(name, base, side)),
-  rfc822Name: ofForm('rfc822Name', ({ value: name }, { value: base }) => matchMailbox(name, base)),
-  uniformResourceIdentifier: ofForm('uniformResourceIdentifier', ({ value: name }, { value: base }) =>
-    matchUri(name, base),
-  ),
-  iPAddress: ofForm('iPAddress', ({ octets: address }, { octets: range }) => matchIp(address, range)),
-  directoryName: ofForm('directoryName', ({ name }, { name: base }) =>
-    base.rdnKeys.every((rdnKey, i) => rdnKey === name.rdnKeys[i]),
-  ),
-  otherName: unsupported,
-  x400Address: unsupported,
-  ediPartyName: unsupported,
-  registeredID: unsupported,
-};
+export function prepareBase(base: GeneralName): Base {
+  switch (base.form) {
+    case 'dNSName': {
+      const host = base.value.toLowerCase();
+      return host === '' || isHost(host) ? { form: 'dNSName', host } : { form: 'unsupported' };
+    }
+    case 'rfc822Name': {
+      if (!base.value.includes('@')) return prepareHost('rfc822Name', base.value);
+      const mailbox = splitMailbox(base.value);
+      return mailbox === undefined ? { form: 'unsupported' } : { form: 'rfc822Name', ...mailbox };
+    }
+    case 'uniformResourceIdentifier':
+      return prepareHost('uniformResourceIdentifier', base.value);
+    case 'iPAddress': {
+      const size = base.octets.length / 2;
+      const [address, mask] = [base.octets.subarray(0, size), base.octets.subarray(size)];
+      const isRange = (size === 4 || size === 16) && isPrefixMask(mask);
+      return isRange ? { form: 'iPAddress', address, mask } : { form: 'unsupported' };
+    }
+    case 'directoryName':
+      return { form: 'directoryName', name: base.name };
+    default:
+      return { form: 'unsupported' };
+  }
+}
+
+/** For e-mail and URIs: a host, or with a leading dot those below it; nothing stands for all. */
+function prepareHost(form: 'rfc822Name' | 'uniformResourceIdentifier', value: string): Base {
+  const host = value.toLowerCase();
+  const bare = host.startsWith('.') ? host.slice(1) : host;
+  if (host !== '' && !isHost(bare)) return { form: 'unsupported' };
+  return form === 'rfc822Name' ? { form, local: undefined, host } : { form, host };
+}
 
 /** Letters, digits, hyphens and, as many names in use have them, underscores; no empty label, no dot at the end. */
 const host = /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i;
 const isHost = (value: string): boolean => value.length <= 253 && host.test(value);
 
-const within = (name: string, base: string): boolean => name === base || name.endsWith(`.${base}`);
+const within = (name: string, base: string): boolean =>
+  name.endsWith(base) && (name.length === base.length || name[name.length - base.length - 1] === '.');
 
 /**
  * The constraint's own name and all below. `*.example.com` stands for every name one label longer: all of them must be
  * permitted, and none of them excluded (CVE-2025-61727).
  */
-function matchDns(name: string, base: string, side: 'permitted' | 'excluded'): boolean | 'unsupported' {
-  if (base === '') return true;
-  if (!isHost(base)) return 'unsupported';
-  const [lower, lowerBase] = [name.toLowerCase(), base.toLowerCase()];
+function compareDns(value: string): Comparison {
+  const lower = value.toLowerCase();
   const isWildcard = lower.startsWith('*.');
   const bare = isWildcard ? lower.slice(2) : lower;
-  if (!isHost(bare)) return 'unsupported';
-  if (within(bare, lowerBase)) return true;
-  return isWildcard && side === 'excluded' && within(lowerBase, bare);
+  const isName = isHost(bare);
+  return (base, side) => {
+    if (base.form !== 'dNSName') return 'unsupported';
+    if (base.host === '') return true;
+    if (!isName) return 'unsupported';
+    return within(bare, base.host) || (isWildcard && side === 'excluded' && within(base.host, bare));
+  };
 }
 
 /** One mailbox, all of a host, or with a leading dot all of the hosts below it. The local part counts by case. */
-function matchMailbox(name: string, base: string): boolean | 'unsupported' {
-  const mailbox = splitMailbox(name);
-  if (mailbox === undefined) return 'unsupported';
-  if (base.includes('@')) {
-    const constraint = splitMailbox(base);
-    if (constraint === undefined) return 'unsupported';
-    return mailbox.local === constraint.local && mailbox.host === constraint.host;
-  }
-  return matchHost(mailbox.host, base);
+function compareMailbox(value: string): Comparison {
+  const mailbox = splitMailbox(value);
+  return (base) => {
+    if (base.form !== 'rfc822Name' || mailbox === undefined) return 'unsupported';
+    if (base.local !== undefined) return mailbox.local === base.local && mailbox.host === base.host;
+    return isUnder(mailbox.host, base.host);
+  };
 }
 
 /** RFC 2821's dot-atom form; quoted local parts are taken as they are, as long as what follows is one host. */
@@ -90,31 +114,39 @@ function splitMailbox(text: string): { readonly local: string; readonly host: st
   return { local, host: rest.toLowerCase() };
 }
 
-/** For e-mail and URIs: the host itself, or with a leading dot those below it and not itself. */
-function matchHost(name: string, base: string): boolean | 'unsupported' {
-  if (base === '') return true;
-  const lower = base.toLowerCase();
-  if (lower.startsWith('.')) return isHost(lower.slice(1)) ? name.endsWith(lower) : 'unsupported';
-  return isHost(lower) ? name === lower : 'unsupported';
+/** With a leading dot, those below it and not itself. */
+function isUnder(name: string, base: string): boolean {
+  return base === '' || (base.startsWith('.') ? name.endsWith(base) : name === base);
 }
 
 /** The authority's host, which must be a name: RFC 5280 rejects URIs without one and with addresses. */
-function matchUri(uri: string, base: string): boolean | 'unsupported' {
+function compareUri(uri: string): Comparison {
   const match = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#@]*@)?([^/?#@:[\]]+)(?::[0-9]*)?(?:[/?#]|$)/i.exec(uri);
   const name = match?.[1]?.toLowerCase();
-  if (name === undefined || !isHost(name) || /^[0-9.]+$/.test(name)) return 'unsupported';
-  return matchHost(name, base);
+  if (name === undefined || !isHost(name) || /^[0-9.]+$/.test(name)) return unsupported;
+  return (base) => (base.form === 'uniformResourceIdentifier' ? isUnder(name, base.host) : 'unsupported');
 }
 
-/** Address and mask, of the same family. A mask with holes was never meant. */
-function matchIp(address: Uint8Array, range: Uint8Array): boolean | 'unsupported' {
-  const size = range.length / 2;
-  if (size !== 4 && size !== 16) return 'unsupported';
-  if (!isPrefixMask(range.subarray(size))) return 'unsupported';
-  if (address.length !== size) return false;
-  return address.every((octet, i) => ((octet ^ range[i]!) & range[size + i]!) === 0);
+/** Address and mask, of the same family. */
+function compareIp(octets: Uint8Array): Comparison {
+  return (base) => {
+    if (base.form !== 'iPAddress') return 'unsupported';
+    const { address, mask } = base;
+    return (
+      octets.length === mask.length && octets.every((octet, i) => ((octet ^ address[i]!) & mask[i]!) === 0)
+    );
+  };
 }
 
+/** The constraint's RDNs are the name's first ones. */
+function compareDirectoryName({ rdnKeys }: Name): Comparison {
+  return (base) =>
+    base.form === 'directoryName'
+      ? base.name.rdnKeys.every((rdnKey, i) => rdnKey === rdnKeys[i])
+      : 'unsupported';
+}
+
+/** A mask with holes was never meant. */
 function isPrefixMask(mask: Uint8Array): boolean {
   let ended = false;
   for (const octet of mask) {

@@ -4,7 +4,7 @@ import { failure, moreTelling, type PathFailure } from './failures.ts';
 import { formatName } from './name.ts';
 import { named } from './path-checks.ts';
 import type { Budget, PathPolicy } from './path-options.ts';
-import { signatureFailure } from './signature-checks.ts';
+import { signatureFailure, spend } from './signature-checks.ts';
 import { type BySubject, distinct, isSameCa, type TrustStore } from './trust-store.ts';
 
 /** Path from the leaf up to below the anchor, its signatures verified. */
@@ -54,7 +54,7 @@ export function searchPath<Found extends { readonly valid: true }>(
     return failure(
       'path_search_exhausted',
       0,
-      `${policy.maxSignatureChecks} signature checks did not find a path`,
+      `signature checks worth ${policy.maxSignatureChecks} of P-256 did not find a path`,
     );
   }
   if (budget.nameComparisons < 0) {
@@ -150,7 +150,7 @@ function verifyEdge<Found extends { readonly valid: true }>(
   issuer: Certificate,
   search: Search<Found>,
 ): boolean {
-  if (search.budget.signatureChecks < 0 || --search.budget.signatureChecks < 0) return false;
+  if (!spend(search.budget, issuer)) return false;
   const child = path.at(-1)!;
   const failed = signatureFailure(child, () => named(child), issuer, path.length - 1, search.policy);
   if (failed !== undefined) search.told = moreTelling(search.told, failed);

@@ -27,7 +27,10 @@ export type PathPolicy = {
   readonly anyExtendedKeyUsage: boolean;
   /** CA certificates between the leaf and the anchor. */
   readonly maxIntermediates: number;
-  /** In one search. As many as Go's crypto/x509 allows. */
+  /**
+   * In one search, as many as Go's crypto/x509 allows; checks by costlier keys count for several, so that the limit is
+   * one of time. Checking revocation may take as much again.
+   */
   readonly maxSignatureChecks: number;
   /** Name against constraint, in one search. As many as Go's crypto/x509 allows. */
   readonly maxNameComparisons: number;

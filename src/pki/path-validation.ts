@@ -57,7 +57,13 @@ export function validatePath(
   const unfit = checkLeafForm(leaf, policy);
   if (unfit !== undefined) return unfit;
   const offered = bySubject(intermediates);
-  const search: Search = { inputs: { trustStore, intermediates, now }, offered, policy, budget };
+  const search: Search = {
+    inputs: { trustStore, intermediates, now },
+    offered,
+    policy,
+    budget,
+    revocationBudget: { ...budget },
+  };
   return searchPath(leaf, trustStore, offered, now, policy, budget, (candidate) =>
     judgePath(candidate, search, []),
   );
@@ -68,6 +74,8 @@ type Search = {
   readonly offered: BySubject;
   readonly policy: PathPolicy;
   readonly budget: Budget;
+  /** CRLs and their signers, counted apart: they must not shorten the search. */
+  readonly revocationBudget: Budget;
 };
 
 /**
@@ -80,7 +88,7 @@ function judgePath(
   search: Search,
   pending: readonly Certificate[],
 ): PathVerdict {
-  const { inputs, policy, budget } = search;
+  const { inputs, policy, budget, revocationBudget } = search;
   const chain = [...path, anchor];
   const failed =
     checkDates(chain, inputs.now) ??
@@ -94,7 +102,7 @@ function judgePath(
   const policies = checkPolicies(chain, policy.policies);
   if (!policies.valid) return policies;
   const signerPath: SignerPath = (...signer) => hasSignerPath(...signer, search);
-  const revocation = checkRevocation({ path, anchor }, inputs, policy, budget, signerPath, pending);
+  const revocation = checkRevocation({ path, anchor }, inputs, policy, revocationBudget, signerPath, pending);
   if (!revocation.valid) return revocation;
   return { valid: true, path, anchor, policies: policies.policies, validUntil: revocation.validUntil };
 }
@@ -104,12 +112,18 @@ function hasSignerPath(
   signer: Certificate,
   anchor: Certificate,
   pending: readonly Certificate[],
-  { inputs, offered, policy, budget }: Search,
+  { inputs, offered, policy, revocationBudget }: Search,
 ): boolean {
   const trustStore: TrustStore = { ...inputs.trustStore, anchors: bySubject([anchor]), through: undefined };
   const signerPolicy: PathPolicy = { ...policy, purpose: 'any', policies: defaultPolicy.policies };
-  const search: Search = { inputs: { ...inputs, trustStore }, offered, policy: signerPolicy, budget };
-  return searchPath(signer, trustStore, offered, inputs.now, signerPolicy, budget, (candidate) =>
+  const search: Search = {
+    inputs: { ...inputs, trustStore },
+    offered,
+    policy: signerPolicy,
+    budget: revocationBudget,
+    revocationBudget,
+  };
+  return searchPath(signer, trustStore, offered, inputs.now, signerPolicy, revocationBudget, (candidate) =>
     judgePath(candidate, search, pending),
   ).valid;
 }

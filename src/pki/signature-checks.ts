@@ -1,7 +1,7 @@
 import type { Certificate } from './certificate.ts';
 import { failure, type PathFailure } from './failures.ts';
 import { named } from './path-checks.ts';
-import type { PathPolicy } from './path-options.ts';
+import type { Budget, PathPolicy } from './path-options.ts';
 import { type Signed, verifySignature } from './signature.ts';
 
 /**
@@ -57,4 +57,10 @@ function verifyOnce(signed: Signed, signer: Certificate): boolean {
     verified.set(signed, known);
   }
   return known.holds;
+}
+
+/** Takes what a check by this key costs from the budget; false once it is overdrawn, and then for ever. */
+export function spend(budget: Budget, { subjectPublicKey }: Certificate): boolean {
+  if (budget.signatureChecks >= 0) budget.signatureChecks -= subjectPublicKey.checkCost;
+  return budget.signatureChecks >= 0;
 }

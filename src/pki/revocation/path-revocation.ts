@@ -3,7 +3,7 @@ import { equalBytes } from '../der-values.ts';
 import type { PathFailure } from '../failures.ts';
 import type { Candidate } from '../path-building.ts';
 import type { Budget, PathInputs, PathPolicy } from '../path-options.ts';
-import { signatureFailure } from '../signature-checks.ts';
+import { signatureFailure, spend } from '../signature-checks.ts';
 import type { Crl } from './crl.ts';
 import { revocationFailure, revocationStatus } from './revocation.ts';
 
@@ -63,6 +63,6 @@ export function checkRevocation(
 /** RFC 5280 6.3.3 (f), (g): cRLSign where there is a key usage, and the signature, by means that the policy accepts. */
 function signs(signer: Certificate, crl: Crl, policy: PathPolicy, budget: Budget): boolean {
   if (signer.keyUsage?.has('cRLSign') === false) return false;
-  if (budget.signatureChecks < 0 || --budget.signatureChecks < 0) return false;
+  if (!spend(budget, signer)) return false;
   return signatureFailure(crl, () => 'the CRL', signer, 0, policy) === undefined;
 }
