@@ -9,7 +9,17 @@ import { validatePath } from '../../src/pki/path-validation.ts';
 import { PathValidator } from '../../src/pki/path-validator.ts';
 import { createTrustStore, type TrustStore } from '../../src/pki/trust-store.ts';
 import { createAuthority, type KeyAlgorithm, now } from '../support/certificate-authority.ts';
-import { ca, certify, dns, entity, nameConstraints, subjectAltName } from '../unit/pki/forge.ts';
+import { oid, sequence } from '../unit/pki/der-writer.ts';
+import {
+  ca,
+  certify,
+  dns,
+  entity,
+  generateEc,
+  nameConstraints,
+  type Scheme,
+  subjectAltName,
+} from '../unit/pki/forge.ts';
 
 type Chain = { readonly leaf: Uint8Array; readonly inter: Uint8Array; readonly root: Uint8Array };
 
@@ -26,7 +36,13 @@ export async function run(): Promise<void> {
     await report(`${algorithm}: pkijs`, 20, byPkijs(chain));
     await report(`${algorithm}: @peculiar/x509`, 20, byPeculiar(chain));
   }
-  await report('hostile: 400 CAs of one name', 5, manyIssuers());
+  for (const [curve, hash, algorithm] of [
+    ['P-256', 'sha256', '1.2.840.10045.4.3.2'],
+    ['P-521', 'sha512', '1.2.840.10045.4.3.4'],
+  ] as const) {
+    const scheme: Scheme = { algorithm: sequence(oid(algorithm)), hash };
+    await report(`hostile: 100 CAs of one name, ${curve}`, 3, manyIssuers(curve, scheme));
+  }
   await report('hostile: 2,000 names under 2,000 constraints', 5, manyNames());
   await report('hostile: 64 KiB of noise', 100, noise());
 }
@@ -92,8 +108,8 @@ function byPeculiar({ leaf, inter, root }: Chain): () => Promise<void> {
 }
 
 /** Each leads to others of the same name, and none to an anchor. */
-function manyIssuers(): () => void {
-  const issuers = Array.from({ length: 20 }, () => entity('Evil'));
+function manyIssuers(curve: string, scheme: Scheme): () => void {
+  const issuers = Array.from({ length: 10 }, () => entity('Evil', generateEc(curve), scheme));
   const intermediates = issuers.flatMap((issuer) =>
     issuers.map((subject) => certify(issuer, subject, [ca()])),
   );
