@@ -31,7 +31,7 @@ export const pathFailures = {
   extended_key_usage_not_client: row('4.2.1.12', 'The certificate is not meant for client authentication.'),
   extended_key_usage_not_server: row('4.2.1.12', 'The certificate is not meant for server authentication.'),
   key_usage_not_client: row('4.2.1.3', "The certificate's key usage does not allow client authentication."),
-  key_too_weak: row('RFC 8603 is stricter; CA/Browser BR 6.1.5', "The certificate's key is too short."),
+  key_too_weak: row('NIST SP 800-131A 3', "The certificate's key is too short."),
   key_unsupported: row('RFC 8422 5.1.1', "The certificate's key is of a kind that is not accepted."),
   certificate_critical_extension_unknown: row(
     '6.1.5 (f)',
@@ -76,10 +76,7 @@ export const pathFailures = {
     '4.1.1.2',
     'A signature in the path uses an algorithm that is not accepted.',
   ),
-  issuer_key_too_weak: row(
-    'RFC 8603 is stricter; CA/Browser BR 6.1.5',
-    'The key of a CA above the certificate is too short.',
-  ),
+  issuer_key_too_weak: row('NIST SP 800-131A 3', 'The key of a CA above the certificate is too short.'),
   issuer_key_unsupported: row(
     '4.1.2.7',
     'The key of a CA above the certificate is of a kind that is not accepted.',

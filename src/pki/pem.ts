@@ -41,7 +41,7 @@ export function parsePem(text: string): readonly PemBlock[] {
   const blocks: PemBlock[] = [];
   let open: { readonly label: string; readonly line: number; readonly body: string[] } | undefined;
   let number = 0;
-  for (const raw of text.split(/\r\n|\n|\r/)) {
+  for (const raw of text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/)) {
     number++;
     const line = raw.trimEnd();
     if (!line.startsWith('-----')) {

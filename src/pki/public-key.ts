@@ -27,11 +27,11 @@ const keyTypes: Readonly<Record<string, KeyType>> = {
   '1.3.101.113': 'ed448',
 };
 
-/** P-256, P-384, P-521: OpenSSL is made fast for the first only. */
-const curveCosts: ReadonlyMap<string, number> = new Map([
-  ['1.2.840.10045.3.1.7', 1],
-  ['1.3.132.0.34', 6],
-  ['1.3.132.0.35', 12],
+/** P-256, P-384, P-521, with the size of a coordinate: OpenSSL is made fast for the first only. */
+const curves: ReadonlyMap<string, { readonly octets: number; readonly checkCost: number }> = new Map([
+  ['1.2.840.10045.3.1.7', { octets: 32, checkCost: 1 }],
+  ['1.3.132.0.34', { octets: 48, checkCost: 6 }],
+  ['1.3.132.0.35', { octets: 66, checkCost: 12 }],
 ]);
 
 /** Larger keys only cost time: a check grows with the square of the modulus and with the exponent. */
@@ -47,43 +47,73 @@ export function readPublicKey(element: Element): PublicKey {
   const parameters = algorithm.done ? undefined : algorithm.any('key parameters');
   algorithm.finish('key algorithm');
 
-  const spki = encodingOf(element);
   const named = keyTypes[oid];
-  if (named === 'rsa' || named === 'rsa-pss') {
-    const { bits, usable } = readRsa(key);
-    return {
-      spki,
-      type: usable ? named : undefined,
-      bits,
-      checkCost: bits > 4096 ? 4 : 1,
-      algorithm: oid,
-      keyObject: keyObjectOf(spki),
-    };
-  }
-  // RFC 5480 2.1.1: namedCurve only; explicit parameters can pass off another curve (CVE-2020-0601).
-  const curve = parameters?.tag === tags.oid ? readOid(parameters) : undefined;
-  const type = named === 'ec' && !curveCosts.has(curve ?? '') ? undefined : named;
+  const read = named === undefined ? unknown : readers[named](key, parameters);
+  const spki = encodingOf(element);
   return {
+    ...read,
     spki,
-    type,
-    bits: 0,
-    checkCost: named === 'ec' ? (curveCosts.get(curve ?? '') ?? 1) : 2,
-    algorithm: curve === undefined ? oid : `${oid} ${curve}`,
+    type: read.usable ? named : undefined,
+    algorithm: read.curve === undefined ? oid : `${oid} ${read.curve}`,
     keyObject: keyObjectOf(spki),
   };
 }
 
+type KeyFacts = {
+  readonly usable: boolean;
+  readonly bits: number;
+  readonly checkCost: number;
+  readonly curve?: string;
+};
+
+const unknown: KeyFacts = { usable: false, bits: 0, checkCost: 1 };
+
+type Reader = (key: Uint8Array, parameters: Element | undefined) => KeyFacts;
+
+const readers: Readonly<Record<KeyType, Reader>> = {
+  rsa: (key, parameters) => {
+    // RFC 3279 2.3.1 wants NULL; those who leave it out are understood all the same.
+    if (parameters !== undefined && parameters.tag !== tags.null) throw new DerError('RSA: parameters');
+    return readRsa(key);
+  },
+  'rsa-pss': (key) => readRsa(key),
+  ec: (key, parameters) => readEc(key, parameters),
+  ed25519: (key, parameters) => readEdwards(key, parameters, 32),
+  ed448: (key, parameters) => readEdwards(key, parameters, 57),
+};
+
 /** RSAPublicKey (RFC 8017 A.1.1). */
-function readRsa(key: Uint8Array): { readonly bits: number; readonly usable: boolean } {
+function readRsa(key: Uint8Array): KeyFacts {
   const fields = new Fields(readWhole(key, tags.sequence, 'RSAPublicKey'));
   const modulus = positive(fields.next(tags.integer, 'modulus'));
   const exponent = positive(fields.next(tags.integer, 'publicExponent'));
   fields.finish('RSAPublicKey');
   const bits = modulus.length * 8 - Math.clz32(modulus[0]!) + 24;
-  const odd = (exponent.at(-1)! & 1) === 1;
-  const usable =
-    bits <= maxRsaBits && odd && exponent.length <= 4 && !(exponent.length === 1 && exponent[0] === 1);
-  return { bits, usable };
+  const isOdd = (exponent.at(-1)! & 1) === 1;
+  const isOne = exponent.length === 1 && exponent[0] === 1;
+  const usable = bits <= maxRsaBits && isOdd && !isOne && exponent.length <= 4;
+  return { usable, bits, checkCost: bits > 4096 ? 4 : 1 };
+}
+
+/** ECPoint (RFC 5480 2.2), whole or compressed; whether it is on the curve shows when the key is used. */
+function readEc(key: Uint8Array, parameters: Element | undefined): KeyFacts {
+  // RFC 5480 2.1.1: namedCurve only; explicit parameters can pass off another curve (CVE-2020-0601).
+  if (parameters?.tag !== tags.oid) return unknown;
+  const curve = readOid(parameters);
+  const known = curves.get(curve);
+  if (known === undefined) return { ...unknown, curve };
+  const { octets, checkCost } = known;
+  const isPoint =
+    (key[0] === 4 && key.length === 1 + 2 * octets) ||
+    ((key[0] === 2 || key[0] === 3) && key.length === 1 + octets);
+  if (!isPoint) throw new DerError('ECPoint: neither whole nor compressed');
+  return { usable: true, bits: 0, checkCost, curve };
+}
+
+/** RFC 8410 3 and 4: no parameters, the key's octets as they are. */
+function readEdwards(key: Uint8Array, parameters: Element | undefined, length: number): KeyFacts {
+  if (parameters !== undefined || key.length !== length) throw new DerError('EdDSA: parameters or length');
+  return { usable: true, bits: 0, checkCost: 2 };
 }
 
 function positive(element: Element): Uint8Array {

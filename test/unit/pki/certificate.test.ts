@@ -48,6 +48,10 @@ const good = utc('260101000000Z');
 const san = (...names: readonly Uint8Array[]) => ({ extensions: extensions(subjectAltName(...names)) });
 const only = (id: string, value: Uint8Array) => ({ extensions: extensions(extension(id, value)) });
 
+const key = (algorithm: string, hex: string, ...parameters: readonly Uint8Array[]) => ({
+  subjectPublicKeyInfo: sequence(sequence(oid(algorithm), ...parameters), bits(bytes(hex))),
+});
+
 const rows: readonly Row[] = [
   ['a plain one', {}, 'read'],
   ['version 1', { version: nothing }, 'read'],
@@ -128,6 +132,29 @@ const rows: readonly Row[] = [
     { subjectPublicKeyInfo: sequence(sequence(oid('1.2.840.113549.1.1.1')), bits(bytes('00'))) },
     'certificate_key_malformed',
   ],
+  [
+    'an EC point of no length',
+    key('1.2.840.10045.2.1', '04', oid('1.2.840.10045.3.1.7')),
+    'certificate_key_malformed',
+  ],
+  [
+    'an EC point cut short',
+    key('1.2.840.10045.2.1', `04${'11'.repeat(63)}`, oid('1.2.840.10045.3.1.7')),
+    'certificate_key_malformed',
+  ],
+  [
+    'a compressed EC point',
+    key('1.2.840.10045.2.1', `02${'11'.repeat(32)}`, oid('1.2.840.10045.3.1.7')),
+    'read',
+  ],
+  ['an EC key of no named curve', key('1.2.840.10045.2.1', '04', sequence()), 'read'],
+  [
+    'an Ed25519 key with parameters',
+    key('1.3.101.112', '11'.repeat(32), bytes('0500')),
+    'certificate_key_malformed',
+  ],
+  ['an Ed25519 key cut short', key('1.3.101.112', '11'.repeat(31)), 'certificate_key_malformed'],
+  ['a key of an unknown algorithm', key('1.2.3', '11'), 'read'],
   ['an extension twice', { extensions: extensions(ca(), ca()) }, 'certificate_extension_duplicate'],
   [
     'an unknown extension twice',
