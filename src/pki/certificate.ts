@@ -6,19 +6,10 @@ import {
   type Element,
   encodingOf,
   Fields,
-  readWhole,
   someElementsOf,
   tags,
 } from './der.ts';
-import {
-  equalBytes,
-  hex,
-  integerOctets,
-  readBitString,
-  readBitStringOctets,
-  readCount,
-  readTime,
-} from './der-values.ts';
+import { equalBytes, hex, integerOctets, readBitString, readCount, readTime } from './der-values.ts';
 import {
   type Extension,
   type ExtensionValues,
@@ -29,7 +20,7 @@ import {
 import type { PathFailureCode } from './failures.ts';
 import { type Name, readName } from './name.ts';
 import { type PublicKey, readPublicKey } from './public-key.ts';
-import { readSignatureAlgorithm, type Signed, verifySignature } from './signature.ts';
+import { readFrame, readSignatureAlgorithm, type Signed, verifySignature } from './signature.ts';
 
 export type CertificateErrorCode = Extract<
   PathFailureCode,
@@ -117,17 +108,12 @@ function withLazyFacts(fixed: Fixed): Certificate {
 }
 
 function readFixed(der: Uint8Array): Fixed {
-  const outer = new Fields(readWhole(der, tags.sequence, 'Certificate'));
-  const tbs = outer.next(tags.sequence, 'tbsCertificate');
-  const outerAlgorithm = outer.next(tags.sequence, 'signatureAlgorithm');
-  const signature = readBitStringOctets(outer.next(tags.bitString, 'signatureValue'));
-  outer.finish('Certificate');
-
+  const { tbs, algorithm, signature } = readFrame(der, 'Certificate');
   const fields = new Fields(tbs);
   const version = readVersion(fields.optional(contextConstructed(0)));
   const serialNumber = readSerial(fields.next(tags.integer, 'serialNumber'));
   const signatureAlgorithm = readSignatureAlgorithm(fields.next(tags.sequence, 'signature'));
-  if (!equalBytes(signatureAlgorithm.der, encodingOf(outerAlgorithm))) {
+  if (!equalBytes(signatureAlgorithm.der, algorithm)) {
     throw new CertificateError('certificate_algorithms_differ', signatureAlgorithm.oid);
   }
   const issuer = readName(fields.next(tags.sequence, 'issuer'));

@@ -91,7 +91,7 @@ export function readOid(element: Element): string {
 function firstArcs(joined: number | bigint): string {
   if (joined < 40) return `0.${joined}`;
   if (joined < 80) return `1.${Number(joined) - 40}`;
-  return `2.${BigInt(joined) - 80n}`;
+  return `2.${typeof joined === 'bigint' ? joined - 80n : joined - 80}`;
 }
 
 /**

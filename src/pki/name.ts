@@ -105,11 +105,11 @@ function rdnKey(rdn: readonly AttributeTypeAndValue[]): string {
   return parts.length === 1 ? parts[0]! : parts.sort().join('+');
 }
 
-const plain = /^[!-@[-~]*(?:[ ][!-@[-~]+)*$/;
+const ascii = /^[ -~]*$/;
 
 /** RFC 4518 string preparation for caseIgnoreMatch: map, normalise, fold case, drop insignificant spaces. */
 function prepare(text: string): string {
-  if (plain.test(text)) return text;
+  if (ascii.test(text)) return text.toLowerCase().replace(/ {2,}/g, ' ').trim();
   return text
     .replace(/\p{White_Space}+/gu, ' ')
     .replace(/[\p{Cc}\p{Cf}\p{Variation_Selector}\ufffc]|\u034f/gu, '')

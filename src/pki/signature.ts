@@ -1,6 +1,6 @@
 import { constants, verify } from 'node:crypto';
-import { contextConstructed, DerError, type Element, encodingOf, Fields, tags } from './der.ts';
-import { equalBytes, readCount, readOid } from './der-values.ts';
+import { contextConstructed, type Element, encodingOf, Fields, readWhole, tags } from './der.ts';
+import { readBitStringOctets, readCount, readOid } from './der-values.ts';
 import type { KeyType, PublicKey } from './public-key.ts';
 
 export type Hash = 'md5' | 'sha1' | 'sha256' | 'sha384' | 'sha512';
@@ -112,17 +112,29 @@ function explicit(field: Element, tag: number): Element {
   return inner;
 }
 
-/** Whether what is signed, the two algorithm fields and the signature belong together (RFC 5280 4.1.1.2). */
-export function requireSameAlgorithm(inner: SignatureAlgorithm, outer: Element): void {
-  if (!equalBytes(inner.der, encodingOf(outer))) throw new DerError('the two signature algorithms differ');
-}
-
 /** Signed bytes with their signature, as certificates and CRLs are. */
 export type Signed = {
   readonly tbs: Uint8Array;
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
 };
+
+/** The frame of every signed thing (RFC 5280 4.1.1, 5.1.1): what is signed, the algorithm once more, the signature. */
+export type Frame = Pick<Signed, 'signature'> & {
+  readonly tbs: Element;
+  /** The outer AlgorithmIdentifier, which must be the inner one again. */
+  readonly algorithm: Uint8Array;
+};
+
+/** @throws DerError */
+export function readFrame(der: Uint8Array, what: string): Frame {
+  const fields = new Fields(readWhole(der, tags.sequence, what));
+  const tbs = fields.next(tags.sequence, `to-be-signed ${what}`);
+  const algorithm = fields.next(tags.sequence, 'signatureAlgorithm');
+  const signature = readBitStringOctets(fields.next(tags.bitString, 'signature'));
+  fields.finish(what);
+  return { tbs, algorithm: encodingOf(algorithm), signature };
+}
 
 /** Whether the key made the signature. Says nothing about the strength of either. */
 export function verifySignature({ tbs, signatureAlgorithm, signature }: Signed, key: PublicKey): boolean {

@@ -1,8 +1,8 @@
 import { serialText } from '../certificate.ts';
-import { contextConstructed, DerError, type Element, encodingOf, Fields, readWhole, tags } from '../der.ts';
-import { equalBytes, integerOctets, readBitStringOctets, readCount, readTime } from '../der-values.ts';
+import { contextConstructed, DerError, type Element, encodingOf, Fields, tags } from '../der.ts';
+import { equalBytes, integerOctets, readCount, readTime } from '../der-values.ts';
 import { type Name, readName } from '../name.ts';
-import { readSignatureAlgorithm, type Signed } from '../signature.ts';
+import { readFrame, readSignatureAlgorithm, type Signed } from '../signature.ts';
 import { CrlError } from './crl-error.ts';
 import { type CrlExtensions, readCrlExtensions, readEntryExtensions } from './crl-extensions.ts';
 
@@ -42,19 +42,14 @@ export function readCrl(der: Uint8Array): Crl {
 }
 
 function readList(der: Uint8Array): Crl {
-  const outer = new Fields(readWhole(der, tags.sequence, 'CertificateList'));
-  const tbs = outer.next(tags.sequence, 'tbsCertList');
-  const outerAlgorithm = outer.next(tags.sequence, 'signatureAlgorithm');
-  const signature = readBitStringOctets(outer.next(tags.bitString, 'signatureValue'));
-  outer.finish('CertificateList');
-
+  const { tbs, algorithm, signature } = readFrame(der, 'CertificateList');
   const fields = new Fields(tbs);
   const version = fields.optional(tags.integer);
   if (version === undefined || readCount(version) !== 1) {
     throw new CrlError('crl_version_unsupported', 'not version 2');
   }
   const signatureAlgorithm = readSignatureAlgorithm(fields.next(tags.sequence, 'signature'));
-  if (!equalBytes(signatureAlgorithm.der, encodingOf(outerAlgorithm))) {
+  if (!equalBytes(signatureAlgorithm.der, algorithm)) {
     throw new CrlError('crl_algorithms_differ', signatureAlgorithm.oid);
   }
   const issuer = readName(fields.next(tags.sequence, 'issuer'));
