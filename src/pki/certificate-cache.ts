@@ -42,9 +42,10 @@ export class CertificateCache {
   /** So that nobody can choose certificates that fall on one hash. */
   readonly #seed = randomBytes(16);
 
+  /** Bytes are limited to 2 KiB an entry on average; read, the worst certificates take some thirty times that. */
   constructor({ maxKnown = 16_384, maxStrangers = 1024 } = {}) {
     this.#known = part(maxKnown, maxKnown * 2048);
-    this.#strangers = part(maxStrangers, maxStrangers * 4096);
+    this.#strangers = part(maxStrangers, maxStrangers * 2048);
   }
 
   /** The bytes may be changed afterwards: a copy is kept. A certificate that can't be read is returned as its error. */

@@ -27,7 +27,10 @@ export function parseNameText(text: string): NameText | undefined {
 }
 
 /** Up to the next separator that is not escaped. Unescaped spaces at both ends are none of the value's. */
-function readValue(text: string, start: number): { readonly value: string; readonly end: number } | undefined {
+function readValue(
+  text: string,
+  start: number,
+): { readonly value: string; readonly end: number } | undefined {
   const bytes: Buffer[] = [];
   let kept = 0;
   let at = start;

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Certificate } from './certificate.ts';
 import { vouchFor } from './certificate-cache.ts';
 import type { PathPolicy } from './path-options.ts';
@@ -9,8 +10,11 @@ type Remembered = {
   /** Milliseconds since the epoch: the verdict holds from `from` on and before `until`. */
   readonly from: number;
   readonly until: number;
-  /** A refusal holds for these intermediates only; a valid path for any. */
-  readonly intermediates: readonly Certificate[];
+  /**
+   * A refusal holds for these intermediates only; undefined, a valid path: for any. A hash, since the certificates
+   * themselves would be kept alive by whoever sends them.
+   */
+  readonly offered: string | undefined;
 };
 
 /**
@@ -35,7 +39,7 @@ export class PathValidator {
   validate(leaf: Certificate, intermediates: readonly Certificate[], now: number): PathVerdict {
     const known = this.#verdicts.get(leaf);
     if (known !== undefined && now >= known.from && now < known.until) {
-      if (known.verdict.valid || isSame(known.intermediates, intermediates)) return known.verdict;
+      if (known.offered === undefined || known.offered === hashOf(intermediates)) return known.verdict;
     }
     const trustStore = this.#trustStore;
     const verdict = validatePath(leaf, { ...this.#policy, trustStore, intermediates, now });
@@ -54,7 +58,7 @@ export class PathValidator {
     if (verdict.valid) {
       const turns = [...verdict.path, verdict.anchor].flatMap(turnsOf);
       const { from, until } = windowAround(now, turns);
-      return { verdict, from, until: Math.min(until, verdict.validUntil), intermediates: [] };
+      return { verdict, from, until: Math.min(until, verdict.validUntil), offered: undefined };
     }
     // Out of budget: another order of things elsewhere, or a larger budget, may find what was there.
     if (verdict.code === 'path_search_exhausted' || verdict.code === 'name_constraints_too_many')
@@ -63,7 +67,7 @@ export class PathValidator {
     if (this.#policy.revocation !== undefined) return undefined;
     const turns = [leaf, ...intermediates].flatMap(turnsOf);
     const { from, until } = windowAround(now, [...turns, ...nearest(this.#trustStore.turns, now)]);
-    return { verdict, from, until, intermediates };
+    return { verdict, from, until, offered: hashOf(intermediates) };
   }
 }
 
@@ -93,5 +97,5 @@ function nearest(ascending: readonly number[], now: number): readonly number[] {
   return ascending.slice(Math.max(0, low - 1), low + 1);
 }
 
-const isSame = (a: readonly Certificate[], b: readonly Certificate[]): boolean =>
-  a.length === b.length && a.every((certificate, i) => certificate === b[i]);
+const hashOf = (certificates: readonly Certificate[]): string =>
+  hash('sha256', certificates.map(({ sha256 }) => sha256).join());

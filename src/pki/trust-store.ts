@@ -16,8 +16,8 @@ export type BySubject = ReadonlyMap<string, readonly Certificate[]>;
 /** What paths are built from, whatever the client sends along. Immutable. */
 export type TrustStore = {
   readonly anchors: BySubject;
-  /** By SHA-256. */
-  readonly pinned: ReadonlyMap<string, Certificate>;
+  /** SHA-256 of each pinned certificate, lower-case hex. */
+  readonly pinned: ReadonlySet<string>;
   readonly intermediates: BySubject;
   /** undefined: any path will do. Otherwise one of these CAs must issue in the path (same subject and key). */
   readonly through: readonly Certificate[] | undefined;
@@ -29,22 +29,25 @@ export type TrustStore = {
  * @param intermediates known beside those that clients send; not trusted
  * @param through only paths with one of these CAs below the anchor, or as the anchor, are valid; they are candidates
  *   for intermediates too
+ * @param fingerprints SHA-256 of certificates that are pinned without being at hand, lower-case hex
  */
 export function createTrustStore({
   anchors,
   intermediates = [],
   through,
+  fingerprints = [],
 }: {
   readonly anchors: readonly Anchor[];
   readonly intermediates?: readonly Certificate[];
   readonly through?: readonly Certificate[];
+  readonly fingerprints?: readonly string[];
 }): TrustStore {
   const cas = anchors.filter(({ kind }) => kind === 'ca').map(({ certificate }) => certificate);
   const pins = anchors.filter(({ kind }) => kind === 'pinned').map(({ certificate }) => certificate);
   const others = [...intermediates, ...(through ?? [])];
   return {
     anchors: bySubject(cas),
-    pinned: new Map(pins.map((certificate) => [certificate.sha256, certificate])),
+    pinned: new Set([...pins.map(({ sha256 }) => sha256), ...fingerprints]),
     intermediates: bySubject(others),
     through,
     turns: [...new Set([...cas, ...others].flatMap(turnsOf))].sort((a, b) => a - b),

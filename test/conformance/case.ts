@@ -8,8 +8,8 @@ export type Case = {
   readonly id: string;
   readonly suite: string;
   readonly kind: 'client' | 'server' | 'any';
-  readonly roots: readonly string[];
-  readonly inters: readonly string[];
+  readonly roots?: readonly string[];
+  readonly inters?: readonly string[];
   readonly leaf: string;
   readonly crls?: readonly string[];
   /** null: now. */

@@ -41,7 +41,7 @@ export function judge(given: Case, wallClock: number): Judgement {
 function validate(given: Case, leaf: Certificate, wallClock: number): PathVerdict {
   const { policy: asked } = given;
   const crls = (given.crls ?? []).map(readCrlOr).filter((crl) => crl !== undefined);
-  const anchors = given.roots.map(readOr).filter(isCertificate);
+  const anchors = (given.roots ?? []).map(readOr).filter(isCertificate);
   const policy: Partial<PathPolicy> = {
     purpose: given.kind,
     ...(typeof given.maxDepth === 'number' && { maxIntermediates: given.maxDepth }),
@@ -58,7 +58,7 @@ function validate(given: Case, leaf: Certificate, wallClock: number): PathVerdic
   return validatePath(leaf, {
     ...policy,
     trustStore: createTrustStore({ anchors: anchors.map((certificate) => ({ kind: 'ca', certificate })) }),
-    intermediates: given.inters.map(readOr).filter(isCertificate),
+    intermediates: (given.inters ?? []).map(readOr).filter(isCertificate),
     now: given.time ? Date.parse(given.time) : wallClock,
   });
 }

@@ -82,7 +82,10 @@ function split(crls: readonly Crl[]): readonly [deltas: readonly Crl[], complete
   return [crls.filter(isDelta), crls.filter((crl) => !isDelta(crl))];
 }
 
-/** 6.3.3 (i) to (k): the delta's word goes before the complete CRL's. */
+/**
+ * 6.3.3 (i) to (k): the delta's word goes before the complete CRL's. In that one removeFromCRL has no place (5.3.1),
+ * and whatever is on the list is revoked.
+ */
 function entryOf(
   { issuer, serialNumber }: Certificate,
   complete: Crl,

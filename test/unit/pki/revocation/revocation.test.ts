@@ -329,6 +329,11 @@ const rows: readonly (readonly [sentence: string, given: Given, code: string])[]
     },
     'valid',
   ],
+  [
+    'removed in the complete CRL, where nothing is removed',
+    { crls: [rootCrl, crl(inter, { revoked: [entry(serial, reason(8))] })] },
+    'certificate_revoked',
+  ],
   ['a delta alone', { crls: [rootCrl, crl(inter, { number: 2, list: [deltaOf(1)] })] }, 'revocation_unknown'],
   [
     'a delta of a later base',
@@ -383,6 +388,10 @@ test('a verdict lasts no longer than the CRLs it rests on', () => {
   const result = verdict({ crls: [rootCrl, crl(inter, { nextUpdate: now + 5000 })] });
   assert.ok(result.valid);
   assert.equal(result.validUntil, now + 6000);
+});
+
+test('a leaf that is the trust anchor is revoked by nobody', () => {
+  assert.equal(verdict({ end: rootCa, crls: [crl(root, { revoked: [rootCa.serialNumber] })] }).valid, true);
 });
 
 test('an impostor among the anchors is no CRL signer of ours', () => {
