@@ -1,8 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { z } from 'zod';
 import { problemLine } from '../src/config/problem.ts';
 import { readConfig } from '../src/config/read-config.ts';
-import { configSchema } from '../src/config/schema.ts';
+import { configShape } from '../src/config/schema.ts';
 import { denials } from '../src/decision.ts';
 import { writeEnvoyConfig } from '../src/envoy-config/bootstrap.ts';
 
@@ -22,6 +21,7 @@ export function generated(): ReadonlyMap<string, string> {
 
 type Schema = {
   readonly type?: string;
+  readonly format?: string;
   readonly description?: string;
   readonly default?: unknown;
   readonly enum?: readonly unknown[];
@@ -34,7 +34,7 @@ type Schema = {
 };
 
 function configurationPage(): string {
-  const root = z.toJSONSchema(configSchema, { io: 'input' }) as Schema;
+  const root = configShape as Schema;
   const sections: string[] = [];
   const section = (path: string, schema: Schema, list: boolean): void => {
     const keys = Object.entries(schema.properties ?? {});
@@ -77,6 +77,8 @@ const tableOf = (schema: Schema): Schema | undefined =>
 
 function typeText(schema: Schema): string {
   if (schema.enum) return schema.enum.map((value) => `\`${JSON.stringify(value)}\``).join(' ');
+  if (schema.format === 'date-time') return 'date';
+  if (schema.anyOf?.some(({ type }) => type === 'object')) return 'text or table';
   if (schema.anyOf) return 'header name or `""`';
   if (schema.type === 'array') return `list of ${typeText(schema.items ?? {})}`;
   if (schema.type === 'integer') return `${schema.minimum} to ${schema.maximum}`;

@@ -35,6 +35,8 @@ type OwnDenialCode =
   | 'path_ambiguous'
   | 'certificate_missing'
   | 'certificate_not_bound'
+  | 'alias_disabled'
+  | 'alias_not_current'
   | 'internal_error';
 
 /** One code a cause, stable: clients, dashboards and alerts go by it. */
@@ -76,6 +78,18 @@ const own: Record<OwnDenialCode, DenialRow> = {
     number: '900901',
     level: 'info',
     sentence: 'The certificate is valid, but it is not one of those that may call this API.',
+  },
+  alias_disabled: {
+    status: 401,
+    number: '900901',
+    level: 'info',
+    sentence: 'The certificate belongs to a client that is switched off.',
+  },
+  alias_not_current: {
+    status: 401,
+    number: '900901',
+    level: 'info',
+    sentence: 'The certificate belongs to a client whose time has not come or is over.',
   },
   internal_error: {
     status: 401,

@@ -1,8 +1,8 @@
+import type { Everyone } from './apis/api.ts';
 import type { ApiIndex } from './apis/api-index.ts';
 import type { CertificateFormat } from './client-certificate/formats.ts';
 import type { CertificateSources } from './client-certificate/source.ts';
 import type { CertificateCache } from './pki/certificate-cache.ts';
-import type { PathValidator } from './pki/path-validator.ts';
 
 /**
  * Everything that a Check depends on besides the request and the time: made whole by `config/`, never changed,
@@ -13,8 +13,7 @@ export type Snapshot = {
   /** An untrusted sender's certificate header is refused where a certificate is optional, too. */
   readonly rejectUntrustedHeader: boolean;
   readonly apis: ApiIndex;
-  /** Over the trust anchors of all clients together. */
-  readonly everyone: PathValidator;
+  readonly everyone: Everyone;
   readonly certificates: CertificateCache;
   readonly answers: AnswerSettings;
 };

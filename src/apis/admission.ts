@@ -1,7 +1,6 @@
 import type { Certificate } from '../pki/certificate.ts';
 import type { PathFailureCode } from '../pki/failures.ts';
-import type { PathValidator } from '../pki/path-validator.ts';
-import type { BoundClients, Client } from './api.ts';
+import type { BoundClients, Client, Everyone, Term } from './api.ts';
 
 export type Admitted = {
   readonly admitted: true;
@@ -11,31 +10,34 @@ export type Admitted = {
 };
 export type Refused = {
   readonly admitted: false;
-  readonly code: 'certificate_not_bound' | PathFailureCode;
+  readonly code: 'certificate_not_bound' | 'alias_disabled' | 'alias_not_current' | PathFailureCode;
   readonly detail: string;
 };
 
 /**
- * Whether the certificate is valid now, meant for client authentication, trusted, and one of these clients:
- * the exact certificate first, then the CAs, each in the given order.
+ * Whether the certificate is valid now, meant for client authentication, trusted, and one of these clients: the exact
+ * certificate first, then by rule, then by CA, each in the given order.
  *
- * @param everyone over all trust anchors there are. What is not valid there is valid nowhere, so that a stranger's
- *   certificate costs one search, not one for each alias; and it tells "untrusted" from "another API's client".
+ * @param everyone what is not valid there is valid nowhere, so that a stranger's certificate costs one search, not one
+ *   for each alias; and it tells "untrusted" from "another API's client"
  * @param now milliseconds since the epoch
  */
 export function admit(
   clients: BoundClients,
   leaf: Certificate,
   intermediates: readonly Certificate[],
-  everyone: PathValidator,
+  everyone: Everyone,
   now: number,
 ): Admitted | Refused {
-  const exact = clients.exact.get(leaf.sha256);
-  const verdict = (exact?.validator ?? everyone).validate(leaf, intermediates, now);
+  const exact = (clients.exact.get(leaf.sha256) ?? []).filter(({ term }) => isInForce(term, now));
+  const validator = exact[0]?.validator ?? everyone.validator;
+  const verdict = validator.validate(leaf, intermediates, now);
   if (!verdict.valid) return { admitted: false, code: verdict.code, detail: verdict.detail };
-  if (exact !== undefined) return { admitted: true, client: exact, path: verdict.path };
 
-  for (const client of clients.issuedBy) {
+  const suspended = findSuspended(leaf, intermediates, everyone, now);
+  if (suspended !== undefined) return refuseSuspended(suspended);
+  for (const client of candidates(exact, clients)) {
+    if (!isInForce(client.term, now) || !client.fits(leaf)) continue;
     const own = client.validator.validate(leaf, intermediates, now);
     if (own.valid) return { admitted: true, client, path: own.path };
   }
@@ -43,5 +45,45 @@ export function admit(
     admitted: false,
     code: 'certificate_not_bound',
     detail: 'valid, but none of the aliases of this API',
+  };
+}
+
+function* candidates(exact: readonly Client[], { rules, issuedBy }: BoundClients): Iterable<Client> {
+  yield* exact;
+  yield* rules;
+  yield* issuedBy;
+}
+
+/**
+ * An entry that is out of force and means this certificate: whoever switched it off meant to keep the certificate out,
+ * whatever else would admit it. Unless the same alias has an exact entry in force for it.
+ */
+function findSuspended(
+  leaf: Certificate,
+  intermediates: readonly Certificate[],
+  { restricted, exactByAlias }: Everyone,
+  now: number,
+): Client | undefined {
+  return restricted.find(
+    ({ alias, term, fits, validator }) =>
+      !isInForce(term, now) &&
+      fits(leaf) &&
+      validator.validate(leaf, intermediates, now).valid &&
+      !(exactByAlias.get(alias) ?? []).some((other) => isInForce(other.term, now) && other.fits(leaf)),
+  );
+}
+
+const isInForce = (term: Term | undefined, now: number): boolean =>
+  term === undefined || (!term.disabled && now >= term.notBefore && now <= term.notAfter);
+
+function refuseSuspended({ alias, term }: Client): Refused {
+  if (term?.disabled)
+    return { admitted: false, code: 'alias_disabled', detail: `alias "${alias}" is disabled` };
+  const day = (instant: number): string =>
+    Number.isFinite(instant) ? new Date(instant).toISOString() : 'ever';
+  return {
+    admitted: false,
+    code: 'alias_not_current',
+    detail: `alias "${alias}" counts from ${day(term?.notBefore ?? -Infinity)} to ${day(term?.notAfter ?? Infinity)}`,
   };
 }

@@ -4,20 +4,20 @@ import { normalizeHost } from '../apis/request-path.ts';
 import type { Findings } from './findings.ts';
 import { nearest } from './problem.ts';
 import type { Config } from './schema.ts';
-import type { ClientEntry, Trust } from './trust.ts';
+import { fingerprintsOf, type Trust, type TrustedClient } from './trust.ts';
 
 /** `[[apis]]` with their aliases looked up, indexed. What does not add up is reported. */
-export function buildApis(config: Config, trust: Trust, findings: Findings): ApiIndex {
-  const known = new Map(trust.clients.map((client) => [client.alias.toLowerCase(), client]));
+export function buildApis(config: Config, trust: Trust, findings: Findings, now: number): ApiIndex {
+  const known = Map.groupBy(trust.clients, ({ alias }) => alias.toLowerCase());
   const names = config.clients.map(({ alias }) => alias);
   const declared = new Set(names.map((alias) => alias.toLowerCase()));
 
   const apis = config.apis.map((api, i): Api => {
-    const clients: (Client & { entry: ClientEntry })[] = [];
+    const clients: TrustedClient[] = [];
     api.aliases.forEach((alias, j) => {
-      const client = known.get(alias.toLowerCase());
-      if (client !== undefined) {
-        clients.push(client);
+      const entries = known.get(alias.toLowerCase());
+      if (entries !== undefined) {
+        clients.push(...entries);
       } else if (!declared.has(alias.toLowerCase())) {
         const near = nearest(alias, names);
         findings.error(
@@ -27,6 +27,7 @@ export function buildApis(config: Config, trust: Trust, findings: Findings): Api
       }
     });
     checkMutualSsl(config, i, findings);
+    warnAboutOverlaps(clients, i, findings, now);
     return {
       name: api.name,
       version: api.version,
@@ -73,13 +74,45 @@ function checkMutualSsl(config: Config, i: number, findings: Findings): void {
 }
 
 /** Clients as `apis` looks them up. */
-export function byKind(clients: readonly (Client & { entry: ClientEntry })[]): BoundClients {
-  const exact = new Map<string, Client>();
-  const issuedBy: Client[] = [];
+export function byKind(clients: readonly TrustedClient[]): BoundClients {
+  const exact = new Map<string, Client[]>();
   for (const client of clients) {
-    const { sha256 } = client.entry.certificate;
-    if (client.entry.kind === 'ca') issuedBy.push(client);
-    else if (!exact.has(sha256)) exact.set(sha256, client);
+    for (const sha256 of fingerprintsOf(client.entry))
+      exact.set(sha256, [...(exact.get(sha256) ?? []), client]);
   }
-  return { exact, issuedBy };
+  return {
+    exact,
+    rules: clients.filter(({ kind }) => kind === 'rule'),
+    issuedBy: clients.filter(({ kind }) => kind === 'issuedBy'),
+  };
+}
+
+/** Several aliases of one API that mean one certificate: which it is then, their kind and order decide. */
+function warnAboutOverlaps(
+  clients: readonly TrustedClient[],
+  i: number,
+  findings: Findings,
+  now: number,
+): void {
+  const broad = clients.filter(({ kind }) => kind !== 'exact');
+  const seen = new Map<string, string>();
+  for (const { alias, entry } of clients) {
+    if (entry.kind !== 'certificate') continue;
+    const { certificate } = entry;
+    const other =
+      seen.get(certificate.sha256) ??
+      broad.find(
+        (client) =>
+          client.alias !== alias &&
+          client.fits(certificate) &&
+          client.validator.validate(certificate, [], now).valid,
+      )?.alias;
+    seen.set(certificate.sha256, alias);
+    if (other !== undefined && other !== alias) {
+      findings.warn(
+        ['apis', i, 'aliases'],
+        `the certificate of "${alias}" fits "${other}" as well; exact ones come first, then rules, then CAs, then the order of aliases`,
+      );
+    }
+  }
 }

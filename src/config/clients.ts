@@ -1,81 +1,237 @@
+import type { Term } from '../apis/api.ts';
+import type { ClientRule } from '../apis/client-rule.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import { formatName } from '../pki/name.ts';
+import { type NameText, parseNameText } from '../pki/name-text.ts';
 import type { Findings } from './findings.ts';
 import { readBundle, readOneCertificate } from './pem-files.ts';
+import type { Config } from './schema.ts';
 import type { ClientEntry } from './trust.ts';
 
-type Written = {
-  readonly alias: string;
-  readonly file?: string | undefined;
-  readonly caFile?: string | undefined;
-  readonly tier?: string | undefined;
-};
+type Written = Partial<Config['clients'][number]> & { readonly alias: string };
+type Path = readonly PropertyKey[];
 
 /**
  * `[[clients]]`, or `[[senders]]`, with their files read. A broken entry is reported and left out.
  *
  * @param at where the list stands in config.toml
+ * @param cas those of trustedCertPath and intermediatesPath, which `issuer` may name
  */
 export function readClients(
-  at: readonly PropertyKey[],
+  at: Path,
   written: readonly Written[],
+  cas: {
+    readonly trusted: readonly Certificate[] | undefined;
+    readonly intermediates: readonly Certificate[];
+  },
   findings: Findings,
   now: number,
 ): readonly ClientEntry[] {
-  const entries: ClientEntry[] = [];
-  const seen = new Map<string, string>();
-  written.forEach((client, i) => {
-    const known = seen.get(client.alias.toLowerCase());
-    if (known !== undefined) {
-      findings.error(
-        [...at, i, 'alias'],
-        known === client.alias
-          ? `found "${client.alias}" a second time; write one entry for each alias`
-          : `found "${client.alias}", which differs from "${known}" by case only; aliases are compared without case, so rename one`,
-      );
-      return;
-    }
-    seen.set(client.alias.toLowerCase(), client.alias);
-    const entry = readClient(client, [...at, i], findings);
-    if (entry === undefined) return;
-    warnAboutDates(
-      entry.certificate,
-      `alias "${entry.alias}"`,
-      [...at, i, entry.kind === 'ca' ? 'caFile' : 'file'],
-      findings,
-      now,
-    );
-    entries.push(entry);
+  checkAliases(at, written, findings);
+  return written.flatMap((client, index) => {
+    const path = [...at, index];
+    const what = readKind(client, path, cas, findings, now);
+    return what === undefined
+      ? []
+      : [
+          {
+            alias: client.alias,
+            tier: client.tier,
+            term: readTerm(client, path, findings, now),
+            index,
+            ...what,
+          },
+        ];
   });
-  return entries;
 }
 
-function readClient(
+/** An alias may have several entries, all of one tier and spelt alike. */
+function checkAliases(at: Path, written: readonly Written[], findings: Findings): void {
+  const seen = new Map<string, Written>();
+  written.forEach((client, i) => {
+    const first = seen.get(client.alias.toLowerCase());
+    if (first === undefined) {
+      seen.set(client.alias.toLowerCase(), client);
+    } else if (first.alias !== client.alias) {
+      findings.error(
+        [...at, i, 'alias'],
+        `found "${client.alias}", which differs from "${first.alias}" by case only; aliases are compared without case, so rename one`,
+      );
+    } else if (first.tier !== client.tier) {
+      findings.error(
+        [...at, i, 'tier'],
+        `alias "${client.alias}" has tier ${JSON.stringify(client.tier ?? '')} here and ${JSON.stringify(first.tier ?? '')} in an entry before; write the same in both`,
+      );
+    }
+  });
+}
+
+type Kind =
+  | Pick<Extract<ClientEntry, { kind: 'certificate' }>, 'kind' | 'certificate'>
+  | Pick<Extract<ClientEntry, { kind: 'fingerprints' }>, 'kind' | 'fingerprints'>
+  | Pick<Extract<ClientEntry, { kind: 'ca' }>, 'kind' | 'cas' | 'isAnchor' | 'rule'>;
+
+/** The keys by which an entry can be known; exactly one must be there, but for rules, which need a CA beside them. */
+const nameKeys = ['subject', 'dns', 'email', 'uri', 'spiffe'] as const;
+
+function readKind(
   client: Written,
-  at: readonly PropertyKey[],
+  at: Path,
+  cas: Parameters<typeof readClients>[2],
   findings: Findings,
-): ClientEntry | undefined {
-  const { alias, tier, file, caFile } = client;
-  if ((file === undefined) === (caFile === undefined)) {
+  now: number,
+): Kind | undefined {
+  const { alias, file, caFile, issuer, fingerprints } = client;
+  const names = nameKeys.filter((key) => client[key] !== undefined);
+  const ruleKeys = [...names, ...(client.spki ? ['spki'] : [])];
+  const ways = (['file', 'fingerprints', 'caFile', 'issuer'] as const).filter(
+    (key) => client[key] !== undefined,
+  );
+  if (ways.length > 1) {
     findings.error(
       at,
-      file === undefined
-        ? `alias "${alias}" names no certificate; write file = "…" (exactly this one) or caFile = "…" (every client of this CA)`
-        : `alias "${alias}" has both file and caFile; write one of them, and a second alias for the other`,
+      `alias "${alias}" has both ${ways.join(' and ')}; write one of them, and a second entry for the other`,
     );
     return undefined;
   }
-  const key = file === undefined ? 'caFile' : 'file';
-  const certificate = findings.file([...at, key], (file ?? caFile)!, readOneCertificate);
+  if ((file !== undefined || fingerprints !== undefined) && ruleKeys.length > 0) {
+    findings.error(
+      [...at, ruleKeys[0]!],
+      `found beside ${ways[0]}, which already means exactly one certificate; leave ${ruleKeys.join(', ')} out, or write caFile`,
+    );
+    return undefined;
+  }
+  if (fingerprints !== undefined) return { kind: 'fingerprints', fingerprints };
+  if (file !== undefined) {
+    const certificate = findings.file([...at, 'file'], file, readOneCertificate);
+    if (certificate === undefined) return undefined;
+    warnAboutDates(certificate, `alias "${alias}"`, [...at, 'file'], findings, now);
+    return { kind: 'certificate', certificate };
+  }
+  const rule = ruleKeys.length > 0 ? readRule(client, at, findings) : undefined;
+  if (caFile !== undefined) {
+    const ca = readCa(caFile, alias, at, findings, now);
+    return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule };
+  }
+  if (issuer !== undefined) {
+    const named = findCas(issuer, at, cas, findings);
+    return named && { kind: 'ca', cas: named, isAnchor: false, rule };
+  }
+  if (names.length > 0) {
+    findings.error(
+      [...at, names[0]!],
+      `alias "${alias}" is only a name, and anyone can write any name into a certificate; write caFile = "…" or issuer = "…" beside it`,
+    );
+    return undefined;
+  }
+  if (client.spki !== undefined && cas.trusted !== undefined)
+    return { kind: 'ca', cas: undefined, isAnchor: false, rule };
+  findings.error(
+    at,
+    client.spki !== undefined
+      ? `alias "${alias}" is only a key, whose holder can sign himself any certificate; write caFile = "…" or issuer = "…" beside it, or set trustedCertPath`
+      : `alias "${alias}" names no certificate; write file = "…" (exactly this one) or caFile = "…" (every client of this CA)`,
+  );
+  return undefined;
+}
+
+function readCa(
+  caFile: string,
+  alias: string,
+  at: Path,
+  findings: Findings,
+  now: number,
+): Certificate | undefined {
+  const certificate = findings.file([...at, 'caFile'], caFile, readOneCertificate);
   if (certificate === undefined) return undefined;
-  if (key === 'caFile' && !issuesCertificates(certificate)) {
+  if (!issuesCertificates(certificate)) {
     findings.error(
       [...at, 'caFile'],
       `found ${formatName(certificate.subject)}, which is no CA (it needs basicConstraints CA:TRUE, and keyCertSign where it has keyUsage); write file = "…" to admit exactly this certificate`,
     );
     return undefined;
   }
-  return { alias, tier, kind: key === 'caFile' ? 'ca' : 'certificate', certificate };
+  warnAboutDates(certificate, `alias "${alias}"`, [...at, 'caFile'], findings, now);
+  return certificate;
+}
+
+/** All CAs of that name: a CA may have been issued anew. */
+function findCas(
+  issuer: string,
+  at: Path,
+  { trusted, intermediates }: Parameters<typeof readClients>[2],
+  findings: Findings,
+): readonly Certificate[] | undefined {
+  const wanted = JSON.stringify(parseNameText(issuer));
+  if (wanted === undefined || trusted === undefined) {
+    findings.error(
+      [...at, 'issuer'],
+      trusted === undefined
+        ? `found ${JSON.stringify(issuer)}, but no trusted CA to look for it among; set router.downstream.tls.trustedCertPath, or write caFile = "…"`
+        : `found ${JSON.stringify(issuer)}; write a name as RFC 4514 has it, for example "CN=Issuing CA,O=Acme"`,
+    );
+    return undefined;
+  }
+  const all = [...trusted, ...intermediates];
+  const named = all.filter(({ subject }) => JSON.stringify(parseNameText(formatName(subject))) === wanted);
+  if (named.length > 0) return named;
+  const known = [...new Set(all.map(({ subject }) => formatName(subject)))].slice(0, 5).join('; ');
+  findings.error(
+    [...at, 'issuer'],
+    `found ${JSON.stringify(issuer)}, which no CA of trustedCertPath and intermediatesPath is called; there are: ${known}`,
+  );
+  return undefined;
+}
+
+function readRule(client: Written, at: Path, findings: Findings): ClientRule {
+  const { spki, dns, email, uri, spiffe } = client;
+  return {
+    spki: spki && new Set(spki),
+    subject: readSubject(client.subject, at, findings),
+    dns,
+    email,
+    uri,
+    spiffe,
+  };
+}
+
+function readSubject(
+  subject: Written['subject'],
+  at: Path,
+  findings: Findings,
+): NameText | ReadonlyMap<string, string> | undefined {
+  if (subject === undefined) return undefined;
+  if (typeof subject !== 'string')
+    return new Map(Object.entries(subject).map(([type, value]) => [type.toLowerCase(), value]));
+  const name = parseNameText(subject);
+  if (name === undefined)
+    findings.error(
+      [...at, 'subject'],
+      `found ${JSON.stringify(subject)}; write a name as RFC 4514 has it, for example "CN=acme,O=Acme Inc"`,
+    );
+  return name;
+}
+
+function readTerm(
+  { disabled, notBefore, notAfter }: Written,
+  at: Path,
+  findings: Findings,
+  now: number,
+): Term | undefined {
+  if (!disabled && notBefore === undefined && notAfter === undefined) return undefined;
+  const term = {
+    disabled: disabled === true,
+    notBefore: notBefore?.getTime() ?? -Infinity,
+    notAfter: notAfter?.getTime() ?? Infinity,
+  };
+  if (term.notBefore > term.notAfter)
+    findings.error([...at, 'notAfter'], 'found a date before notBefore; write a later one');
+  else if (now > term.notAfter)
+    findings.warn(
+      [...at, 'notAfter'],
+      `this entry ended on ${new Date(term.notAfter).toISOString()}; its certificates are refused`,
+    );
+  return term;
 }
 
 /** Certificates that all paths must end at, and such as help to build one. Broken ones are left out, and told. */

@@ -51,9 +51,9 @@ export function loadConfig(
   const at = (key: string) => ['router', 'downstream', 'tls', key];
   const trusted = readCas(at('trustedCertPath'), tls.trustedCertPath, findings, now);
   const intermediates = readCas(at('intermediatesPath'), tls.intermediatesPath, findings, now) ?? [];
-  const clients = readClients(['clients'], config.clients, findings, now);
+  const clients = readClients(['clients'], config.clients, { trusted, intermediates }, findings, now);
   const trust = buildTrust(clients, trusted, intermediates);
-  const apis = buildApis(config, trust, findings);
+  const apis = buildApis(config, trust, findings, now);
   const sources = buildSources(
     config,
     isWritten,

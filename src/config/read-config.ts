@@ -1,8 +1,8 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { parseToml, type TomlFile, TomlSyntaxError } from '../toml-file.ts';
 import { choreoConnectOnly } from './choreo-connect-keys.ts';
 import { keyText, nearest, type Problem, shown } from './problem.ts';
-import { type Config, configSchema } from './schema.ts';
+import { type Config, configSchema, configShape } from './schema.ts';
 
 export type ConfigText = {
   readonly config: Config;
@@ -18,7 +18,7 @@ type JsonSchema = {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
 };
-const shape = z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema;
+const shape = configShape as JsonSchema;
 
 /**
  * The text of config.toml as Config, or everything that is wrong with it, all at once.

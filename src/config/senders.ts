@@ -7,7 +7,7 @@ import { readCas, readClients } from './clients.ts';
 import type { Findings } from './findings.ts';
 import { nearest } from './problem.ts';
 import type { Config } from './schema.ts';
-import { buildTrust, type ClientEntry } from './trust.ts';
+import { buildTrust, type ClientEntry, fingerprintsOf } from './trust.ts';
 
 /**
  * How a load balancer is known by its own certificate: verified as a client's is, on trust anchors of its own, so that
@@ -24,12 +24,19 @@ export function buildSenderVerifier(
   checkAliases(config, findings);
   if (senders.length === 0) return undefined;
   const cas = readCas([...at, 'senderCaPath'], senderCaPath, findings, now);
-  const entries = readClients([...at, 'senders'], senders, findings, now);
+  const entries = readClients(
+    [...at, 'senders'],
+    senders,
+    { trusted: cas, intermediates: [] },
+    findings,
+    now,
+  );
   for (const entry of entries) {
-    const same = clients.find(({ certificate }) => certificate.sha256 === entry.certificate.sha256);
+    const own = fingerprintsOf(entry);
+    const same = clients.find((client) => fingerprintsOf(client).some((sha256) => own.includes(sha256)));
     if (same !== undefined) {
       findings.error(
-        [...at, 'senders', senders.findIndex(({ alias }) => alias === entry.alias)],
+        [...at, 'senders', entry.index],
         `alias "${entry.alias}" has the certificate of the client "${same.alias}": a sender could pose as that client and the client as a sender; give each its own`,
       );
     }

@@ -1,21 +1,32 @@
-import type { Client } from '../apis/api.ts';
+import type { Client, Everyone, Term } from '../apis/api.ts';
+import { type ClientRule, fitsRule } from '../apis/client-rule.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import { PathValidator } from '../pki/path-validator.ts';
 import { type Anchor, createTrustStore } from '../pki/trust-store.ts';
 
-/** One entry of `[[clients]]`, its file read. */
+/** One entry of `[[clients]]`, its files read. */
 export type ClientEntry = {
   readonly alias: string;
   readonly tier: string | undefined;
-  readonly kind: 'certificate' | 'ca';
-  readonly certificate: Certificate;
-};
+  readonly term: Term | undefined;
+  /** Index in the list it was written in. */
+  readonly index: number;
+} & (
+  | { readonly kind: 'certificate'; readonly certificate: Certificate }
+  | { readonly kind: 'fingerprints'; readonly fingerprints: readonly string[] }
+  | {
+      readonly kind: 'ca';
+      /** The CAs that must be in the path; undefined: any that is trusted. */
+      readonly cas: readonly Certificate[] | undefined;
+      /** The CA is a `caFile`, and so an anchor of its own where there is no `trustedCertPath`. */
+      readonly isAnchor: boolean;
+      readonly rule: ClientRule | undefined;
+    }
+);
 
-export type Trust = {
-  readonly clients: readonly (Client & { readonly entry: ClientEntry })[];
-  /** Over the trust anchors of all clients together. */
-  readonly everyone: PathValidator;
-};
+/** What a client is known by, for looking it up. */
+export type TrustedClient = Client & { readonly entry: ClientEntry };
+export type Trust = { readonly clients: readonly TrustedClient[]; readonly everyone: Everyone };
 
 /**
  * Who trusts what. With `trustedCertPath` every path must end at one of its certificates, through a `caFile` too; only
@@ -26,38 +37,64 @@ export function buildTrust(
   trusted: readonly Certificate[] | undefined,
   intermediates: readonly Certificate[],
 ): Trust {
-  const pinnedEntries = entries.filter(
-    ({ kind, certificate }) =>
-      kind === 'certificate' && (trusted === undefined || certificate.isSelfSigned()),
-  );
-  const cas = entries.filter(({ kind }) => kind === 'ca').map(({ certificate }) => certificate);
-  const pins = pinnedEntries.map(({ certificate }): Anchor => ({ kind: 'pinned', certificate }));
+  const isPinned = (entry: ClientEntry): boolean =>
+    entry.kind === 'certificate'
+      ? trusted === undefined || entry.certificate.isSelfSigned()
+      : entry.kind === 'fingerprints' && trusted === undefined;
+  const pinnedEntries = entries.filter(isPinned);
+  const pins = {
+    anchors: pinnedEntries.flatMap((entry): Anchor[] =>
+      entry.kind === 'certificate' ? [{ kind: 'pinned', certificate: entry.certificate }] : [],
+    ),
+    fingerprints: pinnedEntries.flatMap((entry) => (entry.kind === 'fingerprints' ? entry.fingerprints : [])),
+  };
+  const cas = entries.flatMap((entry) => (entry.kind === 'ca' && entry.isAnchor ? (entry.cas ?? []) : []));
   const roots = (trusted ?? cas).map((certificate): Anchor => ({ kind: 'ca', certificate }));
 
   // One for all pins: which alias a pinned certificate is, its fingerprint tells.
-  const pinned = new PathValidator(createTrustStore({ anchors: pins }));
+  const pinned = new PathValidator(createTrustStore(pins));
   const rooted = new PathValidator(createTrustStore({ anchors: roots, intermediates }));
-  const everyone = new PathValidator(
-    createTrustStore({ anchors: [...pins, ...roots], intermediates: [...intermediates, ...cas] }),
-  );
-  const isPinned = new Set(pinnedEntries);
   const validatorOf = (entry: ClientEntry): PathValidator => {
-    if (isPinned.has(entry)) return pinned;
-    if (entry.kind === 'certificate') return rooted;
-    const { certificate } = entry;
+    if (isPinned(entry)) return pinned;
+    if (entry.kind !== 'ca' || entry.cas === undefined) return rooted;
+    const own = entry.cas.map((certificate): Anchor => ({ kind: 'ca', certificate }));
     return new PathValidator(
       trusted === undefined
-        ? createTrustStore({ anchors: [{ kind: 'ca', certificate }], intermediates })
-        : createTrustStore({ anchors: roots, intermediates, through: [certificate] }),
+        ? createTrustStore({ anchors: own, intermediates })
+        : createTrustStore({ anchors: roots, intermediates, through: entry.cas }),
     );
   };
+  const clients = entries.map((entry) => ({ ...known(entry), validator: validatorOf(entry), entry }));
+  const validator = new PathValidator(
+    createTrustStore({
+      anchors: [...pins.anchors, ...roots],
+      fingerprints: pins.fingerprints,
+      intermediates: [...intermediates, ...cas],
+    }),
+  );
+  const restricted = clients.filter(({ term }) => term !== undefined);
+  const exact = clients.filter(({ kind }) => kind === 'exact');
   return {
-    clients: entries.map((entry) => ({
-      alias: entry.alias,
-      tier: entry.tier,
-      validator: validatorOf(entry),
-      entry,
-    })),
-    everyone,
+    clients,
+    everyone: { validator, restricted, exactByAlias: Map.groupBy(exact, ({ alias }) => alias) },
   };
 }
+
+function known(entry: ClientEntry): Pick<Client, 'alias' | 'tier' | 'kind' | 'fits' | 'term'> {
+  const { alias, tier, term } = entry;
+  if (entry.kind === 'ca') {
+    const { rule } = entry;
+    if (rule === undefined) return { alias, tier, term, kind: 'issuedBy', fits: () => true };
+    return { alias, tier, term, kind: 'rule', fits: (leaf) => fitsRule(rule, leaf) };
+  }
+  const hashes = new Set(fingerprintsOf(entry));
+  return { alias, tier, term, kind: 'exact', fits: ({ sha256 }) => hashes.has(sha256) };
+}
+
+/** SHA-256 of the certificates that an exact entry means. */
+export const fingerprintsOf = (entry: ClientEntry): readonly string[] =>
+  entry.kind === 'certificate'
+    ? [entry.certificate.sha256]
+    : entry.kind === 'fingerprints'
+      ? entry.fingerprints
+      : [];

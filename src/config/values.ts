@@ -31,6 +31,19 @@ export const sender = () =>
     error: 'write an address, a CIDR range or an alias, for example "10.20.0.0/16", "::1" or "alias:edge-lb"',
   });
 
+/** SHA-256 as hex, with or without colons, or base64; becomes lower-case hex. */
+export const sha256 = () =>
+  z.string().transform((value, context) => {
+    const hex = value.replaceAll(':', '').toLowerCase();
+    if (/^[0-9a-f]{64}$/.test(hex)) return hex;
+    if (/^[A-Za-z0-9+/]{43}=$/.test(value)) return Buffer.from(value, 'base64').toString('hex');
+    context.addIssue({
+      code: 'custom',
+      message: 'write a SHA-256: 64 hex digits, with or without colons, or base64',
+    });
+    return z.NEVER;
+  });
+
 export const hostPattern = () =>
   z.string().refine((value) => value === '*' || isIP(value) !== 0 || isDnsName(value.replace(/^\*\./, '')), {
     error:

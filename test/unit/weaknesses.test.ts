@@ -174,7 +174,7 @@ test('11: aliases are found whatever their case, and keep their tier', () => {
   const { snapshot } = load(clients, files);
   const [must] = snapshot.apis.apis;
   assert.deepEqual(
-    [...(must?.clients.exact.values() ?? [])].map(({ alias, tier }) => [alias, tier]),
+    [...(must?.clients.exact.values() ?? [])].flat().map(({ alias, tier }) => [alias, tier]),
     [['acme', 'Gold']],
   );
 });

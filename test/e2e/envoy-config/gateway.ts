@@ -163,7 +163,7 @@ const indexOf = (config: Config): ApiIndex =>
         basePath: trimSlash(api.basePath),
         hosts: api.hosts.map(normalizeHost),
         mutualSsl: api.mutualSSL,
-        clients: { exact: new Map(), issuedBy: [] },
+        clients: { exact: new Map(), rules: [], issuedBy: [] },
       }),
     ),
   ).index;

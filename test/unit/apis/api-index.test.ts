@@ -10,7 +10,7 @@ const api = (name: string, version: string, hosts: string[], basePath: string): 
   hosts,
   basePath,
   mutualSsl: 'mandatory',
-  clients: { exact: new Map(), issuedBy: [] },
+  clients: { exact: new Map(), rules: [], issuedBy: [] },
 });
 
 const { index } = indexApis([

@@ -67,9 +67,49 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     /^config.toml:5: clients\[1\].alias: found "ACME", which differs from "acme" by case only/,
   ],
   [
-    'an alias written twice',
-    acmeClient + client('acme', 'file = "own.pem"'),
-    /^config.toml:5: clients\[1\].alias: found "acme" a second time/,
+    'two tiers of one alias',
+    client('acme', 'file = "acme.pem"\ntier = "Gold"') + client('acme', 'file = "own.pem"\ntier = "Silver"'),
+    /^config.toml:8: clients\[1\].tier: alias "acme" has tier "Silver" here and "Gold" in an entry before/,
+  ],
+  [
+    'a name without a CA',
+    client('acme', 'dns = ["a.test"]'),
+    /^config.toml:3: clients\[0\].dns: alias "acme" is only a name, and anyone can write any name/,
+  ],
+  [
+    'a key without a CA',
+    client('acme', `spki = ["${'a'.repeat(64)}"]`),
+    /^config.toml:1: clients\[0\]: alias "acme" is only a key, whose holder can sign himself any certificate/,
+  ],
+  [
+    'a name beside an exact certificate',
+    client('acme', 'file = "acme.pem"\ndns = ["a.test"]'),
+    /^config.toml:4: clients\[0\].dns: found beside file, which already means exactly one certificate/,
+  ],
+  [
+    'an issuer without trusted CAs',
+    client('acme', 'issuer = "CN=CA"'),
+    /^config.toml:3: clients\[0\].issuer: found "CN=CA", but no trusted CA to look for it among/,
+  ],
+  [
+    'an issuer that is none of the trusted CAs',
+    `[router.downstream.tls]\ntrustedCertPath = "ca.pem"\n${client('acme', 'issuer = "CN=Other"')}`,
+    /^config.toml:5: clients\[0\].issuer: found "CN=Other", which no CA of trustedCertPath .* there are: CN=CA$/,
+  ],
+  [
+    'a subject that is no name',
+    client('acme', 'caFile = "ca.pem"\nsubject = "acme"'),
+    /^config.toml:4: clients\[0\].subject: found "acme"; write a name as RFC 4514 has it/,
+  ],
+  [
+    'a fingerprint that is none',
+    client('acme', 'fingerprints = ["abc"]'),
+    /^config.toml:3: clients\[0\].fingerprints\[0\]: found "abc"; write a SHA-256/,
+  ],
+  [
+    'an entry that ends before it begins',
+    client('acme', 'file = "acme.pem"\nnotBefore = 2026-02-01T00:00:00Z\nnotAfter = 2026-01-01T00:00:00Z'),
+    /^config.toml:5: clients\[0\].notAfter: found a date before notBefore/,
   ],
   [
     'a client without a certificate',
@@ -289,6 +329,16 @@ const warned: readonly [why: string, text: string, warning: RegExp | undefined][
     'an optional API bound to no alias',
     api('mutualSSL = "optional"'),
     /^config.toml:1: apis\[0\]: "n" is bound to no alias/,
+  ],
+  [
+    'an entry that is over',
+    client('acme', 'file = "acme.pem"\nnotAfter = 2026-01-01T00:00:00Z'),
+    /^config.toml:4: clients\[0\].notAfter: this entry ended on 2026-01-01/,
+  ],
+  [
+    'two aliases of one API that mean one certificate',
+    `${acmeClient}${client('all', 'caFile = "ca.pem"')}${api('aliases = ["all", "acme"]')}`,
+    /^config.toml:11: apis\[0\].aliases: the certificate of "acme" fits "all" as well/,
   ],
   ['nothing odd', acmeClient + api('aliases = ["ACME"]'), undefined],
 ];

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { createHash, X509Certificate } from 'node:crypto';
+import { test } from 'node:test';
+import { matchesDns, matchesEmail, matchesPath, matchesUri } from '../../../src/apis/name-pattern.ts';
+import { parseNameText } from '../../../src/pki/name-text.ts';
+import {
+  createAuthority,
+  generateKeys,
+  type Issued,
+  type IssueOptions,
+  selfSigned,
+} from '../../support/certificate-authority.ts';
+import { load, outcome } from '../../support/enforcer.ts';
+
+const patterns: readonly [
+  matches: (pattern: string, name: string) => boolean,
+  pattern: string,
+  name: string,
+  fits: boolean,
+][] = [
+  [matchesDns, 'a.example.com', 'A.Example.Com', true],
+  [matchesDns, '*.example.com', 'a.example.com', true],
+  [matchesDns, '*.example.com', 'a.b.example.com', false],
+  [matchesDns, '*.example.com', 'example.com', false],
+  [matchesDns, '*.example.com', '.example.com', false],
+  [matchesDns, '*.example.com', '*.example.com', false],
+  [matchesDns, '*.example.com', 'a.example.com.evil.test', false],
+  [matchesDns, 'web*.example.com', 'web1.example.com', false],
+  [matchesEmail, '*@example.com', 'bot@EXAMPLE.com', true],
+  [matchesEmail, '*@example.com', 'bot@evil.example.com', false],
+  [matchesEmail, '*@example.com', '@example.com', false],
+  [matchesEmail, 'Bot@example.com', 'bot@example.com', false],
+  [matchesEmail, 'bot@*.example.com', 'bot@a.example.com', true],
+  [matchesEmail, '*@example.com', 'x@evil.test@example.com', true],
+  [matchesUri, 'https://example.com/t/*', 'https://example.com/t/7', true],
+  [matchesUri, 'https://example.com/t/*', 'https://example.com/t/7/x', false],
+  [matchesUri, 'https://example.com/t/*', 'https://example.com/t/', false],
+  [matchesUri, 'https://example.com/t/*', 'https://example.com/t/..', false],
+  [matchesUri, 'https://example.com/t/*', 'https://example.com/t/a%2Fb', false],
+  [matchesUri, 'https://example.com/t/*', 'https://example.com/t/7?x', false],
+  [matchesUri, 'https://*.example.com/t', 'https://a.example.com/t', true],
+  [matchesUri, 'https://*.example.com/t', 'http://a.example.com/t', false],
+  [matchesUri, 'https://example.com', 'https://example.com@evil.test', false],
+  [matchesUri, 'urn:acme:1', 'urn:acme:1', true],
+  [matchesUri, 'urn:acme:*', 'urn:acme:1', false],
+  [matchesPath, '/ns/*/sa/web', '/ns/prod/sa/web', true],
+  [matchesPath, '/ns/*/sa/web', '/ns/prod/x/sa/web', false],
+];
+for (const [matches, pattern, name, fits] of patterns) {
+  test(`${matches.name}: ${name} ${fits ? 'fits' : 'does not fit'} ${pattern}`, () =>
+    assert.equal(matches(pattern, name), fits));
+}
+
+const names: readonly [text: string, name: ReturnType<typeof parseNameText>][] = [
+  ['CN=acme,O=Acme Inc', [[['cn', 'acme']], [['o', 'Acme Inc']]]],
+  [' cn = acme , O = Acme Inc ', [[['cn', 'acme']], [['o', 'Acme Inc']]]],
+  ['CN=a\\,b', [[['cn', 'a,b']]]],
+  ['CN=Zo\\C3\\AB', [[['cn', 'Zoë']]]],
+  ['CN=Zoë', [[['cn', 'Zoë']]]],
+  ['CN=a\\ ', [[['cn', 'a ']]]],
+  [
+    'CN=a+OU=b',
+    [
+      [
+        ['cn', 'a'],
+        ['ou', 'b'],
+      ],
+    ],
+  ],
+  ['CN=', [[['cn', '']]]],
+  ['', undefined],
+  ['acme', undefined],
+  ['CN=a,', undefined],
+  ['CN=a,,O=b', undefined],
+  ['CN=a\\', undefined],
+  ['CN="a"', undefined],
+];
+for (const [text, name] of names) {
+  test(`${JSON.stringify(text)} is ${name ? 'a name' : 'no name'}`, () =>
+    assert.deepEqual(parseNameText(text), name));
+}
+
+const ca = await createAuthority({ subject: 'CN=CA' });
+const root = await createAuthority({ subject: 'CN=Root' });
+const below = await createAuthority({ subject: 'CN=Below,O=Acme', parent: root });
+const issue = (options: IssueOptions, by = ca): Promise<Issued> =>
+  by.issue({ extendedKeyUsage: 'client', ...options });
+const spkiOf = ({ der }: Issued): string =>
+  createHash('sha256')
+    .update(new X509Certificate(der).publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
+const sha256Of = ({ der }: Issued): string => createHash('sha256').update(der).digest('hex');
+
+const api = '[[apis]]\nname = "n"\nversion = "1"\nbasePath = "/n"\naliases = [ALIASES]\n';
+const call = (
+  clients: string,
+  who: Issued,
+  files: Record<string, string> = {},
+  aliases = '"a"',
+  at?: number,
+): string => {
+  const { snapshot } = load(clients + api.replace('ALIASES', aliases), {
+    'ca.pem': ca.pem,
+    'root.pem': root.pem,
+    'below.pem': below.pem,
+    ...files,
+  });
+  return outcome({ path: '/n', certificate: encodeURIComponent(who.pem) }, snapshot, at);
+};
+const underCa = (lines: string): string => `[[clients]]\nalias = "a"\ncaFile = "ca.pem"\n${lines}\n`;
+
+const acme = await issue({
+  subject: 'CN=acme,O=Acme Inc',
+  subjectAltNames: ['a.clients.test', 'bot@clients.test'],
+});
+const web = await issue({ subject: 'CN=web', subjectAltNames: ['spiffe://prod.test/ns/shop/sa/web'] });
+const twoUris = await issue({
+  subject: 'CN=web',
+  subjectAltNames: ['spiffe://prod.test/ns/shop/sa/web', 'https://x.test/'],
+});
+const stranger = await selfSigned({ subject: 'CN=acme,O=Acme Inc', subjectAltNames: ['a.clients.test'] });
+
+const rules: readonly [lines: string, who: Issued, expected: string, why: string][] = [
+  ['dns = ["*.clients.test"]', acme, 'a', 'a DNS name by pattern'],
+  ['dns = ["b.clients.test"]', acme, 'certificate_not_bound', 'another DNS name'],
+  ['dns = ["a.clients.test"]', stranger, 'issuer_unknown', 'the right name, which nobody vouches for'],
+  ['email = ["*@clients.test"]', acme, 'a', 'an e-mail address'],
+  [
+    'dns = ["*.clients.test"]\nemail = ["x@clients.test"]',
+    acme,
+    'certificate_not_bound',
+    'each kind must fit',
+  ],
+  ['subject = "O=Acme Inc,CN=acme"', acme, 'a', 'the whole subject'],
+  ['subject = "CN=acme"', acme, 'certificate_not_bound', 'a part of the subject is not the subject'],
+  ['subject = { CN = "acme" }', acme, 'a', 'some of its attributes'],
+  ['subject = { cn = "acme", OU = "x" }', acme, 'certificate_not_bound', 'an attribute that is not there'],
+  [`spki = ["${spkiOf(acme)}"]`, acme, 'a', 'the key'],
+  [`spki = ["${spkiOf(web)}"]`, acme, 'certificate_not_bound', 'another key'],
+  ['spiffe = { trustDomain = "prod.test", paths = ["/ns/*/sa/web"] }', web, 'a', 'a SPIFFE ID'],
+  ['spiffe = { trustDomain = "prod.test" }', web, 'a', 'a trust domain'],
+  ['spiffe = { trustDomain = "test" }', web, 'certificate_not_bound', 'another trust domain'],
+  ['spiffe = { trustDomain = "prod.test" }', twoUris, 'certificate_not_bound', 'two URIs are no SVID'],
+];
+for (const [lines, who, expected, why] of rules) {
+  test(`${lines.replaceAll('\n', ', ')}: ${expected}: ${why}`, () =>
+    assert.equal(call(underCa(lines), who), expected));
+}
+
+test('fingerprints mean exactly these certificates, with colons or without', () => {
+  const hex = sha256Of(stranger).toUpperCase();
+  for (const written of [hex, hex.match(/../g)!.join(':'), Buffer.from(hex, 'hex').toString('base64')]) {
+    const clients = `[[clients]]\nalias = "a"\nfingerprints = ["${written}"]\n`;
+    assert.equal(call(clients, stranger), 'a');
+    assert.equal(call(clients, acme), 'issuer_unknown');
+  }
+});
+
+test('with trustedCertPath a fingerprint needs a path as well: only a self-signed file is exempt', () => {
+  const clients = `[router.downstream.tls]\ntrustedCertPath = "root.pem"\n[[clients]]\nalias = "a"\nfingerprints = ["${sha256Of(stranger)}", "${sha256Of(acme)}"]\n`;
+  assert.equal(call(clients, stranger), 'issuer_unknown');
+  assert.equal(call(clients, acme), 'issuer_unknown');
+});
+
+test('issuer names a trusted CA, and the path must lead through it', async () => {
+  const mine = await issue({ subject: 'CN=mine' }, below);
+  const other = await issue({ subject: 'CN=other' }, root);
+  const clients = `[router.downstream.tls]\ntrustedCertPath = "root.pem"\nintermediatesPath = "below.pem"\n[[clients]]\nalias = "a"\nissuer = "O=Acme, CN=Below"\n`;
+  assert.equal(call(clients, mine), 'a');
+  assert.equal(call(clients, other), 'certificate_not_bound');
+});
+
+test('a key alone will do under trustedCertPath, and only with a path', async () => {
+  const keys = await generateKeys('P-256');
+  const real = await issue({ subject: 'CN=real', keys }, root);
+  const forged = await selfSigned({ subject: 'CN=real', keys });
+  const clients = `[router.downstream.tls]\ntrustedCertPath = "root.pem"\n[[clients]]\nalias = "a"\nspki = ["${spkiOf(real)}"]\n`;
+  assert.equal(call(clients, real), 'a');
+  assert.equal(call(clients, forged), 'issuer_unknown');
+});
+
+test('several certificates of one alias: old and new together', async () => {
+  const next = await issue({ subject: 'CN=acme' });
+  const clients = '[[clients]]\nalias = "a"\nfile = "old.pem"\n[[clients]]\nalias = "a"\nfile = "new.pem"\n';
+  const files = { 'old.pem': acme.pem, 'new.pem': next.pem };
+  assert.deepEqual(
+    [call(clients, acme, files), call(clients, next, files), call(clients, web, files)],
+    ['a', 'a', 'issuer_unknown'],
+  );
+});
+
+test('the exact certificate comes first, then the rule, then the CA, then the order of aliases', () => {
+  const exact = '[[clients]]\nalias = "exact"\nfile = "acme.pem"\n';
+  const rule = '[[clients]]\nalias = "rule"\ncaFile = "ca.pem"\ndns = ["*.clients.test"]\n';
+  const all = '[[clients]]\nalias = "all"\ncaFile = "ca.pem"\n';
+  const files = { 'acme.pem': acme.pem };
+  assert.equal(call(exact + rule + all, acme, files, '"all", "rule", "exact"'), 'exact');
+  assert.equal(call(exact + rule + all, acme, files, '"all", "rule"'), 'rule');
+  assert.equal(call(exact + rule + all, acme, files, '"all"'), 'all');
+});
+
+test('a certificate of a disabled alias is refused whatever else admits it', () => {
+  const all = '[[clients]]\nalias = "all"\ncaFile = "ca.pem"\n';
+  const off = '[[clients]]\nalias = "off"\nfile = "acme.pem"\ndisabled = true\n';
+  const files = { 'acme.pem': acme.pem };
+  assert.equal(call(all + off, acme, files, '"all"'), 'alias_disabled');
+  assert.equal(call(all + off, acme, files, '"off", "all"'), 'alias_disabled');
+  assert.equal(call(all + off, web, files, '"all"'), 'all');
+});
+
+test('unless another exact entry of the same alias is in force for it', () => {
+  const both =
+    '[[clients]]\nalias = "a"\ncaFile = "ca.pem"\ndisabled = true\n[[clients]]\nalias = "a"\nfile = "acme.pem"\n';
+  const files = { 'acme.pem': acme.pem };
+  assert.equal(call(both, acme, files), 'a');
+  assert.equal(call(both, web, files), 'alias_disabled');
+});
+
+test('an entry counts from its first second to its last, whatever the certificate says', () => {
+  const clients =
+    '[[clients]]\nalias = "a"\nfile = "acme.pem"\nnotBefore = 2026-03-01T00:00:00Z\nnotAfter = 2026-09-01T00:00:00Z\n';
+  const at = (instant: number): string => call(clients, acme, { 'acme.pem': acme.pem }, '"a"', instant);
+  const [from, until] = [Date.UTC(2026, 2), Date.UTC(2026, 8)];
+  assert.deepEqual(
+    [at(from - 1), at(from), at(until), at(until + 1)],
+    ['alias_not_current', 'a', 'a', 'alias_not_current'],
+  );
+});
