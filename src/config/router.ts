@@ -3,7 +3,22 @@ import type { Config } from './schema.ts';
 
 /** What is allowed in the router's tables and yet worth a line at each start. */
 export function checkRouter(config: Config, findings: Findings): void {
-  const { downstream, upstream, enforcer } = config.router;
+  const { downstream, upstream, enforcer, cors } = config.router;
+  for (const side of ['downstream', 'upstream'] as const) {
+    const { minimumProtocolVersion: least, maximumProtocolVersion: most } = config.router[side].tls;
+    if (least > most) {
+      findings.error(
+        ['router', side, 'tls', 'minimumProtocolVersion'],
+        `found "${least}", which is newer than maximumProtocolVersion "${most}", so that no connection could be made; write an older one, or a newer maximum`,
+      );
+    }
+  }
+  if (cors.enabled && cors.allowCredentials && cors.allowOrigins.includes('*')) {
+    findings.warn(
+      ['router', 'cors', 'allowCredentials'],
+      'found true beside allowOrigins = ["*"]: any site could act with the credentials of its visitors, so they are not allowed; write the origins',
+    );
+  }
   for (const key of ['minimumProtocolVersion', 'maximumProtocolVersion'] as const) {
     const version = downstream.tls[key];
     if (version === 'TLS1_0' || version === 'TLS1_1') {

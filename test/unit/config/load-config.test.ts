@@ -257,6 +257,11 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     /^config.toml:2: router.downstream.tls.verifyInHandshake: found true without trustedCertPath/,
   ],
   [
+    'a TLS minimum above the maximum',
+    '[router.upstream.tls]\nminimumProtocolVersion = "TLS1_3"\nmaximumProtocolVersion = "TLS1_2"\n',
+    /^config.toml:2: router.upstream.tls.minimumProtocolVersion: found "TLS1_3", which is newer than maximumProtocolVersion "TLS1_2"/,
+  ],
+  [
     'everything at once',
     `${client('a', 'file = "none.pem"')}${client('b', 'caFile = "acme.pem"')}${api('aliases = ["c"]')}`,
     /:3: clients\[0\]/,
@@ -339,6 +344,11 @@ const warned: readonly [why: string, text: string, warning: RegExp | undefined][
     'two aliases of one API that mean one certificate',
     `${acmeClient}${client('all', 'caFile = "ca.pem"')}${api('aliases = ["all", "acme"]')}`,
     /^config.toml:11: apis\[0\].aliases: the certificate of "acme" fits "all" as well/,
+  ],
+  [
+    'credentials for every origin',
+    '[router.cors]\nallowCredentials = true\n',
+    /^config.toml:2: router.cors.allowCredentials: found true beside allowOrigins = \["\*"\]/,
   ],
   ['nothing odd', acmeClient + api('aliases = ["ACME"]'), undefined],
 ];
