@@ -1,0 +1,145 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  type GrpcObject,
+  loadPackageDefinition,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceClientConstructor,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { isProblems, loadConfig } from '../../src/config/load-config.ts';
+import { decide } from '../../src/enforcer.ts';
+import { startServer } from '../../src/ext-authz/server.ts';
+import { createAuthority } from '../support/certificate-authority.ts';
+import { freePort } from '../support/free-port.ts';
+
+export type ServerName = 'constant' | 'enforcer';
+/** Where it listens, one gRPC frame to send and the one to get back, base64. */
+export type Served = { readonly port: number; readonly request: string; readonly answer: string };
+
+/** A server for test/bench/check.ts, in a process of its own so that its CPU can be told from the client's. */
+const protos = fileURLToPath(new URL('../../proto/', import.meta.url));
+const definition = loadSync('envoy/service/auth/v3/external_auth.proto', {
+  includeDirs: [protos],
+  keepCase: true,
+  longs: Number,
+});
+type Codec = { requestSerialize: (value: object) => Buffer };
+const codec = (definition['envoy.service.auth.v3.Authorization'] as unknown as { Check: Codec }).Check;
+
+const ca = await createAuthority({ subject: 'CN=Bench CA' });
+const { pem } = await ca.issue({
+  subject: 'CN=acme,O=Acme Inc',
+  extendedKeyUsage: 'client',
+  keyAlgorithm: 'RSA-2048',
+});
+const header = (key: string, value: string) => ({ key, raw_value: Buffer.from(value) });
+const message = codec.requestSerialize({
+  attributes: {
+    source: {
+      address: { socket_address: { address: '10.1.2.3', port_value: 41234 } },
+      certificate: encodeURIComponent(pem),
+    },
+    request: {
+      http: {
+        method: 'GET',
+        path: '/petstore/1.0.5/pet/1?x=1',
+        host: 'api.example.com',
+        scheme: 'https',
+        protocol: 'HTTP/2',
+        header_map: {
+          headers: Array.from({ length: 20 }, (_, i) =>
+            header(`x-header-${i}`, `a value of some length, number ${i}`),
+          ),
+        },
+      },
+    },
+    context_extensions: { name: 'Petstore', version: '1', vHost: '*', basePath: '/petstore/1.0.5' },
+  },
+});
+const frame = Buffer.concat([Buffer.from([0]), Buffer.alloc(4), message]);
+frame.writeUInt32BE(message.length, 1);
+
+const port = process.argv[2] === 'enforcer' ? await enforcer() : await constant();
+process.send!({ port, request: frame.toString('base64'), answer: await firstAnswer(port) } satisfies Served);
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send!(user + system);
+});
+
+async function enforcer(): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+  writeFileSync(join(folder, 'ca.pem'), ca.pem);
+  const file = join(folder, 'config.toml');
+  writeFileSync(
+    file,
+    '[[clients]]\nalias = "acme"\ncaFile = "ca.pem"\ntier = "Gold"\n[[apis]]\nname = "Petstore"\nversion = "1"\nbasePath = "/petstore/1.0.5"\naliases = ["acme"]\n',
+  );
+  const loaded = loadConfig(file, {}, Date.now());
+  rmSync(folder, { recursive: true });
+  if (isProblems(loaded)) throw new Error(JSON.stringify(loaded));
+  const { snapshot } = loaded;
+  const server = await startServer({
+    listeners: [{ address: '127.0.0.1', port: 0, tls: undefined }],
+    check: (attributes) => ({
+      decision: decide(attributes, snapshot, Date.now()),
+      answers: snapshot.answers,
+    }),
+    maxMessageBytes: 1_048_576,
+    reflection: false,
+    onError: (error) => {
+      throw error;
+    },
+  });
+  return Number(server.addresses[0]!.split(':').at(-1));
+}
+
+async function constant(): Promise<number> {
+  const server = new Server();
+  const path = 'envoy.service.auth.v3.Authorization'.split('.');
+  const root = loadPackageDefinition(definition);
+  const { service } = path.reduce<unknown>(
+    (at, part) => (at as GrpcObject)[part],
+    root,
+  ) as ServiceClientConstructor;
+  server.addService(service, {
+    Check: (_: ServerUnaryCall<object, object>, callback: sendUnaryData<object>) =>
+      callback(null, { status: { code: 0 }, ok_response: {} }),
+  });
+  const free = await freePort();
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${free}`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    );
+  });
+  return free;
+}
+
+/** It must be an admission: an `ok_response` behind code 0. */
+function firstAnswer(at: number): Promise<string> {
+  const session = connect(`http://127.0.0.1:${at}`);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/envoy.service.auth.v3.Authorization/Check',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.end(frame);
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    stream.on('data', (part: Buffer) => parts.push(part));
+    stream.on('error', reject);
+    stream.on('end', () => {
+      session.close();
+      const answer = Buffer.concat(parts);
+      if (answer[5] !== 0x0a || !answer.subarray(5).includes(0x1a)) reject(new Error('not admitted'));
+      else resolve(answer.toString('base64'));
+    });
+  });
+}

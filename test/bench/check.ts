@@ -1,0 +1,86 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Served, ServerName } from './check-server.ts';
+
+const calls = 4000;
+const slices = 7;
+const concurrency = 32;
+
+/**
+ * What one Check costs the enforcer: CPU of the serving process, by a gRPC client in this one. The same CheckRequest,
+ * warm, in alternating slices: grpc-js and proto-loader with a constant answer, and the enforcer.
+ */
+export async function run(): Promise<void> {
+  const names: readonly ServerName[] = ['constant', 'enforcer'];
+  const servers = await Promise.all(names.map(start));
+  const costs = new Map<ServerName, number[]>(names.map((name) => [name, []]));
+  for (let slice = 0; slice <= slices; slice++) {
+    for (const server of servers) {
+      const cost = await measure(server);
+      if (slice > 0) costs.get(server.name)!.push(cost); // the first one warms up
+    }
+  }
+  for (const { child } of servers) child.kill();
+  const median = (name: ServerName): number => costs.get(name)!.sort((a, b) => a - b)[slices >> 1]!;
+  const base = median('constant');
+  process.stdout.write(
+    `node ${process.version}, ${cpus()[0]?.model}, ${calls} calls a slice, median of ${slices} slices\n`,
+  );
+  for (const name of names) {
+    process.stdout.write(
+      `${name.padEnd(10)} ${median(name).toFixed(1)} µs CPU a call, ${(median(name) / base).toFixed(2)} of a constant answer\n`,
+    );
+  }
+}
+
+type Server = { readonly name: ServerName; readonly child: ReturnType<typeof fork>; readonly served: Served };
+
+async function start(name: ServerName): Promise<Server> {
+  const child = fork(fileURLToPath(new URL('check-server.ts', import.meta.url)), [name]);
+  const [served] = (await once(child, 'message')) as [Served];
+  return { name, child, served };
+}
+
+/** @returns µs of CPU that the server spent on one call; every answer is checked */
+async function measure({ child, served }: Server): Promise<number> {
+  const before = await cpuOf(child);
+  await drive(served);
+  return ((await cpuOf(child)) - before) / calls;
+}
+
+async function cpuOf(child: Server['child']): Promise<number> {
+  child.send('cpu');
+  const [micros] = (await once(child, 'message')) as [number];
+  return micros;
+}
+
+function drive({ port, request, answer }: Served): Promise<void> {
+  const session = connect(`http://127.0.0.1:${port}`);
+  const frame = Buffer.from(request, 'base64');
+  let sent = 0;
+  let done = 0;
+  return new Promise((resolve, reject) => {
+    session.on('error', reject);
+    const next = (): void => {
+      if (sent++ >= calls) return;
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/envoy.service.auth.v3.Authorization/Check',
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      });
+      const parts: Buffer[] = [];
+      stream.on('data', (part: Buffer) => parts.push(part));
+      stream.on('end', () => {
+        if (Buffer.concat(parts).toString('base64') !== answer) return reject(new Error('a wrong answer'));
+        if (++done === calls) session.close(() => resolve());
+        else next();
+      });
+      stream.end(frame);
+    };
+    for (let i = 0; i < concurrency; i++) next();
+  });
+}
