@@ -55,7 +55,6 @@ export const pathFailures = {
     '6.1.4 (o)',
     'A CA certificate above the certificate has a critical extension that is not understood.',
   ),
-  issuer_subject_missing: row('4.1.2.6', 'A CA certificate above the certificate has no subject.'),
   path_length_exceeded: row('6.1.4 (l)', 'There are more CAs between than one above them allows.'),
   name_excluded: row('6.1.3 (c)', 'A CA above the certificate excludes one of its names.'),
   name_not_permitted: row('6.1.3 (b)', 'A CA above the certificate does not permit one of its names.'),

@@ -109,9 +109,6 @@ export function checkIssuers(chain: Chain): PathFailure | undefined {
     if (certificate.keyUsage?.has('keyCertSign') === false) {
       return failure('issuer_key_usage_not_cert_sign', at, `${named(certificate)} has no keyCertSign`);
     }
-    if (certificate.subject.rdns.length === 0) {
-      return failure('issuer_subject_missing', at, 'a CA with an empty subject');
-    }
     return undefined;
   });
 }

@@ -58,6 +58,16 @@ test('strangers push each other out, and none that is vouched for', () => {
   assert.notEqual(cache.read(fresh), stranger);
 });
 
+test('one that was vouched for after it came is kept when its place is taken', () => {
+  const cache = new CertificateCache({ maxKnown: 8, maxStrangers: 4 });
+  const good = make(1);
+  const known = certificateOf(cache, good);
+  for (let serial = 10; serial < 13; serial++) cache.read(make(serial));
+  vouchFor(known);
+  for (let serial = 20; serial < 40; serial++) cache.read(make(serial));
+  assert.equal(cache.read(good), known);
+});
+
 test('strangers that come again and again do not push out one that is vouched for', () => {
   const cache = new CertificateCache({ maxKnown: 8, maxStrangers: 4 });
   const good = make(1);

@@ -222,6 +222,55 @@ const rows: readonly Row[] = [
   ['a DNS name beyond ASCII', san(dns('b\u00fccher.example')), 'certificate_extension_malformed'],
   ['an address of five octets', san(der(0x87, bytes('0102030405'))), 'certificate_extension_malformed'],
   ['an address of 16 octets', san(der(0x87, bytes('00'.repeat(16)))), 'read'],
+  [
+    'alternative names of all forms',
+    san(
+      explicit(0, oid('1.2.3'), explicit(0, integer(1))),
+      explicit(3),
+      explicit(5),
+      der(0x88, bytes('2a03')),
+      explicit(4, name('CN=a')),
+    ),
+    'read',
+  ],
+  ['an otherName without a type', san(explicit(0)), 'certificate_extension_malformed'],
+  ['a directoryName that is no name', san(explicit(4, integer(1))), 'certificate_extension_malformed'],
+  [
+    'two directoryNames in one',
+    san(explicit(4, name('CN=a'), name('CN=b'))),
+    'certificate_extension_malformed',
+  ],
+  [
+    'a subject in an odd string type',
+    { subject: sequence(set(sequence(oid('2.5.4.3'), der(0x1c, bytes('00000061'))))) },
+    'read',
+  ],
+  [
+    'a subject with half a character',
+    { subject: sequence(set(sequence(oid('2.5.4.3'), der(0x1e, bytes('0061ff'))))) },
+    'certificate_malformed',
+  ],
+  [
+    'a subject with half a surrogate',
+    { subject: sequence(set(sequence(oid('2.5.4.3'), der(0x1e, bytes('d800'))))) },
+    'certificate_malformed',
+  ],
+  [
+    'a subject in TeletexString',
+    { subject: sequence(set(sequence(oid('2.5.4.3'), der(0x14, bytes('e4'))))) },
+    'read',
+  ],
+  [
+    'a subject in PrintableString beyond ASCII',
+    { subject: sequence(set(sequence(oid('2.5.4.3'), der(0x13, bytes('e4'))))) },
+    'certificate_malformed',
+  ],
+  ['a subject that is no SEQUENCE', { subject: set() }, 'certificate_malformed'],
+  [
+    'an RDN that is no SET',
+    { subject: sequence(sequence(sequence(oid('2.5.4.3'), utf8('a')))) },
+    'certificate_malformed',
+  ],
   ['a general name of no form', san(der(0x89, bytes('00'))), 'certificate_extension_malformed'],
   ['nameConstraints without constraints', only('2.5.29.30', sequence()), 'certificate_extension_malformed'],
   [

@@ -452,6 +452,17 @@ test('a point that is not on its curve signs nothing', () => {
   assert.equal(told(certify(root, leaf), [], anchor), 'signature_invalid');
 });
 
+test('a key that its own parameters forbid to use so signs nothing', () => {
+  const keys = generateKeyPairSync('rsa-pss', {
+    modulusLength: 2048,
+    hashAlgorithm: 'sha512',
+    mgf1HashAlgorithm: 'sha512',
+  });
+  const signer = entity('Signer', rsa2048, pss('sha256', sha256, 32));
+  const anchor = certify(root, entity('Signer', keys), [ca()]);
+  assert.equal(told(certify(signer, leaf), [], anchor), 'signature_invalid');
+});
+
 test('an RSA exponent that would cost hours is refused unread', () => {
   const rsaKey = sequence(integer(2n ** 2047n + 1n), integer(2n ** 2040n + 1n));
   const spki = sequence(sequence(oid(`${pkcs1}.1`), asn1Null), bits(rsaKey));

@@ -93,6 +93,32 @@ const rows: readonly (readonly [sentence: string, parts: Partial<CrlParts>, code
     withEntries(entry('01', certificateIssuer(implicit(2, Buffer.from('a'))))),
     'crl_extension_malformed',
   ],
+  [
+    'extensions that say nothing about status',
+    withExtensions(
+      extension('2.5.29.35', sequence(implicit(0, bytes('aa')))),
+      extension(
+        '2.5.29.46',
+        sequence(sequence(explicit(0, explicit(0, implicit(6, Buffer.from('http://a')))))),
+      ),
+    ),
+    'read',
+  ],
+  [
+    'a freshestCRL that is none',
+    withExtensions(extension('2.5.29.46', sequence())),
+    'crl_extension_malformed',
+  ],
+  [
+    'a date of invalidity',
+    withEntries(entry('01', extension('2.5.29.24', der(0x18, Buffer.from('20260101000000Z'))))),
+    'read',
+  ],
+  [
+    'a date of invalidity that is none',
+    withEntries(entry('01', extension('2.5.29.24', integer(1)))),
+    'crl_extension_malformed',
+  ],
   ['an empty scope', withExtensions(scope()), 'crl_extension_malformed'],
   [
     'a scope of user and of CA certificates',

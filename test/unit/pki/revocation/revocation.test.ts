@@ -163,6 +163,43 @@ const rows: readonly (readonly [sentence: string, given: Given, code: string])[]
     'revocation_unknown',
   ],
   [
+    'at an address',
+    {
+      end: withPoints([fullName(implicit(7, bytes('c0000201')))]),
+      crls: [rootCrl, crl(inter, { list: [scope(fullName(implicit(7, bytes('c0000201'))))] })],
+    },
+    'valid',
+  ],
+  [
+    'at an object',
+    {
+      end: withPoints([fullName(implicit(8, bytes('2a03')))]),
+      crls: [rootCrl, crl(inter, { list: [scope(fullName(implicit(8, bytes('2a04'))))] })],
+    },
+    'revocation_unknown',
+  ],
+  [
+    'at one of several points',
+    {
+      end: withPoints([at('http://a')], [at('http://b')]),
+      crls: [rootCrl, crl(inter, { list: [scope(at('http://b'))] })],
+    },
+    'valid',
+  ],
+  ['by its issuer where another is named', { end: byOther, crls: [rootCrl, interCrl] }, 'valid'],
+  [
+    'by another issuer, named instead of a point',
+    {
+      end: withPoints([issuerName('Crl Issuer')]),
+      crls: [
+        rootCrl,
+        crl(crlIssuer, { list: [scope(fullName(explicit(4, name('CN=Crl Issuer'))), flag(4))] }),
+      ],
+      intermediates: [interCa, crlIssuerCert],
+    },
+    'valid',
+  ],
+  [
     'relative to the issuer on both sides',
     {
       end: withPoints([relativeName('x')]),
