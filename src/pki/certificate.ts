@@ -75,7 +75,8 @@ export type Certificate = Fixed & {
 };
 
 /**
- * Reads one DER certificate (RFC 5280 4.1), all known extensions included.
+ * Reads one DER certificate (RFC 5280 4.1), all known extensions included. node:crypto's X509Certificate is not asked:
+ * it reads more than RFC 5280 allows, tells less than validation needs, and takes as long again.
  *
  * @throws CertificateError, and nothing else, whatever the bytes are
  */

@@ -31,16 +31,26 @@ export type Case = {
   } | null;
 };
 
-/** Cases of a suite's file, one JSON object a line, gzip'd or plain. */
+/** Cases of a suite's file, one JSON object a line, gzip'd or plain. @throws Error with file and line */
 export function* readCases(file: string): Generator<Case> {
   const bytes = readFileSync(file);
   const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
   const text = (isGzip ? gunzipSync(bytes) : bytes).toString('utf8');
+  let number = 0;
   for (let start = 0; start < text.length; ) {
     const newline = text.indexOf('\n', start);
     const end = newline === -1 ? text.length : newline;
     const line = text.slice(start, end).trim();
-    if (line !== '') yield JSON.parse(line) as Case;
+    number++;
+    if (line !== '') yield parseCase(line, `${file}:${number}`);
     start = end + 1;
+  }
+}
+
+function parseCase(line: string, where: string): Case {
+  try {
+    return JSON.parse(line) as Case;
+  } catch (error) {
+    throw new Error(`${where}: ${(error as Error).message}`);
   }
 }
