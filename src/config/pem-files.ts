@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { type Certificate, CertificateError, readCertificate } from '../pki/certificate.ts';
 import { PemError, parsePem } from '../pki/pem.ts';
@@ -80,19 +80,27 @@ function pemBlocks(path: string): ReturnType<typeof parsePem> {
   }
 }
 
-/** @throws FileProblem with the system's reason */
+/** More than any bundle of CAs; a mistaken path to something endless must not stop the service. */
+const maxBytes = 16 * 1024 * 1024;
+
+/** @throws FileProblem: not a regular file, too large, or the system's reason */
 export function readText(path: string): string {
   try {
+    const stats = statSync(path);
+    if (stats.isDirectory()) throw new FileProblem('is a folder; write the path of a readable file');
+    if (!stats.isFile()) throw new FileProblem('is no regular file; write the path of one');
+    if (stats.size > maxBytes)
+      throw new FileProblem(`has ${stats.size} bytes, more than ${maxBytes} are not read`);
     return readFileSync(path, 'utf8');
   } catch (error) {
+    if (error instanceof FileProblem) throw error;
     const { code } = error as NodeJS.ErrnoException;
     const reasons: Record<string, string> = {
       ENOENT: 'does not exist',
       EACCES: 'is not readable by this user',
-      EISDIR: 'is a folder',
     };
     throw new FileProblem(
-      `${reasons[code ?? ''] ?? `can not be read (${code})`}; write the path of a readable PEM file`,
+      `${reasons[code ?? ''] ?? `can not be read (${code})`}; write the path of a readable file`,
     );
   }
 }

@@ -136,6 +136,7 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     client('acme', 'file = "none.pem"'),
     /^config.toml:3: clients\[0\].file: found "none.pem", which does not exist; write/,
   ],
+  ['an endless file', client('acme', 'file = "/dev/zero"'), /found "\/dev\/zero", which is no regular file/],
   [
     'a folder',
     client('acme', 'file = "."'),
