@@ -56,8 +56,12 @@ export class PathValidator {
     now: number,
   ): Remembered | undefined {
     if (verdict.valid) {
-      const turns = [...verdict.path, verdict.anchor].flatMap(turnsOf);
-      const { from, until } = windowAround(now, turns);
+      // Signers of CRLs count too, and may be any of these.
+      const others = this.#policy.revocation === undefined ? [] : this.#turnsBeside(intermediates, now);
+      const { from, until } = windowAround(now, [
+        ...[...verdict.path, verdict.anchor].flatMap(turnsOf),
+        ...others,
+      ]);
       return { verdict, from, until: Math.min(until, verdict.validUntil), offered: undefined };
     }
     // Out of budget: another order of things elsewhere, or a larger budget, may find what was there.
@@ -65,9 +69,13 @@ export class PathValidator {
       return undefined;
     // Revocation data gets old, and the refusal does not say when.
     if (this.#policy.revocation !== undefined) return undefined;
-    const turns = [leaf, ...intermediates].flatMap(turnsOf);
-    const { from, until } = windowAround(now, [...turns, ...nearest(this.#trustStore.turns, now)]);
+    const { from, until } = windowAround(now, [...turnsOf(leaf), ...this.#turnsBeside(intermediates, now)]);
     return { verdict, from, until, offered: hashOf(intermediates) };
+  }
+
+  /** When one of the certificates begins or ends that a path may be built from. */
+  #turnsBeside(intermediates: readonly Certificate[], now: number): readonly number[] {
+    return [...intermediates.flatMap(turnsOf), ...nearest(this.#trustStore.turns, now)];
   }
 }
 

@@ -57,7 +57,7 @@ export function checkRevocation(
     const result = revocationStatus(certificate, issuer, revocation.crls, now, findSigner, isSignedBy);
     const failed = revocationFailure(result, certificate, at, revocation.unknown);
     if (failed !== undefined) return failed;
-    if (result.status === 'good') validUntil = Math.min(validUntil, result.until);
+    if (result.status !== 'revoked') validUntil = Math.min(validUntil, result.until);
   }
   return { valid: true, validUntil };
 }

@@ -35,9 +35,12 @@ export type SignerCheck = (crl: Crl, issuer: Certificate) => Certificate | undef
 export type SignatureCheck = (crl: Crl, signer: Certificate) => boolean;
 
 export type RevocationStatus =
-  | { readonly status: 'good' /** End of the data's validity, ms since the epoch. */; readonly until: number }
   | { readonly status: 'revoked'; readonly entry: RevokedEntry }
-  | { readonly status: 'unknown' };
+  | {
+      readonly status: 'good' | 'unknown';
+      /** Milliseconds since the epoch: then one of the CRLs of its issuers begins or ends. */
+      readonly until: number;
+    };
 
 const removeFromCRL = 8;
 
@@ -60,6 +63,7 @@ export function revocationStatus(
   let until = Infinity;
   for (const point of distributionPointsOf(certificate)) {
     const published = crlIssuersOf(point, certificate).flatMap((key) => crls.get(key) ?? []);
+    until = Math.min(until, ...published.map((crl) => nextTurn(crl, second)));
     const [deltas, completes] = split(published.filter(isCurrent));
     for (const crl of completes) {
       const reasons = reasonsCovered(crl, point, certificate);
@@ -70,11 +74,15 @@ export function revocationStatus(
       const entry = entryOf(certificate, crl, delta);
       if (entry !== undefined) return { status: 'revoked', entry };
       covered |= reasons;
-      until = Math.min(until, crl.nextUpdate + 1000, (delta?.nextUpdate ?? Infinity) + 1000);
       if (covered === allReasons) return { status: 'good', until };
     }
   }
-  return { status: 'unknown' };
+  return { status: 'unknown', until };
+}
+
+function nextTurn({ thisUpdate, nextUpdate }: Crl, second: number): number {
+  if (second < thisUpdate) return thisUpdate;
+  return second <= nextUpdate ? nextUpdate + 1000 : Infinity;
 }
 
 function split(crls: readonly Crl[]): readonly [deltas: readonly Crl[], completes: readonly Crl[]] {

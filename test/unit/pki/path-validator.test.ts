@@ -5,7 +5,7 @@ import { PathValidator } from '../../../src/pki/path-validator.ts';
 import { createCrlSet } from '../../../src/pki/revocation/revocation.ts';
 import { createTrustStore } from '../../../src/pki/trust-store.ts';
 import { now } from '../../support/certificate-authority.ts';
-import { ca, certify, dayMs, entity, validity } from './forge.ts';
+import { ca, certify, dayMs, entity, keyUsage, validity } from './forge.ts';
 import { crl } from './revocation/crl-forge.ts';
 
 const [root, inter, leaf] = [entity('Root'), entity('Intermediate'), entity('leaf')];
@@ -84,6 +84,33 @@ test('a verdict ends with the revocation data', () => {
   assert.equal(code(judge, end, [interCa], now), 'valid');
   assert.equal(code(judge, end, [interCa], now + 5999), 'valid');
   assert.equal(code(judge, end, [interCa], now + 6000), 'revocation_unknown');
+});
+
+test('a verdict ends when a newer CRL begins', () => {
+  const crls = createCrlSet([
+    crl(root),
+    crl(inter),
+    crl(inter, { number: 2, thisUpdate: now + 5000, revoked: [end.serialNumber] }),
+  ]);
+  const judge = validator([rootCa], [], { revocation: { crls, unknown: 'refuse' } });
+  assert.equal(code(judge, end, [interCa], now + 4999), 'valid');
+  assert.equal(code(judge, end, [interCa], now + 5000), 'certificate_revoked');
+});
+
+test('a verdict on an unknown status ends when a CRL begins', () => {
+  const crls = createCrlSet([crl(inter, { thisUpdate: now + 5000, revoked: [end.serialNumber] })]);
+  const judge = validator([rootCa], [], { revocation: { crls, unknown: 'accept' } });
+  assert.equal(code(judge, end, [interCa], now), 'valid');
+  assert.equal(code(judge, end, [interCa], now + 5000), 'certificate_revoked');
+});
+
+test("a verdict ends with the certificate of a CRL's signer", () => {
+  const crlKey = entity('Intermediate');
+  const signer = certify(inter, crlKey, [keyUsage('02')], { validity: validity(now - dayMs, now + 5000) });
+  const crls = createCrlSet([crl(root), crl(crlKey)]);
+  const judge = validator([rootCa], [], { revocation: { crls, unknown: 'refuse' } });
+  assert.equal(code(judge, end, [interCa, signer], now), 'valid');
+  assert.equal(code(judge, end, [interCa, signer], now + 6000), 'revocation_unknown');
 });
 
 test('what was refused for lack of budget is tried again', () => {
