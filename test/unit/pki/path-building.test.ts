@@ -6,7 +6,7 @@ import type { PathPolicy } from '../../../src/pki/path-options.ts';
 import { type PathVerdict, validatePath } from '../../../src/pki/path-validation.ts';
 import { type Anchor, createTrustStore } from '../../../src/pki/trust-store.ts';
 import { now, selfSigned } from '../../support/certificate-authority.ts';
-import { explicit, name } from './der-writer.ts';
+import { explicit, name, oid, sequence } from './der-writer.ts';
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -16,6 +16,7 @@ import {
   dns,
   entity,
   extKeyUsage,
+  generateEc,
   keyUsage,
   nameConstraints,
   serverAuth,
@@ -303,6 +304,17 @@ test('a bundle made to be searched for ever is given up within the budget', () =
   const { bundle, end } = hostile(4, 5);
   assert.equal(code(end, bundle), 'path_search_exhausted');
   assert.equal(code(end, bundle.toReversed()), 'path_search_exhausted');
+});
+
+test('signature checks count by what they cost', () => {
+  const scheme = { algorithm: sequence(oid('1.2.840.10045.4.3.4')), hash: 'sha512' };
+  const slow = entity('Slow', generateEc('P-521'), scheme);
+  const given = (maxSignatureChecks: number): Given => ({
+    anchors: [asCa(certify(slow, slow, [ca()]))],
+    policy: { maxSignatureChecks },
+  });
+  assert.equal(code(certify(slow, leaf), [], given(12)), 'valid');
+  assert.equal(code(certify(slow, leaf), [], given(11)), 'path_search_exhausted');
 });
 
 test('names and constraints by the thousand are given up within the budget', () => {
