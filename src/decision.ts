@@ -32,6 +32,8 @@ export type Denial = {
 
 type OwnDenialCode =
   | 'api_not_found'
+  | 'operation_not_found'
+  | 'method_not_allowed'
   | 'path_ambiguous'
   | 'certificate_missing'
   | 'certificate_not_bound'
@@ -44,9 +46,9 @@ export type DenialCode = OwnDenialCode | PresentedErrorCode | PathFailureCode;
 
 export type DenialRow = {
   /** HTTP status for the client. */
-  readonly status: 400 | 401 | 404;
+  readonly status: 400 | 401 | 404 | 405;
   /** The number in the body: WSO2's, where it has one. */
-  readonly number: '900900' | '900901' | '400' | '404';
+  readonly number: '900900' | '900901' | '400' | '404' | '405';
   /** Whose turn it is. info: the client's. warn: the sender's or the operator's. error: ours. */
   readonly level: 'info' | 'warn' | 'error';
   /** What the client and the documentation read: fixed text. */
@@ -59,6 +61,18 @@ const own: Record<OwnDenialCode, DenialRow> = {
     number: '404',
     level: 'info',
     sentence: 'No API answers at this host and path.',
+  },
+  operation_not_found: {
+    status: 404,
+    number: '404',
+    level: 'info',
+    sentence: 'The API has nothing at this path.',
+  },
+  method_not_allowed: {
+    status: 405,
+    number: '405',
+    level: 'info',
+    sentence: 'The API does not take this method at this path.',
   },
   path_ambiguous: {
     status: 400,

@@ -1,5 +1,6 @@
 import type { Certificate } from '../pki/certificate.ts';
 import type { PathValidator } from '../pki/path-validator.ts';
+import type { Operations } from './operations.ts';
 
 /** Whether an API asks for the client's certificate. */
 export type MutualSsl = 'mandatory' | 'optional' | 'off';
@@ -49,4 +50,8 @@ export type Api = {
   readonly mutualSsl: MutualSsl;
   /** In the order of the API's `aliases`. */
   readonly clients: BoundClients;
+  /** undefined: none are listed, and all that is below the base path is the API. */
+  readonly operations: Operations | undefined;
+  /** What is not among the operations is the API's as a whole, in place of not there. */
+  readonly servesUnlisted: boolean;
 };

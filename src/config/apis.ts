@@ -1,10 +1,13 @@
 import type { Api, BoundClients, Client } from '../apis/api.ts';
 import { type ApiIndex, indexApis, trimSlash } from '../apis/api-index.ts';
+import { mostSpecificFirst, type Operation, parseTemplate, templateKey } from '../apis/operations.ts';
 import { normalizeHost } from '../apis/request-path.ts';
 import type { Findings } from './findings.ts';
 import { nearest } from './problem.ts';
 import type { Config } from './schema.ts';
 import { fingerprintsOf, type Trust, type TrustedClient } from './trust.ts';
+
+type Path = readonly PropertyKey[];
 
 /** `[[apis]]` with their aliases looked up, indexed. What does not add up is reported. */
 export function buildApis(config: Config, trust: Trust, findings: Findings, now: number): ApiIndex {
@@ -12,29 +15,53 @@ export function buildApis(config: Config, trust: Trust, findings: Findings, now:
   const names = config.clients.map(({ alias }) => alias);
   const declared = new Set(names.map((alias) => alias.toLowerCase()));
 
-  const apis = config.apis.map((api, i): Api => {
-    const clients: TrustedClient[] = [];
-    api.aliases.forEach((alias, j) => {
+  const lookUp = (aliases: readonly string[], at: Path): readonly TrustedClient[] =>
+    aliases.flatMap((alias, j) => {
       const entries = known.get(alias.toLowerCase());
-      if (entries !== undefined) {
-        clients.push(...entries);
-      } else if (!declared.has(alias.toLowerCase())) {
+      if (entries === undefined && !declared.has(alias.toLowerCase())) {
         const near = nearest(alias, names);
         findings.error(
-          ['apis', i, 'aliases', j],
+          [...at, 'aliases', j],
           `found "${alias}", which no [[clients]] entry defines; ${near === undefined ? 'define it' : `did you mean "${near}"?`}`,
         );
       }
+      return entries ?? [];
     });
-    checkMutualSsl(config, i, findings);
-    warnAboutOverlaps(clients, i, findings, now);
+
+  const apis = config.apis.map((api, i): Api => {
+    const at = ['apis', i];
+    const clients = lookUp(api.aliases, at);
+    checkMutualSsl(config, api, at, findings);
+    warnAboutOverlaps(clients, at, findings, now);
+    const bound = byKind(clients);
+    const operations = api.operations.map((operation, j): Operation => {
+      const place = [...at, 'operations', j];
+      const { mutualSSL = api.mutualSSL, aliases } = operation;
+      checkMutualSsl(
+        config,
+        { name: `${api.name} ${operation.path}`, mutualSSL, aliases: aliases ?? api.aliases },
+        place,
+        findings,
+      );
+      return {
+        ...parseTemplate(operation.path),
+        methods:
+          operation.methods &&
+          new Set(operation.methods.map((method) => (method === 'HEAD' ? 'GET' : method))),
+        mutualSsl: mutualSSL,
+        clients: aliases === undefined ? bound : byKind(lookUp(aliases, place)),
+      };
+    });
+    checkOperations(operations, at, findings);
     return {
       name: api.name,
       version: api.version,
       basePath: trimSlash(api.basePath),
       hosts: [...new Set(api.hosts.map(normalizeHost))],
       mutualSsl: api.mutualSSL,
-      clients: byKind(clients),
+      clients: bound,
+      operations: operations.length === 0 ? undefined : mostSpecificFirst(operations),
+      servesUnlisted: api.unlistedOperations === 'api',
     };
   });
 
@@ -48,29 +75,53 @@ export function buildApis(config: Config, trust: Trust, findings: Findings, now:
   return index;
 }
 
-function checkMutualSsl(config: Config, i: number, findings: Findings): void {
-  const api = config.apis[i]!;
+type Secured = Pick<Config['apis'][number], 'name' | 'mutualSSL' | 'aliases'> & {
+  readonly operations?: readonly unknown[];
+};
+
+function checkMutualSsl(config: Config, api: Secured, at: Path, findings: Findings): void {
   if (api.mutualSSL === 'off') return;
   if (api.aliases.length === 0) {
-    if (api.mutualSSL === 'mandatory') {
+    // An API's own aliases are only what its operations fall back on, which are checked each.
+    if (api.mutualSSL === 'mandatory' && !api.operations?.length) {
       findings.error(
-        ['apis', i],
+        at,
         `"${api.name}" needs a certificate but is bound to no alias, so nobody could call it; write aliases = ["…"], or mutualSSL = "off"`,
       );
-    } else {
-      findings.warn(
-        ['apis', i],
-        `"${api.name}" is bound to no alias: requests with a certificate are all refused`,
-      );
+    } else if (api.mutualSSL === 'optional') {
+      findings.warn(at, `"${api.name}" is bound to no alias: requests with a certificate are all refused`);
     }
   }
-  const peerMode = config.enforcer.security.mutualSSL.enableClientValidation;
+  const { sources, enableClientValidation } = config.enforcer.security.mutualSSL;
+  const peerMode =
+    sources.length > 0 ? sources.some(({ format }) => format === 'peer') : enableClientValidation;
   if (peerMode && !config.router.downstream.tls.mTLSAPIsEnabled) {
     findings.error(
-      ['apis', i, 'mutualSSL'],
+      [...at, 'mutualSSL'],
       `"${api.name}" has mutualSSL = "${api.mutualSSL}", but router.downstream.tls.mTLSAPIsEnabled is false, so that no client is asked for a certificate; set it to true, or mutualSSL = "off"`,
     );
   }
+}
+
+/** Two operations that fit the same path and method: one of them would never be asked. */
+function checkOperations(operations: readonly Operation[], at: Path, findings: Findings): void {
+  operations.forEach((operation, j) => {
+    const same = operations
+      .slice(0, j)
+      .find(
+        (other) =>
+          templateKey(other) === templateKey(operation) &&
+          (other.methods === undefined ||
+            operation.methods === undefined ||
+            [...other.methods].some((method) => operation.methods?.has(method))),
+      );
+    if (same !== undefined) {
+      findings.error(
+        [...at, 'operations', j, 'path'],
+        `found "${operation.path}", which an operation before ("${same.path}") has already for the same methods; write one of them`,
+      );
+    }
+  });
 }
 
 /** Clients as `apis` looks them up. */
@@ -90,7 +141,7 @@ export function byKind(clients: readonly TrustedClient[]): BoundClients {
 /** Several aliases of one API that mean one certificate: which it is then, their kind and order decide. */
 function warnAboutOverlaps(
   clients: readonly TrustedClient[],
-  i: number,
+  at: Path,
   findings: Findings,
   now: number,
 ): void {
@@ -110,7 +161,7 @@ function warnAboutOverlaps(
     seen.set(certificate.sha256, alias);
     if (other !== undefined && other !== alias) {
       findings.warn(
-        ['apis', i, 'aliases'],
+        [...at, 'aliases'],
         `the certificate of "${alias}" fits "${other}" as well; exact ones come first, then rules, then CAs, then the order of aliases`,
       );
     }

@@ -101,7 +101,7 @@ function denied({ code, api, certificate }: Denial, answers: AnswerSettings, grp
 }
 
 /** google.rpc.Code: never 0. */
-const rpcCodes: Readonly<Record<DenialRow['status'], number>> = { 400: 3, 401: 16, 404: 5 };
+const rpcCodes: Readonly<Record<DenialRow['status'], number>> = { 400: 3, 401: 16, 404: 5, 405: 12 };
 
 /** Byte for byte Choreo Connect's. */
 const body = (code: string, message: string, description: string): string =>
@@ -114,6 +114,7 @@ const bodies: Readonly<Record<DenialRow['number'], string>> = {
     'Make sure you have provided the correct security credentials',
   ),
   '400': body('400', 'Bad Request', 'The path of the request is ambiguous'),
+  '405': body('405', 'Method Not Allowed', 'Method not allowed for given API resource'),
   '404': body('404', 'Not Found', 'The requested resource is not available.'),
 };
 const challenge =

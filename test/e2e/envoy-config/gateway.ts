@@ -164,6 +164,8 @@ const indexOf = (config: Config): ApiIndex =>
         hosts: api.hosts.map(normalizeHost),
         mutualSsl: api.mutualSSL,
         clients: { exact: new Map(), rules: [], issuedBy: [] },
+        operations: undefined,
+        servesUnlisted: false,
       }),
     ),
   ).index;

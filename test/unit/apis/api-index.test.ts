@@ -11,6 +11,8 @@ const api = (name: string, version: string, hosts: string[], basePath: string): 
   basePath,
   mutualSsl: 'mandatory',
   clients: { exact: new Map(), rules: [], issuedBy: [] },
+  operations: undefined,
+  servesUnlisted: false,
 });
 
 const { index } = indexApis([

@@ -1,0 +1,89 @@
+import type { BoundClients, MutualSsl } from './api.ts';
+
+/** What an API does at one path, with security of its own. */
+export type Operation = {
+  /** As it was written, below the base path. */
+  readonly path: string;
+  /** Literal segments, undefined for `{name}`. */
+  readonly segments: readonly (string | undefined)[];
+  /** The path ends in `*`: whatever follows, also nothing. */
+  readonly isOpenEnded: boolean;
+  /** Upper case; undefined: any. */
+  readonly methods: ReadonlySet<string> | undefined;
+  readonly mutualSsl: MutualSsl;
+  readonly clients: BoundClients;
+};
+
+/** Operations, the most specific first. */
+export type Operations = readonly Operation[];
+
+export type OperationFailure = 'path_ambiguous' | 'operation_not_found' | 'method_not_allowed';
+
+/** `/orders/{id}`, `/files/*`, taken apart. A trailing slash is ignored. */
+export function parseTemplate(path: string): Pick<Operation, 'path' | 'segments' | 'isOpenEnded'> {
+  const parts = path.split('/').filter((part, i, all) => part !== '' || (i > 0 && i < all.length - 1));
+  const isOpenEnded = parts.at(-1) === '*';
+  const written = isOpenEnded ? parts.slice(0, -1) : parts;
+  return { path, segments: written.map((part) => (/^\{.*\}$/.test(part) ? undefined : part)), isOpenEnded };
+}
+
+/** By the first segment in which they differ: a literal before `{name}`, that before `*`, and the longer one first. */
+export function mostSpecificFirst(operations: Operations): Operations {
+  const rank = ({ segments }: Operation, i: number): number =>
+    i < segments.length ? (segments[i] === undefined ? 1 : 0) : 2;
+  return operations.toSorted((a, b) => {
+    for (let i = 0; i < Math.max(a.segments.length, b.segments.length); i++) {
+      const difference = rank(a, i) - rank(b, i);
+      if (difference !== 0) return difference;
+    }
+    return Number(a.isOpenEnded) - Number(b.isOpenEnded);
+  });
+}
+
+/**
+ * The operation that a request is for. Segments are decoded before they are compared, a trailing slash is ignored, and
+ * HEAD is GET, as most backends have it. Of those whose path fits, the most specific decides; if its methods don't fit,
+ * no broader one is asked, since that would open by one method what is closed by another.
+ *
+ * @param path undecoded, below the base path, without the query
+ */
+export function findOperation(
+  operations: Operations,
+  method: string,
+  path: string,
+): Operation | OperationFailure {
+  // What a backend makes of parameters in a path differs: it may serve /orders;x as /orders.
+  if (path.includes(';') || /%3b/i.test(path)) return 'path_ambiguous';
+  const segments = decodeSegments(path);
+  if (segments === undefined) return 'path_ambiguous';
+  const fitting = operations.filter((operation) => fits(operation, segments));
+  const [first] = fitting;
+  if (first === undefined) return 'operation_not_found';
+  const asked = method === 'HEAD' ? 'GET' : method;
+  const shape = templateKey(first);
+  // The same template may stand several times, with other methods.
+  const found = fitting.find(
+    (operation) =>
+      templateKey(operation) === shape && (operation.methods === undefined || operation.methods.has(asked)),
+  );
+  return found ?? 'method_not_allowed';
+}
+
+/** Equal where two templates fit the same paths. */
+export const templateKey = ({ segments, isOpenEnded }: Pick<Operation, 'segments' | 'isOpenEnded'>): string =>
+  JSON.stringify([segments.map((segment) => segment ?? null), isOpenEnded]);
+
+function fits({ segments, isOpenEnded }: Operation, path: readonly string[]): boolean {
+  if (isOpenEnded ? path.length < segments.length : path.length !== segments.length) return false;
+  return segments.every((segment, i) => (segment === undefined ? path[i] !== '' : segment === path[i]));
+}
+
+function decodeSegments(path: string): readonly string[] | undefined {
+  const trimmed = path.replace(/^\//, '').replace(/\/$/, '');
+  if (trimmed === '') return [];
+  try {
+    return trimmed.split('/').map(decodeURIComponent);
+  } catch {
+    return undefined; // a broken escape: everybody reads it otherwise
+  }
+}
