@@ -3,6 +3,8 @@ import type { ClientRule } from '../apis/client-rule.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import { formatName } from '../pki/name.ts';
 import { type NameText, parseNameText } from '../pki/name-text.ts';
+import { validatePath } from '../pki/path-validation.ts';
+import { createTrustStore } from '../pki/trust-store.ts';
 import type { Findings } from './findings.ts';
 import { readBundle, readOneCertificate } from './pem-files.ts';
 import type { Config } from './schema.ts';
@@ -106,6 +108,7 @@ function readKind(
     const certificate = findings.file([...at, 'file'], file, readOneCertificate);
     if (certificate === undefined) return undefined;
     warnAboutDates(certificate, `alias "${alias}"`, [...at, 'file'], findings, now);
+    warnAboutUse(certificate, alias, [...at, 'file'], findings);
     return { kind: 'certificate', certificate };
   }
   const rule = ruleKeys.length > 0 ? readRule(client, at, findings) : undefined;
@@ -279,5 +282,16 @@ function warnAboutDates(
     findings.warn(
       path,
       `${whose}: the certificate is not valid before ${day(certificate.notBefore)}; until then every request with it is refused`,
+    );
+}
+
+/** What will be refused at each request, however it is trusted: another purpose, a weak key. */
+function warnAboutUse(certificate: Certificate, alias: string, path: Path, findings: Findings): void {
+  const trustStore = createTrustStore({ anchors: [{ kind: 'pinned', certificate }] });
+  const verdict = validatePath(certificate, { trustStore, intermediates: [], now: certificate.notBefore });
+  if (!verdict.valid)
+    findings.warn(
+      path,
+      `alias "${alias}": ${verdict.code}: ${verdict.detail}; every request with it is refused`,
     );
 }

@@ -30,6 +30,7 @@ write('acme.key', acme.privateKeyPem);
 write('own.pem', own.pem);
 write('own.key', own.privateKeyPem);
 write('old.pem', old.pem);
+write('server.pem', (await ca.issue({ subject: 'CN=server', extendedKeyUsage: 'server' })).pem);
 write('early.pem', early.pem);
 write('two.pem', acme.pem + own.pem);
 write('with-key.pem', acme.pem + acme.privateKeyPem);
@@ -350,6 +351,11 @@ const warned: readonly [why: string, text: string, warning: RegExp | undefined][
     'credentials for every origin',
     '[router.cors]\nallowCredentials = true\n',
     /^config.toml:2: router.cors.allowCredentials: found true beside allowOrigins = \["\*"\]/,
+  ],
+  [
+    'a certificate for servers only',
+    client('acme', 'file = "server.pem"'),
+    /^config.toml:3: clients\[0\].file: alias "acme": extended_key_usage_not_client: .* every request with it is refused/,
   ],
   ['nothing odd', acmeClient + api('aliases = ["ACME"]'), undefined],
 ];
