@@ -1,3 +1,4 @@
+import { companionHeaders } from '../client-certificate/companion-headers.ts';
 import { formatOf, knownCertificateHeaders } from '../client-certificate/formats.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import type { Config } from './schema.ts';
@@ -21,12 +22,14 @@ export function readAnswers(
       subject: name(subjectHeader),
     },
     outbound: mutualSSL.enableOutboundCertificateHeader ? outbound(mutualSSL, isWritten) : undefined,
-    // Envoy removes those of all other products behind us, unless one of them is what we set.
+    // Envoy removes those of all other products behind us, unless we say that one of them is what we set.
     headersToRemove: [
       ...new Set([
         mutualSSL.certificateHeader.toLowerCase(),
         ...inbound,
-        ...(mutualSSL.enableOutboundCertificateHeader ? knownCertificateHeaders : []),
+        ...(mutualSSL.enableOutboundCertificateHeader
+          ? [...knownCertificateHeaders, ...companionHeaders]
+          : []),
       ]),
     ],
   };

@@ -5,7 +5,7 @@ import { downstreamTls } from './downstream-tls.ts';
 import { extAuthzFilter, removeCertificateHeaders } from './ext-authz-filter.ts';
 import { extension, type Message, socketAddress } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
-import { certificateHeaders, earlyRemovals } from './request-headers.ts';
+import { certificateHeaders, earlyMutations } from './request-headers.ts';
 import { routeConfiguration, type Scheme } from './routes.ts';
 
 /** The TLS listener, and the plain one where there is to be one. */
@@ -48,7 +48,10 @@ function connectionManager(config: Config, scheme: Scheme): Message {
       ...onePathForAll,
       ...slowClients,
       ...clientCertificate(scheme === 'https' && mTLSAPIsEnabled),
-      early_header_mutation_extensions: earlyRemovals(config, scheme === 'http' && !allowHeaderOverPlaintext),
+      early_header_mutation_extensions: earlyMutations(
+        config,
+        scheme === 'http' && !allowHeaderOverPlaintext,
+      ),
       http_filters: [
         ...corsFilters(config),
         extAuthzFilter,

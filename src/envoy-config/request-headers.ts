@@ -1,4 +1,6 @@
+import { companionHeaders } from '../client-certificate/companion-headers.ts';
 import { knownCertificateHeaders } from '../client-certificate/formats.ts';
+import { RECEIVED_XFCC, XFCC } from '../client-certificate/xfcc.ts';
 import type { Config } from '../config/schema.ts';
 import { extension, type Message } from './extension.ts';
 
@@ -6,11 +8,12 @@ import { extension, type Message } from './extension.ts';
 export const identityHeaders = ({ enforcer: { answers } }: Config): readonly string[] =>
   unique([answers.aliasHeader, answers.tierHeader, answers.sha256Header, answers.subjectHeader]);
 
-/** Headers that carry a certificate, in some product's way or as the configuration names them. Lower case. */
+/** Headers that carry a certificate or speak of one, in some product's way or as the configuration names them. Lower case. */
 export function certificateHeaders({ enforcer }: Config): readonly string[] {
   const { certificateHeader, outboundHeader, outboundChainHeader, sources } = enforcer.security.mutualSSL;
   return unique([
     ...knownCertificateHeaders,
+    ...companionHeaders,
     certificateHeader,
     outboundHeader,
     outboundChainHeader,
@@ -19,17 +22,21 @@ export function certificateHeaders({ enforcer }: Config): readonly string[] {
 }
 
 /**
- * What is removed before any filter, the enforcer's Check included. Not by a route's `request_headers_to_remove`:
+ * What is changed before any filter, the enforcer's Check included. Not by a route's `request_headers_to_remove`:
  * that comes after ext_authz and would take away what the enforcer has set.
  *
  * `_` for `-`: CGI and its heirs (WSGI, PHP) read x_client_cert_alias and x-client-cert-alias as one name.
  *
+ * An XFCC that a load balancer sent is kept under another name, since SANITIZE_SET is about to overwrite it; a copy that
+ * the client made itself goes.
+ *
  * @param withCertificates certificate headers as well: where nobody may send one
  */
-export function earlyRemovals(config: Config, withCertificates: boolean): readonly Message[] {
+export function earlyMutations(config: Config, withCertificates: boolean): readonly Message[] {
   const certificates = certificateHeaders(config);
   const patterns = [
     ...identityHeaders(config).map(anySeparator),
+    anySeparator(RECEIVED_XFCC),
     ...certificates.flatMap((name) =>
       withCertificates ? [anySeparator(name)] : misspellings(name, certificates),
     ),
@@ -39,7 +46,17 @@ export function earlyRemovals(config: Config, withCertificates: boolean): readon
     extension(
       'envoy.http.early_header_mutation.header_mutation',
       'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation',
-      { mutations: [{ remove_on_match: { key_matcher: { safe_regex: { regex: patterns.join('|') } } } }] },
+      {
+        mutations: [
+          { remove_on_match: { key_matcher: { safe_regex: { regex: patterns.join('|') } } } },
+          {
+            append: {
+              header: { key: RECEIVED_XFCC, value: `%REQ(${XFCC})%` },
+              append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+            },
+          },
+        ],
+      },
     ),
   ];
 }

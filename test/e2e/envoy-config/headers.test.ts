@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { headerValues } from '../../../src/attributes.ts';
 import { knownCertificateHeaders } from '../../../src/client-certificate/formats.ts';
+import { RECEIVED_XFCC, XFCC } from '../../../src/client-certificate/xfcc.ts';
 import type { ClientCertificate } from '../../support/client.ts';
 import { realEnvoy } from '../../support/real-envoy.ts';
 import { clientCertificate, type Gateway, newAuthority, seenHeader, startGateway } from './gateway.ts';
@@ -100,7 +101,8 @@ test('what the enforcer says of the client reaches the backend, whatever the cli
 });
 
 const certificateHeaders = [...knownCertificateHeaders, 'x-my-certificate'].filter(
-  (name) => name !== 'x-forwarded-client-cert',
+  // Envoy's own, both: what the client sends under these names is never seen.
+  (name) => name !== XFCC && name !== RECEIVED_XFCC,
 );
 
 for (const name of certificateHeaders) {
@@ -147,7 +149,7 @@ for (const name of outbound) {
   test(`the enforcer can write ${name} for the backend, and no other comes with it`, { skip }, async () => {
     const { authz } = gateway;
     const { script } = authz;
-    const names = [...certificateHeaders, 'x-forwarded-client-cert'];
+    const names = [...certificateHeaders, XFCC, RECEIVED_XFCC];
     authz.script = () => ({
       allow: true,
       set: { [name]: 'verified' },

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parse } from 'yaml';
 import { knownCertificateHeaders } from '../../../src/client-certificate/formats.ts';
+import { RECEIVED_XFCC } from '../../../src/client-certificate/xfcc.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
 import type { Config } from '../../../src/config/schema.ts';
 import { writeEnvoyConfig } from '../../../src/envoy-config/bootstrap.ts';
@@ -311,8 +312,9 @@ test('Envoy’s own certificate for the enforcer, and its CA and name', () => {
 /** Whether Envoy would remove a header before any filter; its patterns match whole names. */
 function removedEarly(tree: Tree, name: string, index = 0): boolean {
   const [{ typed_config }] = hcm(tree, index).early_header_mutation_extensions;
-  return typed_config.mutations.some((each: Tree) =>
-    new RegExp(`^(?:${each.remove_on_match.key_matcher.safe_regex.regex})$`).test(name),
+  return typed_config.mutations.some(
+    ({ remove_on_match: removed }: Tree) =>
+      removed !== undefined && new RegExp(`^(?:${removed.key_matcher.safe_regex.regex})$`).test(name),
   );
 }
 
@@ -327,6 +329,7 @@ const early: readonly [toml: string, name: string, removed: boolean, why: string
   [answers, 'x-client-cert-alias', false, 'the usual name then means nothing'],
   [answers, 'x-client-cert-tier', false, 'nor does one that is switched off'],
   [answers, '', false, 'and no name is no name'],
+  ['', RECEIVED_XFCC, true, "a client's own copy of what only Envoy copies"],
   ['', 'x-wso2-client-certificate', false, 'a certificate header is for the enforcer'],
   ['', 'x_wso2_client_certificate', true, 'but not with _ for -'],
   ['', 'x-wso2_client-certificate', true, 'anywhere'],
@@ -354,12 +357,23 @@ test('every certificate header that is known or named is removed behind the enfo
   }
 });
 
+test('an XFCC that a load balancer sent is kept under another name, before SANITIZE_SET overwrites it', () => {
+  const [{ typed_config }] = hcm(bootstrap(''), 0).early_header_mutation_extensions;
+  assert.deepEqual(typed_config.mutations.at(-1), {
+    append: {
+      header: { key: RECEIVED_XFCC, value: '%REQ(x-forwarded-client-cert)%' },
+      append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+    },
+  });
+});
+
 test('the plain listener removes them early, unless the file says that they count there', () => {
   const plain = `[router]\nlistenerPort = 9090\n${hidden}`;
   for (const name of named) {
     assert.equal(removedEarly(bootstrap(plain), name, 1), true, name);
-    assert.equal(removedEarly(bootstrap(`${plain}allowHeaderOverPlaintext = true`), name, 1), false, name);
-    assert.equal(removedEarly(bootstrap(plain), name, 0), false, name);
+    const isCopy = name === RECEIVED_XFCC;
+    assert.equal(removedEarly(bootstrap(`${plain}allowHeaderOverPlaintext = true`), name, 1), isCopy, name);
+    assert.equal(removedEarly(bootstrap(plain), name, 0), isCopy, name);
   }
 });
 
