@@ -26,6 +26,8 @@ export type Producer = {
   readonly program: { readonly path: string; readonly package: string } | undefined;
   /** Lines of `[enforcer.security.mutualSSL]`. */
   readonly settings: readonly string[];
+  /** Whether the intermediates that the client presents come through. */
+  readonly passesChain: boolean;
   /** The header it writes, lower case. */
   readonly header: string;
   readonly command: (site: Site, envoy: FoundEnvoy) => readonly string[];
@@ -49,6 +51,7 @@ const nginx = (name: string, format: string, header: string, variable: string): 
   name,
   program: { path: '/usr/sbin/nginx', package: 'nginx' },
   settings: settings(format),
+  passesChain: false,
   header: header.toLowerCase(),
   command: (site) => {
     const file = write(
@@ -93,6 +96,7 @@ const apache = (name: string, value: string): Producer => ({
   name,
   program: { path: '/usr/sbin/apache2', package: 'apache2' },
   settings: settings('apache'),
+  passesChain: false,
   header: 'ssl_client_cert',
   command: (site) => {
     const modules = [
@@ -142,6 +146,7 @@ const haproxy = (name: string, headers: string): Producer => ({
   name,
   program: { path: '/usr/sbin/haproxy', package: 'haproxy' },
   settings: settings('haproxy'),
+  passesChain: headers.includes('ssl_c_chain_der'),
   header: 'x-ssl-client-cert',
   command: (site) => {
     const file = write(
@@ -177,6 +182,7 @@ const envoyXfcc = (name: string, details: string): Producer => ({
   name,
   program: undefined,
   settings: settings('xfcc'),
+  passesChain: true,
   header: 'x-forwarded-client-cert',
   command: (site, envoy) => [
     envoy.path,
