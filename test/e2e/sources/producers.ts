@@ -92,12 +92,12 @@ http {
   },
 });
 
-const apache = (name: string, value: string): Producer => ({
+const apache = (name: string, header: string, value: string): Producer => ({
   name,
   program: { path: '/usr/sbin/apache2', package: 'apache2' },
-  settings: settings('apache'),
+  settings: [...settings('apache'), `certificateHeader = "${header}"`],
   passesChain: false,
-  header: 'ssl_client_cert',
+  header: header.toLowerCase(),
   command: (site) => {
     const modules = [
       'mpm_event',
@@ -127,8 +127,8 @@ Listen 127.0.0.1:${site.port}
   SSLCertificateKeyFile ${site.pki}/router.key
   SSLVerifyClient optional_no_ca
   SSLVerifyDepth 5
-  RequestHeader unset SSL_CLIENT_CERT
-  RequestHeader set SSL_CLIENT_CERT "${value}"
+  SSLOptions +ExportCertData
+  RequestHeader set ${header} "${value}"
   SSLProxyEngine on
   SSLProxyCACertificateFile ${site.pki}/router-ca.pem
   SSLProxyVerify require
@@ -237,21 +237,24 @@ static_resources:
             validation_context: { trusted_ca: { filename: "${site.pki}/router-ca.pem" } }
 `;
 
-const setHeader = (name: string, value: string): string =>
-  `  http-request del-header ${name}\n  http-request set-header ${name} ${value} if { ssl_c_used }`;
+const setHeader = (name: string, value: string): string => `  http-request set-header ${name} ${value}`;
 
 export const producers: readonly Producer[] = [
   nginx('nginx, $ssl_client_escaped_cert', 'nginx', 'X-SSL-Client-Cert', '$ssl_client_escaped_cert'),
   nginx('nginx, the older $ssl_client_cert', 'nginx', 'X-SSL-Client-Cert', '$ssl_client_cert'),
   nginx('nginx as ingress-nginx sets it', 'ingress-nginx', 'ssl-client-cert', '$ssl_client_escaped_cert'),
-  apache('Apache httpd, %{SSL_CLIENT_CERT}s', '%{SSL_CLIENT_CERT}s'),
+  apache('Apache httpd', 'X-SSL-Client-Cert', '%{SSL_CLIENT_CERT}s'),
+  apache('Apache httpd, under its own name', 'SSL_CLIENT_CERT', '%{SSL_CLIENT_CERT}s'),
   haproxy(
     'HAProxy, leaf and chain',
     `${setHeader('X-SSL-Client-Cert', '%[ssl_c_der,base64]')}\n${setHeader('X-SSL-Client-Cert-Chain', '%[ssl_c_chain_der,base64]')}`,
   ),
   haproxy(
     'HAProxy, PEM on one line',
-    `${setHeader('X-SSL-Client-Cert', '-----BEGIN\\ CERTIFICATE-----%[ssl_c_der,base64]-----END\\ CERTIFICATE-----')}\n  http-request del-header X-SSL-Client-Cert-Chain`,
+    // Only where there is one, else the markers would stand alone; and so a client's own goes first.
+    `  http-request del-header X-SSL-Client-Cert
+  http-request del-header X-SSL-Client-Cert-Chain
+${setHeader('X-SSL-Client-Cert', '-----BEGIN\\ CERTIFICATE-----%[ssl_c_der,base64]-----END\\ CERTIFICATE-----')} if { ssl_c_used }`,
   ),
   envoyXfcc('Envoy, X-Forwarded-Client-Cert', '{ cert: true, chain: true }'),
 ];
