@@ -1,6 +1,7 @@
 import { companionHeaders } from '../client-certificate/companion-headers.ts';
 import { formatOf, knownCertificateHeaders } from '../client-certificate/formats.ts';
 import type { AnswerSettings } from '../snapshot.ts';
+import type { Findings } from './findings.ts';
 import type { Config } from './schema.ts';
 import { inboundHeader } from './sources.ts';
 
@@ -46,4 +47,33 @@ function outbound(
     outboundHeader ?? (formatIsWritten ? formatOf(format).header : inboundHeader(mutualSSL, isWritten));
   const chainHeader = outboundChainHeader ?? formatOf(format).chainHeader;
   return { format, header: header.toLowerCase(), chainHeader: chainHeader?.toLowerCase() };
+}
+
+/** A header can't be told and removed at once. */
+export function checkAnswers(
+  config: Config,
+  { headersToRemove, outbound }: AnswerSettings,
+  findings: Findings,
+): void {
+  const certificates = [
+    ...headersToRemove,
+    ...knownCertificateHeaders,
+    outbound?.header,
+    outbound?.chainHeader,
+  ];
+  const seen = new Map<string, string>();
+  for (const key of ['aliasHeader', 'tierHeader', 'sha256Header', 'subjectHeader'] as const) {
+    const name = config.enforcer.answers[key].toLowerCase();
+    if (name === '') continue;
+    const at = ['enforcer', 'answers', key];
+    const other = seen.get(name);
+    if (certificates.includes(name))
+      findings.error(
+        at,
+        `found "${name}", which is a certificate header and removed before the backend; write another name`,
+      );
+    else if (other !== undefined)
+      findings.error(at, `found "${name}", which ${other} has already; write another name`);
+    seen.set(name, key);
+  }
 }

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { Api, BoundClients, Client } from '../apis/api.ts';
 import { type ApiIndex, indexApis, trimSlash } from '../apis/api-index.ts';
 import { mostSpecificFirst, type Operation, parseTemplate, templateKey } from '../apis/operations.ts';
@@ -57,7 +58,7 @@ export function buildApis(config: Config, trust: Trust, findings: Findings, now:
       name: api.name,
       version: api.version,
       basePath: trimSlash(api.basePath),
-      hosts: [...new Set(api.hosts.map(normalizeHost))],
+      hosts: [...new Set(api.hosts.map(asInRequests))],
       mutualSsl: api.mutualSSL,
       clients: bound,
       operations: operations.length === 0 ? undefined : mostSpecificFirst(operations),
@@ -74,6 +75,10 @@ export function buildApis(config: Config, trust: Trust, findings: Findings, now:
   }
   return index;
 }
+
+/** As it stands in the Host header: an IPv6 address in brackets. */
+const asInRequests = (host: string): string =>
+  isIPv6(host) ? `[${host.toLowerCase()}]` : normalizeHost(host);
 
 type Secured = Pick<Config['apis'][number], 'name' | 'mutualSSL' | 'aliases'> & {
   readonly operations?: readonly unknown[];

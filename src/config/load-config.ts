@@ -1,6 +1,6 @@
 import { CertificateCache } from '../pki/certificate-cache.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { readAnswers } from './answers.ts';
+import { checkAnswers, readAnswers } from './answers.ts';
 import { buildApis } from './apis.ts';
 import { readCas, readClients } from './clients.ts';
 import { createFindings } from './findings.ts';
@@ -62,6 +62,12 @@ export function loadConfig(
   );
   const service = readService(config, findings);
   checkRouter(config, findings);
+  const answers = readAnswers(
+    config,
+    isWritten,
+    sources.headers.flatMap(({ header, chainHeader }) => (chainHeader ? [header, chainHeader] : [header])),
+  );
+  checkAnswers(config, answers, findings);
   if (findings.errors.length > 0) return [...findings.errors].sort((a, b) => a.line - b.line);
   return {
     config,
@@ -74,13 +80,7 @@ export function loadConfig(
       apis,
       everyone: trust.everyone,
       certificates: new CertificateCache(),
-      answers: readAnswers(
-        config,
-        isWritten,
-        sources.headers.flatMap(({ header, chainHeader }) =>
-          chainHeader ? [header, chainHeader] : [header],
-        ),
-      ),
+      answers,
     },
   };
 }

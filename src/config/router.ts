@@ -46,6 +46,12 @@ export function checkRouter(config: Config, findings: Findings): void {
       'the enforcer asks Envoy for a certificate, but router.enforcer has none for the generated Envoy configuration; write certPath and keyPath there',
     );
   }
+  if (downstream.tls.verifyInHandshake && config.enforcer.security.mutualSSL.senders.length > 0) {
+    findings.error(
+      ['router', 'downstream', 'tls', 'verifyInHandshake'],
+      "found true beside senders: the handshake would refuse the load balancers' own certificates; write false",
+    );
+  }
   if (upstream.tls.disableSslVerification) {
     findings.warn(
       ['router', 'upstream', 'tls', 'disableSslVerification'],

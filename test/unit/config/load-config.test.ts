@@ -264,6 +264,21 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     /^config.toml:2: router.upstream.tls.minimumProtocolVersion: found "TLS1_3", which is newer than maximumProtocolVersion "TLS1_2"/,
   ],
   [
+    'an identity header that is a certificate header',
+    '[enforcer.answers]\naliasHeader = "X-WSO2-Client-Certificate"\n',
+    /^config.toml:2: enforcer.answers.aliasHeader: found "x-wso2-client-certificate", which is a certificate header/,
+  ],
+  [
+    'two identity headers of one name',
+    '[enforcer.answers]\naliasHeader = "X-Who"\ntierHeader = "x-who"\n',
+    /^config.toml:3: enforcer.answers.tierHeader: found "x-who", which aliasHeader has already/,
+  ],
+  [
+    'verification in the handshake beside senders',
+    `[router.downstream.tls]\ntrustedCertPath = "ca.pem"\nverifyInHandshake = true\n[[enforcer.security.mutualSSL.senders]]\nalias = "lb"\nfile = "own.pem"\n`,
+    /^config.toml:3: router.downstream.tls.verifyInHandshake: found true beside senders/,
+  ],
+  [
     'everything at once',
     `${client('a', 'file = "none.pem"')}${client('b', 'caFile = "acme.pem"')}${api('aliases = ["c"]')}`,
     /:3: clients\[0\]/,
@@ -372,4 +387,9 @@ test('the other certificates work beside an expired one', () => {
     client('old', 'file = "old.pem"') + acmeClient + api('aliases = ["old", "acme"]'),
   );
   assert.equal(snapshot.apis.apis[0]?.clients.exact.size, 2);
+});
+
+test('an IPv6 address as a host is found with brackets, as requests have it', () => {
+  const { snapshot } = good(api('mutualSSL = "off"\nhosts = ["::1", "2001:DB8::1"]'));
+  assert.deepEqual([...snapshot.apis.byHost.keys()], ['[::1]', '[2001:db8::1]']);
 });

@@ -155,6 +155,19 @@ test('the outbound certificate is the verified one, and not removed again', () =
   assert.equal(metadataOf(response).outbound, 'x-wso2-client-certificate');
 });
 
+test('the outbound chain is the verified path, without leaf and trust anchor', () => {
+  const outbound = { format: 'rfc9440', header: 'client-cert', chainHeader: 'client-cert-chain' } as const;
+  const chained = { ...client, intermediates: [authority.der] };
+  const response = writeCheckResponse(
+    { outcome: 'allow', api, client: chained },
+    { ...answers, outbound },
+    false,
+  );
+  const sent: Record<string, string | undefined> = headersOf(response);
+  assert.equal(sent['client-cert'], `:${Buffer.from(certificate.der).toString('base64')}:`);
+  assert.equal(sent['client-cert-chain'], `:${Buffer.from(authority.der).toString('base64')}:`);
+});
+
 test('without a client there is no outbound certificate, and what came under its name is removed', () => {
   const outbound = {
     format: 'percent-pem',
