@@ -1,3 +1,4 @@
+import type { Header } from '../attributes.ts';
 import { writeCertificate } from '../client-certificate/outbound.ts';
 import { type Admission, type Decision, type Denial, type DenialRow, denials } from '../decision.ts';
 import { formatName } from '../pki/name.ts';
@@ -27,16 +28,22 @@ type Struct = { readonly fields: Readonly<Record<string, { readonly stringValue:
  * The only writer of the proto.
  *
  * @param grpc the client speaks gRPC: Envoy makes grpc-status of our status and grpc-message of our body
+ * @param received the request's headers, for those to be removed that the client has spelled with `_` for `-`
  */
 export const writeCheckResponse = (
   decision: Decision,
   answers: AnswerSettings,
   grpc: boolean,
+  received: readonly Header[],
 ): CheckResponse =>
-  decision.outcome === 'allow' ? admitted(decision, answers) : denied(decision, answers, grpc);
+  decision.outcome === 'allow' ? admitted(decision, answers, received) : denied(decision, answers, grpc);
 
 /** The only place that writes code 0, which alone admits; and an empty answer would admit, too. */
-function admitted({ api, client }: Admission, answers: AnswerSettings): CheckResponse {
+function admitted(
+  { api, client }: Admission,
+  answers: AnswerSettings,
+  received: readonly Header[],
+): CheckResponse {
   const { identityHeaders: names, outbound } = answers;
   const identity: readonly (readonly [name: string | undefined, value: string | undefined])[] = [
     [names.alias, client?.alias],
@@ -45,7 +52,7 @@ function admitted({ api, client }: Admission, answers: AnswerSettings): CheckRes
     [names.subject, client && formatName(client.certificate.subject)],
   ];
   const set: HeaderValueOption[] = [];
-  const remove = new Set(answers.headersToRemove);
+  const remove = new Set([...answers.headersToRemove, ...misspelled(received, answers)]);
   for (const [name, value] of identity) {
     if (name === undefined) continue;
     if (value === undefined) remove.add(name);
@@ -76,6 +83,35 @@ function admitted({ api, client }: Admission, answers: AnswerSettings): CheckRes
     }),
   };
 }
+
+/**
+ * CGI and its heirs (WSGI, PHP) read x_client_cert_alias and x-client-cert-alias as one name, so one goes with the other.
+ * The generated Envoy configuration has done that before; one written by hand may have not.
+ */
+function misspelled(received: readonly Header[], answers: AnswerSettings): readonly string[] {
+  const { written, read } = ownNames.get(answers) ?? namesOf(answers);
+  return received.flatMap(([name]) => (!written.has(name) && read.has(asCgi(name)) ? [name] : []));
+}
+
+type Names = { readonly written: ReadonlySet<string>; readonly read: ReadonlySet<string> };
+/** Once a snapshot, not once a request: there may be some seventy. */
+const ownNames = new WeakMap<AnswerSettings, Names>();
+
+function namesOf(answers: AnswerSettings): Names {
+  const { identityHeaders, headersToRemove, outbound } = answers;
+  const all = [
+    ...Object.values(identityHeaders),
+    ...headersToRemove,
+    outbound?.header,
+    outbound?.chainHeader,
+  ];
+  const written = all.filter((name) => name !== undefined);
+  const names = { written: new Set(written), read: new Set(written.map(asCgi)) };
+  ownNames.set(answers, names);
+  return names;
+}
+
+const asCgi = (name: string): string => name.replaceAll('_', '-');
 
 function denied({ code, api, certificate }: Denial, answers: AnswerSettings, grpc: boolean): CheckResponse {
   const row = denials[code];

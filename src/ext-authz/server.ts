@@ -118,10 +118,10 @@ function answer(request: CheckRequest, { check, onError }: ServerOptions): Check
     );
     const checked = check(attributes);
     answers = checked.answers;
-    return writeCheckResponse(checked.decision, answers, grpc);
+    return writeCheckResponse(checked.decision, answers, grpc, attributes.http.headers);
   } catch (error) {
     const denial = { outcome: 'deny', code: 'internal_error', detail: '' } as const;
-    const response = writeCheckResponse(denial, answers, grpc);
+    const response = writeCheckResponse(denial, answers, grpc, []);
     onError(error instanceof Error ? error : new Error(String(error)));
     return response;
   }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Denial, type DenialCode, denials } from '../../../src/decision.ts';
-import { type CheckResponse, writeCheckResponse } from '../../../src/ext-authz/check-response.ts';
+import type { Header } from '../../../src/attributes.ts';
+import { type Decision, type Denial, type DenialCode, denials } from '../../../src/decision.ts';
+import { type CheckResponse, writeCheckResponse as write } from '../../../src/ext-authz/check-response.ts';
 import { fieldValue } from '../../../src/ext-authz/field-value.ts';
 import { readCertificate } from '../../../src/pki/certificate.ts';
 import type { AnswerSettings } from '../../../src/snapshot.ts';
@@ -30,6 +31,12 @@ const deny = (code: DenialCode, rest: Partial<Denial> = {}): Denial => ({
   detail: 'secret detail',
   ...rest,
 });
+const writeCheckResponse = (
+  decision: Decision,
+  settings: AnswerSettings,
+  grpc: boolean,
+  received: readonly Header[] = [],
+): CheckResponse => write(decision, settings, grpc, received);
 const headersOf = (response: CheckResponse): Record<string, string> =>
   Object.fromEntries(
     [...(response.ok_response?.headers ?? []), ...(response.denied_response?.headers ?? [])].map(
@@ -140,6 +147,31 @@ test('an identity header that is switched off is neither set nor removed', () =>
     JSON.stringify(writeCheckResponse({ outcome: 'allow', api, client }, off, false).ok_response),
     /tier/,
   );
+});
+
+const spellings: readonly [why: string, received: string, removed: boolean][] = [
+  ['an identity header with one `_`', 'x-client_cert-alias', true],
+  ['an identity header with `_` throughout', 'x_client_cert_alias', true],
+  ['a removed certificate header', 'x_wso2_client_certificate', true],
+  ['an identity header as it is meant, which is overwritten', 'x-client-cert-alias', false],
+  ['a longer name', 'x_client_cert_alias_2', false],
+  ['a header of the application', 'x_request_id', false],
+];
+for (const [why, received, removed] of spellings) {
+  test(`${why}: ${removed ? 'removed, since CGI reads both as one' : 'left alone'}`, () => {
+    const decision = { outcome: 'allow', api, client } as const;
+    const response = writeCheckResponse(decision, answers, false, [[received, 'forged']]);
+    assert.equal(response.ok_response?.headers_to_remove.includes(received), removed);
+  });
+}
+
+test('a name configured with `_` is not removed as its own misspelling, one with `-` is', () => {
+  const settings = { ...answers, identityHeaders: { ...answers.identityHeaders, alias: 'x_alias' } };
+  const response = writeCheckResponse({ outcome: 'allow', api, client }, settings, false, [
+    ['x_alias', 'forged'],
+    ['x-alias', 'forged'],
+  ]);
+  assert.deepEqual(response.ok_response?.headers_to_remove, ['x-wso2-client-certificate', 'x-alias']);
 });
 
 test('the outbound certificate is the verified one, and not removed again', () => {
