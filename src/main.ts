@@ -6,7 +6,7 @@ import { isProblems, type LoadedConfig, loadConfig } from './config/load-config.
 import { type Problem, problemLine } from './config/problem.ts';
 import { writeEnvoyConfig } from './envoy-config/bootstrap.ts';
 import { askHealth } from './ext-authz/health-client.ts';
-import { listenersOf, serve } from './serve.ts';
+import { ListenError, listenersOf, serve } from './serve.ts';
 
 /** Exit codes by sysexits(3). */
 const EX_OK = 0;
@@ -24,8 +24,8 @@ const help = `mtls-enforcer: client-certificate authentication for Envoy (ext_au
   mtls-enforcer --version
   mtls-enforcer COMMAND --help
 
-FILE is config.toml in this folder unless given. Exit codes: 0 good, 64 wrong usage, 69 not
-serving, 78 wrong configuration.
+FILE is config.toml in this folder unless given. Exit codes: 0 good, 64 wrong usage, 69 can't
+listen or not serving, 78 wrong configuration.
 `;
 
 const commandHelp: Readonly<Record<string, string>> = {
@@ -178,9 +178,9 @@ main(process.argv.slice(2)).then(
     process.exitCode = code;
   },
   (error: unknown) => {
-    process.stderr.write(
-      `mtls-enforcer: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    );
-    process.exitCode = EX_SOFTWARE;
+    const isListenError = error instanceof ListenError;
+    const text = error instanceof Error && !isListenError ? error.stack : String((error as Error).message);
+    process.stderr.write(`mtls-enforcer: ${text}\n`);
+    process.exitCode = isListenError ? EX_UNAVAILABLE : EX_SOFTWARE;
   },
 );

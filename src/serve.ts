@@ -4,7 +4,7 @@ import { isProblems, type LoadedConfig, loadConfig } from './config/load-config.
 import { type Problem, problemLine } from './config/problem.ts';
 import type { ServiceSettings } from './config/service.ts';
 import { decide } from './enforcer.ts';
-import { type ExtAuthzServer, type Listener, startServer } from './ext-authz/server.ts';
+import { type ExtAuthzServer, type Listener, type ServerOptions, startServer } from './ext-authz/server.ts';
 import { createLog, type Log } from './observability/log.ts';
 
 export type ServeOptions = {
@@ -19,7 +19,7 @@ export type ServeOptions = {
  * Runs the service until it is told to stop.
  *
  * @returns once everything is closed; or at once, with what is wrong with the configuration
- * @throws what listening throws: an address in use, a socket that another process answers on
+ * @throws ListenError: an address in use, a socket that another process answers on, a folder that is not there
  */
 export async function serve(options: ServeOptions): Promise<readonly Problem[]> {
   const first = loadConfig(options.file, options.env, Date.now());
@@ -28,7 +28,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   let log = createLog(first.config.enforcer.log);
 
   const { maxMessageSize, reflection, drainTimeoutInSeconds } = first.config.enforcer.authService;
-  const server = await startServer({
+  const server = await listen({
     listeners: listenersOf(first.service),
     maxMessageBytes: maxMessageSize,
     reflection,
@@ -70,6 +70,21 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   });
   log.info('stopped');
   return [];
+}
+
+/** Why the service can't listen, and what to look at. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+}
+
+async function listen(options: ServerOptions): Promise<ExtAuthzServer> {
+  try {
+    return await startServer(options);
+  } catch (error) {
+    throw new ListenError(`can't listen where [enforcer.authService] says: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }
 
 /** The new configuration, if all of it is good. */

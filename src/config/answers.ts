@@ -14,6 +14,7 @@ export function readAnswers(
   const { reasonHeader, aliasHeader, tierHeader, sha256Header, subjectHeader } = config.enforcer.answers;
   const mutualSSL = config.enforcer.security.mutualSSL;
   const name = (header: string): string | undefined => header.toLowerCase() || undefined;
+  const outgoing = mutualSSL.enableOutboundCertificateHeader ? outbound(mutualSSL, isWritten) : undefined;
   return {
     reasonHeader: name(reasonHeader),
     identityHeaders: {
@@ -22,15 +23,18 @@ export function readAnswers(
       sha256: name(sha256Header),
       subject: name(subjectHeader),
     },
-    outbound: mutualSSL.enableOutboundCertificateHeader ? outbound(mutualSSL, isWritten) : undefined,
+    outbound: outgoing,
     // Envoy removes those of all other products behind us, unless we say that one of them is what we set.
     headersToRemove: [
       ...new Set([
         mutualSSL.certificateHeader.toLowerCase(),
         ...inbound,
-        ...(mutualSSL.enableOutboundCertificateHeader
-          ? [...knownCertificateHeaders, ...companionHeaders]
-          : []),
+        // Its own as well: where there is no certificate or no chain to tell, a client's must not stay.
+        ...(outgoing === undefined
+          ? []
+          : [...knownCertificateHeaders, ...companionHeaders, outgoing.header, outgoing.chainHeader].filter(
+              (header) => header !== undefined,
+            )),
       ]),
     ],
   };

@@ -2,11 +2,13 @@ import { fileURLToPath } from 'node:url';
 import {
   type GrpcObject,
   loadPackageDefinition,
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServerUnaryCall,
   type ServiceClientConstructor,
   type sendUnaryData,
+  setLogVerbosity,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
@@ -63,6 +65,8 @@ const protoFolder = fileURLToPath(new URL('../../proto/', import.meta.url));
 
 /** @throws Error: an address in use, a socket that another process answers on, TLS files that don't fit */
 export async function startServer(options: ServerOptions): Promise<ExtAuthzServer> {
+  // It tells its errors to its caller; its own lines on standard error would break a JSON log.
+  setLogVerbosity(logVerbosity.NONE);
   const definition = loadSync('envoy/service/auth/v3/external_auth.proto', {
     includeDirs: [protoFolder],
     keepCase: true,

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Client, credentials } from '@grpc/grpc-js';
+import { EnforcerProcess } from '../support/enforcer-process.ts';
+import { freePort } from '../support/free-port.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'process-'));
+after(() => rmSync(folder, { recursive: true }));
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+const configure = (name: string, authService: string): string => {
+  const file = join(folder, name);
+  writeFileSync(
+    file,
+    `[enforcer.authService]\n${authService}\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\nmutualSSL = "off"\n`,
+  );
+  return file;
+};
+
+type Ended = { readonly code: number | null; readonly stderr: string };
+const run = (...args: string[]): Promise<Ended> =>
+  new Promise((resolve) => {
+    const child = execFile(process.execPath, [main, ...args], (_, __, stderr) =>
+      resolve({ code: child.exitCode, stderr }),
+    );
+  });
+
+/** Keeps a call open that never ends by itself, as a health Watch does. */
+async function openWatch(address: string): Promise<Client> {
+  const client = new Client(address, credentials.createInsecure());
+  const watch = client.makeServerStreamRequest(
+    '/grpc.health.v1.Health/Watch',
+    (bytes: Buffer) => bytes,
+    (bytes) => bytes,
+    Buffer.alloc(0),
+  );
+  watch.on('error', () => {});
+  await once(watch, 'data');
+  return client;
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal}: exit 0 within the drain time, though a health Watch stays open`, async () => {
+    const port = await freePort();
+    const enforcer = await EnforcerProcess.start(
+      configure(`${signal}.toml`, `port = ${port}\ndrainTimeoutInSeconds = 1`),
+    );
+    const client = await openWatch(`127.0.0.1:${port}`);
+    enforcer.kill(signal);
+    assert.deepEqual(await enforcer.exited, { code: 0, signal: null });
+    assert.match(enforcer.lines.at(-1) ?? '', /info +stopped/);
+    client.close();
+  });
+}
+
+test('a second signal ends it at once', { timeout: 30_000 }, async () => {
+  const port = await freePort();
+  const enforcer = await EnforcerProcess.start(
+    configure('second.toml', `port = ${port}\ndrainTimeoutInSeconds = 3600`),
+  );
+  const client = await openWatch(`127.0.0.1:${port}`);
+  enforcer.kill('SIGTERM');
+  await enforcer.line(/stopping/);
+  enforcer.kill('SIGTERM');
+  await enforcer.line(/stopped at once/);
+  assert.equal((await enforcer.exited).code, 0);
+  client.close();
+});
+
+test('a unix socket alone: mode 0660 while it runs, gone afterwards', async () => {
+  const socket = join(folder, 'authz.sock');
+  const enforcer = await EnforcerProcess.start(configure('socket.toml', `port = 0\nsocket = "authz.sock"`));
+  assert.deepEqual(enforcer.listening, [`unix:${socket}`]);
+  assert.equal(statSync(socket).mode & 0o777, 0o660);
+  await enforcer.stop();
+  assert.throws(() => statSync(socket), /ENOENT/);
+});
+
+test('a configuration that is wrong: exit 78, every error on a line of its own', async () => {
+  const file = configure('wrong.toml', 'port = "x"\naddres = "127.0.0.1"');
+  const { code, stderr } = await run('serve', '--config', file);
+  assert.equal(code, 78);
+  assert.equal(stderr.trim().split('\n').length, 2, stderr);
+  assert.match(stderr, /wrong\.toml:2: enforcer\.authService\.port: found "x"; write a whole number/);
+  assert.match(stderr, /wrong\.toml:3: enforcer\.authService\.addres: unknown key; did you mean "address"\?/);
+});
+
+test('a port that is taken: exit 69 and one line that says so', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as { port: number };
+  const { code, stderr } = await run('serve', '--config', configure('taken.toml', `port = ${port}`));
+  taken.close();
+  assert.equal(code, 69);
+  assert.match(
+    stderr,
+    /^mtls-enforcer: can't listen where \[enforcer\.authService\] says: .*EADDRINUSE.*\n$/,
+  );
+});
+
+for (const [args, code, text] of [
+  [[], 64, /which command\?/],
+  [['nonsense'], 64, /unknown: nonsense/],
+  [['serve', 'more'], 64, /unknown: serve more/],
+  [['serve', '--nonsense'], 64, /--nonsense/],
+  [['__proto__'], 64, /unknown: __proto__/],
+  [['check-config', '--config', join(folder, 'none.toml')], 78, /none\.toml:1: .*does not exist/],
+] as const) {
+  test(`mtls-enforcer ${args.join(' ')}: exit ${code}`, async () => {
+    const ended = await run(...args);
+    assert.equal(ended.code, code);
+    assert.match(ended.stderr, text);
+  });
+}
