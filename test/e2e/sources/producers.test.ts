@@ -258,4 +258,25 @@ describe('the verified certificate for the backend', { skip, timeout: 60_000 }, 
       );
     });
   }
+
+  it('a forged chain under a name of its own does not stay beside a certificate without chain', async () => {
+    assert.equal(
+      await gateway.configure([
+        'enableClientValidation = true',
+        'enableOutboundCertificateHeader = true',
+        'outboundFormat = "rfc9440"',
+        'outboundHeader = "X-Out"',
+        'outboundChainHeader = "X-Out-Chain"',
+      ]),
+      'reloaded',
+    );
+    const headers = ['x-out', 'x-out-chain', 'x_out_chain'].map((name) => [name, 'forged'] as const);
+    const outgoing = (): readonly (readonly [string, string])[] =>
+      gateway.stack.backend.seen.at(-1)!.headers.filter(([name]) => /^x.out/.test(name));
+    assert.equal(await gateway.verdict({ certificate: 'partner', headers }), '200');
+    const [own] = writeCertificate('rfc9440', derOf(gateway.pki.clients.partner.certificatePem));
+    assert.deepEqual(outgoing(), [['x-out', own![1]]]);
+    assert.equal(await gateway.verdict({ path: catalogue, headers }), '200');
+    assert.deepEqual(outgoing(), []);
+  });
 });

@@ -393,3 +393,11 @@ test('an IPv6 address as a host is found with brackets, as requests have it', ()
   const { snapshot } = good(api('mutualSSL = "off"\nhosts = ["::1", "2001:DB8::1"]'));
   assert.deepEqual([...snapshot.apis.byHost.keys()], ['[::1]', '[2001:db8::1]']);
 });
+
+test('renamed outbound headers are removed as well: a client that has no chain could send one', () => {
+  const { snapshot } = good(
+    '[enforcer.security.mutualSSL]\nenableOutboundCertificateHeader = true\noutboundFormat = "rfc9440"\noutboundHeader = "X-Out"\noutboundChainHeader = "X-Out-Chain"\n',
+  );
+  const removed = snapshot.answers.headersToRemove;
+  assert.ok(removed.includes('x-out') && removed.includes('x-out-chain'));
+});
