@@ -38,6 +38,10 @@ function forged(pem: string): readonly (readonly [string, string])[] {
   return [...names].map(([name, value]) => [name, value]);
 }
 
+const inUpperCase = ([name, value]: readonly [string, string]) => [name.toUpperCase(), value] as const;
+const withUnderscores = ([name, value]: readonly [string, string]) =>
+  [name.replaceAll('-', '_'), value] as const;
+
 async function behind(
   producer: (typeof producers)[number],
   use: (port: number) => Promise<void>,
@@ -94,6 +98,16 @@ for (const producer of producers) {
           }),
           '200 acme',
         );
+        for (const respelled of [acmes.map(inUpperCase), acmes.map(withUnderscores)]) {
+          assert.match(
+            await through(port, { headers: respelled }),
+            /^401 (certificate_missing|chain_without_leaf)$/,
+          );
+          assert.equal(
+            await through(port, { certificate: 'globex', headers: respelled }),
+            '401 certificate_not_bound',
+          );
+        }
         assert.equal(
           await through(port, { headers: [['connection', `close, ${producer.header}`]] }),
           '401 certificate_missing',
