@@ -294,3 +294,28 @@ describe('the verified certificate for the backend', { skip, timeout: 60_000 }, 
     assert.deepEqual(outgoing(), []);
   });
 });
+
+describe('a load balancer beside clients of our own', { skip, timeout: 60_000 }, () => {
+  it('each sender has its one source: the header counts from the load balancer, the handshake from all others', () =>
+    behind(
+      {
+        ...producers.at(-1)!,
+        settings: [
+          '[[enforcer.security.mutualSSL.sources]]',
+          'format = "xfcc"',
+          `trustedSenders = ["${balancerAddress}"]`,
+          '[[enforcer.security.mutualSSL.sources]]',
+          'format = "peer"',
+        ],
+      },
+      async (port) => {
+        const headers = forged(gateway.pki.clients.acme.certificatePem);
+        assert.equal(await through(port, { certificate: 'acme' }), '200 acme');
+        assert.equal(await through(port, { certificate: 'globex', headers }), '401 certificate_not_bound');
+        assert.equal(await through(port, { headers }), '401 certificate_missing');
+        assert.equal(await gateway.verdict({ certificate: 'acme' }), '200');
+        assert.equal(await gateway.verdict({ certificate: 'globex', headers }), '401 certificate_not_bound');
+        assert.equal(await gateway.verdict({ headers }), '401 certificate_missing');
+      },
+    ));
+});
