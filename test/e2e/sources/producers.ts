@@ -256,6 +256,7 @@ export const producers: readonly Producer[] = [
   http-request del-header X-SSL-Client-Cert-Chain
 ${setHeader('X-SSL-Client-Cert', '-----BEGIN\\ CERTIFICATE-----%[ssl_c_der,base64]-----END\\ CERTIFICATE-----')} if { ssl_c_used }`,
   ),
+  envoyXfcc('Envoy, X-Forwarded-Client-Cert as JSON', '{ cert: true, chain: true, format: JSON }'),
   envoyXfcc('Envoy, X-Forwarded-Client-Cert', '{ cert: true, chain: true }'),
 ];
 

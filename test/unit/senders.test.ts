@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RequestParts } from '../support/attributes.ts';
+import { createAuthority, type Issued, selfSigned } from '../support/certificate-authority.ts';
+import { load, outcome } from '../support/enforcer.ts';
+
+/** Who may send a certificate header, from config.toml to the decision. */
+const clientsCa = await createAuthority({ subject: 'CN=Clients' });
+const balancersCa = await createAuthority({ subject: 'CN=Balancers' });
+const acme = await clientsCa.issue({ subject: 'CN=acme', extendedKeyUsage: 'client' });
+const balancer = await balancersCa.issue({ subject: 'CN=lb', extendedKeyUsage: 'client' });
+const expired = await balancersCa.issue({
+  subject: 'CN=old',
+  notBefore: new Date('2025-01-01'),
+  notAfter: new Date('2026-01-01'),
+});
+const server = await balancersCa.issue({ subject: 'CN=server', extendedKeyUsage: 'server' });
+const own = await selfSigned({ subject: 'CN=own' });
+const files = {
+  'acme.pem': acme.pem,
+  'lb-ca.pem': balancersCa.pem,
+  'other-ca.pem': clientsCa.pem,
+  'lb.pem': balancer.pem,
+  'own.pem': own.pem,
+};
+const apis = `
+[[clients]]
+alias = "acme"
+file = "acme.pem"
+[[apis]]
+name = "must"
+version = "1"
+basePath = "/must"
+aliases = ["acme"]
+[[apis]]
+name = "may"
+version = "1"
+basePath = "/may"
+mutualSSL = "optional"
+aliases = ["acme"]
+`;
+const sender = (lines: string): string => `[[enforcer.security.mutualSSL.senders]]\nalias = "lb"\n${lines}\n`;
+const mutualSSL = (lines: string): string =>
+  `[enforcer.security.mutualSSL]\nenableClientValidation = false\n${lines}\n`;
+const call = (toml: string, parts: RequestParts): string =>
+  outcome(
+    { path: '/must', headers: [['x-wso2-client-certificate', encoded(acme)]], ...parts },
+    load(toml + apis, files).snapshot,
+  );
+const encoded = ({ pem }: Issued): string => encodeURIComponent(pem);
+
+const byAlias = 'trustedSenders = ["alias:lb"]';
+const rows: readonly [why: string, toml: string, from: Issued | undefined, expected: string][] = [
+  ['a sender that is exactly a file', mutualSSL(byAlias) + sender('file = "lb.pem"'), balancer, 'acme'],
+  ['a self-signed one', mutualSSL(byAlias) + sender('file = "own.pem"'), own, 'acme'],
+  ['whoever its CA issued', mutualSSL(byAlias) + sender('caFile = "lb-ca.pem"'), balancer, 'acme'],
+  ['an expired one', mutualSSL(byAlias) + sender('caFile = "lb-ca.pem"'), expired, 'header_sender_untrusted'],
+  [
+    'one for servers only',
+    mutualSSL(byAlias) + sender('caFile = "lb-ca.pem"'),
+    server,
+    'header_sender_untrusted',
+  ],
+  [
+    'no certificate',
+    mutualSSL(byAlias) + sender('caFile = "lb-ca.pem"'),
+    undefined,
+    'header_sender_untrusted',
+  ],
+  ['a client', mutualSSL(byAlias) + sender('caFile = "lb-ca.pem"'), acme, 'header_sender_untrusted'],
+  [
+    'with senderCaPath, a file that leads up to it',
+    mutualSSL(`${byAlias}\nsenderCaPath = "lb-ca.pem"`) + sender('file = "lb.pem"'),
+    balancer,
+    'acme',
+  ],
+  [
+    'with senderCaPath, a file that does not',
+    mutualSSL(`${byAlias}\nsenderCaPath = "other-ca.pem"`) + sender('file = "lb.pem"'),
+    balancer,
+    'header_sender_untrusted',
+  ],
+  [
+    'with senderCaPath, a caFile that does not',
+    mutualSSL(`${byAlias}\nsenderCaPath = "other-ca.pem"`) + sender('caFile = "lb-ca.pem"'),
+    balancer,
+    'header_sender_untrusted',
+  ],
+];
+for (const [why, toml, from, expected] of rows) {
+  test(`${why}: ${expected}`, () => {
+    assert.equal(call(toml, { source: '192.0.2.1', certificate: from && encoded(from) }), expected);
+  });
+}
+
+test('a sender that fits one source by address and another by certificate is denied', () => {
+  const toml = `
+[[enforcer.security.mutualSSL.sources]]
+format = "auto"
+trustedSenders = ["192.0.2.0/24"]
+[[enforcer.security.mutualSSL.sources]]
+format = "rfc9440"
+trustedSenders = ["alias:lb"]
+[[enforcer.security.mutualSSL.sources]]
+format = "peer"
+${sender('file = "lb.pem"')}`;
+  assert.equal(call(toml, { source: '192.0.2.1', certificate: encoded(balancer) }), 'sender_ambiguous');
+  assert.equal(call(toml, { source: '192.0.2.1' }), 'acme');
+  assert.equal(
+    call(toml, { source: '198.51.100.1', certificate: encoded(balancer) }),
+    'certificate_missing',
+    'its own header is another',
+  );
+  assert.equal(
+    call(toml, { source: '198.51.100.1', certificate: encoded(acme) }),
+    'acme',
+    'everyone else is a peer',
+  );
+});
+
+test("a stranger's header where none is needed: ignored, or refused by rejectUntrustedHeader", () => {
+  const senders = 'trustedSenders = ["10.0.0.0/8"]';
+  const parts = { path: '/may', source: '192.0.2.1' };
+  assert.equal(call(mutualSSL(senders), parts), 'allowed');
+  assert.equal(call(mutualSSL(`${senders}\nrejectUntrustedHeader = true`), parts), 'header_sender_untrusted');
+});
+
+test('a format with commas of its own needs the headers apart, as encode_raw_headers sends them', () => {
+  const toml = mutualSSL('trustedSenders = ["10.0.0.0/8"]\ncertificateFormat = "traefik"');
+  const der = Buffer.from(acme.der).toString('base64');
+  const headers = [['x-forwarded-tls-client-cert', der]] as const;
+  assert.equal(call(toml, { source: '10.0.0.1', headers }), 'acme');
+  assert.equal(call(toml, { source: '10.0.0.1', headers, headersAreRaw: false }), 'raw_headers_required');
+});
