@@ -4,6 +4,9 @@ import { parseNetwork } from '../client-certificate/senders.ts';
 
 /** The kinds of values in config.toml. Each check's message says what to write. */
 
+/** A table in which every key is known. Where it is not written out, `prefault({})` brings its keys' defaults. */
+export const table = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape);
+
 export const text = (what: string) => {
   const error = `write ${what}`;
   return z.string({ error }).min(1, { error });

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { sha256, table, text } from './values.ts';
+
+/** `[[clients]]`. */
+/** What an alias is known by. */
+export const known = {
+  alias: text('a name, for example "acme"').describe(
+    'Its name. Several entries may have the same one (old and new certificate together); two that differ by case only are an error.',
+  ),
+  file: text('a PEM file, for example "clients/acme.pem"')
+    .optional()
+    .describe('Exactly this certificate; it is never taken for an issuer.'),
+  caFile: text('a PEM file, for example "clients/partner-ca.pem"')
+    .optional()
+    .describe('Every certificate that this CA issued.'),
+};
+
+const patterns = (what: string) =>
+  z
+    .array(text(what))
+    .min(1, { error: `write at least one: ${what}` })
+    .optional();
+
+export const client = table({
+  ...known,
+  tier: text('a name, for example "Gold"')
+    .optional()
+    .describe('Throttling tier, passed on to Envoy and the backend.'),
+  fingerprints: z
+    .array(sha256())
+    .min(1, { error: 'write at least one SHA-256 fingerprint' })
+    .optional()
+    .describe('Exactly the certificates with these SHA-256 fingerprints, hex with or without colons.'),
+  issuer: text('a name, for example "CN=Issuing CA,O=Acme"')
+    .optional()
+    .describe(
+      'Subject (RFC 4514) of a CA of `trustedCertPath` or `intermediatesPath` that must have issued the certificate, in place of a `caFile`.',
+    ),
+  spki: z
+    .array(sha256())
+    .min(1, { error: 'write at least one SHA-256 of a public key' })
+    .optional()
+    .describe(
+      'Certificates with these keys: SHA-256 of the SubjectPublicKeyInfo, hex or base64. With a path to a trusted CA, since the holder of a key can sign himself any certificate.',
+    ),
+  subject: z
+    .union([text('a name, for example "CN=acme,O=Acme Inc"'), z.record(z.string(), z.string())], {
+      error:
+        'write a name, for example "CN=acme,O=Acme Inc", or some of its attributes, as in { CN = "acme" }',
+    })
+    .optional()
+    .describe(
+      'With `caFile` or `issuer`: the whole subject (RFC 4514), or some of its attributes, each there exactly once.',
+    ),
+  dns: patterns('a DNS name, for example "*.clients.example.com"').describe(
+    'With `caFile` or `issuer`: a DNS name in the subjectAltName; `*` stands for one whole label.',
+  ),
+  email: patterns('an e-mail address, for example "*@example.com"').describe(
+    'The same for e-mail addresses; `*` for the whole local part or one label of the domain.',
+  ),
+  uri: patterns('a URI, for example "https://example.com/tenants/*"').describe(
+    'The same for URIs; `*` for one label of the host or one segment of the path.',
+  ),
+  spiffe: table({
+    trustDomain: text('a trust domain, for example "prod.example.com"').describe('The trust domain.'),
+    paths: patterns('a path, for example "/ns/*/sa/web"').describe(
+      'The path; `*` for one segment. Unset: any.',
+    ),
+  })
+    .optional()
+    .describe('With `caFile` or `issuer`: a SPIFFE ID (X.509-SVID: the only URI in the certificate).'),
+  notBefore: z
+    .date({ error: 'write a date, for example 2026-01-31T00:00:00Z' })
+    .optional()
+    .describe('From when on this entry counts.'),
+  notAfter: z
+    .date({ error: 'write a date, for example 2026-12-31T23:59:59Z' })
+    .optional()
+    .describe('Until when this entry counts.'),
+  disabled: z
+    .boolean()
+    .default(false)
+    .describe('true: certificates of this entry are refused, whatever else would admit them.'),
+});

@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import { hostName, port, table, text } from './values.ts';
+
+/** `[router]`: Envoy, towards clients and backends. */
+const tlsVersion = z.enum(['TLS1_0', 'TLS1_1', 'TLS1_2', 'TLS1_3']);
+
+const downstreamTls = table({
+  mTLSAPIsEnabled: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Ask TLS clients for a certificate. false: the listener asks for none, so no API can use mutual TLS in peer mode.',
+    ),
+  trustedCertPath: text('a PEM file, for example "security/client-cas.pem"')
+    .optional()
+    .describe(
+      'PEM bundle of CA certificates. Set: every client certificate must lead up to one of them, through a `caFile` too; only a self-signed `file` is exempt. Unset: each `file` and `caFile` is the trust anchor of its own alias.',
+    ),
+  intermediatesPath: text('a PEM file, for example "security/intermediates.pem"')
+    .optional()
+    .describe(
+      'PEM bundle of intermediate CA certificates that clients may leave out. They help to build a path and are never trusted by themselves.',
+    ),
+  verifyInHandshake: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: Envoy refuses, in the TLS handshake, certificates that `trustedCertPath` did not issue; such clients see a broken connection and no reason. false: they get a 401 that says why.',
+    ),
+  minimumProtocolVersion: tlsVersion
+    .default('TLS1_2')
+    .describe(
+      'Oldest TLS version that clients may use. TLS1_0 and TLS1_1 are read as TLS1_2 and warned about. (Choreo Connect: TLS1_1.)',
+    ),
+  maximumProtocolVersion: tlsVersion
+    .default('TLS1_3')
+    .describe('Newest TLS version offered to clients. (Choreo Connect: TLS1_2.)'),
+  ciphers: text('cipher names in OpenSSL form, separated by commas')
+    .optional()
+    .describe('TLS 1.2 cipher suites, separated by commas. Unset: those of Envoy.'),
+});
+
+const upstreamTls = table({
+  trustedCertPath: text('a PEM file, for example "/etc/ssl/certs/ca-certificates.crt"')
+    .default('/etc/ssl/certs/ca-certificates.crt')
+    .describe('PEM bundle of the CAs that backends must lead up to.'),
+  verifyHostName: z.boolean().default(true).describe("The backend's certificate must name its host."),
+  disableSslVerification: z
+    .boolean()
+    .default(false)
+    .describe("true: backends' certificates are not checked at all. Warned about at each start."),
+  minimumProtocolVersion: tlsVersion
+    .default('TLS1_2')
+    .describe('Oldest TLS version towards backends. (Choreo Connect: TLS1_1.)'),
+  maximumProtocolVersion: tlsVersion
+    .default('TLS1_3')
+    .describe('Newest TLS version towards backends. (Choreo Connect: TLS1_2.)'),
+  ciphers: text('cipher names in OpenSSL form, separated by commas')
+    .optional()
+    .describe('TLS 1.2 cipher suites towards backends, separated by commas. Unset: those of Envoy.'),
+});
+
+const seconds = (what: number) => z.int().min(0).max(86_400).default(what);
+
+export const router = table({
+  listenerHost: hostName()
+    .default('0.0.0.0')
+    .describe('Address of the plain-HTTP listener, if there is one.'),
+  listenerPort: port({ zero: true })
+    .default(0)
+    .describe(
+      'Port of the plain-HTTP listener. 0: there is none. It never serves an API whose mutual TLS is mandatory. (Choreo Connect: 9090.)',
+    ),
+  securedListenerHost: hostName().default('0.0.0.0').describe('Address of the TLS listener.'),
+  securedListenerPort: port().default(9095).describe('Port of the TLS listener.'),
+  adminPort: port({ zero: true })
+    .default(9901)
+    .describe("Port of Envoy's admin interface, on 127.0.0.1 only. 0: any free one."),
+  maxConnections: z
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(10_000)
+    .describe('Most client connections at a time; further ones are refused.'),
+  keystore: table({
+    certPath: text('a PEM file, for example "security/router.pem"')
+      .default('/home/wso2/security/keystore/mg.pem')
+      .describe("The router's own certificate chain, PEM, leaf first."),
+    keyPath: text('a PEM file, for example "security/router.key"')
+      .default('/home/wso2/security/keystore/mg.key')
+      .describe('Its private key, PEM.'),
+  })
+    .prefault({})
+    .describe("The router's own certificate."),
+  enforcer: table({
+    address: hostName()
+      .optional()
+      .describe(
+        'Host of the enforcer as Envoy sees it, where it is not the one it listens on (another container).',
+      ),
+    trustedCertPath: text('a PEM file')
+      .optional()
+      .describe(
+        "PEM bundle that the enforcer's certificate must lead up to. Unset: exactly `enforcer.authService.certPath` is trusted.",
+      ),
+    certPath: text('a PEM file')
+      .optional()
+      .describe("Envoy's own certificate towards the enforcer, where that asks for one (`clientCaPath`)."),
+    keyPath: text('a PEM file').optional().describe('Its private key, PEM.'),
+  })
+    .prefault({})
+    .describe('How Envoy reaches the enforcer over TCP.'),
+  cors: table({
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe('Answer CORS pre-flights in the router, ahead of the enforcer.'),
+    allowOrigins: z.array(z.string()).default(['*']).describe('Allowed origins; `*` for all.'),
+    allowMethods: z
+      .array(z.string())
+      .default(['GET', 'PUT', 'POST', 'DELETE', 'PATCH', 'OPTIONS'])
+      .describe('Content of `access-control-allow-methods`.'),
+    allowHeaders: z
+      .array(z.string())
+      .default([
+        'authorization',
+        'Access-Control-Allow-Origin',
+        'Content-Type',
+        'SOAPAction',
+        'apikey',
+        'testKey',
+        'Internal-Key',
+      ])
+      .describe('Content of `access-control-allow-headers`.'),
+    exposeHeaders: z.array(z.string()).default([]).describe('Content of `access-control-expose-headers`.'),
+    allowCredentials: z.boolean().default(false).describe('Content of `access-control-allow-credentials`.'),
+  })
+    .prefault({})
+    .describe('CORS for all APIs.'),
+  downstream: table({ tls: downstreamTls.prefault({}).describe('TLS towards clients.') })
+    .prefault({})
+    .describe('Towards clients.'),
+  upstream: table({
+    tls: upstreamTls.prefault({}).describe('TLS towards backends.'),
+    timeouts: table({
+      routeTimeoutInSeconds: seconds(60).describe(
+        'Longest time for a whole answer of a backend. 0: no limit.',
+      ),
+      routeIdleTimeoutInSeconds: seconds(300).describe('Longest silence on a request. 0: no limit.'),
+    })
+      .prefault({})
+      .describe('Timeouts towards backends.'),
+  })
+    .prefault({})
+    .describe('Towards backends.'),
+});
