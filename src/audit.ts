@@ -13,7 +13,7 @@ export function auditDenial(attributes: Attributes, denial: Denial) {
       code: denial.code,
       detail: denial.detail,
       api: denial.api?.name,
-      version: denial.api?.version,
+      apiVersion: denial.api?.version,
       method: shortened(http.method),
       host: shortened(http.host),
       path: shortened(http.path.split('?', 1)[0]!),

@@ -127,10 +127,19 @@ function lineCounter(text: string): (offset: number) => number {
 }
 
 function syntaxError(error: unknown): TomlSyntaxError {
-  const { line, location, message } = error as {
+  const { line, location, message, found } = error as {
     line?: number;
-    location?: { start: { line: number } };
+    location?: { start: { line: number; column: number } };
     message?: string;
+    found?: string | null;
   };
-  return new TomlSyntaxError(line ?? location?.start.line ?? 1, String(message ?? error));
+  if (location === undefined || found === undefined)
+    return new TomlSyntaxError(line ?? 1, String(message ?? error));
+  // The parser lists every character that it could have taken: no help at 3 a.m.
+  const what = found === null ? 'the end of the file' : JSON.stringify(found);
+  const { start } = location;
+  return new TomlSyntaxError(
+    start.line,
+    `${what} is out of place at column ${start.column}; write [table], or key = value with texts in quotes`,
+  );
 }

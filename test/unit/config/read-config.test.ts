@@ -15,7 +15,11 @@ const config = (text: string, env: Record<string, string> = {}) => {
 };
 
 const wrong: readonly [why: string, text: string, ...problems: string[]][] = [
-  ['a syntax error', 'a = 1\nb == 2', 'config.toml:2: not TOML'],
+  [
+    'a syntax error',
+    'a = 1\nb == 2',
+    'config.toml:2: not TOML: "=" is out of place at column 4; write [table], or key = value with texts in quotes',
+  ],
   [
     'an unknown key',
     '[router]\nlisenerPort = 1',
