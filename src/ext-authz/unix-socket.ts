@@ -1,11 +1,15 @@
-import { chmod, lstat, rm } from 'node:fs/promises';
+import { chmod, lstat, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 
 /**
  * Makes room for a unix socket: removes one that nobody answers on any more.
- * @throws Error: another process answers there, or it is no socket (which is never removed)
+ * @throws Error: no such folder, another process answers there, or it is no socket (which is never removed)
  */
 export async function claimSocket(path: string): Promise<void> {
+  const folder = await stat(dirname(path)).catch(() => undefined);
+  if (!folder?.isDirectory())
+    throw new Error(`the folder of the socket ${path} does not exist; make it, or write another socket path`);
   const there = await lstat(path).catch(() => undefined);
   if (there === undefined) return;
   if (!there.isSocket())

@@ -332,6 +332,10 @@ test('a socket that another process answers on, and a file that is no socket, ar
     );
     assert.ok((await call(`unix:${socket}`, checkRequest)).length > 0);
   });
+  await assert.rejects(
+    withServer({ listeners: [{ socket: join(folder, 'none', 'authz.sock') }] }, async () => {}),
+    /the folder of the socket .* does not exist/,
+  );
   const file = join(folder, 'file');
   writeFileSync(file, 'precious');
   await assert.rejects(
