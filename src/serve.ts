@@ -12,8 +12,9 @@ export type ServeOptions = {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
   /** Calls `handler` at each SIGTERM, SIGINT or SIGHUP. */
-  readonly onSignal: (handler: (signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP') => void) => void;
+  readonly onSignal: (handler: (signal: Signal) => void) => void;
 };
+type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
 
 /**
  * Runs the service until it is told to stop.
@@ -22,6 +23,11 @@ export type ServeOptions = {
  * @throws ListenError: an address in use, a socket that another process answers on, a folder that is not there
  */
 export async function serve(options: ServeOptions): Promise<readonly Problem[]> {
+  // From the first moment: a signal that comes before anyone listens for it would end the process as it stands.
+  const early: Signal[] = [];
+  let onSignal = (signal: Signal): unknown => early.push(signal);
+  options.onSignal((signal) => onSignal(signal));
+
   const first = loadConfig(options.file, options.env, Date.now());
   if (isProblems(first)) return first;
   let current: LoadedConfig = first;
@@ -51,7 +57,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
 
   await new Promise<void>((stopped) => {
     let draining = false;
-    options.onSignal((signal) => {
+    onSignal = (signal) => {
       if (signal === 'SIGHUP') {
         const loaded = reload(log, options, current);
         if (loaded === undefined) return;
@@ -66,7 +72,8 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
         log.info('stopping: answering the calls in flight', { signal, atMostSeconds: drainTimeoutInSeconds });
         void server.drain(drainTimeoutInSeconds * 1000).then(stopped);
       }
-    });
+    };
+    for (const signal of early) onSignal(signal);
   });
   log.info('stopped');
   return [];
@@ -89,7 +96,8 @@ async function listen(options: ServerOptions): Promise<ExtAuthzServer> {
 
 /** The new configuration, if all of it is good. */
 function reload(log: Log, { file, env }: ServeOptions, current: LoadedConfig): LoadedConfig | undefined {
-  const loaded = loadConfig(file, env, Date.now());
+  const loaded = loadOrFail(log, file, env);
+  if (loaded === undefined) return undefined;
   if (isProblems(loaded)) {
     for (const problem of loaded) log.error(problemLine(problem));
     log.error('not reloaded: the last good configuration stays in force', { file, errors: loaded.length });
@@ -101,6 +109,26 @@ function reload(log: Log, { file, env }: ServeOptions, current: LoadedConfig): L
     log.warn('[enforcer.authService] changed: it is read at start only, so restart to have it', { file });
   }
   return loaded;
+}
+
+/** A fault of ours in reading must not end a service that runs. */
+function loadOrFail(
+  log: Log,
+  file: string,
+  env: ServeOptions['env'],
+): ReturnType<typeof loadConfig> | undefined {
+  try {
+    return loadConfig(file, env, Date.now());
+  } catch (error) {
+    log.error(
+      'not reloaded: reading failed in the enforcer itself; the last good configuration stays in force',
+      {
+        file,
+        error: error instanceof Error ? error.stack : String(error),
+      },
+    );
+    return undefined;
+  }
 }
 
 function announce(
