@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import { FileProblem } from './pem-files.ts';
+import { FileProblem } from '../files.ts';
 import { keyText, type Problem, shown } from './problem.ts';
 
 type Path = readonly PropertyKey[];

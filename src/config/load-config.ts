@@ -1,10 +1,10 @@
+import { FileProblem, readText } from '../files.ts';
 import { CertificateCache } from '../pki/certificate-cache.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { checkAnswers, readAnswers } from './answers.ts';
 import { buildApis } from './apis.ts';
 import { readCas, readClients } from './clients.ts';
 import { createFindings } from './findings.ts';
-import { FileProblem, readText } from './pem-files.ts';
 import type { Problem } from './problem.ts';
 import { readConfig } from './read-config.ts';
 import { checkRouter } from './router.ts';

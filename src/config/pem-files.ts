@@ -1,12 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { FileProblem, readText } from '../files.ts';
 import { type Certificate, CertificateError, readCertificate } from '../pki/certificate.ts';
 import { PemError, parsePem } from '../pki/pem.ts';
-
-/** Why a file can't be used: a message that follows "found …" and says what to do. Never quotes the content. */
-export class FileProblem extends Error {
-  override readonly name = 'FileProblem';
-}
 
 /**
  * The one certificate of a PEM file.
@@ -77,30 +72,5 @@ function pemBlocks(path: string): ReturnType<typeof parsePem> {
   } catch (error) {
     if (!(error instanceof PemError)) throw error;
     throw new FileProblem(`is not PEM (line ${error.line}): ${error.message}`);
-  }
-}
-
-/** More than any bundle of CAs; a mistaken path to something endless must not stop the service. */
-const maxBytes = 16 * 1024 * 1024;
-
-/** @throws FileProblem: not a regular file, too large, or the system's reason */
-export function readText(path: string): string {
-  try {
-    const stats = statSync(path);
-    if (stats.isDirectory()) throw new FileProblem('is a folder; write the path of a readable file');
-    if (!stats.isFile()) throw new FileProblem('is no regular file; write the path of one');
-    if (stats.size > maxBytes)
-      throw new FileProblem(`has ${stats.size} bytes, more than ${maxBytes} are not read`);
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error instanceof FileProblem) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    const reasons: Record<string, string> = {
-      ENOENT: 'does not exist',
-      EACCES: 'is not readable by this user',
-    };
-    throw new FileProblem(
-      `${reasons[code ?? ''] ?? `can not be read (${code})`}; write the path of a readable file`,
-    );
   }
 }

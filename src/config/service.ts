@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
+import { readText } from '../files.ts';
 import type { Findings } from './findings.ts';
-import { type KeyPair, readKeyPair, readText } from './pem-files.ts';
+import { type KeyPair, readKeyPair } from './pem-files.ts';
 import type { Config } from './schema.ts';
 
 /** Where the ext_authz service listens, its files read. */

@@ -1,0 +1,59 @@
+import { globSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Why a file can't be used: a message that follows "found …" and says what to do. Never quotes the content. */
+export class FileProblem extends Error {
+  override readonly name = 'FileProblem';
+}
+
+/** More than any bundle of CAs; a mistaken path to something endless must not stop the service. */
+const maxBytes = 16 * 1024 * 1024;
+
+/** @throws FileProblem: not a regular file, too large, or the system's reason */
+export const readText = (path: string): string => readBytes(path).toString('utf8');
+
+/** @throws FileProblem: not a regular file, too large, or the system's reason */
+export function readBytes(path: string): Buffer {
+  try {
+    const stats = statSync(path);
+    if (stats.isDirectory()) throw new FileProblem('is a folder; write the path of a readable file');
+    if (!stats.isFile()) throw new FileProblem('is no regular file; write the path of one');
+    if (stats.size > maxBytes)
+      throw new FileProblem(`has ${stats.size} bytes, more than ${maxBytes} are not read`);
+    return readFileSync(path);
+  } catch (error) {
+    if (error instanceof FileProblem) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = {
+      ENOENT: 'does not exist',
+      EACCES: 'is not readable by this user',
+    };
+    throw new FileProblem(
+      `${reasons[code ?? ''] ?? `can not be read (${code})`}; write the path of a readable file`,
+    );
+  }
+}
+
+/** Enough for 10,000 API projects of some files each. */
+const maxFiles = 200_000;
+
+/**
+ * The regular files that a path means, sorted: a file itself, all below a folder, or those that a glob fits.
+ * @throws FileProblem: nothing there, or more than can be meant
+ */
+export function filesAt(path: string): readonly string[] {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isFile()) return [path];
+  const pattern = stats?.isDirectory() ? join(escapeGlob(path), '**') : path;
+  const found = globSync(pattern, { withFileTypes: true })
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
+  if (found.length === 0)
+    throw new FileProblem('names no file; write the path of a file or folder, or a glob');
+  if (found.length > maxFiles)
+    throw new FileProblem(`names ${found.length} files, more than ${maxFiles} are not read`);
+  return found.sort();
+}
+
+const escapeGlob = (path: string): string => path.replace(/[*?[\]{}()!+@\\]/g, '[$&]');
