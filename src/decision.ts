@@ -1,23 +1,38 @@
+import type { ErrorFormat } from './apis/api.ts';
 import { type PresentedErrorCode, presentedErrors } from './client-certificate/presented.ts';
+import type { AccessToken } from './oauth2/claims.ts';
+import { type BearerError, type TokenFailureCode, tokenFailures } from './oauth2/token-failures.ts';
 import type { Certificate } from './pki/certificate.ts';
 import { type PathFailureCode, pathFailures } from './pki/failures.ts';
 
 /** What the enforcer answers. Only `ext-authz/check-response.ts` turns it into a CheckResponse. */
 export type Decision = Admission | Denial;
 
-export type ApiName = { readonly name: string; readonly version: string };
+export type ApiName = {
+  readonly name: string;
+  readonly version: string;
+  readonly basePath: string;
+  readonly errorFormat: ErrorFormat;
+};
+
+/** Who the client is by its certificate, verified. */
+export type Client = {
+  readonly alias: string;
+  readonly tier: string | undefined;
+  readonly certificate: Certificate;
+  /** DER of the verified path's certificates between leaf and trust anchor, the leaf's issuer first. */
+  readonly intermediates: readonly Uint8Array[];
+};
 
 export type Admission = {
   readonly outcome: 'allow';
   readonly api: ApiName;
   /** Absent where the API does not ask for a certificate, or may go without and none came. */
-  readonly client?: {
-    readonly alias: string;
-    readonly tier: string | undefined;
-    readonly certificate: Certificate;
-    /** DER of the verified path's certificates between leaf and trust anchor, the leaf's issuer first. */
-    readonly intermediates: readonly Uint8Array[];
-  };
+  readonly client?: Client;
+  /** Absent where none is asked for, or it may be left out and none came that is right. */
+  readonly token?: AccessToken;
+  /** What the header holds in which access tokens come. untouched: it is the backend's own. */
+  readonly tokenHeader: 'untouched' | 'verified' | 'unverified';
 };
 
 export type Denial = {
@@ -28,6 +43,8 @@ export type Denial = {
   readonly api?: ApiName;
   /** As far as it could be read; not verified. */
   readonly certificate?: Certificate;
+  /** That an access token needs here. */
+  readonly scopes?: readonly string[];
 };
 
 type OwnDenialCode =
@@ -39,23 +56,37 @@ type OwnDenialCode =
   | 'certificate_not_bound'
   | 'alias_disabled'
   | 'alias_not_current'
+  | 'credentials_missing'
+  | 'api_misconfigured'
   | 'internal_error';
 
 /** One code a cause, stable: clients, dashboards and alerts go by it. */
-export type DenialCode = OwnDenialCode | PresentedErrorCode | PathFailureCode;
+export type DenialCode = OwnDenialCode | PresentedErrorCode | PathFailureCode | TokenFailureCode;
 
 export type DenialRow = {
   /** HTTP status for the client. */
-  readonly status: 400 | 401 | 404 | 405;
+  readonly status: 400 | 401 | 403 | 404 | 405;
   /** The number in the body: WSO2's, where it has one. */
-  readonly number: '900900' | '900901' | '400' | '404' | '405';
+  readonly number: '900900' | '900901' | '900902' | '900908' | '400' | '404' | '405';
   /** Whose turn it is. info: the client's. warn: the sender's or the operator's. error: ours. */
   readonly level: 'info' | 'warn' | 'error';
   /** What the client and the documentation read: fixed text. */
   readonly sentence: string;
+  /** What the answer asks for (WWW-Authenticate). */
+  readonly challenges: readonly Challenge[];
 };
 
-const own: Record<OwnDenialCode, DenialRow> = {
+/** mutual-ssl: Choreo Connect's. bearer: RFC 6750 section 3; without an error where no token came. */
+export type Challenge =
+  | { readonly scheme: 'mutual-ssl' }
+  | { readonly scheme: 'bearer'; readonly error: BearerError | undefined };
+
+const mutualSsl: Challenge = { scheme: 'mutual-ssl' };
+
+const own: Record<
+  OwnDenialCode,
+  Omit<DenialRow, 'challenges'> & { readonly challenges?: readonly Challenge[] }
+> = {
   api_not_found: {
     status: 404,
     number: '404',
@@ -105,6 +136,19 @@ const own: Record<OwnDenialCode, DenialRow> = {
     level: 'info',
     sentence: 'The certificate belongs to a client whose time has not come or is over.',
   },
+  credentials_missing: {
+    status: 401,
+    number: '900902',
+    level: 'info',
+    sentence: 'This API needs a client certificate or an access token, and neither was sent.',
+    challenges: [mutualSsl, { scheme: 'bearer', error: undefined }],
+  },
+  api_misconfigured: {
+    status: 401,
+    number: '900900',
+    level: 'error',
+    sentence: 'The definition of this API is faulty, so that nobody is admitted.',
+  },
   internal_error: {
     status: 401,
     number: '900900',
@@ -120,13 +164,23 @@ const fromRoom =
     number: '900901',
     level,
     sentence: row.sentence,
+    challenges: [mutualSsl],
   });
+
+const fromToken = ({ sentence, error, level }: (typeof tokenFailures)[TokenFailureCode]): DenialRow => ({
+  status: error === 'insufficient_scope' ? 403 : 401,
+  number: error === 'insufficient_scope' ? '900908' : error === undefined ? '900902' : '900901',
+  level,
+  sentence,
+  challenges: [{ scheme: 'bearer', error }],
+});
 
 /** THE table of denials. What has no row here can't be said. */
 export const denials: Readonly<Record<DenialCode, DenialRow>> = {
-  ...own,
+  ...mapRows(own, (row) => ({ challenges: row.status === 401 ? [mutualSsl] : [], ...row })),
   ...mapRows(presentedErrors, fromRoom('warn')),
   ...mapRows(pathFailures, fromRoom('info')),
+  ...mapRows(tokenFailures, fromToken),
 };
 
 function mapRows<Code extends string, Row>(

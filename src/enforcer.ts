@@ -1,85 +1,145 @@
 import { admit } from './apis/admission.ts';
-import type { Api, BoundClients } from './apis/api.ts';
+import type { Api, Security } from './apis/api.ts';
 import { findApi } from './apis/api-index.ts';
 import { findOperation, type OperationFailure } from './apis/operations.ts';
 import { pathAmbiguity } from './apis/request-path.ts';
 import type { Attributes } from './attributes.ts';
-import type { PresentedChain } from './client-certificate/presented.ts';
 import { readPresented } from './client-certificate/source.ts';
-import type { Admission, Decision, Denial, DenialCode } from './decision.ts';
+import type { Admission, Client, Decision, Denial, DenialCode } from './decision.ts';
+import { judgeAccessToken, type TokenVerdict } from './oauth2/access-token.ts';
+import { readBearerToken } from './oauth2/bearer-token.ts';
+import type { Possession } from './oauth2/confirmation.ts';
 import { type Certificate, CertificateError } from './pki/certificate.ts';
 import type { Snapshot } from './snapshot.ts';
+import { type CertificateVerdict, weigh } from './weighing.ts';
 
 /**
  * The life of one request. Pure but for what the snapshot remembers: a path once found valid is valid until something
- * in it ends, also where a later request leaves out its intermediates.
+ * in it ends, also where a later request leaves out its intermediates; and a token's signature is checked once.
  *
  * @param now milliseconds since the epoch
  */
-export function decide(attributes: Attributes, snapshot: Snapshot, now: number): Decision {
+export async function decide(attributes: Attributes, snapshot: Snapshot, now: number): Promise<Decision> {
   const ambiguity = pathAmbiguity(attributes.http.path);
   if (ambiguity !== undefined) return deny('path_ambiguous', `the path has ${ambiguity}`);
 
   const api = findApi(attributes, snapshot.apis);
   if (api === undefined)
     return deny('api_not_found', 'no API has this host and base path, or the route names none');
-  const target = findTarget(api, attributes);
-  if (typeof target === 'string') return deny(target, 'of the operations that the API lists', api);
-  const { mutualSsl } = target;
-  if (mutualSsl === 'off') return allow(api);
+  if (api.fault !== undefined) return deny('api_misconfigured', api.fault, api);
+  const security = findSecurity(api, attributes);
+  if (typeof security === 'string') return deny(security, 'of the operations that the API lists', api);
 
-  const presented = readPresented(attributes, snapshot.sources, now);
-  switch (presented.kind) {
-    case 'chain':
-      return judge(api, target.clients, presented, snapshot, now);
-    case 'none':
-      return mutualSsl === 'optional' ? allow(api) : deny('certificate_missing', 'no certificate came', api);
-    case 'error':
-      // Where none is needed, a stranger's header is worth as much as no header.
-      return presented.code === 'header_sender_untrusted' &&
-        mutualSsl === 'optional' &&
-        !snapshot.rejectUntrustedHeader
-        ? allow(api)
-        : deny(presented.code, presented.detail, api);
-  }
+  const certificate = judgeCertificate(attributes, security, snapshot, now);
+  // A refusal that no token can change is given without looking at it.
+  const refused = weigh(security, certificate, undefined);
+  if (refused !== undefined) return deny(refused.code, refused.detail, api, leafOf(certificate));
+  const token = await judgeToken(attributes, security, snapshot, now);
+  const denied = weigh(security, certificate, token);
+  if (denied !== undefined)
+    return {
+      ...deny(denied.code, denied.detail, api, leafOf(certificate)),
+      ...(security.tokens && { scopes: security.tokens.scopes }),
+    };
+  return admission(api, certificate, token, tokenHeaderState(attributes, security, snapshot, token));
 }
 
-/** The operation, where the API lists any, else the API as a whole: each has its own security. */
-function findTarget(api: Api, { http }: Attributes): Pick<Api, 'mutualSsl' | 'clients'> | OperationFailure {
-  if (api.operations === undefined) return api;
+/** The operation's, where the API lists any, else that of the API as a whole. */
+function findSecurity(api: Api, { http }: Attributes): Security | OperationFailure {
+  if (api.operations === undefined) return api.security;
   const path = http.path.split('?', 1)[0]!;
   const below = path.slice(api.basePath.length);
   // The route named the API, and its path is another: no operation of it can be meant.
   if (!path.startsWith(api.basePath) || !(below === '' || below.startsWith('/')))
     return 'operation_not_found';
   const found = findOperation(api.operations, http.method, below);
-  return found === 'operation_not_found' && api.servesUnlisted ? api : found;
+  if (typeof found === 'object') return found.security;
+  return found === 'operation_not_found' && api.servesUnlisted ? api.security : found;
 }
 
-/** A certificate came: from here on it must be right, even where none was needed. */
-function judge(
-  api: Api,
-  clients: BoundClients,
-  presented: PresentedChain,
+/** Which of the API's clients the certificate is, if one came. */
+function judgeCertificate(
+  attributes: Attributes,
+  { mutualSsl, sources, clients }: Security,
   snapshot: Snapshot,
   now: number,
-): Decision {
+): CertificateVerdict {
+  if (mutualSsl === 'off') return { kind: 'none' };
+  const presented = readPresented(attributes, sources, now);
+  if (presented.kind === 'none') return presented;
+  if (presented.kind === 'error') {
+    const { code, detail } = presented;
+    // Where none is needed, a stranger's header is worth as much as no header.
+    return code === 'header_sender_untrusted' && mutualSsl === 'optional' && !snapshot.rejectUntrustedHeader
+      ? { kind: 'none' }
+      : { kind: 'wrong', code, detail };
+  }
   const leaf = snapshot.certificates.read(presented.leaf);
-  if (leaf instanceof CertificateError) return deny(leaf.code, leaf.detail, api);
+  if (leaf instanceof CertificateError) return { kind: 'wrong', code: leaf.code, detail: leaf.detail };
   const intermediates = snapshot.certificates.readable(presented.intermediates);
   const result = admit(clients, leaf, intermediates, snapshot.everyone, now);
-  if (!result.admitted) return deny(result.code, result.detail, api, leaf);
+  if (!result.admitted) return { kind: 'wrong', code: result.code, detail: result.detail, certificate: leaf };
   const { alias, tier } = result.client;
   const between = result.path.slice(1).map(({ der }) => der);
-  return { ...allow(api), client: { alias, tier, certificate: leaf, intermediates: between } };
+  return { kind: 'verified', client: { alias, tier, certificate: leaf, intermediates: between } };
 }
 
-const allow = (api: Api): Admission => ({ outcome: 'allow', api: { name: api.name, version: api.version } });
+async function judgeToken(
+  attributes: Attributes,
+  { applicationSecurity, tokens, sources }: Security,
+  snapshot: Snapshot,
+  now: number,
+): Promise<TokenVerdict> {
+  if (applicationSecurity === 'off' || tokens === undefined) return { kind: 'none' };
+  const possession = (): Possession => {
+    const presented = readPresented(attributes, sources, now);
+    if (presented.kind === 'none') return presented;
+    if (presented.kind === 'error') return { kind: 'unreadable', detail: presented.detail };
+    const leaf = snapshot.certificates.read(presented.leaf);
+    if (leaf instanceof CertificateError) return { kind: 'unreadable', detail: leaf.detail };
+    return { kind: 'certificate', ...leaf };
+  };
+  return judgeAccessToken(attributes, snapshot.answers.tokenHeader, tokens, possession, now);
+}
+
+function admission(
+  api: Api,
+  certificate: CertificateVerdict,
+  token: TokenVerdict,
+  tokenHeader: Admission['tokenHeader'],
+): Admission {
+  const client: Client | undefined = certificate.kind === 'verified' ? certificate.client : undefined;
+  return {
+    outcome: 'allow',
+    api: nameOf(api),
+    ...(client && { client }),
+    ...(token.kind === 'verified' && { token: token.token }),
+    tokenHeader,
+  };
+}
+
+/** Of an API that has to do with tokens, none reaches the backend unverified; what is no token (Basic) is its own. */
+function tokenHeaderState(
+  attributes: Attributes,
+  { tokens }: Security,
+  { answers }: Snapshot,
+  token: TokenVerdict,
+): Admission['tokenHeader'] {
+  if (token.kind === 'verified') return 'verified';
+  if (tokens === undefined) return 'untouched';
+  const sent = readBearerToken(attributes, answers.tokenHeader);
+  return 'kind' in sent && sent.kind === 'none' ? 'untouched' : 'unverified';
+}
+
+const nameOf = ({ name, version, basePath, errorFormat }: Api) => ({ name, version, basePath, errorFormat });
+
+const leafOf = (verdict: CertificateVerdict): Certificate | undefined =>
+  verdict.kind === 'wrong' ? verdict.certificate : undefined;
 
 const deny = (code: DenialCode, detail: string, api?: Api, certificate?: Certificate): Denial => ({
   outcome: 'deny',
   code,
   detail,
-  ...(api && { api: { name: api.name, version: api.version } }),
+  ...(api && { api: nameOf(api) }),
   ...(certificate && { certificate }),
 });

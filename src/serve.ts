@@ -1,11 +1,15 @@
 import type { Attributes } from './attributes.ts';
 import { auditDenial } from './audit.ts';
+import { backendIdentity } from './backend-identity.ts';
 import { isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
 import { type Problem, problemLine } from './config/problem.ts';
 import type { ServiceSettings } from './config/service.ts';
+import type { Decision } from './decision.ts';
 import { decide } from './enforcer.ts';
 import { type ExtAuthzServer, type Listener, type ServerOptions, startServer } from './ext-authz/server.ts';
+import { type FeedEvent, JwksFeeds } from './oauth2/jwks-feed.ts';
 import { createLog, type Log } from './observability/log.ts';
+import type { Snapshot } from './snapshot.ts';
 
 export type ServeOptions = {
   readonly file: string;
@@ -23,15 +27,17 @@ type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
  * @throws ListenError: an address in use, a socket that another process answers on, a folder that is not there
  */
 export async function serve(options: ServeOptions): Promise<readonly Problem[]> {
+  let log = createLog({ level: 'info', format: 'text' });
   // From the first moment: a signal that comes before anyone listens for it would end the process as it stands.
   const early: Signal[] = [];
   let onSignal = (signal: Signal): unknown => early.push(signal);
   options.onSignal((signal) => onSignal(signal));
 
-  const first = loadConfig(options.file, options.env, Date.now());
+  const jwksFeeds = new JwksFeeds((event) => logFeed(log, event));
+  const first = loadConfig(options.file, options.env, Date.now(), jwksFeeds);
   if (isProblems(first)) return first;
   let current: LoadedConfig = first;
-  let log = createLog(first.config.enforcer.log);
+  log = createLog(first.config.enforcer.log);
 
   const { maxMessageSize, reflection, drainTimeoutInSeconds } = first.config.enforcer.authService;
   const server = await listen({
@@ -42,28 +48,47 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
       log.error('a Check failed in the enforcer itself and was denied', {
         error: error.stack ?? error.message,
       }),
-    check: (attributes: Attributes) => {
+    answers: () => current.snapshot.answers,
+    check: async (attributes: Attributes) => {
       const { snapshot } = current; // one snapshot from start to end
-      const decision = decide(attributes, snapshot, Date.now());
+      const now = Date.now();
+      const decision = await decide(attributes, snapshot, now);
       if (decision.outcome === 'deny') {
         const { level, message, fields } = auditDenial(attributes, decision);
         log[level](message, fields);
       }
-      return { decision, answers: snapshot.answers };
+      return { decision, answers: snapshot.answers, backendJwt: await backendJwt(decision, snapshot, now) };
     },
   });
+  // Else the first requests after the start would be refused for want of keys.
+  await jwksFeeds.start(first.feeds, firstKeysWithin);
   server.setServing(true);
   announce(log, 'started', options, current, server);
 
   await new Promise<void>((stopped) => {
     let draining = false;
-    onSignal = (signal) => {
-      if (signal === 'SIGHUP') {
-        const loaded = reload(log, options, current);
-        if (loaded === undefined) return;
+    let reloading = false;
+    let again = false;
+    /** One at a time: signals that come meanwhile are answered by one more. */
+    const reloadAll = async (): Promise<void> => {
+      again = true;
+      if (reloading) return;
+      reloading = true;
+      while (again) {
+        again = false;
+        const loaded = reload(log, options, current, jwksFeeds);
+        if (loaded === undefined) continue;
+        await jwksFeeds.start(loaded.feeds, firstKeysWithin);
         current = loaded;
+        jwksFeeds.keepOnly(loaded.feeds);
         log = createLog(current.config.enforcer.log);
         announce(log, 'reloaded', options, current, server);
+      }
+      reloading = false;
+    };
+    onSignal = (signal) => {
+      if (signal === 'SIGHUP') {
+        void reloadAll();
       } else if (draining) {
         log.warn('stopped at once, calls in flight are lost', { signal });
         void server.close().then(stopped);
@@ -75,8 +100,16 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     };
     for (const signal of early) onSignal(signal);
   });
+  jwksFeeds.close();
   log.info('stopped');
   return [];
+}
+
+/** Signed where the configuration asks for it. */
+async function backendJwt(decision: Decision, snapshot: Snapshot, now: number): Promise<string | undefined> {
+  const identity =
+    snapshot.backendJwt && decision.outcome === 'allow' ? backendIdentity(decision) : undefined;
+  return identity && snapshot.backendJwt?.sign(identity, now);
 }
 
 /** Why the service can't listen, and what to look at. */
@@ -95,8 +128,13 @@ async function listen(options: ServerOptions): Promise<ExtAuthzServer> {
 }
 
 /** The new configuration, if all of it is good. */
-function reload(log: Log, { file, env }: ServeOptions, current: LoadedConfig): LoadedConfig | undefined {
-  const loaded = loadOrFail(log, file, env);
+function reload(
+  log: Log,
+  { file, env }: ServeOptions,
+  current: LoadedConfig,
+  jwksFeeds: JwksFeeds,
+): LoadedConfig | undefined {
+  const loaded = loadOrFail(log, file, env, jwksFeeds);
   if (loaded === undefined) return undefined;
   if (isProblems(loaded)) {
     for (const problem of loaded) log.error(problemLine(problem));
@@ -111,14 +149,33 @@ function reload(log: Log, { file, env }: ServeOptions, current: LoadedConfig): L
   return loaded;
 }
 
+/** Milliseconds that a start, or a reload, waits for the keys of issuers: one that is down must not keep the others from serving. */
+const firstKeysWithin = 3_000;
+
+function logFeed(log: Log, event: FeedEvent): void {
+  if (event.kind === 'fetched') {
+    for (const reason of event.unused)
+      log.warn("one of an issuer's keys is not used", { url: event.url, reason });
+    log.info("fetched an issuer's keys", { url: event.url, keys: event.keys });
+  } else {
+    log.warn(
+      event.keepsLastGood
+        ? "can't fetch an issuer's keys: the last good ones stay in force; trying on"
+        : "can't fetch an issuer's keys, and there are none yet: its tokens are refused; trying on",
+      { url: event.url, reason: event.reason },
+    );
+  }
+}
+
 /** A fault of ours in reading must not end a service that runs. */
 function loadOrFail(
   log: Log,
   file: string,
   env: ServeOptions['env'],
+  jwksFeeds: JwksFeeds,
 ): ReturnType<typeof loadConfig> | undefined {
   try {
-    return loadConfig(file, env, Date.now());
+    return loadConfig(file, env, Date.now(), jwksFeeds);
   } catch (error) {
     log.error(
       'not reloaded: reading failed in the enforcer itself; the last good configuration stays in force',

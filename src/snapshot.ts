@@ -1,7 +1,8 @@
-import type { Everyone } from './apis/api.ts';
+import type { ErrorFormat, Everyone } from './apis/api.ts';
 import type { ApiIndex } from './apis/api-index.ts';
 import type { CertificateFormat } from './client-certificate/formats.ts';
-import type { CertificateSources } from './client-certificate/source.ts';
+import type { BackendJwtSigner } from './oauth2/backend-jwt.ts';
+import type { TokenHeader } from './oauth2/bearer-token.ts';
 import type { CertificateCache } from './pki/certificate-cache.ts';
 
 /**
@@ -9,13 +10,14 @@ import type { CertificateCache } from './pki/certificate-cache.ts';
  * replaced in one step on reload. A Check holds one snapshot from start to end. What it caches goes with it.
  */
 export type Snapshot = {
-  readonly sources: CertificateSources;
   /** An untrusted sender's certificate header is refused where a certificate is optional, too. */
   readonly rejectUntrustedHeader: boolean;
   readonly apis: ApiIndex;
   readonly everyone: Everyone;
   readonly certificates: CertificateCache;
   readonly answers: AnswerSettings;
+  /** Signs what the backend is told; undefined: switched off. */
+  readonly backendJwt: BackendJwtSigner | undefined;
 };
 
 /** How answers to Envoy are written. Header names are lower case; undefined: switched off. */
@@ -27,6 +29,9 @@ export type AnswerSettings = {
     readonly tier: string | undefined;
     readonly sha256: string | undefined;
     readonly subject: string | undefined;
+    readonly clientId: string | undefined;
+    readonly scopes: string | undefined;
+    readonly tokenSubject: string | undefined;
   };
   /** How the backend gets the verified certificate; undefined: not at all. */
   readonly outbound:
@@ -38,4 +43,9 @@ export type AnswerSettings = {
     | undefined;
   /** Request headers that never reach the backend as the client sent them. */
   readonly headersToRemove: readonly string[];
+  /** Whose error bodies denials have that no API is known for. */
+  readonly errorFormat: ErrorFormat;
+  readonly tokenHeader: TokenHeader;
+  /** Where the backend reads our JWT, and nobody else's. */
+  readonly backendJwtHeader: string;
 };

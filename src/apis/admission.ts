@@ -34,7 +34,7 @@ export function admit(
   const verdict = validator.validate(leaf, intermediates, now);
   if (!verdict.valid) return { admitted: false, code: verdict.code, detail: verdict.detail };
 
-  const suspended = findSuspended(leaf, intermediates, everyone, now);
+  const suspended = findSuspended(leaf, intermediates, clients, everyone, now);
   if (suspended !== undefined) return refuseSuspended(suspended);
   for (const client of candidates(exact, clients)) {
     if (!isInForce(client.term, now) || !client.fits(leaf)) continue;
@@ -61,16 +61,16 @@ function* candidates(exact: readonly Client[], { rules, issuedBy }: BoundClients
 function findSuspended(
   leaf: Certificate,
   intermediates: readonly Certificate[],
-  { restricted, exactByAlias }: Everyone,
+  own: BoundClients,
+  { restricted, exactByOwner }: Everyone,
   now: number,
 ): Client | undefined {
-  return restricted.find(
-    ({ alias, term, fits, validator }) =>
-      !isInForce(term, now) &&
-      fits(leaf) &&
-      validator.validate(leaf, intermediates, now).valid &&
-      !(exactByAlias.get(alias) ?? []).some((other) => isInForce(other.term, now) && other.fits(leaf)),
-  );
+  const suspends = ({ owner, term, fits, validator }: Client): boolean =>
+    !isInForce(term, now) &&
+    fits(leaf) &&
+    validator.validate(leaf, intermediates, now).valid &&
+    !(exactByOwner.get(owner) ?? []).some((other) => isInForce(other.term, now) && other.fits(leaf));
+  return restricted.find(suspends) ?? own.restricted.find(suspends);
 }
 
 const isInForce = (term: Term | undefined, now: number): boolean =>

@@ -1,13 +1,17 @@
+import type { CertificateSources } from '../client-certificate/source.ts';
+import type { TokenPolicy } from '../oauth2/issuer.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import type { PathValidator } from '../pki/path-validator.ts';
 import type { Operations } from './operations.ts';
 
-/** Whether an API asks for the client's certificate. */
-export type MutualSsl = 'mandatory' | 'optional' | 'off';
+/** How much a factor counts: the client's certificate, or an access token. */
+export type Requirement = 'mandatory' | 'optional' | 'off';
 
 /** Who a certificate may be: one entry of `[[clients]]`, resolved. An alias may have several (old and new together). */
 export type Client = {
   readonly alias: string;
+  /** The alias, told apart from those that other APIs call the same. */
+  readonly owner: string;
   readonly tier: string | undefined;
   /** exact: one certificate. rule: what a CA issued, as far as it says what it must. issuedBy: all that a CA issued. */
   readonly kind: 'exact' | 'rule' | 'issuedBy';
@@ -28,16 +32,41 @@ export type BoundClients = {
   readonly exact: ReadonlyMap<string, readonly Client[]>;
   readonly rules: readonly Client[];
   readonly issuedBy: readonly Client[];
+  /** Of this API's own clients, those that may be out of force. */
+  readonly restricted: readonly Client[];
 };
+
+/** What a request must bring, to an API or to one of its operations. */
+export type Security = {
+  readonly mutualSsl: Requirement;
+  /** In the order of `aliases`. */
+  readonly clients: BoundClients;
+  /** Where its clients' certificates come from. */
+  readonly sources: CertificateSources;
+  /** An optional certificate that is wrong: a refusal (APK), or as good as none (Choreo Connect). */
+  readonly optionalCertificate: 'reject-wrong' | 'ignore-wrong';
+  readonly applicationSecurity: Requirement;
+  /** undefined: the API has nothing to do with access tokens, and its Authorization header is its backend's. */
+  readonly tokens: TokenPolicy | undefined;
+};
+
+/** Whose error bodies a denial has. */
+export type ErrorFormat =
+  | 'choreo-connect'
+  | 'microgateway'
+  | 'apk'
+  | 'api-manager'
+  | 'bijira'
+  | 'problem+json';
 
 /** All clients that there are, whichever API they may call. */
 export type Everyone = {
   /** Over the trust anchors of all of them. */
   readonly validator: PathValidator;
-  /** Those that may be out of force. */
+  /** Those that may be out of force, but for an API's own. */
   readonly restricted: readonly Client[];
-  /** Exact ones by alias: what may be left of an alias whose other entries are out of force. */
-  readonly exactByAlias: ReadonlyMap<string, readonly Client[]>;
+  /** Exact ones by `owner`: what may be left of an alias whose other entries are out of force. */
+  readonly exactByOwner: ReadonlyMap<string, readonly Client[]>;
 };
 
 export type Api = {
@@ -47,11 +76,12 @@ export type Api = {
   readonly basePath: string;
   /** Lower case, no port, no trailing dot: exact names, '*.example.com', or '*'. */
   readonly hosts: readonly string[];
-  readonly mutualSsl: MutualSsl;
-  /** In the order of the API's `aliases`. */
-  readonly clients: BoundClients;
+  readonly security: Security;
   /** undefined: none are listed, and all that is below the base path is the API. */
   readonly operations: Operations | undefined;
   /** What is not among the operations is the API's as a whole, in place of not there. */
   readonly servesUnlisted: boolean;
+  readonly errorFormat: ErrorFormat;
+  /** What is wrong with its definition: it keeps its place and admits nobody. */
+  readonly fault: string | undefined;
 };

@@ -1,4 +1,4 @@
-import type { BoundClients, MutualSsl } from './api.ts';
+import type { Security } from './api.ts';
 
 /** What an API does at one path, with security of its own. */
 export type Operation = {
@@ -10,8 +10,7 @@ export type Operation = {
   readonly isOpenEnded: boolean;
   /** Upper case; undefined: any. */
   readonly methods: ReadonlySet<string> | undefined;
-  readonly mutualSsl: MutualSsl;
-  readonly clients: BoundClients;
+  readonly security: Security;
 };
 
 /** Operations, the most specific first. */

@@ -11,22 +11,35 @@ export function readAnswers(
   isWritten: (path: readonly PropertyKey[]) => boolean,
   inbound: readonly string[],
 ): AnswerSettings {
-  const { reasonHeader, aliasHeader, tierHeader, sha256Header, subjectHeader } = config.enforcer.answers;
+  const { answers } = config.enforcer;
   const mutualSSL = config.enforcer.security.mutualSSL;
   const name = (header: string): string | undefined => header.toLowerCase() || undefined;
   const outgoing = mutualSSL.enableOutboundCertificateHeader ? outbound(mutualSSL, isWritten) : undefined;
   return {
-    reasonHeader: name(reasonHeader),
+    reasonHeader: name(answers.reasonHeader),
     identityHeaders: {
-      alias: name(aliasHeader),
-      tier: name(tierHeader),
-      sha256: name(sha256Header),
-      subject: name(subjectHeader),
+      alias: name(answers.aliasHeader),
+      tier: name(answers.tierHeader),
+      sha256: name(answers.sha256Header),
+      subject: name(answers.subjectHeader),
+      clientId: name(answers.clientIdHeader),
+      scopes: name(answers.scopesHeader),
+      tokenSubject: name(answers.tokenSubjectHeader),
     },
+    errorFormat: answers.errorFormat,
+    tokenHeader: {
+      name: config.enforcer.security.authHeader.authorizationHeader.toLowerCase(),
+      forward: config.enforcer.security.authHeader.enableOutboundAuthHeader,
+    },
+    backendJwtHeader: config.enforcer.jwtGenerator.header.toLowerCase(),
     outbound: outgoing,
     // Envoy removes those of all other products behind us, unless we say that one of them is what we set.
     headersToRemove: [
       ...new Set([
+        // A client's own never passes for ours, whether ours is on or off and whatever it is called.
+        ...['x-jwt-assertion'].filter(
+          (header) => header !== config.enforcer.jwtGenerator.header.toLowerCase(),
+        ),
         mutualSSL.certificateHeader.toLowerCase(),
         ...inbound,
         // Its own as well: where there is no certificate or no chain to tell, a client's must not stay.
@@ -53,6 +66,17 @@ function outbound(
   return { format, header: header.toLowerCase(), chainHeader: chainHeader?.toLowerCase() };
 }
 
+/** Keys of `[enforcer.answers]` that tell the backend who the client is. */
+export const identityKeys = [
+  'aliasHeader',
+  'tierHeader',
+  'sha256Header',
+  'subjectHeader',
+  'clientIdHeader',
+  'scopesHeader',
+  'tokenSubjectHeader',
+] as const;
+
 /** A header can't be told and removed at once. */
 export function checkAnswers(
   config: Config,
@@ -66,10 +90,13 @@ export function checkAnswers(
     outbound?.chainHeader,
   ];
   const seen = new Map<string, string>();
-  for (const key of ['aliasHeader', 'tierHeader', 'sha256Header', 'subjectHeader'] as const) {
-    const name = config.enforcer.answers[key].toLowerCase();
+  const names = [
+    ...identityKeys.map((key) => [key, ['enforcer', 'answers', key], config.enforcer.answers[key]] as const),
+    ['header', ['enforcer', 'jwtGenerator', 'header'], config.enforcer.jwtGenerator.header] as const,
+  ];
+  for (const [key, at, written] of names) {
+    const name = written.toLowerCase();
     if (name === '') continue;
-    const at = ['enforcer', 'answers', key];
     const other = seen.get(name);
     if (certificates.includes(name))
       findings.error(

@@ -1,9 +1,56 @@
 import { z } from 'zod';
+import { client } from './client-schema.ts';
+import { errorFormats } from './enforcer-schema.ts';
+import { source } from './mutual-ssl-schema.ts';
+import { audiences, boundTokens } from './token-service-schema.ts';
 import { absoluteUrl, basePath, hostPattern, table, text } from './values.ts';
 
-/** `[[apis]]`. */
-const aliasList = () => z.array(text('an alias of [[clients]]'));
-const mutualSslMode = () => z.enum(['mandatory', 'optional', 'off']);
+const requirement = () => z.enum(['mandatory', 'optional', 'off']);
+
+/** What an API and each of its operations can ask for; an operation's own counts, else the API's. */
+const security = {
+  mutualSSL: requirement()
+    .optional()
+    .describe(
+      'mandatory: no admission without a bound certificate. optional: none is fine, a wrong one as `optionalCertificate` says. off: not looked at. Unset: mandatory.',
+    ),
+  aliases: z
+    .array(text('an alias of [[clients]]'))
+    .optional()
+    .describe('Aliases of `[[clients]]`, or of its own `clients`, that may call it. Unset: all of its own.'),
+  optionalCertificate: z
+    .enum(['reject-wrong', 'ignore-wrong'])
+    .optional()
+    .describe("Unset: `[enforcer.security]`'s."),
+  applicationSecurity: requirement()
+    .optional()
+    .describe(
+      'The same for an access token (OAuth2). With both optional, one of them must be right. off: the Authorization header is left as it is. Unset: off.',
+    ),
+  scopes: z
+    .array(text('a scope, for example "orders:read"'))
+    .optional()
+    .describe('Scopes that the token must have. Missing: 403.'),
+  scopesMatch: z
+    .enum(['all', 'any'])
+    .optional()
+    .describe('Whether it needs all of them, or one (as WSO2 has it). Unset: all.'),
+  issuers: z
+    .array(text('the name of a tokenService'))
+    .min(1, { error: 'write at least one name of a tokenService' })
+    .optional()
+    .describe(
+      'Names of the `tokenService` entries whose tokens count. May be left out where there is but one.',
+    ),
+  audiences: audiences().optional().describe("One of these must be in `aud`. Unset: the issuer's."),
+  consumerKeys: z
+    .array(text('a client id'))
+    .optional()
+    .describe('Clients (by `consumerKeyClaim`) whose tokens count. Unset: any.'),
+  certificateBoundTokens: boundTokens()
+    .optional()
+    .describe('RFC 8705; as at the issuer. The strictest of issuer, API and operation counts.'),
+};
 
 const operation = table({
   path: z
@@ -17,8 +64,13 @@ const operation = table({
     .min(1, { error: 'write at least one method, or leave methods out for all' })
     .optional()
     .describe('Methods; unset: all. HEAD counts as GET.'),
-  mutualSSL: mutualSslMode().optional().describe("As the API's, which counts where this is unset."),
-  aliases: aliasList().optional().describe("Aliases that may call it; unset: the API's."),
+  ...security,
+  secured: z
+    .boolean()
+    .default(true)
+    .describe('false: no access token is asked for here. Mandatory mutual TLS stays.'),
+  clients: z.array(client).optional().describe('Clients of this operation alone, as `[[clients]]`.'),
+  sources: z.array(source).optional().describe("Unset: the API's."),
 });
 
 export const api = table({
@@ -32,12 +84,18 @@ export const api = table({
     .min(1, { error: 'write at least one host, or ["*"]' })
     .default(['*'])
     .describe('Hosts it answers on: names, `*.example.com`, or `*`.'),
-  mutualSSL: mutualSslMode()
-    .default('mandatory')
+  ...security,
+  clients: z
+    .array(client)
+    .default([])
+    .describe('Clients of this API alone, as `[[clients]]`: their aliases are no other API’s.'),
+  sources: z
+    .array(source)
+    .optional()
     .describe(
-      'mandatory: no admission without a bound certificate. optional: none is fine, a wrong one is refused. off: not looked at.',
+      'Where its clients’ certificates come from, in place of `[[enforcer.security.mutualSSL.sources]]`.',
     ),
-  aliases: aliasList().default([]).describe('Aliases of `[[clients]]` that may call it.'),
+  errorFormat: z.enum(errorFormats).optional().describe("Unset: `[enforcer.answers]`'s."),
   operations: z
     .array(operation)
     .default([])

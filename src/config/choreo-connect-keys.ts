@@ -22,7 +22,6 @@ export const choreoConnectOnly: Readonly<Record<string, readonly string[]>> = {
     'cache',
     'client',
     'filters',
-    'jwtGenerator',
     'jwtIssuer',
     'management',
     'mandateInternalKeyValidation',
@@ -34,5 +33,21 @@ export const choreoConnectOnly: Readonly<Record<string, readonly string[]>> = {
     'throttling',
   ],
   'enforcer.authService': ['keepAliveTime', 'maxHeaderLimit', 'threadPool'],
-  'enforcer.security': ['APIkey', 'apikey', 'authHeader', 'internalKey', 'tokenService'],
+  'enforcer.security': ['APIkey', 'apikey', 'internalKey'],
+  'enforcer.jwtGenerator': [
+    'claimsExtractorImpl',
+    'enableUserClaims',
+    'gatewayGeneratorImpl',
+    'keystore',
+    'useKid',
+  ],
+  'enforcer.security.authHeader': ['tempTestConsoleHeadersMode', 'testConsoleHeadersMode'],
 };
+
+/** Tables that nobody but Choreo Connect has: the file is its own, and its tokens are as it issues them. */
+export const isChoreoConnectFile = (ignored: readonly string[]): boolean =>
+  ignored.some(
+    (key) =>
+      ['adapter', 'analytics', 'controlPlane', 'globalAdapter'].includes(key) ||
+      /^enforcer\.(jwtIssuer|throttling|apimCredentials)$/.test(key),
+  );

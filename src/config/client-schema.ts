@@ -13,6 +13,12 @@ export const known = {
   caFile: text('a PEM file, for example "clients/partner-ca.pem"')
     .optional()
     .describe('Every certificate that this CA issued.'),
+  pem: text('a certificate as PEM text')
+    .optional()
+    .describe('As `file`, with the certificate itself in place of a path.'),
+  caPem: text('a CA certificate as PEM text')
+    .optional()
+    .describe('As `caFile`, with the certificate itself in place of a path.'),
 };
 
 const patterns = (what: string) =>

@@ -6,26 +6,31 @@ import { type NameText, parseNameText } from '../pki/name-text.ts';
 import { validatePath } from '../pki/path-validation.ts';
 import { createTrustStore } from '../pki/trust-store.ts';
 import type { Findings } from './findings.ts';
-import { readBundle, readOneCertificate } from './pem-files.ts';
+import { certificateIn, readBundle, readOneCertificate } from './pem-files.ts';
 import type { Config } from './schema.ts';
 import type { ClientEntry } from './trust.ts';
 
 type Written = Partial<Config['clients'][number]> & { readonly alias: string };
 type Path = readonly PropertyKey[];
 
+/** The CAs that `issuer` may name; none are trusted where there is no trustedCertPath. */
+export type Cas = {
+  readonly trusted: readonly Certificate[] | undefined;
+  readonly intermediates: readonly Certificate[];
+};
+
 /**
  * `[[clients]]`, or `[[senders]]`, with their files read. A broken entry is reported and left out.
  *
  * @param at where the list stands in config.toml
+ * @param scope '' for those that any API may name; else whose own they are
  * @param cas those of trustedCertPath and intermediatesPath, which `issuer` may name
  */
 export function readClients(
   at: Path,
+  scope: string,
   written: readonly Written[],
-  cas: {
-    readonly trusted: readonly Certificate[] | undefined;
-    readonly intermediates: readonly Certificate[];
-  },
+  cas: Cas,
   findings: Findings,
   now: number,
 ): readonly ClientEntry[] {
@@ -37,6 +42,7 @@ export function readClients(
       ? []
       : [
           {
+            scope,
             alias: client.alias,
             tier: client.tier,
             term: readTerm(client, path, findings, now),
@@ -76,17 +82,11 @@ type Kind =
 /** The keys by which an entry can be known; exactly one must be there, but for rules, which need a CA beside them. */
 const nameKeys = ['subject', 'dns', 'email', 'uri', 'spiffe'] as const;
 
-function readKind(
-  client: Written,
-  at: Path,
-  cas: Parameters<typeof readClients>[2],
-  findings: Findings,
-  now: number,
-): Kind | undefined {
-  const { alias, file, caFile, issuer, fingerprints } = client;
+function readKind(client: Written, at: Path, cas: Cas, findings: Findings, now: number): Kind | undefined {
+  const { alias, file, caFile, pem, caPem, issuer, fingerprints } = client;
   const names = nameKeys.filter((key) => client[key] !== undefined);
   const ruleKeys = [...names, ...(client.spki ? ['spki'] : [])];
-  const ways = (['file', 'fingerprints', 'caFile', 'issuer'] as const).filter(
+  const ways = (['file', 'pem', 'fingerprints', 'caFile', 'caPem', 'issuer'] as const).filter(
     (key) => client[key] !== undefined,
   );
   if (ways.length > 1) {
@@ -96,7 +96,7 @@ function readKind(
     );
     return undefined;
   }
-  if ((file !== undefined || fingerprints !== undefined) && ruleKeys.length > 0) {
+  if ((file ?? pem ?? fingerprints) !== undefined && ruleKeys.length > 0) {
     findings.error(
       [...at, ruleKeys[0]!],
       `found beside ${ways[0]}, which already means exactly one certificate; leave ${ruleKeys.join(', ')} out, or write caFile`,
@@ -104,16 +104,16 @@ function readKind(
     return undefined;
   }
   if (fingerprints !== undefined) return { kind: 'fingerprints', fingerprints };
-  if (file !== undefined) {
-    const certificate = findings.file([...at, 'file'], file, readOneCertificate);
+  if (file !== undefined || pem !== undefined) {
+    const [key, certificate] = readNamed(['file', file], ['pem', pem], at, findings);
     if (certificate === undefined) return undefined;
-    warnAboutDates(certificate, `alias "${alias}"`, [...at, 'file'], findings, now);
-    warnAboutUse(certificate, alias, [...at, 'file'], findings);
+    warnAboutDates(certificate, `alias "${alias}"`, [...at, key], findings, now);
+    warnAboutUse(certificate, alias, [...at, key], findings);
     return { kind: 'certificate', certificate };
   }
   const rule = ruleKeys.length > 0 ? readRule(client, at, findings) : undefined;
-  if (caFile !== undefined) {
-    const ca = readCa(caFile, alias, at, findings, now);
+  if (caFile !== undefined || caPem !== undefined) {
+    const ca = readCa(client, at, findings, now);
     return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule };
   }
   if (issuer !== undefined) {
@@ -138,23 +138,34 @@ function readKind(
   return undefined;
 }
 
+/** A certificate by the path of a file, or as it stands there. */
+function readNamed<Key extends string>(
+  [fileKey, file]: readonly [Key, string | undefined],
+  [textKey, text]: readonly [Key, string | undefined],
+  at: Path,
+  findings: Findings,
+): readonly [key: Key, certificate: Certificate | undefined] {
+  return file === undefined
+    ? [textKey, findings.text([...at, textKey], text ?? '', certificateIn)]
+    : [fileKey, findings.file([...at, fileKey], file, readOneCertificate)];
+}
+
 function readCa(
-  caFile: string,
-  alias: string,
+  { alias, caFile, caPem }: Written,
   at: Path,
   findings: Findings,
   now: number,
 ): Certificate | undefined {
-  const certificate = findings.file([...at, 'caFile'], caFile, readOneCertificate);
+  const [key, certificate] = readNamed(['caFile', caFile], ['caPem', caPem], at, findings);
   if (certificate === undefined) return undefined;
   if (!issuesCertificates(certificate)) {
     findings.error(
-      [...at, 'caFile'],
+      [...at, key],
       `found ${formatName(certificate.subject)}, which is no CA (it needs basicConstraints CA:TRUE, and keyCertSign where it has keyUsage); write file = "…" to admit exactly this certificate`,
     );
     return undefined;
   }
-  warnAboutDates(certificate, `alias "${alias}"`, [...at, 'caFile'], findings, now);
+  warnAboutDates(certificate, `alias "${alias}"`, [...at, key], findings, now);
   return certificate;
 }
 
@@ -162,7 +173,7 @@ function readCa(
 function findCas(
   issuer: string,
   at: Path,
-  { trusted, intermediates }: Parameters<typeof readClients>[2],
+  { trusted, intermediates }: Cas,
   findings: Findings,
 ): readonly Certificate[] | undefined {
   const wanted = JSON.stringify(parseNameText(issuer));

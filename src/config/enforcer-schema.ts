@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { ErrorFormat } from '../apis/api.ts';
 import { mutualSSL } from './mutual-ssl-schema.ts';
+import { authHeader, jwtGenerator, tokenService } from './token-service-schema.ts';
 import { headerName, hostName, port, table, text } from './values.ts';
 
 /** `[enforcer]`: where it listens, what it answers. */
@@ -47,6 +49,15 @@ const authService = table({
 
 const headerOrOff = (name: string) => z.union([z.literal(''), headerName()]).default(name);
 
+export const errorFormats = [
+  'choreo-connect',
+  'microgateway',
+  'apk',
+  'api-manager',
+  'bijira',
+  'problem+json',
+] as const satisfies readonly ErrorFormat[];
+
 const answers = table({
   reasonHeader: headerOrOff('x-mtls-reason').describe(
     'Response header with the reason code of a denial. `""`: none.',
@@ -60,6 +71,21 @@ const answers = table({
   sha256Header: headerOrOff('x-client-cert-sha256').describe(
     'Tells the backend the certificate\'s SHA-256, lower-case hex. `""`: not told.',
   ),
+  clientIdHeader: headerOrOff('x-token-client-id').describe(
+    'Tells the backend the client of the verified access token. `""`: not told.',
+  ),
+  scopesHeader: headerOrOff('x-token-scopes').describe(
+    'Tells the backend the scopes of the verified access token, with spaces between. `""`: not told.',
+  ),
+  tokenSubjectHeader: headerOrOff('x-token-subject').describe(
+    'Tells the backend the subject (`sub`) of the verified access token. `""`: not told.',
+  ),
+  errorFormat: z
+    .enum(errorFormats)
+    .default('choreo-connect')
+    .describe(
+      'Whose error bodies denials have; `problem+json` is RFC 9457. SOAP callers get a SOAP fault, gRPC callers a grpc-status.',
+    ),
   subjectHeader: headerOrOff('x-client-cert-subject').describe(
     'Tells the backend the certificate\'s subject (RFC 4514; all but printable ASCII escaped). `""`: not told.',
   ),
@@ -67,7 +93,17 @@ const answers = table({
 
 export const enforcer = table({
   authService: authService.prefault({}).describe('Where the ext_authz service listens.'),
-  security: table({ mutualSSL: mutualSSL.prefault({}).describe('How the client certificate reaches us.') })
+  security: table({
+    mutualSSL: mutualSSL.prefault({}).describe('How the client certificate reaches us.'),
+    optionalCertificate: z
+      .enum(['reject-wrong', 'ignore-wrong'])
+      .default('reject-wrong')
+      .describe(
+        'Where a certificate is optional and the one sent is wrong. reject-wrong: refused (as APK does). ignore-wrong: as if none had come (as Choreo Connect does).',
+      ),
+    authHeader: authHeader.prefault({}).describe('Where access tokens come.'),
+    tokenService: z.array(tokenService).default([]).describe('Who issues access tokens (JWT, RFC 9068).'),
+  })
     .prefault({})
     .describe('What requests are weighed by.'),
   answers: answers
@@ -75,6 +111,9 @@ export const enforcer = table({
     .describe(
       'Headers of our answers. Those for the backend are overwritten or removed on every route, so that no client can forge them.',
     ),
+  jwtGenerator: jwtGenerator
+    .prefault({})
+    .describe('A JWT for the backend that tells who the client is, signed by us.'),
   log: table({
     level: z
       .enum(['error', 'warn', 'info', 'debug'])

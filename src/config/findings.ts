@@ -14,6 +14,8 @@ export type Findings = {
   readonly resolve: (path: string) => string;
   /** Runs `read` on the file named at `path`; what goes wrong with the file becomes an error there. */
   readonly file: <T>(path: Path, name: string, read: (file: string) => T) => T | undefined;
+  /** The same for a text that stands in the configuration itself. */
+  readonly text: <T>(path: Path, text: string, read: (text: string) => T) => T | undefined;
 };
 
 export function createFindings(file: string, lineOf: (path: Path) => number): Findings {
@@ -24,20 +26,22 @@ export function createFindings(file: string, lineOf: (path: Path) => number): Fi
   };
   const error = into(errors);
   const resolvePath = (path: string): string => resolve(dirname(file), path);
+  const reading = <T>(path: Path, found: string, read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (problem) {
+      if (!(problem instanceof FileProblem)) throw problem;
+      error(path, `found ${found}, which ${problem.message}`);
+      return undefined;
+    }
+  };
   return {
     errors,
     warnings,
     error,
     warn: into(warnings),
     resolve: resolvePath,
-    file: (path, name, read) => {
-      try {
-        return read(resolvePath(name));
-      } catch (problem) {
-        if (!(problem instanceof FileProblem)) throw problem;
-        error(path, `found ${shown(name)}, which ${problem.message}`);
-        return undefined;
-      }
-    },
+    file: (path, name, read) => reading(path, shown(name), () => read(resolvePath(name))),
+    text: (path, text, read) => reading(path, 'a text', () => read(text)),
   };
 }

@@ -7,7 +7,7 @@ import { headerName, sender, table, text } from './values.ts';
 const headerFormats = Object.keys(formats) as [CertificateFormat, ...CertificateFormat[]];
 const senders = () => z.array(sender());
 
-const source = table({
+export const source = table({
   format: z
     .enum(['peer', ...headerFormats])
     .describe(

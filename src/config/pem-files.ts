@@ -7,8 +7,14 @@ import { PemError, parsePem } from '../pki/pem.ts';
  * The one certificate of a PEM file.
  * @throws FileProblem: unreadable, empty, several certificates, a private key, or no readable certificate
  */
-export function readOneCertificate(path: string): Certificate {
-  const { certificates, broken } = readBundle(path);
+export const readOneCertificate = (path: string): Certificate => certificateIn(readText(path));
+
+/**
+ * The one certificate of a PEM text.
+ * @throws FileProblem: as above
+ */
+export function certificateIn(pem: string): Certificate {
+  const { certificates, broken } = bundleIn(pem);
   if (broken.length > 0) throw new FileProblem(broken[0]);
   if (certificates.length > 1) {
     throw new FileProblem(
@@ -26,10 +32,12 @@ export type Bundle = {
 };
 
 /** @throws FileProblem: unreadable, not PEM, empty, or with a private key in it */
-export function readBundle(path: string): Bundle {
+export const readBundle = (path: string): Bundle => bundleIn(readText(path));
+
+function bundleIn(pem: string): Bundle {
   const certificates: Certificate[] = [];
   const broken: string[] = [];
-  for (const { label, der, line } of pemBlocks(path)) {
+  for (const { label, der, line } of pemBlocks(pem)) {
     if (label.includes('PRIVATE KEY')) {
       throw new FileProblem(
         `has a private key in it (line ${line}); take it out, a certificate file needs none, and treat the key as leaked if others can read this file`,
@@ -64,8 +72,7 @@ export function readKeyPair(certPath: string, keyPath: string): KeyPair {
   return pair;
 }
 
-function pemBlocks(path: string): ReturnType<typeof parsePem> {
-  const text = readText(path);
+function pemBlocks(text: string): ReturnType<typeof parsePem> {
   if (text.trim() === '') throw new FileProblem('is empty; it needs a PEM certificate');
   try {
     return parsePem(text);

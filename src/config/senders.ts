@@ -2,11 +2,11 @@ import { admit } from '../apis/admission.ts';
 import type { SenderVerifier } from '../client-certificate/source.ts';
 import { CertificateError } from '../pki/certificate.ts';
 import { CertificateCache } from '../pki/certificate-cache.ts';
-import { byKind } from './apis.ts';
 import { readCas, readClients } from './clients.ts';
 import type { Findings } from './findings.ts';
 import { nearest } from './problem.ts';
 import type { Config } from './schema.ts';
+import { byKind } from './security.ts';
 import { buildTrust, type ClientEntry, fingerprintsOf } from './trust.ts';
 
 /**
@@ -26,6 +26,7 @@ export function buildSenderVerifier(
   const cas = readCas([...at, 'senderCaPath'], senderCaPath, findings, now);
   const entries = readClients(
     [...at, 'senders'],
+    '',
     senders,
     { trusted: cas, intermediates: [] },
     findings,
@@ -58,7 +59,7 @@ function checkAliases(config: Config, findings: Findings): void {
   const { senders, sources, trustedSenders = [] } = config.enforcer.security.mutualSSL;
   const at = ['enforcer', 'security', 'mutualSSL'];
   const names = senders.map(({ alias }) => alias);
-  const check = (path: readonly PropertyKey[], entries: readonly string[]): void =>
+  const check = (path: readonly PropertyKey[], entries: readonly string[] = []): void =>
     entries.forEach((entry, i) => {
       const name = entry.startsWith('alias:') ? entry.slice('alias:'.length) : undefined;
       if (name === undefined || names.includes(name)) return;
@@ -70,6 +71,16 @@ function checkAliases(config: Config, findings: Findings): void {
     });
   check([...at, 'trustedSenders'], trustedSenders);
   sources.forEach((source, i) => {
-    check([...at, 'sources', i, 'trustedSenders'], source.trustedSenders ?? []);
+    check([...at, 'sources', i, 'trustedSenders'], source.trustedSenders);
+  });
+  config.apis.forEach((api, i) => {
+    const own = (path: readonly PropertyKey[], list: typeof api.sources): void =>
+      list?.forEach((source, j) => {
+        check([...path, 'sources', j, 'trustedSenders'], source.trustedSenders);
+      });
+    own(['apis', i], api.sources);
+    api.operations.forEach((operation, j) => {
+      own(['apis', i, 'operations', j], operation.sources);
+    });
   });
 }

@@ -31,8 +31,38 @@ export function buildSources(
   verifySender: SenderVerifier | undefined,
 ): CertificateSources {
   const settings = config.enforcer.security.mutualSSL;
-  const written =
-    settings.sources.length > 0 ? listed(settings, isWritten, findings) : plain(settings, isWritten);
+  if (settings.sources.length > 0) {
+    checkPlainKeys(isWritten, findings);
+    return buildSourceList(settings.sources, at('sources'), settings, findings, verifySender);
+  }
+  return combine(
+    plain(settings, isWritten),
+    settings.enableClientValidation,
+    settings,
+    findings,
+    verifySender,
+  );
+}
+
+/** The same for a list of its own, as an API may have. */
+export function buildSourceList(
+  sources: MutualSsl['sources'],
+  path: Path,
+  settings: MutualSsl,
+  findings: Findings,
+  verifySender: SenderVerifier | undefined,
+): CertificateSources {
+  const peer = sources.some(({ format }) => format === 'peer');
+  return combine(listed(sources, path, findings), peer, settings, findings, verifySender);
+}
+
+function combine(
+  written: readonly Written[],
+  peer: boolean,
+  settings: MutualSsl,
+  findings: Findings,
+  verifySender: SenderVerifier | undefined,
+): CertificateSources {
   const headers = written
     .map((source) => headerSource(source, settings, findings))
     .filter((source) => source !== undefined);
@@ -46,10 +76,6 @@ export function buildSources(
       }
     }
   });
-  const peer =
-    settings.sources.length > 0
-      ? settings.sources.some(({ format }) => format === 'peer')
-      : settings.enableClientValidation;
   return {
     peer: peer ? { presentedChain: true, limits: limitsOf(settings), caches: readingCaches() } : undefined,
     headers,
@@ -81,11 +107,7 @@ export const inboundHeader = (settings: MutualSsl, isWritten: (path: Path) => bo
     ? formatOf(settings.certificateFormat).header
     : settings.certificateHeader;
 
-function listed(
-  settings: MutualSsl,
-  isWritten: (path: Path) => boolean,
-  findings: Findings,
-): readonly Written[] {
+function checkPlainKeys(isWritten: (path: Path) => boolean, findings: Findings): void {
   for (const key of [
     'enableClientValidation',
     'certificateHeader',
@@ -99,25 +121,28 @@ function listed(
         'the plain keys are the short form of one source; write it as another [[…sources]] entry, or leave sources out',
       );
   }
-  settings.sources.forEach((source, i) => {
+}
+
+function listed(sources: MutualSsl['sources'], path: Path, findings: Findings): readonly Written[] {
+  sources.forEach((source, i) => {
     if (source.format !== 'peer') return;
-    if (settings.sources.findIndex(({ format }) => format === 'peer') !== i)
-      findings.error(at('sources', i), 'found a second "peer"; one is enough');
+    if (sources.findIndex(({ format }) => format === 'peer') !== i)
+      findings.error([...path, i], 'found a second "peer"; one is enough');
     for (const key of ['header', 'chainHeader', 'trustedSenders'] as const) {
       if (source[key] !== undefined)
         findings.error(
-          at('sources', i, key),
+          [...path, i, key],
           'the peer is whoever is no sender of another source and needs no header; leave this out',
         );
     }
   });
-  return settings.sources.flatMap(({ format, header, chainHeader, trustedSenders, elements }, i) =>
+  return sources.flatMap(({ format, header, chainHeader, trustedSenders, elements }, i) =>
     format === 'peer'
       ? []
       : [
           {
-            path: at('sources', i),
-            sendersPath: trustedSenders === undefined ? at('sources', i) : at('sources', i, 'trustedSenders'),
+            path: [...path, i],
+            sendersPath: [...path, i, ...(trustedSenders === undefined ? [] : ['trustedSenders'])],
             format,
             header,
             chainHeader,

@@ -6,6 +6,8 @@ import { type Anchor, createTrustStore } from '../pki/trust-store.ts';
 
 /** One entry of `[[clients]]`, its files read. */
 export type ClientEntry = {
+  /** '': one of `[[clients]]`. Else whose own it is. */
+  readonly scope: string;
   readonly alias: string;
   readonly tier: string | undefined;
   readonly term: Term | undefined;
@@ -72,23 +74,24 @@ export function buildTrust(
       intermediates: [...intermediates, ...cas],
     }),
   );
-  const restricted = clients.filter(({ term }) => term !== undefined);
+  const restricted = clients.filter(({ term, entry }) => term !== undefined && entry.scope === '');
   const exact = clients.filter(({ kind }) => kind === 'exact');
   return {
     clients,
-    everyone: { validator, restricted, exactByAlias: Map.groupBy(exact, ({ alias }) => alias) },
+    everyone: { validator, restricted, exactByOwner: Map.groupBy(exact, ({ owner }) => owner) },
   };
 }
 
-function known(entry: ClientEntry): Pick<Client, 'alias' | 'tier' | 'kind' | 'fits' | 'term'> {
+function known(entry: ClientEntry): Pick<Client, 'alias' | 'owner' | 'tier' | 'kind' | 'fits' | 'term'> {
   const { alias, tier, term } = entry;
+  const owner = JSON.stringify([entry.scope, alias.toLowerCase()]);
   if (entry.kind === 'ca') {
     const { rule } = entry;
-    if (rule === undefined) return { alias, tier, term, kind: 'issuedBy', fits: () => true };
-    return { alias, tier, term, kind: 'rule', fits: (leaf) => fitsRule(rule, leaf) };
+    if (rule === undefined) return { alias, owner, tier, term, kind: 'issuedBy', fits: () => true };
+    return { alias, owner, tier, term, kind: 'rule', fits: (leaf) => fitsRule(rule, leaf) };
   }
   const hashes = new Set(fingerprintsOf(entry));
-  return { alias, tier, term, kind: 'exact', fits: ({ sha256 }) => hashes.has(sha256) };
+  return { alias, owner, tier, term, kind: 'exact', fits: ({ sha256 }) => hashes.has(sha256) };
 }
 
 /** SHA-256 of the certificates that an exact entry means. */

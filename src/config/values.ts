@@ -67,14 +67,14 @@ export const basePath = () =>
       },
     );
 
-export const absoluteUrl = () =>
+export const absoluteUrl = ({ query = false } = {}) =>
   z.string().refine(
     (value) => {
       const url = URL.parse(value);
       return (
         url !== null &&
         /^https?:$/.test(url.protocol) &&
-        url.search === '' &&
+        (query || url.search === '') &&
         url.hash === '' &&
         url.username === '' &&
         url.password === ''

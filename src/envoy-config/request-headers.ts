@@ -1,23 +1,30 @@
 import { companionHeaders } from '../client-certificate/companion-headers.ts';
 import { knownCertificateHeaders } from '../client-certificate/formats.ts';
 import { RECEIVED_XFCC, XFCC } from '../client-certificate/xfcc.ts';
+import { identityKeys } from '../config/answers.ts';
 import type { Config } from '../config/schema.ts';
 import { extension, type Message } from './extension.ts';
 
 /** Headers that tell the backend who the client is: only the enforcer may write them. Lower case. */
-export const identityHeaders = ({ enforcer: { answers } }: Config): readonly string[] =>
-  unique([answers.aliasHeader, answers.tierHeader, answers.sha256Header, answers.subjectHeader]);
+export const identityHeaders = ({ enforcer }: Config): readonly string[] =>
+  unique([
+    ...identityKeys.map((key) => enforcer.answers[key]),
+    // Whether one is written or not, a client's own must not pass for it.
+    'x-jwt-assertion',
+    enforcer.jwtGenerator.header,
+  ]);
 
 /** Headers that carry a certificate or speak of one, in some product's way or as the configuration names them. Lower case. */
-export function certificateHeaders({ enforcer }: Config): readonly string[] {
+export function certificateHeaders({ enforcer, apis }: Config): readonly string[] {
   const { certificateHeader, outboundHeader, outboundChainHeader, sources } = enforcer.security.mutualSSL;
+  const ownSources = apis.flatMap((api) => [api, ...api.operations].map(({ sources: own = [] }) => own));
   return unique([
     ...knownCertificateHeaders,
     ...companionHeaders,
     certificateHeader,
     outboundHeader,
     outboundChainHeader,
-    ...sources.flatMap(({ header, chainHeader }) => [header, chainHeader]),
+    ...[sources, ...ownSources].flat().flatMap(({ header, chainHeader }) => [header, chainHeader]),
   ]);
 }
 

@@ -91,7 +91,7 @@ function action(config: Config, api: Api, basePath: string, scheme: Scheme): Mes
 }
 
 const isServedOverPlaintext = ({ enforcer }: Config, api: Api): boolean =>
-  api.mutualSSL !== 'mandatory' || enforcer.security.mutualSSL.allowHeaderOverPlaintext;
+  (api.mutualSSL ?? 'mandatory') !== 'mandatory' || enforcer.security.mutualSSL.allowHeaderOverPlaintext;
 
 /** The backend's path in the base path's place; both begin with a slash and end without, or are empty. */
 function rewrite(basePath: string, backendPath: string): Message {

@@ -3,6 +3,8 @@ import { writeCertificate } from '../client-certificate/outbound.ts';
 import { type Admission, type Decision, type Denial, type DenialRow, denials } from '../decision.ts';
 import { formatName } from '../pki/name.ts';
 import type { AnswerSettings } from '../snapshot.ts';
+import { challenges } from './challenge.ts';
+import { errorBody, type Protocol, protocolOf } from './error-body.ts';
 import { fieldValue } from './field-value.ts';
 
 /** A CheckResponse as proto-loader encodes it. */
@@ -27,22 +29,25 @@ type Struct = { readonly fields: Readonly<Record<string, { readonly stringValue:
 /**
  * The only writer of the proto.
  *
- * @param grpc the client speaks gRPC: Envoy makes grpc-status of our status and grpc-message of our body
- * @param received the request's headers, for those to be removed that the client has spelled with `_` for `-`
+ * @param received the request's headers: what the client speaks, and those to be removed that it has spelled with `_` for `-`
+ * @param backendJwt for the header that `answers.backendJwt` names; undefined: there is none
  */
 export const writeCheckResponse = (
   decision: Decision,
   answers: AnswerSettings,
-  grpc: boolean,
   received: readonly Header[],
+  backendJwt?: string,
 ): CheckResponse =>
-  decision.outcome === 'allow' ? admitted(decision, answers, received) : denied(decision, answers, grpc);
+  decision.outcome === 'allow'
+    ? admitted(decision, answers, received, backendJwt)
+    : denied(decision, answers, protocolOf(received));
 
 /** The only place that writes code 0, which alone admits; and an empty answer would admit, too. */
 function admitted(
-  { api, client }: Admission,
+  { api, client, token, tokenHeader }: Admission,
   answers: AnswerSettings,
   received: readonly Header[],
+  backendJwt: string | undefined,
 ): CheckResponse {
   const { identityHeaders: names, outbound } = answers;
   const identity: readonly (readonly [name: string | undefined, value: string | undefined])[] = [
@@ -50,9 +55,15 @@ function admitted(
     [names.tier, client?.tier],
     [names.sha256, client?.certificate.sha256],
     [names.subject, client && formatName(client.certificate.subject)],
+    [names.clientId, token?.clientId],
+    [names.scopes, token && (token.scopes.join(' ') || undefined)],
+    [names.tokenSubject, token?.subject],
+    [answers.backendJwtHeader, backendJwt],
   ];
   const set: HeaderValueOption[] = [];
   const remove = new Set([...answers.headersToRemove, ...misspelled(received, answers)]);
+  const { name: credential, forward } = answers.tokenHeader;
+  if (tokenHeader === 'unverified' || (tokenHeader === 'verified' && !forward)) remove.add(credential);
   for (const [name, value] of identity) {
     if (name === undefined) continue;
     if (value === undefined) remove.add(name);
@@ -78,6 +89,7 @@ function admitted(
       tier: client?.tier,
       fingerprint: client?.certificate.sha256,
       subject: client && formatName(client.certificate.subject),
+      clientId: token?.clientId,
       // Tells Envoy to leave certificate headers as they are now: this one is ours, the others are removed here.
       outbound: client && outbound?.header,
     }),
@@ -98,12 +110,14 @@ type Names = { readonly written: ReadonlySet<string>; readonly read: ReadonlySet
 const ownNames = new WeakMap<AnswerSettings, Names>();
 
 function namesOf(answers: AnswerSettings): Names {
-  const { identityHeaders, headersToRemove, outbound } = answers;
+  const { identityHeaders, headersToRemove, outbound, backendJwtHeader, tokenHeader } = answers;
   const all = [
     ...Object.values(identityHeaders),
     ...headersToRemove,
     outbound?.header,
     outbound?.chainHeader,
+    backendJwtHeader,
+    tokenHeader.name,
   ];
   const written = all.filter((name) => name !== undefined);
   const names = { written: new Set(written), read: new Set(written.map(asCgi)) };
@@ -113,18 +127,23 @@ function namesOf(answers: AnswerSettings): Names {
 
 const asCgi = (name: string): string => name.replaceAll('_', '-');
 
-function denied({ code, api, certificate }: Denial, answers: AnswerSettings, grpc: boolean): CheckResponse {
-  const row = denials[code];
+function denied(
+  { code, api, certificate, scopes }: Denial,
+  answers: AnswerSettings,
+  protocol: Protocol,
+): CheckResponse {
+  const { status } = denials[code];
+  const body = errorBody(code, api?.errorFormat ?? answers.errorFormat, protocol);
   return {
-    status: { code: rpcCodes[row.status], message: code },
+    status: { code: rpcCodes[status], message: code },
     denied_response: {
-      status: { code: row.status },
+      status: { code: status },
       headers: [
         ...(answers.reasonHeader === undefined ? [] : [option(answers.reasonHeader, code)]),
-        option('content-type', 'application/json'),
-        ...(row.status === 401 ? [option('www-authenticate', challenge)] : []),
+        option('content-type', body.contentType),
+        ...challenges(code, scopes).map((value) => option('www-authenticate', value)),
       ],
-      body: grpc ? row.sentence : bodies[row.number],
+      body: body.text,
     },
     dynamic_metadata: metadata({
       api: api?.name,
@@ -137,24 +156,7 @@ function denied({ code, api, certificate }: Denial, answers: AnswerSettings, grp
 }
 
 /** google.rpc.Code: never 0. */
-const rpcCodes: Readonly<Record<DenialRow['status'], number>> = { 400: 3, 401: 16, 404: 5, 405: 12 };
-
-/** Byte for byte Choreo Connect's. */
-const body = (code: string, message: string, description: string): string =>
-  JSON.stringify({ code, error_message: message, error_description: description });
-const bodies: Readonly<Record<DenialRow['number'], string>> = {
-  '900900': body('900900', 'Unclassified Authentication Failure', 'Unclassified Authentication Failure'),
-  '900901': body(
-    '900901',
-    'Invalid Credentials',
-    'Make sure you have provided the correct security credentials',
-  ),
-  '400': body('400', 'Bad Request', 'The path of the request is ambiguous'),
-  '405': body('405', 'Method Not Allowed', 'Method not allowed for given API resource'),
-  '404': body('404', 'Not Found', 'The requested resource is not available.'),
-};
-const challenge =
-  'Mutual SSL realm="Choreo Connect", error="invalid_token", error_description="The provided token is invalid"';
+const rpcCodes: Readonly<Record<DenialRow['status'], number>> = { 400: 3, 401: 16, 403: 7, 404: 5, 405: 12 };
 
 const option = (key: string, value: string): HeaderValueOption => ({
   header: { key, value: fieldValue(value) },

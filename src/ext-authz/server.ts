@@ -39,14 +39,20 @@ export type UnixListener = { readonly socket: string };
 
 export type ServerOptions = {
   readonly listeners: readonly Listener[];
-  readonly check: (attributes: Attributes) => {
-    readonly decision: Decision;
-    readonly answers: AnswerSettings;
-  };
+  readonly check: (attributes: Attributes) => Promise<Checked>;
+  /** How answers are written where `check` could not say it. */
+  readonly answers: () => AnswerSettings;
   readonly maxMessageBytes: number;
   readonly reflection: boolean;
   /** A fault of ours on the way to a decision; the request was denied with `internal_error`. */
   readonly onError: (error: Error) => void;
+};
+
+export type Checked = {
+  readonly decision: Decision;
+  readonly answers: AnswerSettings;
+  /** What the backend gets in the header for it. */
+  readonly backendJwt: string | undefined;
 };
 
 export type ExtAuthzServer = {
@@ -82,7 +88,7 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
   const { service } = serviceOf(loadPackageDefinition(definition), authorization);
   server.addService(service, {
     Check: (call: ServerUnaryCall<CheckRequest, CheckResponse>, callback: sendUnaryData<CheckResponse>) => {
-      callback(null, answer(call.request, options));
+      void answer(call.request, options).then((response) => callback(null, response));
     },
   });
   const health = new HealthImplementation({ '': 'NOT_SERVING', [authorization]: 'NOT_SERVING' });
@@ -112,31 +118,22 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
 }
 
 /** Every Check is answered: a fault on the way is a denial, never an error to Envoy, never an admission. */
-function answer(request: CheckRequest, { check, onError }: ServerOptions): CheckResponse {
-  let answers: AnswerSettings = noAnswers;
-  let grpc = false;
+async function answer(
+  request: CheckRequest,
+  { check, answers, onError }: ServerOptions,
+): Promise<CheckResponse> {
+  let received: Attributes['http']['headers'] = [];
   try {
     const attributes = readCheckRequest(request);
-    grpc = attributes.http.headers.some(
-      ([name, value]) => name === 'content-type' && value.startsWith('application/grpc'),
-    );
-    const checked = check(attributes);
-    answers = checked.answers;
-    return writeCheckResponse(checked.decision, answers, grpc, attributes.http.headers);
+    received = attributes.http.headers;
+    const checked = await check(attributes);
+    return writeCheckResponse(checked.decision, checked.answers, received, checked.backendJwt);
   } catch (error) {
-    const denial = { outcome: 'deny', code: 'internal_error', detail: '' } as const;
-    const response = writeCheckResponse(denial, answers, grpc, []);
     onError(error instanceof Error ? error : new Error(String(error)));
-    return response;
+    const denial = { outcome: 'deny', code: 'internal_error', detail: '' } as const;
+    return writeCheckResponse(denial, answers(), received);
   }
 }
-
-const noAnswers: AnswerSettings = {
-  reasonHeader: 'x-mtls-reason',
-  identityHeaders: { alias: undefined, tier: undefined, sha256: undefined, subject: undefined },
-  outbound: undefined,
-  headersToRemove: [],
-};
 
 async function listen(server: Server, listener: Listener): Promise<string> {
   if ('socket' in listener) {

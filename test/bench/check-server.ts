@@ -87,10 +87,12 @@ async function enforcer(): Promise<number> {
   const { snapshot } = loaded;
   const server = await startServer({
     listeners: [{ address: '127.0.0.1', port: 0, tls: undefined }],
-    check: (attributes) => ({
-      decision: decide(attributes, snapshot, Date.now()),
+    check: async (attributes) => ({
+      decision: await decide(attributes, snapshot, Date.now()),
       answers: snapshot.answers,
+      backendJwt: undefined,
     }),
+    answers: () => snapshot.answers,
     maxMessageBytes: 1_048_576,
     reflection: false,
     onError: (error) => {

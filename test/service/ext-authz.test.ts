@@ -9,16 +9,14 @@ import { type ChannelCredentials, Client, credentials, type ServiceError, status
 import type { Attributes } from '../../src/attributes.ts';
 import type { Decision } from '../../src/decision.ts';
 import { type ExtAuthzServer, type Listener, startServer } from '../../src/ext-authz/server.ts';
-import type { AnswerSettings } from '../../src/snapshot.ts';
+import { plainAnswers } from '../support/apis.ts';
 import { createAuthority } from '../support/certificate-authority.ts';
 
-const answers: AnswerSettings = {
-  reasonHeader: 'x-mtls-reason',
-  identityHeaders: { alias: undefined, tier: undefined, sha256: undefined, subject: undefined },
-  outbound: undefined,
-  headersToRemove: [],
+const allow: Decision = {
+  outcome: 'allow',
+  api: { name: 'a', version: '1', basePath: '/a', errorFormat: 'choreo-connect' },
+  tokenHeader: 'untouched',
 };
-const allow: Decision = { outcome: 'allow', api: { name: 'a', version: '1' } };
 const folder = mkdtempSync(join(tmpdir(), 'ext-authz-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -38,7 +36,12 @@ async function withServer(
   errors.length = 0;
   const server = await startServer({
     listeners: setup.listeners ?? [loopback],
-    check: (attributes) => ({ decision: (setup.check ?? (() => allow))(attributes), answers }),
+    check: async (attributes) => ({
+      decision: (setup.check ?? (() => allow))(attributes),
+      answers: plainAnswers,
+      backendJwt: undefined,
+    }),
+    answers: () => plainAnswers,
     maxMessageBytes: setup.maxMessageBytes ?? 65_536,
     reflection: setup.reflection ?? false,
     onError: (error) => errors.push(error),

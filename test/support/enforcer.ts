@@ -28,8 +28,8 @@ export function load(toml: string, files: Readonly<Record<string, string>>, at: 
 }
 
 /** What comes of a request, in one word: the client's alias, `allowed` without one, or the denial's code. */
-export function outcome(parts: RequestParts, snapshot: Snapshot, at: number = now): string {
-  const decision = decide(request(parts), snapshot, at);
+export async function outcome(parts: RequestParts, snapshot: Snapshot, at: number = now): Promise<string> {
+  const decision = await decide(request(parts), snapshot, at);
   if (decision.outcome === 'deny') return decision.code;
-  return decision.client?.alias ?? 'allowed';
+  return decision.client?.alias ?? (decision.token === undefined ? 'allowed' : 'token');
 }

@@ -118,23 +118,26 @@ const inPeerMode: readonly Row[] = [
   ['/off/..;/must', people.acme, 'path_ambiguous', 'a path that can be read in two ways'],
 ];
 for (const [path, who, expected, why] of inPeerMode) {
-  test(`peer mode, ${path}: ${expected}: ${why}`, () => {
-    assert.equal(outcome({ path, certificate: who && encoded(who) }, peerMode), expected);
+  test(`peer mode, ${path}: ${expected}: ${why}`, async () => {
+    assert.equal(await outcome({ path, certificate: who && encoded(who) }, peerMode), expected);
   });
 }
 
-test('peer mode never reads the header, whoever sends it', () => {
+test('peer mode never reads the header, whoever sends it', async () => {
   const headers = [['x-wso2-client-certificate', encoded(people.acme)]] as const;
-  assert.equal(outcome({ path: '/must', headers, source: '10.0.0.1' }, peerMode), 'certificate_missing');
   assert.equal(
-    outcome({ path: '/must', headers, certificate: encoded(people.globex) }, peerMode),
+    await outcome({ path: '/must', headers, source: '10.0.0.1' }, peerMode),
+    'certificate_missing',
+  );
+  assert.equal(
+    await outcome({ path: '/must', headers, certificate: encoded(people.globex) }, peerMode),
     'certificate_not_bound',
   );
 });
 
-test('header mode never reads the peer', () => {
+test('header mode never reads the peer', async () => {
   assert.equal(
-    outcome({ path: '/must', certificate: encoded(people.acme), source: '10.0.0.1' }, headerMode),
+    await outcome({ path: '/must', certificate: encoded(people.acme), source: '10.0.0.1' }, headerMode),
     'certificate_missing',
   );
 });
@@ -147,9 +150,9 @@ for (const [coding, write] of Object.entries({
   'one-line': oneLine,
   'base64 of PEM': wholePem,
 })) {
-  test(`header mode reads WSO2's ${coding} form from a trusted sender`, () => {
+  test(`header mode reads WSO2's ${coding} form from a trusted sender`, async () => {
     const headers = [['x-wso2-client-certificate', write(people.acme)]] as const;
-    assert.equal(outcome({ path: '/must', headers, source: '10.0.0.1' }, headerMode), 'acme');
+    assert.equal(await outcome({ path: '/must', headers, source: '10.0.0.1' }, headerMode), 'acme');
   });
 }
 
@@ -203,7 +206,8 @@ const inHeaderMode: readonly [parts: RequestParts, expected: string, why: string
   [{ path: '/must', source: '10.0.0.1' }, 'certificate_missing', 'no header'],
 ];
 for (const [parts, expected, why] of inHeaderMode) {
-  test(`header mode: ${expected}: ${why}`, () => assert.equal(outcome(parts, headerMode), expected));
+  test(`header mode: ${expected}: ${why}`, async () =>
+    assert.equal(await outcome(parts, headerMode), expected));
 }
 
 const underTrustedCertPath: readonly [who: Issued, of: Snapshot, expected: string, why: string][] = [
@@ -217,16 +221,16 @@ const underTrustedCertPath: readonly [who: Issued, of: Snapshot, expected: strin
   [people.stranger, withElsewhere, 'certificate_not_bound', 'trusted, but bound to nothing'],
 ];
 for (const [who, of, expected, why] of underTrustedCertPath) {
-  test(`with trustedCertPath: ${expected}: ${why}`, () => {
-    assert.equal(outcome({ path: '/must', certificate: encoded(who) }, of), expected);
+  test(`with trustedCertPath: ${expected}: ${why}`, async () => {
+    assert.equal(await outcome({ path: '/must', certificate: encoded(who) }, of), expected);
   });
 }
 
-test('a verdict ends with the certificate, cached or not: valid at the last second, expired one later', () => {
+test('a verdict ends with the certificate, cached or not: valid at the last second, expired one later', async () => {
   const end = day('2036-01-01').getTime();
-  assert.equal(outcome({ path: '/must', certificate: encoded(people.acme) }, peerMode, end), 'acme');
+  assert.equal(await outcome({ path: '/must', certificate: encoded(people.acme) }, peerMode, end), 'acme');
   assert.equal(
-    outcome({ path: '/must', certificate: encoded(people.acme) }, peerMode, end + 1000),
+    await outcome({ path: '/must', certificate: encoded(people.acme) }, peerMode, end + 1000),
     'certificate_expired',
   );
 });

@@ -42,7 +42,7 @@ aliases = ["acme"]
 const sender = (lines: string): string => `[[enforcer.security.mutualSSL.senders]]\nalias = "lb"\n${lines}\n`;
 const mutualSSL = (lines: string): string =>
   `[enforcer.security.mutualSSL]\nenableClientValidation = false\n${lines}\n`;
-const call = (toml: string, parts: RequestParts): string =>
+const call = (toml: string, parts: RequestParts): Promise<string> =>
   outcome(
     { path: '/must', headers: [['x-wso2-client-certificate', encoded(acme)]], ...parts },
     load(toml + apis, files).snapshot,
@@ -88,12 +88,12 @@ const rows: readonly [why: string, toml: string, from: Issued | undefined, expec
   ],
 ];
 for (const [why, toml, from, expected] of rows) {
-  test(`${why}: ${expected}`, () => {
-    assert.equal(call(toml, { source: '192.0.2.1', certificate: from && encoded(from) }), expected);
+  test(`${why}: ${expected}`, async () => {
+    assert.equal(await call(toml, { source: '192.0.2.1', certificate: from && encoded(from) }), expected);
   });
 }
 
-test('a sender that fits one source by address and another by certificate is denied', () => {
+test('a sender that fits one source by address and another by certificate is denied', async () => {
   const toml = `
 [[enforcer.security.mutualSSL.sources]]
 format = "auto"
@@ -104,31 +104,37 @@ trustedSenders = ["alias:lb"]
 [[enforcer.security.mutualSSL.sources]]
 format = "peer"
 ${sender('file = "lb.pem"')}`;
-  assert.equal(call(toml, { source: '192.0.2.1', certificate: encoded(balancer) }), 'sender_ambiguous');
-  assert.equal(call(toml, { source: '192.0.2.1' }), 'acme');
+  assert.equal(await call(toml, { source: '192.0.2.1', certificate: encoded(balancer) }), 'sender_ambiguous');
+  assert.equal(await call(toml, { source: '192.0.2.1' }), 'acme');
   assert.equal(
-    call(toml, { source: '198.51.100.1', certificate: encoded(balancer) }),
+    await call(toml, { source: '198.51.100.1', certificate: encoded(balancer) }),
     'certificate_missing',
     'its own header is another',
   );
   assert.equal(
-    call(toml, { source: '198.51.100.1', certificate: encoded(acme) }),
+    await call(toml, { source: '198.51.100.1', certificate: encoded(acme) }),
     'acme',
     'everyone else is a peer',
   );
 });
 
-test("a stranger's header where none is needed: ignored, or refused by rejectUntrustedHeader", () => {
+test("a stranger's header where none is needed: ignored, or refused by rejectUntrustedHeader", async () => {
   const senders = 'trustedSenders = ["10.0.0.0/8"]';
   const parts = { path: '/may', source: '192.0.2.1' };
-  assert.equal(call(mutualSSL(senders), parts), 'allowed');
-  assert.equal(call(mutualSSL(`${senders}\nrejectUntrustedHeader = true`), parts), 'header_sender_untrusted');
+  assert.equal(await call(mutualSSL(senders), parts), 'allowed');
+  assert.equal(
+    await call(mutualSSL(`${senders}\nrejectUntrustedHeader = true`), parts),
+    'header_sender_untrusted',
+  );
 });
 
-test('a format with commas of its own needs the headers apart, as encode_raw_headers sends them', () => {
+test('a format with commas of its own needs the headers apart, as encode_raw_headers sends them', async () => {
   const toml = mutualSSL('trustedSenders = ["10.0.0.0/8"]\ncertificateFormat = "traefik"');
   const der = Buffer.from(acme.der).toString('base64');
   const headers = [['x-forwarded-tls-client-cert', der]] as const;
-  assert.equal(call(toml, { source: '10.0.0.1', headers }), 'acme');
-  assert.equal(call(toml, { source: '10.0.0.1', headers, headersAreRaw: false }), 'raw_headers_required');
+  assert.equal(await call(toml, { source: '10.0.0.1', headers }), 'acme');
+  assert.equal(
+    await call(toml, { source: '10.0.0.1', headers, headersAreRaw: false }),
+    'raw_headers_required',
+  );
 });

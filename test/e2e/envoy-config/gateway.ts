@@ -9,6 +9,7 @@ import { readConfig } from '../../../src/config/read-config.ts';
 import type { Config } from '../../../src/config/schema.ts';
 import { writeEnvoyConfig } from '../../../src/envoy-config/bootstrap.ts';
 import type { EnforcerAccess } from '../../../src/envoy-config/options.ts';
+import { apiAt } from '../../support/apis.ts';
 import { type Backend, type SeenRequest, startBackend } from '../../support/backend.ts';
 import {
   type Authority,
@@ -157,16 +158,13 @@ export function configOf(toml: string): Config {
 const indexOf = (config: Config): ApiIndex =>
   indexApis(
     config.apis.map(
-      (api): Api => ({
-        name: api.name,
-        version: api.version,
-        basePath: trimSlash(api.basePath),
-        hosts: api.hosts.map(normalizeHost),
-        mutualSsl: api.mutualSSL,
-        clients: { exact: new Map(), rules: [], issuedBy: [] },
-        operations: undefined,
-        servesUnlisted: false,
-      }),
+      (api): Api =>
+        apiAt({
+          name: api.name,
+          version: api.version,
+          basePath: trimSlash(api.basePath),
+          hosts: api.hosts.map(normalizeHost),
+        }),
     ),
   ).index;
 

@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Api } from '../../../src/apis/api.ts';
 import { findApi, indexApis } from '../../../src/apis/api-index.ts';
+import { apiAt } from '../../support/apis.ts';
 import { request } from '../../support/attributes.ts';
 
-const api = (name: string, version: string, hosts: string[], basePath: string): Api => ({
-  name,
-  version,
-  hosts,
-  basePath,
-  mutualSsl: 'mandatory',
-  clients: { exact: new Map(), rules: [], issuedBy: [] },
-  operations: undefined,
-  servesUnlisted: false,
-});
+const api = (name: string, version: string, hosts: string[], basePath: string) =>
+  apiAt({ name, version, hosts, basePath });
 
 const { index } = indexApis([
   api('root', '1', ['root.example.com'], ''),
@@ -109,7 +101,7 @@ test('two APIs that claim one place are told, and the first keeps it', () => {
 
 test('a path of very many segments costs no more lookups than the deepest base path', () => {
   let lookups = 0;
-  const byBasePath = new (class extends Map<string, Api> {
+  const byBasePath = new (class extends Map<string, ReturnType<typeof api>> {
     override get(key: string) {
       lookups++;
       return super.get(key);

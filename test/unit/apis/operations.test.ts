@@ -50,7 +50,7 @@ const certificates: Record<Who, string> = {
   globex: encodeURIComponent(globex.pem),
   nobody: '',
 };
-const call = (method: string, path: string, who: Who, snapshot = strict): string =>
+const call = (method: string, path: string, who: Who, snapshot = strict): Promise<string> =>
   outcome({ method, path, certificate: certificates[who] }, snapshot);
 
 const rows: readonly [method: string, path: string, who: Who, expected: string, why: string][] = [
@@ -98,26 +98,26 @@ const rows: readonly [method: string, path: string, who: Who, expected: string, 
   ['GET', '/shop/orders//', 'acme', 'path_ambiguous', 'an empty segment'],
 ];
 for (const [method, path, who, expected, why] of rows) {
-  test(`${method} ${path} by ${who}: ${expected}: ${why}`, () =>
-    assert.equal(call(method, path, who), expected));
+  test(`${method} ${path} by ${who}: ${expected}: ${why}`, async () =>
+    assert.equal(await call(method, path, who), expected));
 }
 
-test('unlistedOperations = "api": what is not listed has the API\'s own security', () => {
-  assert.equal(call('GET', '/shop/nothing', 'acme', open), 'acme');
-  assert.equal(call('GET', '/shop/nothing', 'nobody', open), 'certificate_missing');
-  assert.equal(call('PATCH', '/shop/orders/7', 'acme', open), 'method_not_allowed');
+test('unlistedOperations = "api": what is not listed has the API\'s own security', async () => {
+  assert.equal(await call('GET', '/shop/nothing', 'acme', open), 'acme');
+  assert.equal(await call('GET', '/shop/nothing', 'nobody', open), 'certificate_missing');
+  assert.equal(await call('PATCH', '/shop/orders/7', 'acme', open), 'method_not_allowed');
 });
 
-test('a route that names the API does not bring another path in', () => {
+test('a route that names the API does not bring another path in', async () => {
   const parts = {
     method: 'GET',
     path: '/elsewhere/catalogue/a',
     contextExtensions: { name: 'shop', version: '1' },
   };
-  assert.equal(outcome(parts, strict), 'operation_not_found');
+  assert.equal(await outcome(parts, strict), 'operation_not_found');
 });
 
-test('two operations for one path and method are an error, whatever their parameters are called', () => {
+test('two operations for one path and method are an error, whatever their parameters are called', async () => {
   const twice = `${toml('')}[[apis.operations]]\npath = "/orders/{other}/"\nmethods = ["PUT"]\n`;
   assert.throws(
     () => load(twice, files),
@@ -125,7 +125,7 @@ test('two operations for one path and method are an error, whatever their parame
   );
 });
 
-test('a mandatory operation bound to no alias is an error', () => {
+test('a mandatory operation bound to no alias is an error', async () => {
   const unbound = toml('').replace('aliases = ["acme"]\n\n', '').replace('aliases = ["acme"]', '');
   assert.throws(
     () => load(unbound, files),

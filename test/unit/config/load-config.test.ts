@@ -311,6 +311,8 @@ test('no config.toml at all is an error', () => {
   assert.ok(isProblems(loaded) && /does not exist/.test(problemLine(loaded[0]!)));
 });
 
+const tokens =
+  '[[enforcer.security.tokenService]]\nname = "idp"\nissuer = "https://idp.test"\njwksURL = "https://idp.test/jwks"\naudiences = ["x"]\n\n';
 const warned: readonly [why: string, text: string, warning: RegExp | undefined][] = [
   [
     'an expired certificate',
@@ -349,8 +351,18 @@ const warned: readonly [why: string, text: string, warning: RegExp | undefined][
   ],
   [
     'an optional API bound to no alias',
-    api('mutualSSL = "optional"'),
-    /^config.toml:1: apis\[0\]: "n" is bound to no alias/,
+    tokens + api('mutualSSL = "optional"\napplicationSecurity = "optional"'),
+    /^config.toml:7: apis\[0\]: "n" is bound to no alias/,
+  ],
+  [
+    'an optional certificate beside no token',
+    acmeClient + api('aliases = ["acme"]\nmutualSSL = "optional"'),
+    /"n" is open: its mutualSSL is optional and the other off/,
+  ],
+  [
+    'tokens that are meant for anybody',
+    tokens.replace('audiences = ["x"]\n', '') + api('mutualSSL = "off"\napplicationSecurity = "mandatory"'),
+    /"n" takes tokens of "idp" that are meant for anybody \(aud\)/,
   ],
   [
     'an entry that is over',
@@ -386,7 +398,7 @@ test('the other certificates work beside an expired one', () => {
   const { snapshot } = good(
     client('old', 'file = "old.pem"') + acmeClient + api('aliases = ["old", "acme"]'),
   );
-  assert.equal(snapshot.apis.apis[0]?.clients.exact.size, 2);
+  assert.equal(snapshot.apis.apis[0]?.security.clients.exact.size, 2);
 });
 
 test('an IPv6 address as a host is found with brackets, as requests have it', () => {

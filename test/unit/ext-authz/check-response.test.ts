@@ -7,20 +7,22 @@ import { type CheckResponse, writeCheckResponse as write } from '../../../src/ex
 import { fieldValue } from '../../../src/ext-authz/field-value.ts';
 import { readCertificate } from '../../../src/pki/certificate.ts';
 import type { AnswerSettings } from '../../../src/snapshot.ts';
+import { plainAnswers } from '../../support/apis.ts';
 import { createAuthority } from '../../support/certificate-authority.ts';
 
 const answers: AnswerSettings = {
-  reasonHeader: 'x-mtls-reason',
+  ...plainAnswers,
   identityHeaders: {
+    ...plainAnswers.identityHeaders,
     alias: 'x-client-cert-alias',
     tier: 'x-client-cert-tier',
     sha256: 'x-client-cert-sha256',
     subject: 'x-client-cert-subject',
   },
-  outbound: undefined,
   headersToRemove: ['x-wso2-client-certificate'],
 };
-const api = { name: 'Petstore', version: '1' };
+const api = { name: 'Petstore', version: '1', basePath: '/petstore', errorFormat: 'choreo-connect' } as const;
+const allow = { outcome: 'allow', api, tokenHeader: 'untouched' } as const;
 const authority = await createAuthority();
 const issued = await authority.issue({ subject: 'CN=Zoë,O=Acme' });
 const certificate = readCertificate(issued.der);
@@ -36,7 +38,8 @@ const writeCheckResponse = (
   settings: AnswerSettings,
   grpc: boolean,
   received: readonly Header[] = [],
-): CheckResponse => write(decision, settings, grpc, received);
+): CheckResponse =>
+  write(decision, settings, grpc ? [['content-type', 'application/grpc'], ...received] : received);
 const headersOf = (response: CheckResponse): Record<string, string> =>
   Object.fromEntries(
     [...(response.ok_response?.headers ?? []), ...(response.denied_response?.headers ?? [])].map(
@@ -100,7 +103,7 @@ test('a denial tells the log of Envoy whose certificate it was', () => {
 });
 
 test('an admitted client is told to the backend, every forgery overwritten', () => {
-  const response = writeCheckResponse({ outcome: 'allow', api, client }, answers, false);
+  const response = writeCheckResponse({ ...allow, client }, answers, false);
   assert.equal(response.status.code, 0);
   assert.equal(response.denied_response, undefined);
   assert.deepEqual(headersOf(response), {
@@ -109,7 +112,7 @@ test('an admitted client is told to the backend, every forgery overwritten', () 
     'x-client-cert-sha256': certificate.sha256,
     'x-client-cert-subject': 'O=Acme,CN=Zo\\C3\\AB',
   });
-  assert.deepEqual(response.ok_response?.headers_to_remove, ['x-wso2-client-certificate']);
+  assert.deepEqual(response.ok_response?.headers_to_remove, ['x-wso2-client-certificate', 'x-jwt-assertion']);
   assert.deepEqual(metadataOf(response), {
     api: 'Petstore',
     version: '1',
@@ -121,7 +124,7 @@ test('an admitted client is told to the backend, every forgery overwritten', () 
 });
 
 test('without a client every identity header is removed', () => {
-  const response = writeCheckResponse({ outcome: 'allow', api }, answers, false);
+  const response = writeCheckResponse(allow, answers, false);
   assert.deepEqual(headersOf(response), {});
   assert.deepEqual(response.ok_response?.headers_to_remove, [
     'x-wso2-client-certificate',
@@ -129,22 +132,19 @@ test('without a client every identity header is removed', () => {
     'x-client-cert-tier',
     'x-client-cert-sha256',
     'x-client-cert-subject',
+    'x-jwt-assertion',
   ]);
 });
 
 test('a client without a tier has a forged tier removed', () => {
-  const response = writeCheckResponse(
-    { outcome: 'allow', api, client: { ...client, tier: undefined } },
-    answers,
-    false,
-  );
+  const response = writeCheckResponse({ ...allow, client: { ...client, tier: undefined } }, answers, false);
   assert.ok(response.ok_response?.headers_to_remove.includes('x-client-cert-tier'));
 });
 
 test('an identity header that is switched off is neither set nor removed', () => {
   const off = { ...answers, identityHeaders: { ...answers.identityHeaders, tier: undefined } };
   assert.doesNotMatch(
-    JSON.stringify(writeCheckResponse({ outcome: 'allow', api, client }, off, false).ok_response),
+    JSON.stringify(writeCheckResponse({ ...allow, client }, off, false).ok_response),
     /tier/,
   );
 });
@@ -159,7 +159,7 @@ const spellings: readonly [why: string, received: string, removed: boolean][] = 
 ];
 for (const [why, received, removed] of spellings) {
   test(`${why}: ${removed ? 'removed, since CGI reads both as one' : 'left alone'}`, () => {
-    const decision = { outcome: 'allow', api, client } as const;
+    const decision = { ...allow, client } as const;
     const response = writeCheckResponse(decision, answers, false, [[received, 'forged']]);
     assert.equal(response.ok_response?.headers_to_remove.includes(received), removed);
   });
@@ -167,11 +167,15 @@ for (const [why, received, removed] of spellings) {
 
 test('a name configured with `_` is not removed as its own misspelling, one with `-` is', () => {
   const settings = { ...answers, identityHeaders: { ...answers.identityHeaders, alias: 'x_alias' } };
-  const response = writeCheckResponse({ outcome: 'allow', api, client }, settings, false, [
+  const response = writeCheckResponse({ ...allow, client }, settings, false, [
     ['x_alias', 'forged'],
     ['x-alias', 'forged'],
   ]);
-  assert.deepEqual(response.ok_response?.headers_to_remove, ['x-wso2-client-certificate', 'x-alias']);
+  assert.deepEqual(response.ok_response?.headers_to_remove, [
+    'x-wso2-client-certificate',
+    'x-alias',
+    'x-jwt-assertion',
+  ]);
 });
 
 test('the outbound certificate is the verified one, and not removed again', () => {
@@ -180,21 +184,17 @@ test('the outbound certificate is the verified one, and not removed again', () =
     header: 'x-wso2-client-certificate',
     chainHeader: undefined,
   } as const;
-  const response = writeCheckResponse({ outcome: 'allow', api, client }, { ...answers, outbound }, false);
+  const response = writeCheckResponse({ ...allow, client }, { ...answers, outbound }, false);
   const sent = headersOf(response)['x-wso2-client-certificate'] ?? '';
   assert.equal(decodeURIComponent(sent).replaceAll(/\s/g, ''), issued.pem.replaceAll(/\s/g, ''));
-  assert.deepEqual(response.ok_response?.headers_to_remove, []);
+  assert.deepEqual(response.ok_response?.headers_to_remove, ['x-jwt-assertion']);
   assert.equal(metadataOf(response).outbound, 'x-wso2-client-certificate');
 });
 
 test('the outbound chain is the verified path, without leaf and trust anchor', () => {
   const outbound = { format: 'rfc9440', header: 'client-cert', chainHeader: 'client-cert-chain' } as const;
   const chained = { ...client, intermediates: [authority.der] };
-  const response = writeCheckResponse(
-    { outcome: 'allow', api, client: chained },
-    { ...answers, outbound },
-    false,
-  );
+  const response = writeCheckResponse({ ...allow, client: chained }, { ...answers, outbound }, false);
   const sent: Record<string, string | undefined> = headersOf(response);
   assert.equal(sent['client-cert'], `:${Buffer.from(certificate.der).toString('base64')}:`);
   assert.equal(sent['client-cert-chain'], `:${Buffer.from(authority.der).toString('base64')}:`);
@@ -206,7 +206,7 @@ test('without a client there is no outbound certificate, and what came under its
     header: 'x-wso2-client-certificate',
     chainHeader: undefined,
   } as const;
-  const response = writeCheckResponse({ outcome: 'allow', api }, { ...answers, outbound }, false);
+  const response = writeCheckResponse(allow, { ...answers, outbound }, false);
   assert.ok(response.ok_response?.headers_to_remove.includes('x-wso2-client-certificate'));
   assert.equal(metadataOf(response).outbound, undefined);
 });

@@ -1,0 +1,112 @@
+import { createHash, createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
+import { promisify } from 'node:util';
+import { SignJWT } from 'jose';
+
+export type BackendJwtOptions = {
+  readonly certificatePem: string;
+  /** RSA. */
+  readonly privateKeyPem: string;
+  readonly claimDialect: string;
+  /** base64url: RFC 7515. base64: as WSO2's backends expect it. */
+  readonly encoding: 'base64' | 'base64url';
+  /** Milliseconds. */
+  readonly lifetime: number;
+};
+
+/** What the backend is told. */
+export type BackendIdentity = {
+  readonly api: { readonly name: string; readonly version: string; readonly basePath: string };
+  readonly subject: string | undefined;
+  readonly alias: string | undefined;
+  readonly tier: string | undefined;
+  readonly clientId: string | undefined;
+  readonly scopes: readonly string[];
+  /** Mapped claims of the access token, by the name they have here. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Milliseconds since the epoch: when what it rests on ends. */
+  readonly ends: number;
+};
+
+const signAsync = promisify(sign) as (algorithm: string, data: Buffer, key: KeyObject) => Promise<Buffer>;
+
+/** Signs a JWT a caller and API (Choreo Connect's `jwtGenerator`), and remembers it until near its end. */
+export class BackendJwtSigner {
+  readonly #options: BackendJwtOptions;
+  readonly #key: KeyObject;
+  readonly #header: Readonly<Record<string, string>>;
+  /** By identity, in the order of their last use. */
+  readonly #signed = new Map<string, { readonly jwt: Promise<string>; readonly until: number }>();
+
+  /** @throws Error: the key is no RSA key of 2048 bits or more, or does not belong to the certificate */
+  constructor(options: BackendJwtOptions) {
+    this.#options = options;
+    this.#key = createPrivateKey(options.privateKeyPem);
+    if (this.#key.asymmetricKeyType !== 'rsa' || (this.#key.asymmetricKeyDetails?.modulusLength ?? 0) < 2048)
+      throw new Error('the key is no RSA key of 2048 bits or more');
+    const certificate = new X509Certificate(options.certificatePem);
+    if (!certificate.checkPrivateKey(this.#key))
+      throw new Error('key and certificate do not belong together');
+    const thumbprint = (algorithm: string): string =>
+      createHash(algorithm).update(certificate.raw).digest('base64url');
+    // RFC 7515 sections 4.1.7 and 4.1.8: how the backend knows the certificate.
+    this.#header = { typ: 'JWT', alg: 'RS256', x5t: thumbprint('sha1'), 'x5t#S256': thumbprint('sha256') };
+  }
+
+  /** @param now milliseconds since the epoch */
+  async sign(identity: BackendIdentity, now: number): Promise<string> {
+    const { ends, ...who } = identity;
+    const key = JSON.stringify([who, ends]);
+    const known = this.#signed.get(key);
+    this.#signed.delete(key);
+    if (known !== undefined && now < known.until) {
+      this.#signed.set(key, known);
+      return known.jwt;
+    }
+    const expires = Math.min(now + this.#options.lifetime, ends);
+    const jwt = this.#make(identity, now, expires);
+    // Some time must be left for the backend to read it.
+    this.#signed.set(key, { jwt, until: expires - this.#options.lifetime / 10 });
+    if (this.#signed.size > maxRemembered) this.#signed.delete(this.#signed.keys().next().value!);
+    return jwt;
+  }
+
+  async #make(identity: BackendIdentity, now: number, expires: number): Promise<string> {
+    const claims = claimsOf(identity, this.#options.claimDialect);
+    const [iat, exp] = [Math.floor(now / 1000), Math.floor(expires / 1000)];
+    if (this.#options.encoding === 'base64url')
+      return new SignJWT(claims)
+        .setProtectedHeader({ ...this.#header, alg: 'RS256' })
+        .setIssuedAt(iat)
+        .setExpirationTime(exp)
+        .sign(this.#key);
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64');
+    const input = `${part(this.#header)}.${part({ ...claims, iat, exp })}`;
+    return `${input}.${(await signAsync('sha256', Buffer.from(input), this.#key)).toString('base64')}`;
+  }
+}
+
+/** A few kilobytes each. */
+const maxRemembered = 2_000;
+
+/** Named as Choreo Connect names them. */
+function claimsOf(identity: BackendIdentity, dialect: string): Record<string, unknown> {
+  const { api, subject, alias, tier, clientId, scopes, claims } = identity;
+  const own: Record<string, unknown> = {
+    apicontext: api.basePath || '/',
+    apiname: api.name,
+    version: api.version,
+    enduser: subject,
+    tier,
+    clientalias: alias,
+    clientid: clientId,
+    scope: scopes.length === 0 ? undefined : scopes.join(' '),
+  };
+  const named = Object.entries(own).filter(([, value]) => value !== undefined);
+  return {
+    // First: nothing that a token says may pass for what we say.
+    ...claims,
+    iss: 'wso2.org/products/am',
+    ...(subject !== undefined && { sub: subject }),
+    ...Object.fromEntries(named.map(([name, value]) => [`${dialect.replace(/\/$/, '')}/${name}`, value])),
+  };
+}

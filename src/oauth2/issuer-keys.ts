@@ -1,0 +1,65 @@
+import type { Algorithm } from './algorithms.ts';
+import { VerificationKey } from './verification-key.ts';
+
+/** Where an issuer's keys are found. */
+export type IssuerKeys = {
+  /** The key of that name and algorithm. */
+  readonly find: (kid: string | undefined, algorithm: string) => VerificationKey | KeyAbsence;
+};
+
+/** unknown: there are keys, and this is none of them. unavailable: there are none, yet. */
+export type KeyAbsence = 'unknown' | 'ambiguous' | 'unavailable';
+
+/** The published keys, as last fetched, and a way to ask for newer ones. */
+export type PublishedKeys = {
+  /** The elements of `keys` (RFC 7517 section 5), the same array until others are fetched; undefined: none, yet. */
+  readonly jwks: () => readonly unknown[] | undefined;
+  /** A key is wanted that is not among them. Returns at once. */
+  readonly refresh: () => void;
+};
+
+/**
+ * @param published by JWKS; a token with a `kid` is checked by these if there are any, as Choreo Connect does
+ * @param certificate the key of `certificateFilePath`, for tokens without `kid`, and for all where nothing is published
+ */
+export function issuerKeys(
+  published: PublishedKeys | undefined,
+  certificate: VerificationKey | undefined,
+): IssuerKeys {
+  const current = published && keysOf(published);
+  return {
+    find: (kid, algorithm) => {
+      if (current === undefined || (kid === undefined && certificate !== undefined))
+        return certificate && fits(certificate, algorithm) ? certificate : 'unknown';
+      const keys = current();
+      if (keys === undefined) {
+        published?.refresh();
+        return 'unavailable';
+      }
+      const fitting = keys.filter((key) => (kid === undefined || key.kid === kid) && fits(key, algorithm));
+      if (fitting.length > 1) return 'ambiguous';
+      if (fitting[0] === undefined) published?.refresh();
+      return fitting[0] ?? 'unknown';
+    },
+  };
+}
+
+const fits = (key: VerificationKey, algorithm: string): boolean =>
+  key.algorithms.includes(algorithm as Algorithm);
+
+/** The keys that can be used. Those that stay over a refresh stay with what they remember; what left is forgotten. */
+function keysOf({ jwks }: PublishedKeys): () => readonly VerificationKey[] | undefined {
+  let from: readonly unknown[] | undefined;
+  let keys: readonly VerificationKey[] | undefined;
+  return () => {
+    const latest = jwks();
+    if (latest === from) return keys;
+    from = latest;
+    const before = new Map(keys?.map((key) => [key.identity, key]));
+    keys = latest?.flatMap((jwk) => {
+      const key = VerificationKey.fromJwk(jwk);
+      return typeof key === 'string' ? [] : [before.get(key.identity) ?? key];
+    });
+    return keys;
+  };
+}

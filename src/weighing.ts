@@ -1,0 +1,52 @@
+import type { Security } from './apis/api.ts';
+import type { Client, DenialCode } from './decision.ts';
+import type { TokenVerdict } from './oauth2/access-token.ts';
+import type { Certificate } from './pki/certificate.ts';
+
+/** What a request's certificate is worth to the API. */
+export type CertificateVerdict =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'verified'; readonly client: Client }
+  | {
+      readonly kind: 'wrong';
+      readonly code: DenialCode;
+      readonly detail: string;
+      /** As far as it could be read. */
+      readonly certificate?: Certificate;
+    };
+
+type Reason = { readonly code: DenialCode; readonly detail: string };
+
+/**
+ * The truth table (docs/truth-tables.md): a mandatory factor must be verified; of two optional ones, at least one; an
+ * optional one beside nothing may be left out. A token that is bound to another's certificate is refused in any case.
+ *
+ * @param token undefined: not looked at yet. What is refused then, no token can mend
+ * @returns why the request is denied; undefined: it is not
+ */
+export function weigh(
+  security: Pick<Security, 'mutualSsl' | 'applicationSecurity' | 'optionalCertificate'>,
+  certificate: CertificateVerdict,
+  token: TokenVerdict | undefined,
+): Reason | undefined {
+  const { mutualSsl, applicationSecurity, optionalCertificate } = security;
+  if (certificate.kind === 'wrong' && (mutualSsl === 'mandatory' || optionalCertificate === 'reject-wrong'))
+    return certificate;
+  if (mutualSsl === 'mandatory' && certificate.kind === 'none')
+    return { code: 'certificate_missing', detail: 'no certificate came' };
+  if (token === undefined) return undefined;
+
+  if (token.kind === 'stolen') return token;
+  if (token.kind === 'verified' || applicationSecurity === 'off') return undefined;
+  if (applicationSecurity === 'mandatory') return token.kind === 'wrong' ? token : tokenMissing;
+  // From here the token is optional and none: it must not be the only thing that was asked for.
+  if (mutualSsl !== 'optional' || certificate.kind === 'verified') return undefined;
+  if (token.kind === 'wrong') return token;
+  return certificate.kind === 'wrong' ? certificate : credentialsMissing;
+}
+
+const tokenMissing: Reason = { code: 'token_missing', detail: 'no access token came' };
+const credentialsMissing: Reason = {
+  code: 'credentials_missing',
+  detail: 'neither a certificate nor an access token came',
+};
