@@ -15,7 +15,7 @@ export function auditDenial(attributes: Attributes, denial: Denial) {
       api: denial.api?.name,
       apiVersion: denial.api?.version,
       method: shortened(http.method),
-      host: shortened(http.host),
+      host: shortened(withoutUserInfo(http.host)),
       path: shortened(http.path.split('?', 1)[0]!),
       source: source.address,
       subject: denial.certificate && shortened(formatName(denial.certificate.subject)),
@@ -24,5 +24,8 @@ export function auditDenial(attributes: Attributes, denial: Denial) {
     },
   } as const;
 }
+
+/** What stands before the last `@` of an authority may be a password. */
+const withoutUserInfo = (host: string): string => host.replace(/^.*@/s, '…@');
 
 const shortened = (text: string): string => (text.length > 256 ? `${text.slice(0, 253)}...` : text);

@@ -1,6 +1,6 @@
 import { admit } from './apis/admission.ts';
 import type { Api, Security } from './apis/api.ts';
-import { findApi } from './apis/api-index.ts';
+import { findApi, isAnotherApi } from './apis/api-index.ts';
 import { findOperation, type OperationFailure } from './apis/operations.ts';
 import { pathAmbiguity } from './apis/request-path.ts';
 import type { Attributes } from './attributes.ts';
@@ -26,6 +26,8 @@ export async function decide(attributes: Attributes, snapshot: Snapshot, now: nu
   const api = findApi(attributes, snapshot.apis);
   if (api === undefined)
     return deny('api_not_found', 'no API has this host and base path, or the route names none');
+  if (isAnotherApi(attributes, snapshot.apis))
+    return deny('path_ambiguous', 'once decoded, the path is of another API', api);
   if (api.fault !== undefined) return deny('api_misconfigured', api.fault, api);
   const security = findSecurity(api, attributes);
   if (typeof security === 'string') return deny(security, 'of the operations that the API lists', api);

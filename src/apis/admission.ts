@@ -65,10 +65,11 @@ function findSuspended(
   { restricted, exactByOwner }: Everyone,
   now: number,
 ): Client | undefined {
-  const suspends = ({ owner, term, fits, validator }: Client): boolean =>
+  const suspends = ({ owner, kind, term, means, validator }: Client): boolean =>
     !isInForce(term, now) &&
-    fits(leaf) &&
-    validator.validate(leaf, intermediates, now).valid &&
+    means(leaf) &&
+    // An exact one is known by its bytes, and was found valid before.
+    (kind === 'exact' || validator.validate(leaf, intermediates, now).valid) &&
     !(exactByOwner.get(owner) ?? []).some((other) => isInForce(other.term, now) && other.fits(leaf));
   return restricted.find(suspends) ?? own.restricted.find(suspends);
 }

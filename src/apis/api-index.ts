@@ -1,6 +1,6 @@
 import type { Attributes } from '../attributes.ts';
 import type { Api } from './api.ts';
-import { normalizeHost } from './request-path.ts';
+import { isAmbiguousHost, normalizeHost, otherReading } from './request-path.ts';
 
 /** All APIs, made to be found in time that does not grow with their number. */
 export type ApiIndex = {
@@ -53,6 +53,18 @@ export function findApi(attributes: Attributes, index: ApiIndex): Api | undefine
 }
 
 /**
+ * Whether a backend that decodes the path finds another API in it than we did. Only what would change the API is told: an
+ * API below another one must not be reached as the other.
+ */
+export function isAnotherApi(attributes: Attributes, index: ApiIndex): boolean {
+  const { contextExtensions, http } = attributes;
+  const other = otherReading(http.path);
+  if (other === undefined) return false;
+  const host = contextExtensions.get('vHost') ?? http.host;
+  return findByPath(host, other, index) !== findByPath(host, http.path, index);
+}
+
+/**
  * By what the route says of itself: Choreo Connect's router sends vHost, basePath and version; others may send name
  * and version, which must then be unique. Where both are sent they must agree. Never a second try by path: a route
  * that names an API is not to be overruled by what the client wrote.
@@ -72,7 +84,7 @@ function findByRoute(route: ReadonlyMap<string, string>, index: ApiIndex): Api |
 
 /** By host and longest base path on whole segments. */
 function findByPath(host: string, path: string, index: ApiIndex): Api | undefined {
-  const there = hostApis(normalizeHost(host), index);
+  const there = isAmbiguousHost(host) ? undefined : hostApis(normalizeHost(host), index);
   if (there === undefined || !path.startsWith('/')) return undefined;
   const query = path.indexOf('?');
   const judged = query === -1 ? path : path.slice(0, query);

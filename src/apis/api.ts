@@ -17,6 +17,8 @@ export type Client = {
   readonly kind: 'exact' | 'rule' | 'issuedBy';
   /** Whether the certificate says what it must; whether it is true, `validator` finds out. */
   readonly fits: (leaf: Certificate) => boolean;
+  /** The same for keeping it out: also what it can be made into without a key (`twinFingerprints`). */
+  readonly means: (leaf: Certificate) => boolean;
   /** Holds the trust anchors that the alias's certificates must lead up to. */
   readonly validator: PathValidator;
   /** When the entry counts; undefined: always. */

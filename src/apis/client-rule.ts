@@ -33,14 +33,42 @@ export function fitsRule(rule: ClientRule, leaf: Certificate): boolean {
   );
 }
 
-function fitsSubject(wanted: NameText | ReadonlyMap<string, string>, { subject }: Certificate): boolean {
-  const own = parseNameText(formatName(subject));
-  if (own === undefined) return false;
-  if (Array.isArray(wanted)) return JSON.stringify(wanted) === JSON.stringify(own);
-  const attributes = own.flat();
+type Subject = { readonly text: string; readonly attributes: ReadonlyMap<string, readonly string[]> };
+
+/** Taken apart once a certificate, not once a rule and request: its owner may have made its subject long. */
+const subjects = new WeakMap<Certificate, Subject | 'unreadable'>();
+
+function subjectOf(leaf: Certificate): Subject | 'unreadable' {
+  const known = subjects.get(leaf);
+  if (known !== undefined) return known;
+  const name = parseNameText(formatName(leaf.subject));
+  const attributes = Map.groupBy(name?.flat() ?? [], ([type]) => type);
+  const subject: Subject | 'unreadable' =
+    name === undefined
+      ? 'unreadable'
+      : {
+          text: JSON.stringify(name),
+          attributes: new Map([...attributes].map(([type, all]) => [type, all.map(([, value]) => value)])),
+        };
+  subjects.set(leaf, subject);
+  return subject;
+}
+
+/** The whole name as text, or some of its attributes: made once a rule. */
+const wholeNames = new WeakMap<NameText, string>();
+
+function fitsSubject(wanted: NameText | ReadonlyMap<string, string>, leaf: Certificate): boolean {
+  const own = subjectOf(leaf);
+  if (own === 'unreadable') return false;
+  if (Array.isArray(wanted)) {
+    const name = wanted as NameText;
+    const text = wholeNames.get(name) ?? JSON.stringify(name);
+    wholeNames.set(name, text);
+    return text === own.text;
+  }
   return [...(wanted as ReadonlyMap<string, string>)].every(([type, value]) => {
-    const values = attributes.filter(([ownType]) => ownType === type);
-    return values.length === 1 && values[0]![1] === value;
+    const values = own.attributes.get(type) ?? [];
+    return values.length === 1 && values[0] === value;
   });
 }
 

@@ -4,14 +4,16 @@ import type { Security } from './api.ts';
 export type Operation = {
   /** As it was written, below the base path. */
   readonly path: string;
-  /** Literal segments, undefined for `{name}`. */
-  readonly segments: readonly (string | undefined)[];
+  readonly segments: readonly Segment[];
   /** The path ends in `*`: whatever follows, also nothing. */
   readonly isOpenEnded: boolean;
   /** Upper case; undefined: any. */
   readonly methods: ReadonlySet<string> | undefined;
   readonly security: Security;
 };
+
+/** Literal text, or text around a `{name}` that stands for at least one character. */
+export type Segment = string | { readonly before: string; readonly after: string };
 
 /** Operations, the most specific first. */
 export type Operations = readonly Operation[];
@@ -23,13 +25,24 @@ export function parseTemplate(path: string): Pick<Operation, 'path' | 'segments'
   const parts = path.split('/').filter((part, i, all) => part !== '' || (i > 0 && i < all.length - 1));
   const isOpenEnded = parts.at(-1) === '*';
   const written = isOpenEnded ? parts.slice(0, -1) : parts;
-  return { path, segments: written.map((part) => (/^\{.*\}$/.test(part) ? undefined : part)), isOpenEnded };
+  return { path, segments: written.map(parseSegment), isOpenEnded };
 }
 
-/** By the first segment in which they differ: a literal before `{name}`, that before `*`, and the longer one first. */
+function parseSegment(part: string): Segment {
+  const [, before, after] = /^([^{}]*)\{[^{}]*\}([^{}]*)$/.exec(part) ?? [];
+  return before === undefined || after === undefined ? part : { before, after };
+}
+
+/**
+ * By the first segment in which they differ: a literal before `{name}.pdf` (the more text around it the better), that
+ * before `{name}`, that before `*`, and the longer one first.
+ */
 export function mostSpecificFirst(operations: Operations): Operations {
-  const rank = ({ segments }: Operation, i: number): number =>
-    i < segments.length ? (segments[i] === undefined ? 1 : 0) : 2;
+  const rank = ({ segments }: Operation, i: number): number => {
+    const segment = segments[i];
+    if (segment === undefined) return 2;
+    return typeof segment === 'string' ? 0 : 1 / (1 + segment.before.length + segment.after.length);
+  };
   return operations.toSorted((a, b) => {
     for (let i = 0; i < Math.max(a.segments.length, b.segments.length); i++) {
       const difference = rank(a, i) - rank(b, i);
@@ -70,11 +83,17 @@ export function findOperation(
 
 /** Equal where two templates fit the same paths. */
 export const templateKey = ({ segments, isOpenEnded }: Pick<Operation, 'segments' | 'isOpenEnded'>): string =>
-  JSON.stringify([segments.map((segment) => segment ?? null), isOpenEnded]);
+  JSON.stringify([segments, isOpenEnded]);
 
 function fits({ segments, isOpenEnded }: Operation, path: readonly string[]): boolean {
   if (isOpenEnded ? path.length < segments.length : path.length !== segments.length) return false;
-  return segments.every((segment, i) => (segment === undefined ? path[i] !== '' : segment === path[i]));
+  return segments.every((segment, i) => fitsSegment(segment, path[i]!));
+}
+
+function fitsSegment(segment: Segment, text: string): boolean {
+  if (typeof segment === 'string') return segment === text;
+  const { before, after } = segment;
+  return text.length > before.length + after.length && text.startsWith(before) && text.endsWith(after);
 }
 
 function decodeSegments(path: string): readonly string[] | undefined {

@@ -27,8 +27,36 @@ export function pathAmbiguity(path: string): string | undefined {
  * `ignore_port_in_host_matching` and `strip_trailing_host_dot`.
  */
 export function normalizeHost(host: string): string {
-  const bracket = host.lastIndexOf(']');
-  const colon = host.indexOf(':', bracket + 1);
-  const name = (colon === -1 ? host : host.slice(0, colon)).toLowerCase();
+  const name = host.replace(/:\d{1,5}$/, '').toLowerCase();
   return name.endsWith('.') ? name.slice(0, -1) : name;
+}
+
+/** A colon that begins no port, outside of an IPv6 address: what is the host then, each reader sees otherwise. */
+export const isAmbiguousHost = (host: string): boolean =>
+  host
+    .replace(/:\d{1,5}$/, '')
+    .replace(/^\[[^\]]*\]/, '')
+    .includes(':');
+
+/**
+ * The path as a backend may read it that decodes it and drops parameters (`/admin;x`): what is percent-encoded without
+ * need means the same (RFC 3986 section 6.2.2.2).
+ *
+ * @returns undefined where that changes nothing
+ */
+export function otherReading(path: string): string | undefined {
+  const [judged = ''] = path.split('?', 1);
+  if (!/[%;]/.test(judged)) return undefined;
+  return judged
+    .split('/')
+    .map((segment) => decoded(segment).split(';', 1)[0]!)
+    .join('/');
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }

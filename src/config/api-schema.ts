@@ -55,9 +55,13 @@ const security = {
 const operation = table({
   path: z
     .string()
-    .regex(/^\/([A-Za-z0-9\-._~!$&'()+,=:@{}]+(\/|$))*\*?$/, {
-      error: 'write a path below the base path, unencoded, for example "/orders/{id}" or "/files/*"',
-    })
+    .regex(
+      /^\/(([A-Za-z0-9\-._~!$&'()+,=:@]*\{[^{}/]+\}[A-Za-z0-9\-._~!$&'()+,=:@]*|[A-Za-z0-9\-._~!$&'()+,=:@]+)(\/|$))*\*?$/,
+      {
+        error:
+          'write a path below the base path, unencoded, with one {name} a segment at most, for example "/orders/{id}", "/reports/{id}.pdf" or "/files/*"',
+      },
+    )
     .describe('Path below the base path; `{name}` for one segment, `*` at the end for whatever follows.'),
   methods: z
     .array(z.string().regex(/^[A-Z]+$/, { error: 'write a method in capitals, for example "GET"' }))

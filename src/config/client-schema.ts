@@ -50,10 +50,18 @@ export const client = table({
       'Certificates with these keys: SHA-256 of the SubjectPublicKeyInfo, hex or base64. With a path to a trusted CA, since the holder of a key can sign himself any certificate.',
     ),
   subject: z
-    .union([text('a name, for example "CN=acme,O=Acme Inc"'), z.record(z.string(), z.string())], {
-      error:
-        'write a name, for example "CN=acme,O=Acme Inc", or some of its attributes, as in { CN = "acme" }',
-    })
+    .union(
+      [
+        text('a name, for example "CN=acme,O=Acme Inc"'),
+        z.record(z.string(), z.string()).refine((attributes) => Object.keys(attributes).length > 0, {
+          error: 'write at least one attribute, as in { CN = "acme" }',
+        }),
+      ],
+      {
+        error:
+          'write a name, for example "CN=acme,O=Acme Inc", or some of its attributes, as in { CN = "acme" }',
+      },
+    )
     .optional()
     .describe(
       'With `caFile` or `issuer`: the whole subject (RFC 4514), or some of its attributes, each there exactly once.',

@@ -1,6 +1,7 @@
 import type { Client, Everyone, Term } from '../apis/api.ts';
 import { type ClientRule, fitsRule } from '../apis/client-rule.ts';
 import type { Certificate } from '../pki/certificate.ts';
+import { twinFingerprints } from '../pki/ecdsa-twin.ts';
 import { PathValidator } from '../pki/path-validator.ts';
 import { type Anchor, createTrustStore } from '../pki/trust-store.ts';
 
@@ -53,17 +54,19 @@ export function buildTrust(
   const cas = entries.flatMap((entry) => (entry.kind === 'ca' && entry.isAnchor ? (entry.cas ?? []) : []));
   const roots = (trusted ?? cas).map((certificate): Anchor => ({ kind: 'ca', certificate }));
 
+  // What one entry knows of the way, all do: whether one is in force must not depend on what a client sends along.
+  const between = [...intermediates, ...cas];
   // One for all pins: which alias a pinned certificate is, its fingerprint tells.
   const pinned = new PathValidator(createTrustStore(pins));
-  const rooted = new PathValidator(createTrustStore({ anchors: roots, intermediates }));
+  const rooted = new PathValidator(createTrustStore({ anchors: roots, intermediates: between }));
   const validatorOf = (entry: ClientEntry): PathValidator => {
     if (isPinned(entry)) return pinned;
     if (entry.kind !== 'ca' || entry.cas === undefined) return rooted;
     const own = entry.cas.map((certificate): Anchor => ({ kind: 'ca', certificate }));
     return new PathValidator(
       trusted === undefined
-        ? createTrustStore({ anchors: own, intermediates })
-        : createTrustStore({ anchors: roots, intermediates, through: entry.cas }),
+        ? createTrustStore({ anchors: own, intermediates: between })
+        : createTrustStore({ anchors: roots, intermediates: between, through: entry.cas }),
     );
   };
   const clients = entries.map((entry) => ({ ...known(entry), validator: validatorOf(entry), entry }));
@@ -71,7 +74,7 @@ export function buildTrust(
     createTrustStore({
       anchors: [...pins.anchors, ...roots],
       fingerprints: pins.fingerprints,
-      intermediates: [...intermediates, ...cas],
+      intermediates: between,
     }),
   );
   const restricted = clients.filter(({ term, entry }) => term !== undefined && entry.scope === '');
@@ -82,16 +85,22 @@ export function buildTrust(
   };
 }
 
-function known(entry: ClientEntry): Pick<Client, 'alias' | 'owner' | 'tier' | 'kind' | 'fits' | 'term'> {
+function known(
+  entry: ClientEntry,
+): Pick<Client, 'alias' | 'owner' | 'tier' | 'kind' | 'fits' | 'means' | 'term'> {
   const { alias, tier, term } = entry;
   const owner = JSON.stringify([entry.scope, alias.toLowerCase()]);
   if (entry.kind === 'ca') {
     const { rule } = entry;
-    if (rule === undefined) return { alias, owner, tier, term, kind: 'issuedBy', fits: () => true };
-    return { alias, owner, tier, term, kind: 'rule', fits: (leaf) => fitsRule(rule, leaf) };
+    const fits = (leaf: Certificate): boolean => rule === undefined || fitsRule(rule, leaf);
+    const kind = rule === undefined ? 'issuedBy' : 'rule';
+    return { alias, owner, tier, term, kind, fits, means: fits };
   }
   const hashes = new Set(fingerprintsOf(entry));
-  return { alias, owner, tier, term, kind: 'exact', fits: ({ sha256 }) => hashes.has(sha256) };
+  const fits = ({ sha256 }: Certificate): boolean => hashes.has(sha256);
+  const means = (leaf: Certificate): boolean =>
+    fits(leaf) || twinFingerprints(leaf).some((sha256) => hashes.has(sha256));
+  return { alias, owner, tier, term, kind: 'exact', fits, means };
 }
 
 /** SHA-256 of the certificates that an exact entry means. */

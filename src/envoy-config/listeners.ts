@@ -76,8 +76,14 @@ const clientCertificate = (asked: boolean): Message =>
       }
     : { forward_client_cert_details: 'SANITIZE' };
 
-/** Else a client's own x-forwarded-proto would be the scheme, and its x-envoy-* headers would be obeyed. */
-const clientIsNotTrusted: Message = { use_remote_address: true, internal_address_config: {} };
+/**
+ * Else a client's own x-forwarded-proto would be the scheme, and its x-envoy-* headers would be obeyed. No address is
+ * internal: an empty list would mean all private ones (measured), so that it names one that nobody can have.
+ */
+const clientIsNotTrusted: Message = {
+  use_remote_address: true,
+  internal_address_config: { cidr_ranges: [{ address_prefix: '255.255.255.255', prefix_len: 32 }] },
+};
 
 /**
  * Routes, enforcer and backend all get the same path: /a/../b is /b for each of them, and so are %2e and //. An encoded

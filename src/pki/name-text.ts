@@ -11,7 +11,7 @@ export function parseNameText(text: string): NameText | undefined {
   const rdns: [string, string][][] = [[]];
   let at = 0;
   while (at < text.length) {
-    const type = /\s*([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+)\s*=\s*/y;
+    const type = / *([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+) *= */y;
     type.lastIndex = at;
     const found = type.exec(text);
     if (found === null) return undefined;

@@ -64,9 +64,7 @@ export class PathValidator {
       ]);
       return { verdict, from, until: Math.min(until, verdict.validUntil), offered: undefined };
     }
-    // Out of budget: another order of things elsewhere, or a larger budget, may find what was there.
-    if (verdict.code === 'path_search_exhausted' || verdict.code === 'name_constraints_too_many')
-      return undefined;
+    // Also a search that ran out of budget: from the same certificates it would again, and the client pays for each.
     // Revocation data gets old, and the refusal does not say when.
     if (this.#policy.revocation !== undefined) return undefined;
     const { from, until } = windowAround(now, [...turnsOf(leaf), ...this.#turnsBeside(intermediates, now)]);

@@ -196,17 +196,28 @@ test('the scheme, the sender and Envoy’s own headers are not the client’s to
   gateway.authz.asked.length = 0;
   const headers = [
     ['x-forwarded-proto', 'https'],
-    ['x-forwarded-for', '10.20.0.1'],
     ['x-envoy-upstream-rq-timeout-ms', '1'],
     ['x-envoy-original-path', '/x'],
     ['x-envoy-internal', 'true'],
+    ['x-envoy-max-retries', '9'],
+    ['x-request-id', 'forged-id'],
   ] as const;
-  const seen = await gateway.served({ plain: true, path: '/off', headers });
-  const [asked] = gateway.authz.asked;
-  assert.equal(asked!.http.scheme, 'http');
-  assert.equal(asked!.source.address, '127.0.0.1');
-  assert.deepEqual(seenHeader(seen, 'x-envoy-upstream-rq-timeout-ms'), []);
-  assert.deepEqual(seenHeader(seen, 'x-envoy-internal'), []);
+  // A request with x-forwarded-for is never internal to Envoy: the one without it is the harder case.
+  for (const also of [[], [['x-forwarded-for', '10.20.0.1']]] as const) {
+    gateway.authz.asked.length = 0;
+    const seen = await gateway.served({ plain: true, path: '/off', headers: [...headers, ...also] });
+    const [asked] = gateway.authz.asked;
+    assert.equal(asked!.http.scheme, 'http');
+    assert.equal(asked!.source.address, '127.0.0.1');
+    for (const name of [
+      'x-envoy-upstream-rq-timeout-ms',
+      'x-envoy-internal',
+      'x-envoy-max-retries',
+      'x-envoy-original-path',
+    ])
+      assert.deepEqual(seenHeader(seen, name), [], name);
+    assert.notDeepEqual(seenHeader(seen, 'x-request-id'), ['forged-id']);
+  }
 });
 
 test('the plain listener says that it is plain, and serves no mandatory API', { skip }, async () => {

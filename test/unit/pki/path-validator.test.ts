@@ -113,11 +113,12 @@ test("a verdict ends with the certificate of a CRL's signer", () => {
   assert.equal(code(judge, end, [interCa, signer], now + 6000), 'revocation_unknown');
 });
 
-test('what was refused for lack of budget is tried again', () => {
+test('what was refused for lack of budget is not searched again, unless something else is offered', () => {
   const judge = validator([rootCa], [], { maxSignatureChecks: 1 });
   const first = judge.validate(end, [interCa], now);
   assert.equal(first.valid || first.code, 'path_search_exhausted');
-  assert.notEqual(judge.validate(end, [interCa], now), first);
+  assert.equal(judge.validate(end, [interCa], now), first);
+  assert.notEqual(judge.validate(end, [interCa, rootCa], now), first);
 });
 
 test('one validator does not speak for another', () => {

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readCertificate } from '../../src/pki/certificate.ts';
+import { Fields, readWhole, tags } from '../../src/pki/der.ts';
+import { integerOctets } from '../../src/pki/der-values.ts';
+import { createAuthority } from '../support/certificate-authority.ts';
+import { load, outcome } from '../support/enforcer.ts';
+
+/** Ways around the enforcer that a review found, and that are closed. */
+
+const ca = await createAuthority({ subject: 'CN=Partner CA' });
+const encoded = (pem: string): string => encodeURIComponent(pem);
+const pemOf = (der: Uint8Array): string =>
+  `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString('base64')}\n-----END CERTIFICATE-----\n`;
+
+/** The same certificate with (r, n - s) for (r, s), made by hand: what anybody can do without a key. */
+function malleated(der: Uint8Array): Uint8Array {
+  const { tbs, signatureAlgorithm, signature } = readCertificate(der);
+  const fields = new Fields(readWhole(signature, tags.sequence, 'signature'));
+  const [r, s] = [integerOctets(fields.next(2, 'r')), integerOctets(fields.next(2, 's'))];
+  const n = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+  const other = `00${(n - BigInt(`0x${Buffer.from(s).toString('hex')}`)).toString(16).padStart(64, '0')}`;
+  const bytes = Buffer.from(other, 'hex');
+  const shortest = bytes.subarray(bytes[1]! < 0x80 ? 1 : 0);
+  const tlv = (tag: number, ...parts: readonly Uint8Array[]): Buffer => {
+    const content = Buffer.concat(parts);
+    const length =
+      content.length < 128 ? [content.length] : [0x82, content.length >> 8, content.length & 0xff];
+    return Buffer.concat([Uint8Array.of(tag, ...length), content]);
+  };
+  const value = tlv(0x30, tlv(2, r), tlv(2, shortest));
+  // One length octet where it is enough, or it would not be DER.
+  assert.ok(value.length < 128);
+  const bits = Buffer.concat([Uint8Array.of(3, value.length + 1, 0), value]);
+  return tlv(0x30, tbs, signatureAlgorithm.der, bits);
+}
+
+const fired = await ca.issue({ subject: 'CN=fired' });
+const twin = malleated(fired.der);
+const fingerprint = readCertificate(fired.der).sha256;
+
+for (const [how, entry] of [
+  ['file', 'file = "fired.pem"'],
+  ['fingerprints', `fingerprints = ["${fingerprint}"]`],
+] as const) {
+  test(`a certificate that is switched off by ${how} stays out with its ECDSA signature turned round`, async () => {
+    const toml = `[[clients]]\nalias = "partners"\ncaFile = "ca.pem"\n[[clients]]\nalias = "fired"\n${entry}\ndisabled = true\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["partners"]\n`;
+    const { snapshot } = load(toml, { 'ca.pem': ca.pem, 'fired.pem': fired.pem });
+    const by = (pem: string) => outcome({ path: '/a', certificate: encoded(pem) }, snapshot);
+    assert.equal(await by(fired.pem), 'alias_disabled');
+    assert.equal(await by(pemOf(twin)), 'alias_disabled');
+    assert.equal(await by((await ca.issue({ subject: 'CN=other' })).pem), 'partners');
+  });
+}
+
+test('a twin is no exact certificate: it is not admitted as one', async () => {
+  const toml =
+    '[[clients]]\nalias = "one"\nfile = "fired.pem"\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["one"]\n';
+  const { snapshot } = load(toml, { 'fired.pem': fired.pem });
+  assert.equal(await outcome({ path: '/a', certificate: encoded(fired.pem) }, snapshot), 'one');
+  assert.equal(await outcome({ path: '/a', certificate: encoded(pemOf(twin)) }, snapshot), 'issuer_unknown');
+});
+
+test('a CA that is switched off counts whatever intermediates the client leaves out', async () => {
+  const root = await createAuthority({ subject: 'CN=Root' });
+  const sub = await createAuthority({ subject: 'CN=Sub', parent: root });
+  const leaf = await sub.issue({ subject: 'CN=x' });
+  const toml =
+    '[[clients]]\nalias = "sub"\ncaFile = "sub.pem"\n[[clients]]\nalias = "all"\ncaFile = "root.pem"\ndisabled = true\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["sub"]\n';
+  const { snapshot } = load(toml, { 'sub.pem': sub.pem, 'root.pem': root.pem });
+  assert.equal(await outcome({ path: '/a', certificate: encoded(leaf.pem) }, snapshot), 'alias_disabled');
+});
+
+const nested = load(
+  `[[clients]]
+alias = "p"
+caFile = "ca.pem"
+[[apis]]
+name = "shop"
+version = "1"
+basePath = "/shop"
+mutualSSL = "off"
+[[apis]]
+name = "admin"
+version = "1"
+basePath = "/shop/admin"
+aliases = ["p"]
+[[apis]]
+name = "ops"
+version = "1"
+basePath = "/ops"
+mutualSSL = "off"
+aliases = ["p"]
+[[apis.operations]]
+path = "/report/{id}.pdf"
+mutualSSL = "mandatory"
+[[apis.operations]]
+path = "/report/*"
+[[apis]]
+name = "public"
+version = "1"
+hosts = ["public.example.com"]
+basePath = "/"
+mutualSSL = "off"
+[[apis]]
+name = "rest"
+version = "1"
+basePath = "/"
+aliases = ["p"]
+`,
+  { 'ca.pem': ca.pem },
+).snapshot;
+
+const paths: readonly [path: string, expected: string, why: string][] = [
+  ['/shop/admin/users', 'certificate_missing', 'the API below, as it is written'],
+  ['/shop/%61dmin/users', 'path_ambiguous', 'a letter encoded without need is the same letter'],
+  ['/shop/admin;x/users', 'path_ambiguous', 'a parameter that some backends drop'],
+  ['/shop/admin%3bx/users', 'path_ambiguous', 'encoded, too'],
+  ['/shop/caf%C3%A9;v=1', 'allowed', 'what stays in its API may be encoded as it likes'],
+  ['/ops/report/7.pdf', 'certificate_missing', 'text behind a {name} counts'],
+  ['/ops/report/.pdf', 'allowed', 'a {name} stands for at least one character'],
+  ['/ops/report/7.txt', 'allowed', 'another ending is another operation'],
+];
+for (const [path, expected, why] of paths) {
+  test(`${path}: ${expected}: ${why}`, async () => assert.equal(await outcome({ path }, nested), expected));
+}
+
+test('a route that names the API is held to the same', async () => {
+  const contextExtensions = { name: 'shop', version: '1', basePath: '/shop', vHost: '*' };
+  assert.equal(await outcome({ path: '/shop/x', contextExtensions }, nested), 'allowed');
+  assert.equal(await outcome({ path: '/shop/admin;x', contextExtensions }, nested), 'path_ambiguous');
+});
+
+const hosts: readonly [host: string, expected: string][] = [
+  ['public.example.com', 'allowed'],
+  ['public.example.com.:443', 'allowed'],
+  ['public.example.com:x', 'api_not_found'],
+  ['public.example.com:443:x', 'api_not_found'],
+  ['public.example.com:@other.example.com', 'api_not_found'],
+  ['public.example.com:+443', 'api_not_found'],
+  ['[::1]:443', 'certificate_missing'],
+];
+for (const [host, expected] of hosts) {
+  test(`Host: ${host}: ${expected}, as Envoy has it`, async () =>
+    assert.equal(await outcome({ path: '/x', host }, nested), expected));
+}
+
+test('other spaces than the one of ASCII are letters of a name', async () => {
+  const toml =
+    '[[clients]]\nalias = "acme"\ncaFile = "ca.pem"\nsubject = { CN = "acme" }\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["acme"]\n';
+  const { snapshot } = load(toml, { 'ca.pem': ca.pem });
+  for (const space of ['\u00a0', '\u3000', '\u2003']) {
+    const { pem } = await ca.issue({ subject: `CN=${space}acme` });
+    assert.equal(await outcome({ path: '/a', certificate: encoded(pem) }, snapshot), 'certificate_not_bound');
+  }
+});
+
+test('a rule of no attributes, and a path with two names in a segment, are errors', () => {
+  const api = (lines: string): string =>
+    `[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["x"]\n${lines}`;
+  assert.throws(
+    () => load(`[[clients]]\nalias = "x"\ncaFile = "ca.pem"\nsubject = {}\n${api('')}`, { 'ca.pem': ca.pem }),
+    /clients\[0\]\.subject: found \{\}; write at least one attribute|write a name/,
+  );
+  assert.throws(
+    () =>
+      load(
+        `[[clients]]\nalias = "x"\ncaFile = "ca.pem"\n${api('[[apis.operations]]\npath = "/{a}-{b}"\n')}`,
+        { 'ca.pem': ca.pem },
+      ),
+    /apis\[0\]\.operations\[0\]\.path: found .* one \{name\} a segment at most/,
+  );
+});
