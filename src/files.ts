@@ -1,4 +1,4 @@
-import { globSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, globSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Why a file can't be used: a message that follows "found …" and says what to do. Never quotes the content. */
@@ -20,7 +20,7 @@ export function readBytes(path: string): Buffer {
     if (!stats.isFile()) throw new FileProblem('is no regular file; write the path of one');
     if (stats.size > maxBytes)
       throw new FileProblem(`has ${stats.size} bytes, more than ${maxBytes} are not read`);
-    return readFileSync(path);
+    return readBounded(path);
   } catch (error) {
     if (error instanceof FileProblem) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -31,6 +31,24 @@ export function readBytes(path: string): Buffer {
     throw new FileProblem(
       `${reasons[code ?? ''] ?? `can not be read (${code})`}; write the path of a readable file`,
     );
+  }
+}
+
+/** By what is read, not by what its size was said to be: some files have none, and no end. */
+function readBounded(path: string): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const chunks: Buffer[] = [];
+    for (let length = 0; ; ) {
+      const chunk = Buffer.allocUnsafe(65_536);
+      const count = readSync(file, chunk);
+      if (count === 0) return Buffer.concat(chunks);
+      length += count;
+      if (length > maxBytes) throw new FileProblem(`has more than ${maxBytes} bytes, which are not read`);
+      chunks.push(chunk.subarray(0, count));
+    }
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -172,6 +172,9 @@ const version = (): string =>
   (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
     .version;
 
+// Whoever reads the log may go away: that is no reason to stop deciding.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 main(process.argv.slice(2)).then(
   (code) => {
     // Not process.exit(): what is still on its way to a pipe would be lost.

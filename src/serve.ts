@@ -141,6 +141,13 @@ function reload(
     log.error('not reloaded: the last good configuration stays in force', { file, errors: loaded.length });
     return undefined;
   }
+  if (loaded.config.apis.length === 0 && current.config.apis.length > 0) {
+    log.error(
+      'not reloaded: the file has no APIs any more, as if it were being written; the last good configuration stays in force. Restart to have none',
+      { file },
+    );
+    return undefined;
+  }
   if (
     JSON.stringify(loaded.config.enforcer.authService) !== JSON.stringify(current.config.enforcer.authService)
   ) {

@@ -38,14 +38,32 @@ export function parseToml(text: string): TomlFile {
   const input = text.startsWith('\uFEFF') ? text.slice(1) : text;
   try {
     const value = parse(input) as Record<string, unknown>;
-    const lines = keyLines(input, parser.parse(input));
+    const nodes = parser.parse(input);
+    checkLength(nodes, input);
+    const lines = keyLines(input, nodes);
     return {
       value,
       lineOf: (path) => nearestLine(lines, path),
       isWritten: (path) => lines.has(JSON.stringify(path)),
     };
   } catch (error) {
+    if (error instanceof TomlSyntaxError) throw error;
     throw syntaxError(error);
+  }
+}
+
+/** More parts than any name has: finding the lines of all its prefixes takes time that grows with their cube. */
+const maxParts = 32;
+
+/** @throws TomlSyntaxError: a name with more parts */
+function checkLength(nodes: readonly Node[], text: string): void {
+  for (const node of nodes) {
+    const names = node.type === 'Assign' ? node.key : node.value;
+    if (Array.isArray(names) && names.length > maxParts)
+      throw new TomlSyntaxError(
+        lineCounter(text)(node.offset),
+        `a name of ${names.length} parts; write one of ${maxParts} at most`,
+      );
   }
 }
 

@@ -54,7 +54,7 @@ export function mostSpecificFirst(operations: Operations): Operations {
 
 /**
  * The operation that a request is for. Segments are decoded before they are compared, a trailing slash is ignored, and
- * HEAD is GET, as most backends have it. Of those whose path fits, the most specific decides; if its methods don't fit,
+ * HEAD is GET, as most backends have it, where it is not listed itself. Of those whose path fits, the most specific decides; if its methods don't fit,
  * no broader one is asked, since that would open by one method what is closed by another.
  *
  * @param path undecoded, below the base path, without the query
@@ -71,14 +71,12 @@ export function findOperation(
   const fitting = operations.filter((operation) => fits(operation, segments));
   const [first] = fitting;
   if (first === undefined) return 'operation_not_found';
-  const asked = method === 'HEAD' ? 'GET' : method;
-  const shape = templateKey(first);
   // The same template may stand several times, with other methods.
-  const found = fitting.find(
-    (operation) =>
-      templateKey(operation) === shape && (operation.methods === undefined || operation.methods.has(asked)),
-  );
-  return found ?? 'method_not_allowed';
+  const shape = templateKey(first);
+  const same = fitting.filter((operation) => templateKey(operation) === shape);
+  const taking = (asked: string): Operation | undefined =>
+    same.find(({ methods }) => methods === undefined || methods.has(asked));
+  return taking(method) ?? (method === 'HEAD' ? taking('GET') : undefined) ?? 'method_not_allowed';
 }
 
 /** Equal where two templates fit the same paths. */

@@ -1,3 +1,4 @@
+import { hasRepeatedMember } from '../repeated-members.ts';
 import { type PresentedError, presentedError } from './presented.ts';
 import type { XfccElement } from './xfcc.ts';
 
@@ -11,16 +12,15 @@ export function parseXfccJson(value: string): readonly XfccElement[] | Presented
   }
   if (!Array.isArray(parsed)) return notXfcc;
   const elements: XfccElement[] = [];
-  let keys = 0;
   for (const element of parsed as readonly unknown[]) {
     const read = readElement(element);
     if (read === undefined) return notXfcc;
-    keys += Object.values(read).filter((text) => text !== undefined).length;
     elements.push(read);
   }
-  // JSON.parse keeps the last of several equal keys without a word. Inside a string a quote is always escaped.
-  const written = value.match(/"(?:hash|cert|chain)"[ \t]*:/g)?.length ?? 0;
-  return written === keys ? elements : presentedError('xfcc_key_repeated', 'a key twice in the JSON form');
+  // JSON.parse keeps the last of several equal keys without a word.
+  return hasRepeatedMember(value)
+    ? presentedError('xfcc_key_repeated', 'a key twice in the JSON form')
+    : elements;
 }
 
 function readElement(element: unknown): XfccElement | undefined {

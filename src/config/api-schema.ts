@@ -67,7 +67,7 @@ const operation = table({
     .array(z.string().regex(/^[A-Z]+$/, { error: 'write a method in capitals, for example "GET"' }))
     .min(1, { error: 'write at least one method, or leave methods out for all' })
     .optional()
-    .describe('Methods; unset: all. HEAD counts as GET.'),
+    .describe('Methods; unset: all. HEAD counts as GET where it is not listed itself.'),
   ...security,
   secured: z
     .boolean()

@@ -16,9 +16,7 @@ export function buildApis(ground: Ground): ApiIndex {
     const operations = api.operations.map(
       (operation, j): Operation => ({
         ...parseTemplate(operation.path),
-        methods:
-          operation.methods &&
-          new Set(operation.methods.map((method) => (method === 'HEAD' ? 'GET' : method))),
+        methods: operation.methods && new Set(operation.methods),
         security: operationSecurity(operation, j, api, i, security, ground),
       }),
     );

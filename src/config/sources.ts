@@ -2,7 +2,7 @@ import { type CertificateFormat, formatOf } from '../client-certificate/formats.
 import type { HeaderSource } from '../client-certificate/header.ts';
 import { defaultLimits } from '../client-certificate/reading.ts';
 import { readingCaches } from '../client-certificate/reading-cache.ts';
-import { sendersOverlap, trustedSenders } from '../client-certificate/senders.ts';
+import { parseNetwork, sendersOverlap, trustedSenders } from '../client-certificate/senders.ts';
 import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
 import type { Findings } from './findings.ts';
 import type { Config } from './schema.ts';
@@ -21,7 +21,11 @@ type Written = {
 };
 
 const at = (...path: Path): Path => ['enforcer', 'security', 'mutualSSL', ...path];
-const everywhere = (entry: string): boolean => /\/0+$/.test(entry);
+/** So wide that no load balancer needs it: in halves, or in IPv6's notation, it would be everybody just the same. */
+const everywhere = (entry: string): boolean => {
+  const network = parseNetwork(entry);
+  return network !== undefined && network.prefix < (network.family === 'ipv4' ? 8 : 16);
+};
 
 /** Where client certificates come from. What does not add up is reported. */
 export function buildSources(

@@ -85,3 +85,9 @@ export const removeCertificateHeaders = (headers: readonly string[]): Message =>
       { mutations: { request_mutations: headers.map((header) => ({ remove: header })) } },
     ),
   });
+
+/** What comes behind the body: some backends take it for headers, and the enforcer never sees it. */
+export const removeTrailers = (headers: readonly string[]): Message =>
+  extension('trailers', 'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
+    mutations: { request_trailers_mutations: headers.map((header) => ({ remove: header })) },
+  });

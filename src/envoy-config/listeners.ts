@@ -2,10 +2,10 @@ import type { Config } from '../config/schema.ts';
 import { handshakeLog, requestLog } from './access-log.ts';
 import { corsFilters } from './cors.ts';
 import { downstreamTls } from './downstream-tls.ts';
-import { extAuthzFilter, removeCertificateHeaders } from './ext-authz-filter.ts';
+import { extAuthzFilter, removeCertificateHeaders, removeTrailers } from './ext-authz-filter.ts';
 import { extension, type Message, socketAddress } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
-import { certificateHeaders, earlyMutations } from './request-headers.ts';
+import { certificateHeaders, earlyMutations, identityHeaders } from './request-headers.ts';
 import { routeConfiguration, type Scheme } from './routes.ts';
 
 /** The TLS listener, and the plain one where there is to be one. */
@@ -56,6 +56,7 @@ function connectionManager(config: Config, scheme: Scheme): Message {
         ...corsFilters(config),
         extAuthzFilter,
         removeCertificateHeaders(certificateHeaders(config)),
+        removeTrailers([...identityHeaders(config), ...certificateHeaders(config)]),
         extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router'),
       ],
       route_config: routeConfiguration(config, scheme),

@@ -1,5 +1,5 @@
+import { hasRepeatedMember } from '../repeated-members.ts';
 import { type TokenFailure, tokenFailure } from './token-failures.ts';
-import { hasRepeatedMember } from './unique-members.ts';
 
 /** A JWT taken apart (RFC 7515 section 3.1, RFC 7519): nothing of it is verified yet. */
 export type CompactJws = {

@@ -40,9 +40,9 @@ function textLine({ timestamp, level, message, ...fields }: winston.Logform.Tran
 const plainOrQuoted = (value: string): string =>
   /^[\w.:/@+-]+$/.test(value) ? value : oneLine(JSON.stringify(value));
 
-/** Also what JSON leaves bare but terminals and log collectors act on: C1 controls, separators, bidirectional marks. */
+/** Also what JSON leaves bare but terminals and log collectors act on: C1 controls, separators, whatever is not seen. */
 const oneLine = (text: string): string =>
-  text.replace(
-    /[\p{Cc}\u2028\u2029\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu,
-    (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`,
-  );
+  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0)!.toString(16);
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`;
+  });

@@ -18,14 +18,14 @@ type Remembered = {
 };
 
 /**
- * Validates against one trust store, by one policy, and remembers verdicts: for each certificate the last one, for as
+ * Validates against one trust store, by one policy, and remembers verdicts: for each certificate the last few, for as
  * long as the certificate object itself lives. So the memory is as bounded as the cache of certificates that they are
  * read through, and what is pushed out there is forgotten here.
  */
 export class PathValidator {
   readonly #trustStore: TrustStore;
   readonly #policy: Partial<PathPolicy>;
-  readonly #verdicts = new WeakMap<Certificate, Remembered>();
+  readonly #verdicts = new WeakMap<Certificate, readonly Remembered[]>();
 
   constructor(trustStore: TrustStore, policy: Partial<PathPolicy> = {}) {
     this.#trustStore = trustStore;
@@ -37,15 +37,17 @@ export class PathValidator {
    * @param now milliseconds since the epoch
    */
   validate(leaf: Certificate, intermediates: readonly Certificate[], now: number): PathVerdict {
-    const known = this.#verdicts.get(leaf);
-    if (known !== undefined && now >= known.from && now < known.until) {
-      if (known.offered === undefined || known.offered === hashOf(intermediates)) return known.verdict;
-    }
+    const current = (this.#verdicts.get(leaf) ?? []).filter(({ from, until }) => now >= from && now < until);
+    const admitted = current.find(({ offered }) => offered === undefined);
+    if (admitted !== undefined) return admitted.verdict;
+    const offered = current.length === 0 ? '' : hashOf(intermediates);
+    const refused = current.find((known) => known.offered === offered);
+    if (refused !== undefined) return refused.verdict;
     const trustStore = this.#trustStore;
     const verdict = validatePath(leaf, { ...this.#policy, trustStore, intermediates, now });
     if (verdict.valid) for (const certificate of verdict.path) vouchFor(certificate);
     const remembered = this.#remember(verdict, leaf, intermediates, now);
-    if (remembered !== undefined) this.#verdicts.set(leaf, remembered);
+    if (remembered !== undefined) this.#verdicts.set(leaf, [remembered, ...current].slice(0, maxRemembered));
     return verdict;
   }
 
@@ -76,6 +78,9 @@ export class PathValidator {
     return [...intermediates.flatMap(turnsOf), ...nearest(this.#trustStore.turns, now)];
   }
 }
+
+/** Refusals a leaf: who offers it with other intermediates each time must not push out what was found for the first. */
+const maxRemembered = 8;
 
 /** The time around `now` in which none of these instants lies. */
 function windowAround(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,6 +81,49 @@ test('a unix socket alone: mode 0660 while it runs, gone afterwards', async () =
   assert.equal(statSync(socket).mode & 0o777, 0o660);
   await enforcer.stop();
   assert.throws(() => statSync(socket), /ENOENT/);
+});
+
+test('a file without APIs, as one that is just being written, takes no API away', async () => {
+  const file = configure('emptied.toml', `port = ${await freePort()}`);
+  const enforcer = await EnforcerProcess.start(file);
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, '');
+  assert.equal(await enforcer.reload(), 'refused');
+  assert.match(enforcer.lines.at(-1) ?? '', /the file has no APIs any more/);
+  writeFileSync(file, text);
+  assert.equal(await enforcer.reload(), 'reloaded');
+  await enforcer.stop();
+});
+
+test('whoever reads the log may go away: decisions go on', async () => {
+  const port = await freePort();
+  const child = spawn(
+    process.execPath,
+    [main, 'serve', '--config', configure('epipe.toml', `port = ${port}`)],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  for await (const chunk of child.stderr) if (String(chunk).includes('started')) break;
+  child.stderr.destroy();
+  for (let i = 0; i < 3; i++) {
+    const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+    // An empty CheckRequest: there is no API for it, and a denial is logged.
+    await new Promise<void>((resolve, reject) => {
+      client.makeUnaryRequest(
+        '/envoy.service.auth.v3.Authorization/Check',
+        (bytes: Uint8Array) => Buffer.from(bytes),
+        (bytes) => bytes,
+        new Uint8Array(),
+        { deadline: Date.now() + 5000 },
+        (error) => (error ? reject(error) : resolve()),
+      );
+    });
+    client.close();
+  }
+  assert.equal(child.exitCode, null);
+  child.kill();
+  await once(child, 'exit');
 });
 
 test('a configuration that is wrong: exit 78, every error on a line of its own', async () => {

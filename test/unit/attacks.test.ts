@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readText } from '../../src/files.ts';
 import { readCertificate } from '../../src/pki/certificate.ts';
 import { Fields, readWhole, tags } from '../../src/pki/der.ts';
 import { integerOctets } from '../../src/pki/der-values.ts';
-import { createAuthority } from '../support/certificate-authority.ts';
+import { PathValidator } from '../../src/pki/path-validator.ts';
+import { createTrustStore } from '../../src/pki/trust-store.ts';
+import { createAuthority, now } from '../support/certificate-authority.ts';
 import { load, outcome } from '../support/enforcer.ts';
 
 /** Ways around the enforcer that a review found, and that are closed. */
@@ -169,5 +172,54 @@ test('a rule of no attributes, and a path with two names in a segment, are error
         { 'ca.pem': ca.pem },
       ),
     /apis\[0\]\.operations\[0\]\.path: found .* one \{name\} a segment at most/,
+  );
+});
+
+test('one leaf offered with ever other intermediates is searched once for each', () => {
+  const leaf = readCertificate(fired.der);
+  const validator = new PathValidator(createTrustStore({ anchors: [] }), { maxSignatureChecks: 0 });
+  const [one, two] = [[readCertificate(ca.der)], [leaf]];
+  const first = validator.validate(leaf, one, now);
+  const second = validator.validate(leaf, two, now);
+  assert.equal(validator.validate(leaf, one, now), first);
+  assert.equal(validator.validate(leaf, two, now), second);
+});
+
+const senders: readonly [written: string, warned: boolean][] = [
+  ['"10.20.0.0/16"', false],
+  ['"0.0.0.0/0"', true],
+  ['"::ffff:0:0/96"', true],
+  ['"0.0.0.0/1", "128.0.0.0/1"', true],
+  ['"2000::/3"', true],
+];
+for (const [written, warned] of senders) {
+  test(`trustedSenders = [${written}] is ${warned ? 'everybody, and warned about' : 'fine'}`, () => {
+    const toml = `[enforcer.security.mutualSSL]\nenableClientValidation = false\ntrustedSenders = [${written}]\n`;
+    const warnings = load(toml, {}).warnings.filter(({ message }) =>
+      message.includes('whoever reaches the router'),
+    );
+    assert.equal(warnings.length, warned ? 1 : 0);
+  });
+}
+
+test('a name of thousands of parts is an error, and no minutes of work', () => {
+  assert.throws(() => load(`[router${'.a'.repeat(2000)}]\n`, {}), /a name of 2001 parts/);
+});
+
+test('HEAD may be listed apart from GET, and opens HEAD alone', async () => {
+  const toml = (methods: string): string =>
+    `[[clients]]\nalias = "p"\ncaFile = "ca.pem"\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["p"]\n[[apis.operations]]\npath = "/x"\nmethods = ["HEAD"]\nmutualSSL = "off"\n${methods}`;
+  const { snapshot } = load(toml(''), { 'ca.pem': ca.pem });
+  assert.equal(await outcome({ path: '/a/x', method: 'HEAD' }, snapshot), 'allowed');
+  assert.equal(await outcome({ path: '/a/x', method: 'GET' }, snapshot), 'method_not_allowed');
+  const both = load(toml('[[apis.operations]]\npath = "/x"\nmethods = ["GET"]\n'), { 'ca.pem': ca.pem });
+  assert.equal(await outcome({ path: '/a/x', method: 'GET' }, both.snapshot), 'certificate_missing');
+  assert.equal(await outcome({ path: '/a/x', method: 'HEAD' }, both.snapshot), 'allowed');
+});
+
+test('a file without size or end is read to a bound', () => {
+  assert.throws(
+    () => readText('/proc/self/pagemap'),
+    /has more than 16777216 bytes|can not be read|does not exist/,
   );
 });

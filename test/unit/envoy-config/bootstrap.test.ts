@@ -161,6 +161,7 @@ const keys: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: unk
       'envoy.filters.http.cors',
       'envoy.filters.http.ext_authz',
       'certificate_headers',
+      'trailers',
       'envoy.filters.http.router',
     ],
     'the filters’ order',
