@@ -4,6 +4,7 @@ import { readConfig } from '../src/config/read-config.ts';
 import { configShape } from '../src/config/schema.ts';
 import { denials } from '../src/decision.ts';
 import { writeEnvoyConfig } from '../src/envoy-config/bootstrap.ts';
+import { type Row, readTable, tokenCases } from '../test/truth-tables/table.ts';
 
 /**
  * Everything in this repository that is made from something else. `npm run generate` writes it;
@@ -15,6 +16,7 @@ export function generated(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/configuration.md', configurationPage()],
     ['docs/denial-codes.md', denialPage()],
+    ['docs/truth-tables.md', truthTablesPage()],
     ['envoy/envoy.yaml', sampleBootstrap()],
   ]);
 }
@@ -98,6 +100,40 @@ function denialPage(): string {
       `| \`${code}\` | ${status} | ${number} | ${level} | ${cell(sentence)} |`,
   );
   return `${readFileSync(new URL('denial-codes.head.md', import.meta.url), 'utf8')}\n${['| code | status | number | logged as | sentence |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')}\n`;
+}
+
+/** One table for each combination; those that `optionalCertificate` changes nothing of are written once. */
+function truthTablesPage(): string {
+  const groups = Map.groupBy(
+    readTable(),
+    ({ mutualSSL, applicationSecurity }) =>
+      `mutual TLS ${mutualSSL}, application security ${applicationSecurity}`,
+  );
+  const sections = [...groups].flatMap(([title, rows]) => {
+    const ways = Map.groupBy(rows, ({ optionalCertificate }) => optionalCertificate);
+    const tables = [...ways].map(([way, own]) => [way, truthTable(own)] as const);
+    const same = new Set(tables.map(([, table]) => table)).size === 1;
+    return same
+      ? [`## ${title[0]!.toUpperCase()}${title.slice(1)}\n\n${tables[0]![1]}`]
+      : tables.map(
+          ([way, table]) => `## ${title[0]!.toUpperCase()}${title.slice(1)}, \`${way}\`\n\n${table}`,
+        );
+  });
+  return `${readFileSync(new URL('truth-tables.head.md', import.meta.url), 'utf8')}\n${sections.join('\n\n')}\n`;
+}
+
+function truthTable(rows: readonly Row[]): string {
+  const head = `| certificate | ${tokenCases.map((token) => `token: ${token}`).join(' | ')} |`;
+  const lines = rows.map(
+    ({ certificate, cells }) =>
+      `| ${certificate} | ${tokenCases.map((token) => truthCell(cells[token])).join(' | ')} |`,
+  );
+  return [head, `| --- |${' --- |'.repeat(tokenCases.length)}`, ...lines].join('\n');
+}
+
+function truthCell(cell: string): string {
+  const [status, , reason] = cell.split(' ');
+  return reason === undefined ? `**${status}**` : `${status} \`${reason}\``;
 }
 
 function sampleBootstrap(): string {

@@ -55,6 +55,9 @@ function admitted(
     [names.tier, client?.tier],
     [names.sha256, client?.certificate.sha256],
     [names.subject, client && formatName(client.certificate.subject)],
+  ];
+  // As long as they are, for a cut one would be another's; a token's own length is their bound.
+  const whole: typeof identity = [
     [names.clientId, token?.clientId],
     [names.scopes, token && (token.scopes.join(' ') || undefined)],
     [names.tokenSubject, token?.subject],
@@ -64,10 +67,14 @@ function admitted(
   const remove = new Set([...answers.headersToRemove, ...misspelled(received, answers)]);
   const { name: credential, forward } = answers.tokenHeader;
   if (tokenHeader === 'unverified' || (tokenHeader === 'verified' && !forward)) remove.add(credential);
-  for (const [name, value] of identity) {
+  const told = [
+    ...identity.map(([name, value]) => [name, value && fieldValue(value)] as const),
+    ...whole.map(([name, value]) => [name, value && fieldValue(value, Infinity)] as const),
+  ];
+  for (const [name, value] of told) {
     if (name === undefined) continue;
     if (value === undefined) remove.add(name);
-    else set.push(option(name, value));
+    else set.push({ header: { key: name, value } });
   }
   if (outbound !== undefined && client !== undefined) {
     const { format, header, chainHeader } = outbound;

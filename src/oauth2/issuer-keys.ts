@@ -48,11 +48,11 @@ const fits = (key: VerificationKey, algorithm: string): boolean =>
   key.algorithms.includes(algorithm as Algorithm);
 
 /** The keys that can be used. Those that stay over a refresh stay with what they remember; what left is forgotten. */
-function keysOf({ jwks }: PublishedKeys): () => readonly VerificationKey[] | undefined {
+function keysOf(published: PublishedKeys): () => readonly VerificationKey[] | undefined {
   let from: readonly unknown[] | undefined;
   let keys: readonly VerificationKey[] | undefined;
   return () => {
-    const latest = jwks();
+    const latest = published.jwks();
     if (latest === from) return keys;
     from = latest;
     const before = new Map(keys?.map((key) => [key.identity, key]));

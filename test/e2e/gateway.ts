@@ -31,19 +31,19 @@ export class Gateway {
     this.#folder = folder;
   }
 
-  /** @param options changes config.toml, lines of `[enforcer.security.mutualSSL]` other than for peer mode */
+  /** @param options changes config.toml; lines of `[enforcer.security.mutualSSL]` other than for peer mode; a folder with a PKI */
   static async start(
     envoy: FoundEnvoy,
-    options: { edit?: (toml: string) => string; mutualSSL?: readonly string[] } = {},
+    options: { edit?: (toml: string) => string; mutualSSL?: readonly string[]; folder?: string } = {},
   ): Promise<Gateway> {
-    const folder = mkdtempSync(join(tmpdir(), 'mtls-enforcer-e2e-'));
+    const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'mtls-enforcer-e2e-'));
     const pki = await preparePki(folder);
     const stack = await startStack({
       folder: join(folder, 'run'),
       pki,
       envoy,
-      mutualSSL: peerMode,
-      ...options,
+      mutualSSL: options.mutualSSL ?? peerMode,
+      ...(options.edit && { edit: options.edit }),
     });
     return new Gateway(stack, pki, folder);
   }
