@@ -7,16 +7,21 @@ import type { CertificateCase, TokenCase } from './table.ts';
  * Certificates and tokens for each case, and the configuration that knows them. Certificates come in a header, since no
  * TLS client can send a malformed one.
  *
- * @param at milliseconds since the epoch: when they are sent
+ * @param at milliseconds since the epoch, whole seconds: when they are sent
+ * @param dates of the certificates that are valid
  */
-export async function makeCredentials(authority: Authority, at: number = now) {
-  const acme = await authority.issue({ subject: 'CN=acme' });
+export async function makeCredentials(
+  authority: Authority,
+  at: number = now,
+  dates: { readonly notBefore?: Date; readonly notAfter?: Date } = {},
+) {
+  const acme = await authority.issue({ subject: 'CN=acme', ...dates });
   const year = 365 * 86_400_000;
   const certificates: Record<CertificateCase, string | undefined> = {
     none: undefined,
     valid: acme.pem,
-    unbound: (await authority.issue({ subject: 'CN=globex' })).pem,
-    untrusted: (await selfSigned({ subject: 'CN=stranger' })).pem,
+    unbound: (await authority.issue({ subject: 'CN=globex', ...dates })).pem,
+    untrusted: (await selfSigned({ subject: 'CN=stranger', ...dates })).pem,
     malformed: '-----BEGIN CERTIFICATE-----\nbm8gY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n',
     expired: (
       await authority.issue({
