@@ -13,7 +13,7 @@ export const tokenService = table({
   issuer: text('the issuer, for example "https://idp.example.com"').describe(
     'What its tokens say in `iss`, exactly.',
   ),
-  jwksURL: absoluteUrl({ query: true })
+  jwksURL: absoluteUrl({ query: true, empty: true })
     .optional()
     .describe(
       'Where it publishes its keys. Fetched at the start, every 5 minutes and for an unknown `kid` (every 10 seconds at most); the last good keys are kept.',
@@ -22,7 +22,8 @@ export const tokenService = table({
     .optional()
     .describe('PEM bundle of CAs trusted for `jwksURL`, in place of the system’s.'),
   jwksPath: text('a JSON file').optional().describe('File with its keys (JWK Set), in place of `jwksURL`.'),
-  certificateFilePath: text('a PEM file')
+  certificateFilePath: z
+    .string()
     .optional()
     .describe(
       'PEM certificate with its key: for tokens without `kid`, and for all where there is no JWKS. Its dates are not looked at.',

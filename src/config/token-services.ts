@@ -31,7 +31,12 @@ export function readTokenServices(
   findings: Findings,
 ): TokenServices {
   const feeds: JwksFeed[] = [];
-  const services = config.enforcer.security.tokenService;
+  // Choreo Connect's own file writes "" for what is not there.
+  const services = config.enforcer.security.tokenService.map((service) => ({
+    ...service,
+    jwksURL: service.jwksURL || undefined,
+    certificateFilePath: service.certificateFilePath || undefined,
+  }));
   const issuers = services.flatMap((written, i) => {
     const at: Path = ['enforcer', 'security', 'tokenService', i];
     for (const key of ['name', 'issuer'] as const) {

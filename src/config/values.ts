@@ -67,9 +67,10 @@ export const basePath = () =>
       },
     );
 
-export const absoluteUrl = ({ query = false } = {}) =>
+export const absoluteUrl = ({ query = false, empty = false } = {}) =>
   z.string().refine(
     (value) => {
+      if (value === '') return empty;
       const url = URL.parse(value);
       return (
         url !== null &&
