@@ -4,6 +4,8 @@ import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
 import { type Problem, problemLine } from './config/problem.ts';
+import { writeToml } from './config/write-toml.ts';
+import { kinds, readDefinition } from './definitions/readers.ts';
 import { writeEnvoyConfig } from './envoy-config/bootstrap.ts';
 import { askHealth } from './ext-authz/health-client.ts';
 import { ListenError, listenersOf, serve } from './serve.ts';
@@ -21,6 +23,7 @@ const help = `mtls-enforcer: client-certificate authentication for Envoy (ext_au
   mtls-enforcer check-config [--config FILE]  say what is wrong with a configuration
   mtls-enforcer envoy-config [--config FILE]  print Envoy's bootstrap for it
   mtls-enforcer health [--config FILE]        ask the running service whether it serves
+  mtls-enforcer import --from KIND PATH       print a WSO2 system's files as our own config.toml
   mtls-enforcer --version
   mtls-enforcer COMMAND --help
 
@@ -60,6 +63,14 @@ health check. Exits 0 if so, 69 if not. Where mutual TLS is configured, give it 
 
   mtls-enforcer health --config /etc/mtls-enforcer/config.toml
 `,
+  import: `mtls-enforcer import --from KIND [--home FOLDER] [--trusted-sender ADDRESS]... PATH
+
+Prints what a foreign system's files say as our own config.toml, with a comment at each place where the meaning had to
+be chosen. KIND is ${kinds.join(', ')}. PATH is a file, a folder or a glob.
+Nothing needs to be moved over: [[definitions]] in config.toml reads the same files as they are.
+
+  mtls-enforcer import --from choreo-connect projects/ >> config.toml
+`,
 };
 
 const commands: Readonly<Record<string, (file: string) => number | Promise<number>>> = {
@@ -80,6 +91,8 @@ async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = positionals;
   if (values.version) return print(`mtls-enforcer ${version()}\n`);
   if (command === undefined) return values.help ? print(help) : usage('which command?');
+  if (command === 'import' && !values.help) return importFiles(values, rest);
+  if (command === 'import') return print(commandHelp[command]!);
   const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
   if (run === undefined || rest.length > 0) return usage(`unknown: ${[command, ...rest].join(' ')}`);
   if (values.help) return print(commandHelp[command]!);
@@ -94,6 +107,9 @@ const readArguments = (args: readonly string[]) =>
       config: { type: 'string', default: 'config.toml' },
       help: { type: 'boolean', short: 'h', default: false },
       version: { type: 'boolean', default: false },
+      from: { type: 'string' },
+      home: { type: 'string' },
+      'trusted-sender': { type: 'string', multiple: true },
     },
   });
 
@@ -113,6 +129,7 @@ async function runService(file: string): Promise<number> {
 function checkConfig(file: string): number {
   const loaded = load(file);
   if (typeof loaded === 'number') return loaded;
+  if (loaded.problems.length > 0) return EX_CONFIG;
   const { apis, clients } = loaded.config;
   return print(
     `${file}: good (${counted(apis.length, 'API')}, ${counted(clients.length, 'client')}, ${counted(loaded.warnings.length, 'warning')})\n`,
@@ -132,6 +149,27 @@ function envoyConfig(file: string): number {
   );
 }
 
+function importFiles(
+  { from, home, 'trusted-sender': trustedSenders }: ReturnType<typeof readArguments>['values'],
+  paths: readonly string[],
+): number {
+  const kind = kinds.find((name) => name === from);
+  const [path] = paths;
+  if (kind === undefined) return usage(`import needs --from, one of ${kinds.join(', ')}`);
+  if (path === undefined || paths.length > 1) return usage('import needs one PATH; put a glob into quotes');
+  const definition = readDefinition({
+    kind,
+    path: resolve(path),
+    home: home === undefined ? undefined : resolve(home),
+    trustedSenders,
+    backend: undefined,
+  });
+  for (const warning of definition.warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);
+  print(writeToml(definition));
+  const problems = [...definition.problems, ...definition.apis.flatMap((api) => api.problems)];
+  return problems.length === 0 ? EX_OK : refuse(problems);
+}
+
 async function health(file: string): Promise<number> {
   const loaded = loadConfig(file, process.env, Date.now());
   if (isProblems(loaded)) return refuse(loaded);
@@ -149,6 +187,7 @@ const seenFromHere = (file: string, path: string): string =>
 function load(file: string): LoadedConfig | number {
   const loaded = loadConfig(file, process.env, Date.now());
   if (isProblems(loaded)) return refuse(loaded);
+  for (const problem of loaded.problems) process.stderr.write(`error: ${problemLine(problem)}\n`);
   for (const warning of loaded.warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);
   return loaded;
 }

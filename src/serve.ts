@@ -1,7 +1,7 @@
 import type { Attributes } from './attributes.ts';
 import { auditDenial } from './audit.ts';
 import { backendIdentity } from './backend-identity.ts';
-import { isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
+import { type GoodApis, isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
 import { type Problem, problemLine } from './config/problem.ts';
 import type { ServiceSettings } from './config/service.ts';
 import type { Decision } from './decision.ts';
@@ -134,7 +134,7 @@ function reload(
   current: LoadedConfig,
   jwksFeeds: JwksFeeds,
 ): LoadedConfig | undefined {
-  const loaded = loadOrFail(log, file, env, jwksFeeds);
+  const loaded = loadOrFail(log, file, env, jwksFeeds, current.good);
   if (loaded === undefined) return undefined;
   if (isProblems(loaded)) {
     for (const problem of loaded) log.error(problemLine(problem));
@@ -180,9 +180,10 @@ function loadOrFail(
   file: string,
   env: ServeOptions['env'],
   jwksFeeds: JwksFeeds,
+  good: GoodApis,
 ): ReturnType<typeof loadConfig> | undefined {
   try {
-    return loadConfig(file, env, Date.now(), jwksFeeds);
+    return loadConfig(file, env, Date.now(), jwksFeeds, good);
   } catch (error) {
     log.error(
       'not reloaded: reading failed in the enforcer itself; the last good configuration stays in force',
@@ -202,6 +203,11 @@ function announce(
   loaded: LoadedConfig,
   server: ExtAuthzServer,
 ): void {
+  for (const problem of loaded.problems) log.error(problemLine(problem));
+  if (loaded.problems.length > 0)
+    log.error(
+      'APIs of the files above are in their last good state, or refuse everybody; all others are in force',
+    );
   for (const warning of loaded.warnings) log.warn(problemLine(warning));
   if (loaded.ignored.length > 0) {
     log.info('not ours, and ignored', { file: options.file, tables: loaded.ignored.join(' ') });

@@ -30,7 +30,7 @@ export function buildApis(ground: Ground): ApiIndex {
       operations: operations.length === 0 ? undefined : mostSpecificFirst(operations),
       servesUnlisted: api.unlistedOperations === 'api',
       errorFormat: api.errorFormat ?? config.enforcer.answers.errorFormat,
-      fault: undefined,
+      fault: ground.faults.get(i),
     };
   });
 

@@ -18,13 +18,32 @@ export type Findings = {
   readonly text: <T>(path: Path, text: string, read: (text: string) => T) => T | undefined;
 };
 
-export function createFindings(file: string, lineOf: (path: Path) => number): Findings {
+/** Errors of what came from elsewhere, by its index, are that one's own affair. */
+export type ForeignFindings = {
+  /** Where `apis[index]` was read; undefined: in config.toml. */
+  readonly originOf: (index: number) => { readonly file: string; readonly line: number } | undefined;
+  readonly errors: Map<number, Problem[]>;
+};
+
+export function createFindings(
+  file: string,
+  lineOf: (path: Path) => number,
+  foreign: ForeignFindings = { originOf: () => undefined, errors: new Map() },
+): Findings {
   const errors: Problem[] = [];
   const warnings: Problem[] = [];
-  const into = (list: Problem[]) => (path: Path, message: string) => {
-    list.push({ file, line: lineOf(path), key: keyText(path), message });
+  const locate = (path: Path, message: string): { readonly index?: number; readonly problem: Problem } => {
+    const [table, index] = path;
+    const origin = table === 'apis' && typeof index === 'number' ? foreign.originOf(index) : undefined;
+    return origin === undefined || typeof index !== 'number'
+      ? { problem: { file, line: lineOf(path), key: keyText(path), message } }
+      : { index, problem: { ...origin, key: keyText(path.slice(2)), message } };
   };
-  const error = into(errors);
+  const error = (path: Path, message: string): void => {
+    const { index, problem } = locate(path, message);
+    if (index === undefined) errors.push(problem);
+    else foreign.errors.set(index, [...(foreign.errors.get(index) ?? []), problem]);
+  };
   const resolvePath = (path: string): string => resolve(dirname(file), path);
   const reading = <T>(path: Path, found: string, read: () => T): T | undefined => {
     try {
@@ -39,7 +58,7 @@ export function createFindings(file: string, lineOf: (path: Path) => number): Fi
     errors,
     warnings,
     error,
-    warn: into(warnings),
+    warn: (path, message) => warnings.push(locate(path, message).problem),
     resolve: resolvePath,
     file: (path, name, read) => reading(path, shown(name), () => read(resolvePath(name))),
     text: (path, text, read) => reading(path, 'a text', () => read(text)),

@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
 import { FileProblem, readText } from '../files.ts';
 import { type JwksFeed, JwksFeeds } from '../oauth2/jwks-feed.ts';
@@ -8,9 +9,10 @@ import { buildApis } from './apis.ts';
 import { readBackendJwt } from './backend-jwt.ts';
 import { isChoreoConnectFile } from './choreo-connect-keys.ts';
 import { type Cas, readCas, readClients } from './clients.ts';
-import { createFindings, type Findings } from './findings.ts';
-import type { Problem } from './problem.ts';
-import { readConfig } from './read-config.ts';
+import { type Definitions, type ForeignApi, placeholder, readDefinitions } from './definitions.ts';
+import { createFindings, type Findings, type ForeignFindings } from './findings.ts';
+import { type Problem, problemLine } from './problem.ts';
+import { type ConfigText, readConfig } from './read-config.ts';
 import { checkRouter } from './router.ts';
 import type { Config } from './schema.ts';
 import { groupByScope, scopeOf } from './security.ts';
@@ -20,11 +22,17 @@ import { buildSourceList, buildSources } from './sources.ts';
 import { readTokenServices } from './token-services.ts';
 import { buildTrust, type ClientEntry } from './trust.ts';
 
+/** APIs of foreign files by what they are known by. */
+export type GoodApis = ReadonlyMap<string, Config['apis'][number]>;
+
 export type LoadedConfig = {
   readonly config: Config;
   readonly snapshot: Snapshot;
   readonly service: ServiceSettings;
   readonly warnings: readonly Problem[];
+  /** What is wrong with foreign files: their APIs are in their last good state, or admit nobody; all else is in force. */
+  readonly problems: readonly Problem[];
+  readonly good: GoodApis;
   /** Issuers' keys that the snapshot needs kept fresh. */
   readonly feeds: readonly JwksFeed[];
   /** Tables and keys that are not ours. */
@@ -37,6 +45,7 @@ export type LoadedConfig = {
  * @param file path of config.toml
  * @param env where `$env{NAME}` is looked up
  * @param now milliseconds since the epoch: only for warnings about dates
+ * @param before what was good of foreign files when they were last read
  * @param jwksFeeds of those who keep them going; nothing is fetched here
  */
 export function loadConfig(
@@ -44,6 +53,7 @@ export function loadConfig(
   env: Readonly<Record<string, string | undefined>>,
   now: number,
   jwksFeeds: JwksFeeds = new JwksFeeds(),
+  before: GoodApis = new Map(),
 ): LoadedConfig | readonly Problem[] {
   let text: string;
   try {
@@ -54,9 +64,90 @@ export function loadConfig(
   }
   const read = readConfig(text, file, env);
   if (isProblems(read)) return read;
-  const { config, lineOf, isWritten, ignored } = read;
-  const findings = createFindings(file, lineOf);
+  const definitions = readDefinitions(read.config, (path) => resolve(dirname(file), path));
+  return settle(read, definitions, { file, now, jwksFeeds, before });
+}
 
+type Circumstances = {
+  readonly file: string;
+  readonly now: number;
+  readonly jwksFeeds: JwksFeeds;
+  readonly before: GoodApis;
+};
+
+/**
+ * Builds it, and builds it again without what turns out to be wrong with an API of a foreign file: that one is set back
+ * to its last good state, or keeps its place and admits nobody. Each turn takes at least one out, so that it ends.
+ */
+function settle(
+  read: ConfigText,
+  definitions: Definitions,
+  circumstances: Circumstances,
+): LoadedConfig | readonly Problem[] {
+  const { before, file } = circumstances;
+  const problems: Problem[] = [...definitions.problems];
+  const states = definitions.apis.map((foreign) => {
+    problems.push(...foreign.problems);
+    return foreign.problems.length === 0
+      ? { ...foreign, state: 'good' as const }
+      : setBack(foreign, before, foreign.problems);
+  });
+  for (;;) {
+    const own = read.config.apis.length;
+    const config = merge(read.config, states, definitions.services);
+    const foreign: ForeignFindings = { originOf: (index) => states[index - own]?.origin, errors: new Map() };
+    const findings = createFindings(file, read.lineOf, foreign);
+    const faults = new Map(states.map(({ fault }, i) => [own + i, fault] as const));
+    const built = build(config, faults, read, findings, circumstances);
+    // A place that another API has is no news for one that admits nobody.
+    const wrong = [...foreign.errors].filter(([index]) => states[index - own]?.state !== 'faulty');
+    if (wrong.length === 0) {
+      if (findings.errors.length > 0) return findings.errors.toSorted((a, b) => a.line - b.line);
+      const good = new Map(
+        states.filter(({ state }) => state !== 'faulty').map(({ key, api }) => [key, api] as const),
+      );
+      const warnings = [...findings.warnings, ...definitions.warnings];
+      return { ...built, warnings, config, problems, good, ignored: read.ignored };
+    }
+    for (const [index, errors] of wrong) {
+      problems.push(...errors);
+      const state = states[index - own]!;
+      // What was good before and is not now can't be built beside the rest any more.
+      states[index - own] = setBack(state, state.state === 'good' ? before : new Map(), errors);
+    }
+  }
+}
+
+type State = ForeignApi & { readonly state: 'good' | 'last-good' | 'faulty'; readonly fault?: string };
+
+function setBack(foreign: ForeignApi, before: GoodApis, problems: readonly Problem[]): State {
+  const api = before.get(foreign.key);
+  if (api !== undefined) return { ...foreign, api, state: 'last-good' };
+  const [first] = problems;
+  const fault = first === undefined ? 'its definition is faulty' : problemLine(first);
+  return { ...foreign, api: placeholder({ written: foreign.api }), state: 'faulty', fault };
+}
+
+const merge = (config: Config, apis: readonly ForeignApi[], services: Definitions['services']): Config => ({
+  ...config,
+  apis: [...config.apis, ...apis.map(({ api }) => api)],
+  enforcer: {
+    ...config.enforcer,
+    security: {
+      ...config.enforcer.security,
+      tokenService: [...config.enforcer.security.tokenService, ...services],
+    },
+  },
+});
+
+/** Everything that a configuration means. What is wrong goes to `findings`. */
+function build(
+  config: Config,
+  faults: ReadonlyMap<number, string | undefined>,
+  { isWritten, ignored }: ConfigText,
+  findings: Findings,
+  { now, jwksFeeds }: Circumstances,
+): Pick<LoadedConfig, 'service' | 'feeds' | 'snapshot'> {
   const tls = config.router.downstream.tls;
   const at = (key: string) => ['router', 'downstream', 'tls', key];
   const trusted = readCas(at('trustedCertPath'), tls.trustedCertPath, findings, now);
@@ -75,6 +166,7 @@ export function loadConfig(
     services,
     sources,
     sourcesOf: sourcesOf.at,
+    faults,
     findings,
     now,
   });
@@ -89,12 +181,8 @@ export function loadConfig(
   );
   checkAnswers(config, answers, findings);
   const backendJwt = readBackendJwt(config, isWritten, findings);
-  if (findings.errors.length > 0) return [...findings.errors].sort((a, b) => a.line - b.line);
   return {
-    config,
     service,
-    ignored,
-    warnings: findings.warnings,
     feeds: services.feeds,
     snapshot: {
       rejectUntrustedHeader: config.enforcer.security.mutualSSL.rejectUntrustedHeader,

@@ -46,7 +46,7 @@ export function readConfig(
   const ours = withoutForeign(toml.value, '', shape, ignored);
   const filledIn = withEnvironment(ours, env, [], report);
   const result = configSchema.safeParse(filledIn);
-  for (const issue of result.error?.issues ?? []) describe(issue, ours, report);
+  for (const issue of result.error?.issues ?? []) describeIssue(issue, ours, report);
   if (problems.length > 0) return problems.sort((a, b) => a.line - b.line);
   return { config: result.data!, lineOf: toml.lineOf, isWritten: toml.isWritten, ignored };
 }
@@ -100,7 +100,7 @@ function withEnvironment(
 }
 
 /** zod's issue in the words of an operator: what was found, what to write. */
-function describe(
+export function describeIssue(
   issue: z.core.$ZodIssue,
   ours: unknown,
   report: (path: readonly PropertyKey[], message: string) => void,

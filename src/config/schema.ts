@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { api } from './api-schema.ts';
 import { client } from './client-schema.ts';
+import { definition } from './definitions-schema.ts';
 import { enforcer } from './enforcer-schema.ts';
 import { router } from './router-schema.ts';
 import { table } from './values.ts';
@@ -15,6 +16,10 @@ export const configSchema = table({
     .describe('The Envoy router: `mtls-enforcer envoy-config` writes its configuration from here.'),
   enforcer: enforcer.prefault({}).describe('The enforcer.'),
   clients: z.array(client).default([]).describe('Who may call: one entry an alias.'),
+  definitions: z
+    .array(definition)
+    .default([])
+    .describe('APIs and their clients in the files of WSO2’s systems, as they are. More in docs/migrating/.'),
   apis: z.array(api).default([]).describe('What they may call.'),
 });
 

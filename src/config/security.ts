@@ -26,6 +26,8 @@ export type Ground = {
   readonly sources: CertificateSources;
   /** An API's own sources. */
   readonly sourcesOf: (written: WrittenApi['sources'], at: Path) => CertificateSources;
+  /** APIs, by index, that keep their place and admit nobody: why. */
+  readonly faults: ReadonlyMap<number, string | undefined>;
   readonly findings: Findings;
   readonly now: number;
 };

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { kinds } from '../definitions/readers.ts';
+import { absoluteUrl, sender, table, text } from './values.ts';
+
+/** `[[definitions]]`: files of the systems that a team comes from. */
+export const definition = table({
+  kind: z.enum(kinds).describe('Whose files they are.'),
+  path: text('a path, for example "projects/"').describe(
+    'A file, a folder or a glob; relative to this file. Read at the start and at each reload.',
+  ),
+  trustedSenders: z
+    .array(sender())
+    .optional()
+    .describe(
+      'Who may send the certificate header: the files don’t say. Unset: `[enforcer.security.mutualSSL]` `trustedSenders`; without either no header is read.',
+    ),
+  backend: absoluteUrl()
+    .optional()
+    .describe('Backend of all its APIs, in place of those that the files name.'),
+  home: text('a folder, for example "/opt/wso2mgw"')
+    .optional()
+    .describe(
+      "Folder of the product itself, where the files' own paths begin (Microgateway: `mgw-runtime.home`).",
+    ),
+  optionalCertificate: z
+    .enum(['reject-wrong', 'ignore-wrong'])
+    .optional()
+    .describe('In place of what the system itself does.'),
+});

@@ -1,0 +1,28 @@
+import type { Definition, DefinitionEntry } from './written.ts';
+
+type Kind = DefinitionEntry['kind'];
+
+export const kinds = [
+  'microgateway',
+  'choreo-connect',
+  'apk',
+  'api-manager',
+  'bijira',
+] as const satisfies readonly Kind[];
+
+type Reader = (entry: DefinitionEntry) => Definition;
+
+/** One reader for each foreign system. Never throws for what stands in the files. */
+const readers: Readonly<Record<Kind, Reader | undefined>> = {
+  microgateway: undefined,
+  'choreo-connect': undefined,
+  apk: undefined,
+  'api-manager': undefined,
+  bijira: undefined,
+};
+
+export function readDefinition(entry: DefinitionEntry): Definition {
+  const reader = readers[entry.kind];
+  if (reader === undefined) throw new Error(`no reader for ${entry.kind}`);
+  return reader(entry);
+}
