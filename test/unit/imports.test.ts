@@ -44,7 +44,7 @@ const files = globSync('**/*.ts', { cwd: src }).map((name) => resolve(src, name)
 const room = (file: string): string => relative(src, file).split('/')[0]!.replace(/\.ts$/, '');
 const floor = (name: string): number => floors.findIndex((names) => names.includes(name));
 const imports = (file: string): string[] =>
-  [...readFileSync(file, 'utf8').matchAll(/(?:from|import|import\(|require\(|\)\()\s*'([^']+)'/g)].map(
+  [...readFileSync(file, 'utf8').matchAll(/(?:from |import |import\(|require\(|\)\()\s*'([^']+)'/g)].map(
     (match) => match[1]!,
   );
 
