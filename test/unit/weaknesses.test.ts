@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { authority, createAuthority, type Issued, selfSigned } from '../support/certificate-authority.ts';
+import { decide } from '../../src/enforcer.ts';
+import { writeCheckResponse } from '../../src/ext-authz/check-response.ts';
+import { request } from '../support/attributes.ts';
+import {
+  authority,
+  createAuthority,
+  type Issued,
+  now,
+  selfSigned,
+} from '../support/certificate-authority.ts';
 import { load, outcome } from '../support/enforcer.ts';
+import { createTokenIssuer } from '../support/token-issuer.ts';
 
 /**
  * The known weaknesses of the five WSO2 systems, by their numbers in the list that this project started from. Each is a
  * request that one of them lets in, or a way in which one of them breaks. 5 and 12 are shown through a real Envoy
- * (test/e2e/forgeries.test.ts, main-job.test.ts), 13 waits for security by operation.
+ * (test/e2e/forgeries.test.ts, main-job.test.ts).
  */
 
 const ca = await createAuthority({ subject: 'CN=Clients' });
@@ -186,4 +196,92 @@ test('11: aliases are found whatever their case, and keep their tier', async () 
     [...(must?.security.clients.exact.values() ?? [])].flat().map(({ alias, tier }) => [alias, tier]),
     [['acme', 'Gold']],
   );
+});
+
+const idp = createTokenIssuer(now);
+const secured = load(
+  `[[enforcer.security.tokenService]]
+name = "idp"
+issuer = "${idp.issuer}"
+jwksPath = "jwks.json"
+audiences = ["https://api.test"]
+${headerMode('trustedSenders = ["10.0.0.0/8"]')}${clients}
+[[apis]]
+name = "both"
+version = "1"
+basePath = "/both"
+aliases = ["acme"]
+applicationSecurity = "mandatory"
+[[apis.operations]]
+path = "/health"
+secured = false
+[[apis.operations]]
+path = "/orders"
+[[apis]]
+name = "tls"
+version = "1"
+basePath = "/tls"
+aliases = ["acme", "globex"]
+[[apis.operations]]
+path = "/orders"
+methods = ["GET"]
+[[apis.operations]]
+path = "/orders"
+methods = ["DELETE"]
+aliases = ["acme"]
+[[apis]]
+name = "scoped"
+version = "1"
+basePath = "/scoped"
+aliases = ["acme"]
+[[apis.operations]]
+path = "/read"
+[[apis.operations]]
+path = "/write"
+applicationSecurity = "mandatory"
+scopes = ["orders:write"]
+`,
+  { ...files, 'jwks.json': idp.jwks },
+).snapshot;
+const bearer = ['authorization', `Bearer ${idp.token()}`] as const;
+const from = (path: string, value: string, ...more: (readonly [string, string])[]) => ({
+  path,
+  headers: [...header(value), ...more],
+  source: '10.0.0.1',
+});
+
+test('1: a malformed certificate beside a valid token, where both are mandatory', async () => {
+  const cut = '-----BEGIN CERTIFICATE-----MIIB-----END CERTIFICATE-----';
+  assert.equal(await outcome(from('/both/orders', cut, bearer), secured), 'certificate_not_der');
+  assert.equal(await outcome(from('/both/orders', encoded(acme), bearer), secured), 'acme');
+});
+
+test('5: where security is switched off for a resource, the client’s own certificate header is still removed', async () => {
+  const { answers } = secured;
+  const response = writeCheckResponse(
+    await decide(request(from('/both/health', encoded(acme))), secured, now),
+    answers,
+    header('x'),
+  );
+  assert.ok(response.ok_response?.headers_to_remove.includes('x-wso2-client-certificate'));
+});
+
+test('10: a resource whose security is off asks for no token, and still for the mandatory certificate', async () => {
+  assert.equal(await outcome(from('/both/health', encoded(acme)), secured), 'acme');
+  assert.equal(
+    await outcome({ path: '/both/health', headers: [bearer], source: '10.0.0.1' }, secured),
+    'certificate_missing',
+  );
+});
+
+test('13: an API behind mutual TLS alone keeps methods, aliases and scopes by resource', async () => {
+  const call = (path: string, method: string, who: Issued, ...more: (readonly [string, string])[]) =>
+    outcome({ ...from(path, encoded(who), ...more), method }, secured);
+  assert.equal(await call('/tls/orders', 'GET', globex), 'globex');
+  assert.equal(await call('/tls/orders', 'DELETE', globex), 'certificate_not_bound');
+  assert.equal(await call('/tls/orders', 'DELETE', acme), 'acme');
+  assert.equal(await call('/tls/orders', 'PUT', acme), 'method_not_allowed');
+  assert.equal(await call('/scoped/read', 'GET', acme), 'acme');
+  assert.equal(await call('/scoped/write', 'GET', acme), 'token_missing');
+  assert.equal(await call('/scoped/write', 'GET', acme, bearer), 'token_scope_missing');
 });
