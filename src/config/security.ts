@@ -1,6 +1,6 @@
 import type { BoundClients, Client, Requirement, Security } from '../apis/api.ts';
 import type { CertificateSources } from '../client-certificate/source.ts';
-import { type BoundTokens, strictest } from '../oauth2/issuer.ts';
+import { type BoundTokens, strictest, type TokenPolicy } from '../oauth2/issuer.ts';
 import type { Findings } from './findings.ts';
 import { nearest } from './problem.ts';
 import type { Config } from './schema.ts';
@@ -139,12 +139,28 @@ type Whole = {
   readonly isBound: boolean;
 };
 
-const policy = (
+function policy(
   written: Parameters<typeof buildTokenPolicy>[0],
   { name, applicationSecurity }: Whole,
   at: Path,
-  { services, findings }: Ground,
-) => buildTokenPolicy(written, name, applicationSecurity, services, at, findings);
+  { services, findings, config, sources }: Ground,
+): TokenPolicy {
+  const built = buildTokenPolicy(written, name, applicationSecurity, services, at, findings);
+  const isRequired = [...built.issuers.values()].some(
+    ({ boundTokens }) => strictest(boundTokens, built.boundTokens) === 'required',
+  );
+  if (
+    applicationSecurity !== 'off' &&
+    isRequired &&
+    sources.peer !== undefined &&
+    !config.router.downstream.tls.mTLSAPIsEnabled
+  )
+    findings.error(
+      at,
+      `"${name}" needs tokens that are bound to a certificate, but router.downstream.tls.mTLSAPIsEnabled is false, so that no client is asked for one; set it to true, or certificateBoundTokens = "when-present"`,
+    );
+  return built;
+}
 
 /** By the scopes given, the nearest first; all of the nearest where no aliases are written. */
 function chooseClients(

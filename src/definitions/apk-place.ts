@@ -1,0 +1,123 @@
+import type { DefinitionProblem } from './written.ts';
+import type { YamlDocument } from './yaml-file.ts';
+
+/** A value in a YAML file, and where it stands: whoever finds fault with it can say where. */
+export type Place = {
+  readonly file: string;
+  readonly document: YamlDocument;
+  readonly path: readonly (string | number)[];
+  /** undefined: it is not written. */
+  readonly value: unknown;
+};
+
+export const documentPlace = (file: string, document: YamlDocument): Place => ({
+  file,
+  document,
+  path: [],
+  value: document.value,
+});
+
+/** What stands below, whether it is there or not. Never what an object inherits. */
+export function below(place: Place, ...keys: readonly (string | number)[]): Place {
+  let { value } = place;
+  for (const key of keys) {
+    value =
+      typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+        ? (value as Record<string | number, unknown>)[key]
+        : undefined;
+  }
+  // `key:` with nothing behind it is how YAML users leave a thing out.
+  return { ...place, path: [...place.path, ...keys], value: value ?? undefined };
+}
+
+export const lineOf = ({ document, path }: Place): number => document.lineOf(path);
+
+export const problemAt = (place: Place, message: string): DefinitionProblem => ({
+  file: place.file,
+  line: lineOf(place),
+  key: keyText(place.path),
+  message,
+});
+
+const keyText = (path: readonly (string | number)[]): string =>
+  path
+    .map((part) =>
+      typeof part === 'number' ? `[${part}]` : /^[\w-]+$/.test(part) ? `.${part}` : `.${JSON.stringify(part)}`,
+    )
+    .join('')
+    .replace(/^\./, '');
+
+/** A value as a message may show it: short, on one line, and no key material. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const json = JSON.stringify(value) ?? String(value);
+  if (json.includes('PRIVATE KEY')) return 'a private key';
+  return json.length > 80 ? `${json.slice(0, 77)}...` : json;
+}
+
+export const isTable = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What is wrong is gathered here, so that the reader of a file hears all of it at once. */
+export type Problems = DefinitionProblem[];
+
+/** A text that is there and not empty, or undefined. */
+export function textAt(place: Place, problems: Problems, example: string): string | undefined {
+  if (place.value === undefined) return undefined;
+  if (typeof place.value === 'string' && place.value !== '') return place.value;
+  problems.push(problemAt(place, `found ${shown(place.value)}; write a text, for example ${example}`));
+  return undefined;
+}
+
+/** A text that must be there. */
+export function neededText(place: Place, problems: Problems, example: string): string | undefined {
+  if (place.value === undefined) problems.push(problemAt(place, `is missing; write it, for example ${example}`));
+  return textAt(place, problems, example);
+}
+
+export function flagAt(place: Place, problems: Problems): boolean | undefined {
+  if (place.value === undefined || typeof place.value === 'boolean') return place.value;
+  problems.push(problemAt(place, `found ${shown(place.value)}; write true or false`));
+  return undefined;
+}
+
+/** One of some words, whatever the case. */
+export function wordAt<Word extends string>(
+  place: Place,
+  words: readonly Word[],
+  problems: Problems,
+): Word | undefined {
+  if (place.value === undefined) return undefined;
+  const written = typeof place.value === 'string' ? place.value.toLowerCase() : undefined;
+  const found = words.find((word) => word.toLowerCase() === written);
+  if (found === undefined)
+    problems.push(problemAt(place, `found ${shown(place.value)}; write ${words.join(' or ')}`));
+  return found;
+}
+
+/** The elements of a list; none where it is not written. */
+export function elementsAt(place: Place, problems: Problems): readonly Place[] {
+  if (place.value === undefined) return [];
+  if (Array.isArray(place.value)) return place.value.map((_, i) => below(place, i));
+  problems.push(problemAt(place, `found ${shown(place.value)}; write a list`));
+  return [];
+}
+
+/** A list of texts. */
+export const textsAt = (place: Place, problems: Problems, example: string): readonly string[] =>
+  elementsAt(place, problems)
+    .map((element) => neededText(element, problems, example))
+    .filter((text) => text !== undefined);
+
+/** A key that nobody knows may be a misspelt one that would have closed something. */
+export function knownKeysAt(place: Place, known: readonly string[], problems: Problems): void {
+  if (place.value === undefined) return;
+  if (!isTable(place.value)) {
+    problems.push(problemAt(place, `found ${shown(place.value)}; write a table with ${known.join(', ')}`));
+    return;
+  }
+  for (const key of Object.keys(place.value)) {
+    if (!known.includes(key))
+      problems.push(problemAt(below(place, key), `is not known here; there are: ${known.join(', ')}`));
+  }
+}
