@@ -1,6 +1,15 @@
 import { PemError, parsePem } from '../pki/pem.ts';
 import { type ApkFiles, findResource, type Kind, type Resource } from './apk-files.ts';
-import { below, elementsAt, isTable, neededText, type Place, type Problems, problemAt, shown } from './apk-place.ts';
+import {
+  below,
+  elementsAt,
+  isTable,
+  neededText,
+  type Place,
+  type Problems,
+  problemAt,
+  shown,
+} from './apk-place.ts';
 import type { WrittenClient } from './written.ts';
 
 /** `{name, key}` in ConfigMaps or Secrets: the first of the kinds that has that name. */
@@ -21,7 +30,7 @@ export function referredClients(
       problems.push(problemAt(reference, `${found[0]}`));
       return [];
     }
-    const value = valueOf(resource, key);
+    const value = readKey(resource, key);
     if (typeof value === 'object') return clientsIn(value.text, `${name}/${key}`, value.place, problems);
     problems.push(problemAt(below(reference, 'key'), value));
     return [];
@@ -37,7 +46,7 @@ export const inlineClients = (list: Place, owner: string, problems: Problems): r
   });
 
 /** Where a key's value stands in a ConfigMap or Secret, and its text; or what is wrong. */
-function valueOf(resource: Resource, key: string): { readonly text: string; readonly place: Place } | string {
+function readKey(resource: Resource, key: string): { readonly text: string; readonly place: Place } | string {
   const encoded = resource.kind === 'Secret' ? 'data' : 'binaryData';
   const plain = resource.kind === 'Secret' ? 'stringData' : 'data';
   // `stringData` overrides `data`, as Kubernetes has it.

@@ -18,8 +18,17 @@ export type ApkFiles = {
   /** By kind and name. */
   readonly named: ReadonlyMap<string, readonly Resource[]>;
   readonly problems: readonly DefinitionProblem[];
+  /** Those that can't be read, with what can be found in them all the same. */
+  readonly broken: readonly BrokenFile[];
   /** Something that may have been meant to close an API, and can't be read: nobody knows which API. */
   readonly lost: readonly DefinitionProblem[];
+};
+
+/** A file that is no YAML. */
+export type BrokenFile = {
+  readonly file: string;
+  readonly text: string;
+  readonly problem: DefinitionProblem;
 };
 
 /** The kinds that say something to us, and the API group that makes them what they are. */
@@ -43,6 +52,7 @@ export function readApkFiles(path: string): ApkFiles {
   const confs: Place[] = [];
   const found: Resource[] = [];
   const problems: DefinitionProblem[] = [];
+  const broken: BrokenFile[] = [];
   const lost: DefinitionProblem[] = [];
   const files = list(path, problems);
   for (const file of files) {
@@ -56,8 +66,10 @@ export function readApkFiles(path: string): ApkFiles {
       const line = error instanceof YamlProblem ? error.line : 1;
       const problem = { file, line, key: '', message: error.message };
       problems.push(problem);
+      broken.push({ file, text, problem });
       // It can be read no further, but it wanted to close something.
-      if (extname(file) !== '.apk-conf' && (text === '' || /\bAuthentication\b/.test(text))) lost.push(problem);
+      if (extname(file) !== '.apk-conf' && (text === '' || /\bAuthentication\b/.test(text)))
+        lost.push(problem);
     }
   }
   return {
@@ -65,6 +77,7 @@ export function readApkFiles(path: string): ApkFiles {
     resources: Map.groupBy(found, ({ kind }) => kind as Kind),
     named: Map.groupBy(found, ({ kind, name }) => nameKey(kind, name)),
     problems,
+    broken,
     lost,
   };
 }
@@ -99,14 +112,25 @@ function sort(place: Place, confs: Place[], found: Resource[], lost: DefinitionP
   }
   const apiVersion = below(place, 'apiVersion').value;
   const group = typeof apiVersion === 'string' ? apiVersion.replace(/\/?[^/]*$/, '') : undefined;
-  if (typeof kind !== 'string' || !Object.hasOwn(groups, kind) || groups[kind as Kind] !== group) return;
+  if (typeof kind !== 'string' || !Object.hasOwn(groups, kind)) return;
+  if (group === undefined && kind === 'Authentication') lost.push(missing(place, 'apiVersion'));
+  if (groups[kind as Kind] !== group) return;
   const name = below(place, 'metadata', 'name').value;
   const namespace = below(place, 'metadata', 'namespace').value;
-  if (typeof name === 'string' && name !== '')
-    found.push({ ...place, kind, name, namespace: typeof namespace === 'string' ? namespace : undefined });
-  else if (kind === 'Authentication')
-    lost.push(problemAt(below(place, 'metadata', 'name'), 'is missing; write the name of this Authentication'));
+  const isNamed = typeof name === 'string' && name !== '';
+  if (!isNamed && kind === 'Authentication') lost.push(missing(place, 'metadata', 'name'));
+  // An API keeps its place without a name; nothing else can be asked for without one.
+  else if (isNamed || kind === 'API')
+    found.push({
+      ...place,
+      kind,
+      name: isNamed ? name : '',
+      namespace: typeof namespace === 'string' ? namespace : undefined,
+    });
 }
+
+const missing = (place: Place, ...keys: readonly string[]): DefinitionProblem =>
+  problemAt(below(place, ...keys), 'is missing; write it, so that the resource can be told');
 
 /** By the file's name; one that goes by another has the keys that an apk-conf must have. */
 const isConf = (place: Place): boolean =>

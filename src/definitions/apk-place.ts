@@ -42,7 +42,11 @@ export const problemAt = (place: Place, message: string): DefinitionProblem => (
 const keyText = (path: readonly (string | number)[]): string =>
   path
     .map((part) =>
-      typeof part === 'number' ? `[${part}]` : /^[\w-]+$/.test(part) ? `.${part}` : `.${JSON.stringify(part)}`,
+      typeof part === 'number'
+        ? `[${part}]`
+        : /^[\w-]+$/.test(part)
+          ? `.${part}`
+          : `.${JSON.stringify(part)}`,
     )
     .join('')
     .replace(/^\./, '');
@@ -71,7 +75,8 @@ export function textAt(place: Place, problems: Problems, example: string): strin
 
 /** A text that must be there. */
 export function neededText(place: Place, problems: Problems, example: string): string | undefined {
-  if (place.value === undefined) problems.push(problemAt(place, `is missing; write it, for example ${example}`));
+  if (place.value === undefined)
+    problems.push(problemAt(place, `is missing; write it, for example ${example}`));
   return textAt(place, problems, example);
 }
 

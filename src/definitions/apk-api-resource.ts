@@ -1,0 +1,107 @@
+import { type ApkApi, type ApkRoute, withDefaultVersion } from './apk-conf.ts';
+import { type ApkFiles, findResource, type Resource } from './apk-files.ts';
+import type { ApiType } from './apk-operations.ts';
+import {
+  below,
+  elementsAt,
+  flagAt,
+  neededText,
+  type Place,
+  type Problems,
+  problemAt,
+  textsAt,
+  wordAt,
+} from './apk-place.ts';
+import { type ReadRoute, readRoute, routeKinds } from './apk-routes.ts';
+import type { DefinitionProblem } from './written.ts';
+
+/** An `API` resource, with the routes that it names. */
+export function readApiResource(api: Resource, files: ApkFiles): ApkApi {
+  const problems: Problems = [];
+  const warnings: DefinitionProblem[] = [];
+  const spec = below(api, 'spec');
+  if (api.name === '')
+    problems.push(problemAt(below(api, 'metadata', 'name'), 'is missing; write the name of this API'));
+  const either = (key: string, older: string): Place =>
+    below(spec, below(spec, key).value === undefined && below(spec, older).value !== undefined ? older : key);
+  const name = neededText(either('apiName', 'apiDisplayName'), problems, '"EmployeeServiceAPI"') ?? 'unknown';
+  const version = neededText(below(spec, 'apiVersion'), problems, '"3.14"') ?? '0';
+  const type = wordAt(below(spec, 'apiType'), ['REST', 'GRAPHQL', 'GRPC'], problems) ?? 'REST';
+  const basePath = neededText(either('basePath', 'context'), problems, '"/employee/3.14"') ?? '/';
+  const isDefault = flagAt(below(spec, 'isDefaultVersion'), problems) === true;
+  const routes = readEnvironments(api, type, files, problems, warnings);
+  return {
+    place: api,
+    id: api.name,
+    namespace: api.namespace,
+    name,
+    version,
+    type,
+    basePaths: withDefaultVersion(basePath.replace(/(?<=.)\/$/, ''), version, type, isDefault),
+    routes: routes.length > 0 ? routes : [{ hosts: undefined, backend: undefined, operations: [] }],
+    asks: { overrides: [], defaults: [] },
+    problems,
+    warnings,
+    notes:
+      routes.length > 0
+        ? []
+        : [{ key: 'operations', text: 'the API names no routes: all below its base path is served' }],
+  };
+}
+
+/** Production, and the sandbox where it has hosts of its own. */
+function readEnvironments(
+  api: Resource,
+  type: ApiType,
+  files: ApkFiles,
+  problems: Problems,
+  warnings: DefinitionProblem[],
+): readonly ApkRoute[] {
+  const [production, sandbox] = ['production', 'sandbox'].map((key) => {
+    const place = below(api, 'spec', key);
+    const references = elementsAt(place, problems).flatMap((environment) =>
+      ['routeRefs', 'httpRouteRefs'].flatMap((refs) => {
+        const list = below(environment, refs);
+        return textsAt(list, problems, '"employee-route"').map((name) => ({ list, name }));
+      }),
+    );
+    const routes = references.flatMap(({ list, name }) => {
+      const route = findResource(files, routeKinds[type], name, api.namespace);
+      if (typeof route === 'object') return [readRoute(route, type, files, problems, warnings)];
+      problems.push(problemAt(list, route));
+      return [];
+    });
+    return byHosts(routes, place, warnings);
+  });
+  const taken = new Set(production!.flatMap(({ hosts }) => hosts ?? ['*']));
+  const isApart = sandbox!.every(({ hosts }) => hosts?.every((host) => !taken.has(host)) ?? false);
+  if (production!.length === 0 || (sandbox!.length > 0 && isApart)) return [...production!, ...sandbox!];
+  if (sandbox!.length > 0)
+    warnings.push(problemAt(below(api, 'spec', 'sandbox'), 'is not served: its hosts are production’s'));
+  return production!;
+}
+
+/** APK's deployer writes one route for every eight operations: those of the same hosts belong together. */
+function byHosts(
+  routes: readonly ReadRoute[],
+  place: Place,
+  warnings: DefinitionProblem[],
+): readonly ApkRoute[] {
+  const groups = Map.groupBy(routes, ({ hosts }) => JSON.stringify(hosts.toSorted()));
+  return [...groups.values()].map((group): ApkRoute => {
+    const backends = new Set(group.flatMap(({ backends }) => backends));
+    if (backends.size > 1)
+      warnings.push(
+        problemAt(
+          place,
+          `has several backends (${[...backends].slice(0, 3).join(', ')}), and an API has one here: none is taken; write backend = "…" into [[definitions]]`,
+        ),
+      );
+    const { hosts } = group[0]!;
+    return {
+      hosts: hosts.length === 0 ? undefined : [...new Set(hosts)],
+      backend: backends.size === 1 ? [...backends][0] : undefined,
+      operations: group.flatMap(({ operations }) => operations),
+    };
+  });
+}
