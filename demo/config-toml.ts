@@ -32,6 +32,12 @@ port = ${ports.enforcer}
 [enforcer.security.mutualSSL]
 ${mutualSSL.join('\n')}
 
+[[enforcer.security.tokenService]]
+name = "Demo issuer"
+issuer = "https://idp.demo"
+jwksPath = "${pki}/idp-jwks.json"
+audiences = ["https://api.test"]
+
 [[clients]]
 alias = "acme"
 file  = "${pki}/acme.pem"                   # exactly this certificate
@@ -75,6 +81,21 @@ version = "1.0"
 basePath = "/orders"
 aliases = ["globex"]
 backend = "https://127.0.0.1:${ports.backend}/orders"
+
+[[apis]]
+name = "Accounts"
+version = "1.0"
+basePath = "/accounts/1.0"
+aliases = ["acme", "partners"]
+applicationSecurity = "mandatory"           # an access token on top of the certificate
+backend = "https://127.0.0.1:${ports.backend}/accounts"
+
+[[apis.operations]]
+path = "/list"
+
+[[apis.operations]]
+path = "/close"
+scopes = ["accounts:close"]
 
 [[apis]]
 name = "Status"

@@ -1,12 +1,13 @@
-import { createHash } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createAuthority, type Issued, selfSigned } from '../test/support/certificate-authority.ts';
 import type { ClientCertificate } from '../test/support/client.ts';
+import { createTokenIssuer } from '../test/support/token-issuer.ts';
 import { codings } from './certificate-header.ts';
-import { type Holder, header } from './requests.ts';
+import { type DemoToken, type Holder, header } from './requests.ts';
 
 /** The demo's certificates, as PEM. */
 export type Pki = {
@@ -15,7 +16,11 @@ export type Pki = {
   readonly routerCaPem: string;
   readonly backend: ClientCertificate;
   readonly clients: Readonly<Record<Holder, ClientCertificate>>;
+  /** The value of an Authorization header. */
+  readonly bearer: (token: DemoToken) => string;
 };
+
+const issuer = 'https://idp.demo';
 
 const holders: readonly Holder[] = [
   'acme',
@@ -108,7 +113,10 @@ async function writePki(folder: string, now: number): Promise<void> {
     'server-only': await partnerCa!.issue({ subject: 'CN=partner 4', ...valid, extendedKeyUsage: 'server' }),
     stranger: await strangerCa!.issue({ subject: 'CN=stranger', ...client }),
   };
+  const idp = createTokenIssuer(now, { issuer });
   const files: Record<string, string> = {
+    'idp-jwks.json': idp.jwks,
+    'idp.key': String(idp.privateKey.export({ type: 'pkcs8', format: 'pem' })),
     'router-ca.pem': routerCa!.pem,
     'backend-ca.pem': backendCa!.pem,
     'partner-ca.pem': partnerCa!.pem,
@@ -131,5 +139,22 @@ function readPki(folder: string): Pki {
     privateKeyPem: read(`${name}.key`),
   });
   const clients = Object.fromEntries(holders.map((holder) => [holder, pair(holder)])) as Pki['clients'];
-  return { folder, routerCaPem: read('router-ca.pem'), backend: pair('backend'), clients };
+  const idp = createTokenIssuer(Math.floor(Date.now() / 1000) * 1000, {
+    issuer,
+    privateKey: createPrivateKey(read('idp.key')),
+  });
+  return {
+    folder,
+    routerCaPem: read('router-ca.pem'),
+    backend: pair('backend'),
+    clients,
+    bearer: ({ boundTo, expired }) => {
+      const certificate = boundTo && new X509Certificate(clients[boundTo].certificatePem);
+      const thumbprint = certificate && createHash('sha256').update(certificate.raw).digest('base64url');
+      return `Bearer ${idp.token({
+        ...(thumbprint && { cnf: { 'x5t#S256': thumbprint } }),
+        ...(expired && { exp: 1 }),
+      })}`;
+    },
+  };
 }

@@ -45,12 +45,16 @@ export function printNotSent(request: DemoRequest, reason: string): void {
   printWrapped(reason, 6, dim);
 }
 
-function whatWasSent({ path, protocol, certificate, header, from }: DemoRequest): string {
+function whatWasSent({ path, protocol, certificate, header, token, from }: DemoRequest): string {
   const parts: string[] = [
     protocol === 'grpc' ? `gRPC ${path}` : `GET ${path}${protocol === 'h2' ? ' over HTTP/2' : ''}`,
   ];
   parts.push(certificate ? `TLS certificate: ${certificate}` : 'no TLS certificate');
   if (header) parts.push(`${header.name}: ${header.coding === 'junk' ? 'junk' : header.of}`);
+  if (token) {
+    const kind = token.expired ? 'expired' : token.boundTo ? `bound to ${token.boundTo}` : 'good';
+    parts.push(`access token: ${kind}`);
+  }
   if (from) parts.push(`from ${from}`);
   return parts.join(', ');
 }

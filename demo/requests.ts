@@ -6,6 +6,9 @@ export type Holder = 'acme' | 'globex' | 'partner' | 'expired' | 'not-yet-valid'
 /** How a certificate is written into a header: WSO2's three codings, and something that is none of them. */
 export type Coding = 'percent-encoded' | 'one-line' | 'base64 of PEM' | 'junk';
 
+/** Bound to somebody's certificate (RFC 8705), or to nobody's. */
+export type DemoToken = { readonly boundTo?: Holder; readonly expired?: boolean };
+
 export type DemoRequest = {
   /** What it shows, in words. */
   readonly name: string;
@@ -16,13 +19,15 @@ export type DemoRequest = {
   readonly certificate?: Holder;
   /** A certificate header, as a load balancer would set it. */
   readonly header?: { readonly name: string; readonly of: Holder; readonly coding: Coding };
+  /** An access token, from the demo's issuer. */
+  readonly token?: DemoToken;
   /** Comes from this loopback address in place of 127.0.0.1. */
   readonly from?: string;
   readonly expect: Expected;
 };
 
 export type Expected = {
-  readonly status: 200 | 401 | 404;
+  readonly status: 200 | 401 | 403 | 404;
   /** The reason code of a denial. */
   readonly reason?: DenialCode;
   /** As the backend is told. Absent: it must be told none. */
@@ -53,6 +58,7 @@ const codingInWords: Readonly<Record<Coding, string>> = {
 
 const petstore = '/petstore/1.0.5/pet/1';
 const catalogue = '/catalogue/items';
+const accounts = '/accounts/1.0/list';
 const greeter = '/demo.Greeter/SayHello';
 
 const acme = { status: 200, alias: 'acme', tier: 'Gold' } as const;
@@ -222,6 +228,43 @@ export const phases: readonly Phase[] = [
         path: petstore,
         header: { name: header, of: 'acme', coding: 'percent-encoded' },
         expect: refused('certificate_missing'),
+      },
+    ],
+  },
+  {
+    title: 'An access token beside the certificate: the API asks for both',
+    mutualSSL: peerMode,
+    requests: [
+      { name: 'Both', path: accounts, certificate: 'acme', token: {}, expect: acme },
+      {
+        name: 'A token that is bound to this certificate (RFC 8705)',
+        path: accounts,
+        certificate: 'acme',
+        token: { boundTo: 'acme' },
+        expect: acme,
+      },
+      {
+        name: 'The same token, stolen by another client of the API',
+        path: accounts,
+        certificate: 'partner',
+        token: { boundTo: 'acme' },
+        expect: refused('token_certificate_mismatch'),
+      },
+      { name: 'No token', path: accounts, certificate: 'acme', expect: refused('token_missing') },
+      { name: 'No certificate', path: accounts, token: {}, expect: refused('certificate_missing') },
+      {
+        name: 'An expired token',
+        path: accounts,
+        certificate: 'acme',
+        token: { expired: true },
+        expect: refused('token_expired'),
+      },
+      {
+        name: 'An operation whose scope the token lacks',
+        path: '/accounts/1.0/close',
+        certificate: 'acme',
+        token: {},
+        expect: { status: 403, reason: 'token_scope_missing' },
       },
     ],
   },

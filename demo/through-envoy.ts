@@ -7,16 +7,19 @@ import type { Pki } from './pki.ts';
 export const throughEnvoy =
   (pki: Pki, port: number): Send =>
   async (request) => {
-    const { path, protocol, certificate, header, from } = request;
+    const { path, protocol, certificate, header, token, from } = request;
     const call = {
       port,
       path,
       ca: pki.routerCaPem,
       certificate: certificate && pki.clients[certificate],
       localAddress: from,
-      headers: header
-        ? [[header.name, codings[header.coding](pki.clients[header.of].certificatePem)] as const]
-        : [],
+      headers: [
+        ...(header
+          ? [[header.name, codings[header.coding](pki.clients[header.of].certificatePem)] as const]
+          : []),
+        ...(token ? [['authorization', pki.bearer(token)] as const] : []),
+      ],
     };
     if (protocol === 'grpc') return outcomeOf(request, await callGrpc(call));
     return outcomeOf(request, await sendHttps({ ...call, protocol: protocol ?? 'http/1.1' }));

@@ -52,7 +52,8 @@ const Authorization = (
   }
 ).envoy.service.auth.v3.Authorization;
 
-const headersOf = (pki: Pki, { protocol, header }: DemoRequest): readonly Header[] => [
+const headersOf = (pki: Pki, { protocol, header, token }: DemoRequest): readonly Header[] => [
+  ...(token ? ([['authorization', pki.bearer(token)]] as const) : []),
   ...(protocol === 'grpc' ? ([['content-type', 'application/grpc']] as const) : []),
   ...(header
     ? [[header.name.toLowerCase(), codings[header.coding](pki.clients[header.of].certificatePem)] as const]

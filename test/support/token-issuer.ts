@@ -22,15 +22,17 @@ export type TokenIssuer = {
 
 type Kind = 'ES256' | 'RS256';
 
+const generateKey = (kind: Kind): KeyObject =>
+  kind === 'ES256'
+    ? generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+    : generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+
 export function createTokenIssuer(
   at: number,
-  { issuer = 'https://idp.test', kid = 'key-1', kind = 'ES256' as Kind } = {},
+  { issuer = 'https://idp.test', kid = 'key-1', kind = 'ES256' as Kind, privateKey = generateKey(kind) } = {},
 ): TokenIssuer {
-  const { publicKey, privateKey } =
-    kind === 'ES256'
-      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      : generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const jwk = { ...createPublicKey(privateKey).export({ format: 'jwk' }), kid, alg: kind, use: 'sig' };
+  const publicKey = createPublicKey(privateKey);
+  const jwk = { ...publicKey.export({ format: 'jwk' }), kid, alg: kind, use: 'sig' };
   return {
     issuer,
     jwk,
