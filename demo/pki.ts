@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { createAuthority, type Issued, selfSigned } from '../test/support/certif
 import type { ClientCertificate } from '../test/support/client.ts';
 import { createTokenIssuer } from '../test/support/token-issuer.ts';
 import { codings } from './certificate-header.ts';
-import { type DemoToken, type Holder, header } from './requests.ts';
+import { type Holder, header } from './requests.ts';
 
 /** The demo's certificates, as PEM. */
 export type Pki = {
@@ -16,11 +16,11 @@ export type Pki = {
   readonly routerCaPem: string;
   readonly backend: ClientCertificate;
   readonly clients: Readonly<Record<Holder, ClientCertificate>>;
-  /** The value of an Authorization header. */
-  readonly bearer: (token: DemoToken) => string;
+  /** Of the issuer of access tokens. */
+  readonly issuerKeyPem: string;
 };
 
-const issuer = 'https://idp.demo';
+export const issuer = 'https://idp.demo';
 
 const holders: readonly Holder[] = [
   'acme',
@@ -139,22 +139,11 @@ function readPki(folder: string): Pki {
     privateKeyPem: read(`${name}.key`),
   });
   const clients = Object.fromEntries(holders.map((holder) => [holder, pair(holder)])) as Pki['clients'];
-  const idp = createTokenIssuer(Math.floor(Date.now() / 1000) * 1000, {
-    issuer,
-    privateKey: createPrivateKey(read('idp.key')),
-  });
   return {
     folder,
     routerCaPem: read('router-ca.pem'),
     backend: pair('backend'),
     clients,
-    bearer: ({ boundTo, expired }) => {
-      const certificate = boundTo && new X509Certificate(clients[boundTo].certificatePem);
-      const thumbprint = certificate && createHash('sha256').update(certificate.raw).digest('base64url');
-      return `Bearer ${idp.token({
-        ...(thumbprint && { cnf: { 'x5t#S256': thumbprint } }),
-        ...(expired && { exp: 1 }),
-      })}`;
-    },
+    issuerKeyPem: read('idp.key'),
   };
 }

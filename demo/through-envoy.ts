@@ -1,4 +1,5 @@
 import { callGrpc, send as sendHttps } from '../test/support/client.ts';
+import { bearer } from './bearer.ts';
 import { codings } from './certificate-header.ts';
 import { outcomeOf, type Send } from './outcome.ts';
 import type { Pki } from './pki.ts';
@@ -18,7 +19,7 @@ export const throughEnvoy =
         ...(header
           ? [[header.name, codings[header.coding](pki.clients[header.of].certificatePem)] as const]
           : []),
-        ...(token ? [['authorization', pki.bearer(token)] as const] : []),
+        ...(token ? [['authorization', bearer(pki, token)] as const] : []),
       ],
     };
     if (protocol === 'grpc') return outcomeOf(request, await callGrpc(call));

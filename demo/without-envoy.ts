@@ -7,6 +7,7 @@ import {
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { SeenRequest } from '../test/support/backend.ts';
+import { bearer } from './bearer.ts';
 import { codings } from './certificate-header.ts';
 import type { Outcome, Send } from './outcome.ts';
 import type { Pki } from './pki.ts';
@@ -53,7 +54,7 @@ const Authorization = (
 ).envoy.service.auth.v3.Authorization;
 
 const headersOf = (pki: Pki, { protocol, header, token }: DemoRequest): readonly Header[] => [
-  ...(token ? ([['authorization', pki.bearer(token)]] as const) : []),
+  ...(token ? ([['authorization', bearer(pki, token)]] as const) : []),
   ...(protocol === 'grpc' ? ([['content-type', 'application/grpc']] as const) : []),
   ...(header
     ? [[header.name.toLowerCase(), codings[header.coding](pki.clients[header.of].certificatePem)] as const]
