@@ -26,6 +26,7 @@ export const requestLog: Message = toStdout({
   tier: decided('tier'),
   fingerprint: decided('fingerprint'),
   subject: decided('subject'),
+  client_id: decided('clientId'),
   reason: decided('reason'),
 });
 
