@@ -88,7 +88,8 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
   const { service } = serviceOf(loadPackageDefinition(definition), authorization);
   server.addService(service, {
     Check: (call: ServerUnaryCall<CheckRequest, CheckResponse>, callback: sendUnaryData<CheckResponse>) => {
-      void answer(call.request, options).then((response) => callback(null, response));
+      // What even the denial fails of is an error to Envoy, which refuses the request.
+      answer(call.request, options).then((response) => callback(null, response), callback);
     },
   });
   const health = new HealthImplementation({ '': 'NOT_SERVING', [authorization]: 'NOT_SERVING' });
