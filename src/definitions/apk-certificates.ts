@@ -81,16 +81,16 @@ export function clientsIn(
   place: Place,
   problems: Problems,
 ): readonly WrittenClient[] {
-  const pems = certificatesIn(text);
-  if (typeof pems === 'string') {
-    problems.push(problemAt(place, pems));
+  const ders = certificatesIn(text);
+  if (typeof ders === 'string') {
+    problems.push(problemAt(place, ders));
     return [];
   }
-  return pems.map((pem, i) => ({ alias: i === 0 ? alias : `${alias}#${i + 1}`, pem }));
+  return ders.map((der, i) => ({ alias: i === 0 ? alias : `${alias}#${i + 1}`, pem: pemOf(der) }));
 }
 
-/** The certificates of a PEM text, one each; or what is wrong with it. */
-export function certificatesIn(text: string): readonly string[] | string {
+/** The certificates of a PEM text as DER, at least one; or what is wrong with it. */
+export function certificatesIn(text: string): readonly Uint8Array[] | string {
   try {
     const blocks = parsePem(text);
     const key = blocks.find(({ label }) => label.includes('PRIVATE KEY'));
@@ -99,14 +99,14 @@ export function certificatesIn(text: string): readonly string[] | string {
     const certificates = blocks.filter(({ label }) => /^(X509 |TRUSTED )?CERTIFICATE$/.test(label));
     if (certificates.length === 0)
       return 'has no certificate in it; it needs a block from "-----BEGIN CERTIFICATE-----" to its END';
-    return certificates.map(({ der }) => pemOf(der));
+    return certificates.map(({ der }) => der);
   } catch (error) {
     if (!(error instanceof PemError)) throw error;
     return `is no PEM text (its line ${error.line}: ${error.message}); paste the certificate anew, from BEGIN to END`;
   }
 }
 
-const pemOf = (der: Uint8Array): string =>
+export const pemOf = (der: Uint8Array): string =>
   `-----BEGIN CERTIFICATE-----\n${Buffer.from(der)
     .toString('base64')
     .replaceAll(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
