@@ -27,7 +27,7 @@ export function readApiResource(api: Resource, files: ApkFiles): ApkApi {
   const name = neededText(either('apiName', 'apiDisplayName'), problems, '"EmployeeServiceAPI"') ?? 'unknown';
   const version = neededText(below(spec, 'apiVersion'), problems, '"3.14"') ?? '0';
   const type = wordAt(below(spec, 'apiType'), ['REST', 'GRAPHQL', 'GRPC'], problems) ?? 'REST';
-  const basePath = neededText(either('basePath', 'context'), problems, '"/employee/3.14"') ?? '/';
+  const basePath = neededText(either('basePath', 'context'), problems, '"/employee/3.14"') ?? '';
   const isDefault = flagAt(below(spec, 'isDefaultVersion'), problems) === true;
   const routes = readEnvironments(api, type, files, problems, warnings);
   return {

@@ -87,7 +87,7 @@ export function readAuthenticationSpec(
   if (spec.value === undefined) return undefined;
   knownKeysAt(spec, ['disabled', 'authTypes', 'mtls'], problems);
   if (flagAt(below(spec, 'disabled'), problems) === true)
-    return { oauth2: 'off', mtls: { mode: 'off', clients: [] }, warnings: [] };
+    return { oauth2: 'off', mtls: { mode: 'off', clients: [] }, disabled: true, warnings: [] };
   const types = below(spec, 'authTypes');
   knownKeysAt(types, ['oauth2', 'apiKey', 'jwt', 'mtls'], problems);
   const warnings: DefinitionProblem[] = [];

@@ -54,7 +54,7 @@ export function readConf(conf: Place, files: ApkFiles): ApkApi {
   const name = neededText(below(conf, 'name'), problems, '"EmployeeServiceAPI"') ?? 'unknown';
   const version = readVersion(below(conf, 'version'), problems);
   const type = wordAt(below(conf, 'type'), ['REST', 'GRAPHQL', 'GRPC'], problems) ?? 'REST';
-  const basePath = neededText(below(conf, 'basePath'), problems, '"/employee"') ?? '/';
+  const basePath = neededText(below(conf, 'basePath'), problems, '"/employee"');
   const isDefault = flagAt(below(conf, 'defaultVersion'), problems) === true;
   const { warnings: doubts, ...ask } = readConfAuthentication(below(conf, 'authentication'), files, problems);
   const operations = readOperations(below(conf, 'operations'), problems);
@@ -67,7 +67,8 @@ export function readConf(conf: Place, files: ApkFiles): ApkApi {
     name,
     version,
     type,
-    basePaths: fullBasePaths(basePath, version, type, isDefault),
+    // One that is not known is no place: '' can't be asked for.
+    basePaths: basePath === undefined ? [''] : fullBasePaths(basePath, version, type, isDefault),
     routes: [{ hosts: undefined, backend, operations }],
     asks: { overrides: [], defaults: [ask] },
     problems,

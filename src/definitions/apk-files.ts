@@ -68,7 +68,10 @@ export function readApkFiles(path: string): ApkFiles {
       problems.push(problem);
       broken.push({ file, text, problem });
       // It can be read no further, but it wanted to close something.
-      if (extname(file) !== '.apk-conf' && (text === '' || /\bAuthentication\b/.test(text)))
+      if (
+        extname(file) !== '.apk-conf' &&
+        (text === '' || /^[\s-]*["']?kind["']?\s*:\s*["']?Authentication\b/m.test(text))
+      )
         lost.push(problem);
     }
   }

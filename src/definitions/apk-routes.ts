@@ -106,12 +106,16 @@ function targetOf(type: string, value: string): string | undefined {
   if (type === 'Exact') return value;
   if (type === 'PathPrefix') return `${value.replace(/\/$/, '')}/*`;
   if (type !== 'RegularExpression') return undefined;
-  const bare = value.replace(/^\^/, '').replace(/\$$/, '').replaceAll('\\.', '.');
+  const bare = value
+    .replace(/^\^/, '')
+    .replace(/\$$/, '')
+    .replaceAll('\\.', '.')
+    .replaceAll(/\(?\[\^\/\][+*]\)?/g, '{}');
   const whole = bare.replace(/\/?(?:\(\.\*\)|\.\*)$/, '/*');
   const isOpen = whole !== bare;
   const segments = (isOpen ? whole.slice(0, -2) : whole).split('/').slice(1);
   const named = segments.map((segment, i) =>
-    /^(?:\(\.\*\)|\.\*|\(?\[\^\/\][+*]\)?)$/.test(segment) ? `{p${i + 1}}` : segment,
+    /^(?:\(\.\*\)|\.\*|\{\})$/.test(segment) ? `{p${i + 1}}` : segment,
   );
   if (!bare.startsWith('/') && whole !== '/*') return undefined;
   if (named.some((segment) => !/^(?:\{p\d+\}|[A-Za-z0-9\-._~]*)$/.test(segment))) return undefined;

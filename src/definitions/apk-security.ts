@@ -6,6 +6,8 @@ type Mode = WrittenApi['mutualSSL'];
 export type Ask = {
   readonly oauth2?: Mode | undefined;
   readonly mtls?: { readonly mode: Mode; readonly clients: readonly WrittenClient[] } | undefined;
+  /** All authentication is off at once, which is not the contradiction that disabling one by one can be. */
+  readonly disabled?: boolean;
   /** API keys and APK's internal JWT, which are not read here; as they are asked for. */
   readonly others?: 'mandatory' | 'optional' | undefined;
 };
@@ -41,7 +43,7 @@ export function settle({ overrides, defaults }: Asks): Settled {
   const clients = mtls.filter(({ mode }) => mode !== 'off').flatMap(({ clients }) => clients);
   const modes = close(asked);
   const wrong = [
-    ...contradictions(asked, mtls.length > 0, others),
+    ...contradictions(asked, mtls.length > 0 && !chosen((ask) => ask.disabled).includes(true), others),
     ...(modes.mutualSSL !== 'off' ? clientFaults(clients) : []),
   ];
   return {
