@@ -23,7 +23,7 @@ import { readTokenServices } from './token-services.ts';
 import { buildTrust, type ClientEntry } from './trust.ts';
 
 /** APIs of foreign files by what they are known by. */
-export type GoodApis = ReadonlyMap<string, Config['apis'][number]>;
+export type GoodApis = ReadonlyMap<string, Omit<ForeignApi, 'problems'>>;
 
 export type LoadedConfig = {
   readonly config: Config;
@@ -86,12 +86,8 @@ function settle(
 ): LoadedConfig | readonly Problem[] {
   const { before, file } = circumstances;
   const problems: Problem[] = [...definitions.problems];
-  const states = definitions.apis.map((foreign) => {
-    problems.push(...foreign.problems);
-    return foreign.problems.length === 0
-      ? { ...foreign, state: 'good' as const }
-      : setBack(foreign, before, foreign.problems);
-  });
+  const states = firstStates(definitions, before);
+  for (const foreign of definitions.apis) problems.push(...foreign.problems);
   for (;;) {
     const own = read.config.apis.length;
     const config = merge(read.config, states, definitions.services);
@@ -104,7 +100,9 @@ function settle(
     if (wrong.length === 0) {
       if (findings.errors.length > 0) return findings.errors.toSorted((a, b) => a.line - b.line);
       const good = new Map(
-        states.filter(({ state }) => state !== 'faulty').map(({ key, api }) => [key, api] as const),
+        states.flatMap(({ state, key, api, origin }) =>
+          state === 'faulty' ? [] : [[key, { key, api, origin }] as const],
+        ),
       );
       const warnings = [...findings.warnings, ...definitions.warnings];
       return { ...built, warnings, config, problems, good, ignored: read.ignored };
@@ -120,9 +118,26 @@ function settle(
 
 type State = ForeignApi & { readonly state: 'good' | 'last-good' | 'faulty'; readonly fault?: string };
 
+/**
+ * Each by itself; but of a file that is broken as a whole nobody knows what it would have said, so that all that it
+ * said last is as it was.
+ */
+function firstStates({ apis, problems }: Definitions, before: GoodApis): State[] {
+  const broken = new Set(problems.map(({ file }) => file));
+  const kept = [...before.values()].filter(({ origin }) => broken.has(origin.file));
+  const isKept = new Set(kept.map(({ origin }) => origin.file));
+  const states = apis.flatMap((foreign): State[] => {
+    if (foreign.problems.length === 0) return [{ ...foreign, state: 'good' }];
+    return isKept.has(foreign.origin.file) ? [] : [setBack(foreign, before, foreign.problems)];
+  });
+  const present = new Set(states.map(({ key }) => key));
+  const missing = kept.filter(({ key }) => !present.has(key));
+  return [...states, ...missing.map((good) => ({ ...good, problems: [], state: 'last-good' as const }))];
+}
+
 function setBack(foreign: ForeignApi, before: GoodApis, problems: readonly Problem[]): State {
-  const api = before.get(foreign.key);
-  if (api !== undefined) return { ...foreign, api, state: 'last-good' };
+  const good = before.get(foreign.key);
+  if (good !== undefined) return { ...foreign, ...good, state: 'last-good' };
   const [first] = problems;
   const fault = first === undefined ? 'its definition is faulty' : problemLine(first);
   return { ...foreign, api: placeholder({ written: foreign.api }), state: 'faulty', fault };

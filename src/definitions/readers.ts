@@ -1,3 +1,5 @@
+import { readApk } from './apk.ts';
+import { readBijira } from './bijira.ts';
 import type { Definition, DefinitionEntry } from './written.ts';
 
 type Kind = DefinitionEntry['kind'];
@@ -16,9 +18,9 @@ type Reader = (entry: DefinitionEntry) => Definition;
 const readers: Readonly<Record<Kind, Reader | undefined>> = {
   microgateway: undefined,
   'choreo-connect': undefined,
-  apk: undefined,
+  apk: readApk,
   'api-manager': undefined,
-  bijira: undefined,
+  bijira: readBijira,
 };
 
 export function readDefinition(entry: DefinitionEntry): Definition {
