@@ -181,24 +181,34 @@ function unbuilt(conf: Place, problems: Problems): readonly DefinitionProblem[] 
 }
 
 /** A file that breaks off keeps the places that can be found in it, so that nothing falls through to a shorter path. */
-export function placesIn({ file, text }: BrokenFile): readonly {
+export function placesIn({ file, text }: BrokenFile): readonly FoundPlace[] {
+  const isConf = extname(file) === '.apk-conf';
+  let line = 1;
+  return text.split(/^(?=---)/m).flatMap((document) => {
+    const value = (key: string, before = '[ \\t]*'): string | undefined => {
+      const found = new RegExp(
+        `^${before}"?${key}"?[ \\t]*:[ \\t]*(?:"([^"\\n]*)"|'([^'\\n]*)'|([^"'\\s#][^\\n#]*))`,
+        'm',
+      ).exec(document);
+      return (found?.[1] ?? found?.[2] ?? found?.[3])?.trim();
+    };
+    const at = line;
+    line += document.split('\n').length - 1;
+    const basePath = value('basePath');
+    if (basePath === undefined) return [];
+    const version = (isConf ? value('version') : value('apiVersion', '[ \\t]+')) ?? '0';
+    const type = value('type') === 'GRPC' ? 'GRPC' : 'REST';
+    const name = value(isConf ? 'name' : 'apiName') ?? 'unknown';
+    const basePaths = isConf
+      ? fullBasePaths(basePath, version, type, value('defaultVersion') === 'true')
+      : [basePath];
+    return basePaths.map((place) => ({ name, version, basePath: place, line: at }));
+  });
+}
+
+type FoundPlace = {
   readonly name: string;
   readonly version: string;
   readonly basePath: string;
   readonly line: number;
-}[] {
-  const value = (key: string, from: string): string | undefined =>
-    new RegExp(`^[ \\t]*"?(?:${key})"?[ \\t]*:[ \\t]*["']?([^"'\\s#,]+)`, 'm').exec(from)?.[1];
-  const isConf = extname(file) === '.apk-conf';
-  return [...text.matchAll(/^[ \t]*"?basePath"?[ \t]*:[ \t]*["']?(\/[^"'\s#,]*)/gm)]
-    .slice(0, 1000)
-    .map((match) => {
-      const version = value('version', text) ?? '0';
-      return {
-        name: value(isConf ? 'name' : 'apiName', text) ?? 'unknown',
-        version,
-        basePath: isConf ? fullBasePaths(match[1]!, version, 'REST', false)[0]! : match[1]!,
-        line: text.slice(0, match.index).split('\n').length,
-      };
-    });
-}
+};

@@ -760,6 +760,18 @@ for (const [sentence, text, expected] of hostile) {
   });
 }
 
+test('hostile: one broken document of a file; the places of all can be found', () => {
+  const other = conf('').replaceAll('"/employee"', '"/other"').replace('"3.14"', '"2"');
+  const { apis } = read({ 'h.apk-conf': `${conf('')}---\n${other}---\n  - [` });
+  assert.deepEqual(
+    apis.map(({ written: { name, version, basePath }, origin }) => [name, version, basePath, origin.line]),
+    [
+      ['EmployeeServiceAPI', '3.14', '/employee/3.14', 1],
+      ['EmployeeServiceAPI', '2', '/other/2', 8],
+    ],
+  );
+});
+
 test('other files of a folder are none of ours; a path that names nothing is told', () => {
   const other = {
     'README.md': '# [',
