@@ -5,6 +5,7 @@ import {
   below,
   elementsAt,
   flagAt,
+  knownKeysAt,
   neededText,
   type Place,
   type Problems,
@@ -30,6 +31,10 @@ export function readApiResource(api: Resource, files: ApkFiles): ApkApi {
   const basePath = neededText(either('basePath', 'context'), problems, '"/employee/3.14"') ?? '';
   const isDefault = flagAt(below(spec, 'isDefaultVersion'), problems) === true;
   const routes = readEnvironments(api, type, files, problems, warnings);
+  if (['production', 'sandbox'].every((key) => below(spec, key).value === undefined))
+    problems.push(
+      problemAt(spec, 'names no routes, and APK serves nothing then; write production with routeRefs'),
+    );
   return {
     place: api,
     id: api.name,
@@ -42,10 +47,7 @@ export function readApiResource(api: Resource, files: ApkFiles): ApkApi {
     asks: { overrides: [], defaults: [] },
     problems,
     warnings,
-    notes:
-      routes.length > 0
-        ? []
-        : [{ key: 'operations', text: 'the API names no routes: all below its base path is served' }],
+    notes: [],
   };
 }
 
@@ -59,12 +61,15 @@ function readEnvironments(
 ): readonly ApkRoute[] {
   const [production, sandbox] = ['production', 'sandbox'].map((key) => {
     const place = below(api, 'spec', key);
-    const references = elementsAt(place, problems).flatMap((environment) =>
-      ['routeRefs', 'httpRouteRefs'].flatMap((refs) => {
-        const list = below(environment, refs);
-        return textsAt(list, problems, '"employee-route"').map((name) => ({ list, name }));
-      }),
-    );
+    const references = elementsAt(place, problems).flatMap((environment) => {
+      knownKeysAt(environment, ['routeRefs', 'httpRouteRefs'], problems);
+      const lists = ['routeRefs', 'httpRouteRefs'].map((refs) => below(environment, refs));
+      return lists.flatMap((list) =>
+        textsAt(list, problems, '"employee-route"').map((name) => ({ list, name })),
+      );
+    });
+    if (place.value !== undefined && references.length === 0)
+      problems.push(problemAt(place, 'names no routes; write routeRefs'));
     const routes = references.flatMap(({ list, name }) => {
       const route = findResource(files, routeKinds[type], name, api.namespace);
       if (typeof route === 'object') return [readRoute(route, type, files, problems, warnings)];

@@ -9,6 +9,7 @@ import {
   flagAt,
   isTable,
   neededText,
+  notEmptyAt,
   type Place,
   type Problems,
   problemAt,
@@ -56,6 +57,7 @@ export function readConf(conf: Place, files: ApkFiles): ApkApi {
   const type = wordAt(below(conf, 'type'), ['REST', 'GRAPHQL', 'GRPC'], problems) ?? 'REST';
   const basePath = neededText(below(conf, 'basePath'), problems, '"/employee"');
   const isDefault = flagAt(below(conf, 'defaultVersion'), problems) === true;
+  notEmptyAt(conf, 'authentication', problems);
   const { warnings: doubts, ...ask } = readConfAuthentication(below(conf, 'authentication'), files, problems);
   const operations = readOperations(below(conf, 'operations'), problems);
   const backend = readEndpoints(below(conf, 'endpointConfigurations'), problems, warnings);
@@ -195,7 +197,7 @@ export function placesIn({ file, text }: BrokenFile): readonly FoundPlace[] {
     const at = line;
     line += document.split('\n').length - 1;
     const basePath = value('basePath');
-    if (basePath === undefined) return [];
+    if (basePath === undefined || !(isConf || value('kind') === 'API')) return [];
     const version = (isConf ? value('version') : value('apiVersion', '[ \\t]+')) ?? '0';
     const type = value('type') === 'GRPC' ? 'GRPC' : 'REST';
     const name = value(isConf ? 'name' : 'apiName') ?? 'unknown';

@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { FileProblem, filesAt, readText } from '../files.ts';
-import { below, documentPlace, isTable, type Place, problemAt } from './apk-place.ts';
+import { below, documentPlace, isTable, type Place, problemAt, shown } from './apk-place.ts';
 import type { DefinitionProblem } from './written.ts';
 import { readYaml, YamlProblem } from './yaml-file.ts';
 
@@ -115,7 +115,12 @@ function sort(place: Place, confs: Place[], found: Resource[], lost: DefinitionP
   }
   const apiVersion = below(place, 'apiVersion').value;
   const group = typeof apiVersion === 'string' ? apiVersion.replace(/\/?[^/]*$/, '') : undefined;
-  if (typeof kind !== 'string' || !Object.hasOwn(groups, kind)) return;
+  if (typeof kind !== 'string' || !Object.hasOwn(groups, kind)) {
+    const isCutOff = kind === undefined && String(below(place, 'apiVersion').value).startsWith('dp.wso2.com');
+    if (isCutOff || asksForSecurity(place))
+      lost.push(problemAt(below(place, 'kind'), `found ${shown(kind)}; is it kind: Authentication?`));
+    return;
+  }
   if (group === undefined && kind === 'Authentication') lost.push(missing(place, 'apiVersion'));
   if (groups[kind as Kind] !== group) return;
   const name = below(place, 'metadata', 'name').value;
@@ -131,6 +136,12 @@ function sort(place: Place, confs: Place[], found: Resource[], lost: DefinitionP
       namespace: typeof namespace === 'string' ? namespace : undefined,
     });
 }
+
+/** What only an Authentication has, whatever it is called. */
+const asksForSecurity = (place: Place): boolean =>
+  ['default', 'override'].some((level) =>
+    ['mtls', 'authTypes'].some((key) => below(place, 'spec', level, key).value !== undefined),
+  );
 
 const missing = (place: Place, ...keys: readonly string[]): DefinitionProblem =>
   problemAt(below(place, ...keys), 'is missing; write it, so that the resource can be told');

@@ -100,6 +100,12 @@ export function wordAt<Word extends string>(
   return found;
 }
 
+/** A key with nothing behind it: what should close something may have been cut off. */
+export function notEmptyAt(place: Place, key: string, problems: Problems): void {
+  if (isTable(place.value) && Object.hasOwn(place.value, key) && place.value[key] === null)
+    problems.push(problemAt(below(place, key), 'is empty; write what belongs there, or leave the key out'));
+}
+
 /** The elements of a list; none where it is not written. */
 export function elementsAt(place: Place, problems: Problems): readonly Place[] {
   if (place.value === undefined) return [];

@@ -6,6 +6,9 @@ import {
   below,
   elementsAt,
   isTable,
+  knownKeysAt,
+  neededText,
+  notEmptyAt,
   type Place,
   type Problems,
   problemAt,
@@ -37,6 +40,7 @@ export function readRoute(
 ): ReadRoute {
   const spec = below(route, 'spec');
   const rules = elementsAt(below(spec, 'rules'), problems);
+  if (rules.length === 0) problems.push(problemAt(below(spec, 'rules'), 'are none; write at least one rule'));
   const backends = [spec, ...rules].map((place) =>
     referredBackend(below(place, 'backendRefs'), route.namespace, files, problems),
   );
@@ -44,10 +48,14 @@ export function readRoute(
     hosts: textsAt(below(spec, 'hostnames'), problems, '"api.example.com"').map((host) => host.toLowerCase()),
     backends: [...new Set(backends.filter((backend) => backend !== undefined))],
     operations: rules.flatMap((rule) => {
+      knownKeysAt(rule, ruleKeys, problems);
+      for (const key of ['matches', 'filters']) notEmptyAt(rule, key, problems);
       const security = readFilters(below(rule, 'filters'), route, files, problems, warnings);
       const matches = elementsAt(below(rule, 'matches'), problems);
       // A rule without any takes everything, as the Gateway API has it.
       return (matches.length === 0 ? [below(rule, 'matches')] : matches).flatMap((match) => {
+        if (matches.length > 0 && !isTable(match.value))
+          problems.push(problemAt(match, `found ${shown(match.value)}; write path and method`));
         const read = readMatch(match, type, problems);
         return read === undefined ? [] : [{ place: match, ...read, ...security }];
       });
@@ -55,9 +63,17 @@ export function readRoute(
   };
 }
 
+const ruleKeys = ['name', 'matches', 'filters', 'backendRefs', 'timeouts', 'retry', 'sessionPersistence'];
+const matchKeys: Readonly<Record<ApiType, readonly string[]>> = {
+  REST: ['path', 'method', 'headers', 'queryParams'],
+  GRAPHQL: ['type', 'path'],
+  GRPC: ['method', 'headers'],
+};
+
 type Match = Pick<ApkOperation, 'target' | 'verb'>;
 
 function readMatch(match: Place, type: ApiType, problems: Problems): Match | undefined {
+  knownKeysAt(match, matchKeys[type], problems);
   for (const key of ['headers', 'queryParams']) {
     if (elementsAt(below(match, key), problems).length > 0) {
       problems.push(
@@ -75,6 +91,8 @@ function readMatch(match: Place, type: ApiType, problems: Problems): Match | und
     };
   if (type === 'GRPC') return readGrpcMatch(below(match, 'method'), problems);
   const path = below(match, 'path');
+  notEmptyAt(match, 'path', problems);
+  notEmptyAt(path, 'value', problems);
   const value = textAt(below(path, 'value'), problems, '"/employee"') ?? '/';
   const target = targetOf(textAt(below(path, 'type'), problems, '"PathPrefix"') ?? 'PathPrefix', value);
   if (target === undefined) {
@@ -137,10 +155,11 @@ function readFilters(
   const scopes: string[] = [];
   for (const filter of elementsAt(filters, problems)) {
     const reference = below(filter, 'extensionRef');
-    if (!isTable(reference.value)) continue;
-    const kind = below(reference, 'kind').value;
-    const name = below(reference, 'name').value;
-    if ((kind !== 'Authentication' && kind !== 'Scope') || typeof name !== 'string') continue;
+    if (reference.value === undefined && below(filter, 'type').value !== 'ExtensionRef') continue;
+    const kind = neededText(below(reference, 'kind'), problems, 'Scope');
+    const name = neededText(below(reference, 'name'), problems, '"orders-write"');
+    // What else may stand here (RateLimitPolicy, APIPolicy) opens nothing.
+    if ((kind !== 'Authentication' && kind !== 'Scope') || name === undefined) continue;
     const resource = findResource(files, kind, name, route.namespace);
     if (typeof resource === 'string') {
       problems.push(problemAt(reference, resource));

@@ -4,6 +4,7 @@ import {
   knownKeysAt,
   lineOf,
   neededText,
+  notEmptyAt,
   type Place,
   type Problems,
   problemAt,
@@ -33,6 +34,8 @@ export function readBijiraApi(
   const basePath = neededText(below(place, 'basePath'), problems, '"/reading-list/v1.0"') ?? '';
   const hosts = textsAt(below(place, 'hosts'), problems, '"api.example.com"');
   const endpoint = textAt(below(place, 'endpoint'), problems, '"https://reading-list.internal"');
+  notEmptyAt(place, 'policies', problems);
+  notEmptyAt(place, 'resources', problems);
   const own = readPolicies(below(place, 'policies'), problems, doubts);
   const resources = elementsAt(below(place, 'resources'), problems).map((resource) =>
     readResource(resource, own, problems, doubts),
@@ -110,6 +113,7 @@ function readResource(
   warnings: DefinitionProblem[],
 ): Resource {
   knownKeysAt(place, ['path', 'methods', 'policies'], problems);
+  notEmptyAt(place, 'policies', problems);
   const path = neededText(below(place, 'path'), problems, '"/books/{id}"') ?? '/';
   const methods = textsAt(below(place, 'methods'), problems, '"GET"').map((method) => method.toUpperCase());
   if (Array.isArray(below(place, 'methods').value) && methods.length === 0)

@@ -667,6 +667,55 @@ const wrong: readonly [sentence: string, files: Files, expected: RegExp][] = [
     },
     /asks for mTLS at a resource/,
   ],
+  [
+    'an empty list of authentication',
+    { 'e.apk-conf': `${conf('')}authentication:\n` },
+    /authentication: is empty/,
+  ],
+  ['a route without rules', { 'api.yaml': api(), 'r.yaml': route('  []') }, /rules: are none/],
+  [
+    'an API without routes',
+    { 'api.yaml': api().replace(/ {2}production.*\n/, '') },
+    /names no routes, and APK serves nothing/,
+  ],
+  [
+    'an environment without routeRefs',
+    { 'api.yaml': api().replace('{routeRefs: [r]}', 'r') },
+    /spec\.production: names no routes/,
+  ],
+  [
+    'filters that slipped into matches',
+    {
+      'api.yaml': api(),
+      'r.yaml': route('- matches: [{type: ExtensionRef, extensionRef: {kind: Scope, name: s}}]\n'),
+    },
+    /matches\[0\]\.extensionRef: is not known here/,
+  ],
+  ['a match cut off', { 'api.yaml': api(), 'r.yaml': route('- matches:\n  -\n') }, /matches\[0\]: found/],
+  ['a path cut off', { 'api.yaml': api(), 'r.yaml': route('- matches:\n  - path:\n') }, /path: is empty/],
+  [
+    'a filter without its kind',
+    {
+      'api.yaml': api(),
+      'r.yaml': route(`${match('Exact', '/a')}  filters: [{type: ExtensionRef, extensionRef: {name: s}}]\n`),
+    },
+    /extensionRef\.kind: is missing/,
+  ],
+  [
+    'a misspelt Authentication',
+    withAuth('', {
+      'a.yaml': authentication(specOf('default', mtlsSpec(inline(acme!.pem)))).replace(
+        'Authentication',
+        'Autentication',
+      ),
+    }),
+    /may have been meant for this one/,
+  ],
+  [
+    'a resource of APK without a kind',
+    withAuth('', { 'a.yaml': 'apiVersion: dp.wso2.com/v1alpha2\n' }),
+    /may have been meant for this one/,
+  ],
   ['an Authentication with nothing in it', withAuth('x: 1'), /has neither default nor override/],
   [
     'an Authentication without a target',
@@ -769,6 +818,16 @@ test('hostile: one broken document of a file; the places of all can be found', (
       ['EmployeeServiceAPI', '3.14', '/employee/3.14', 1],
       ['EmployeeServiceAPI', '2', '/other/2', 8],
     ],
+  );
+});
+
+test('hostile: of a manifest that breaks off, only an API has a place', () => {
+  const backend =
+    'apiVersion: dp.wso2.com/v1alpha2\nkind: Backend\nmetadata: {name: b}\nspec:\n  basePath: /b\n';
+  const { apis } = read({ 'h.yaml': `${api()}---\n${backend}---\n  - [` });
+  assert.deepEqual(
+    apis.map(({ written: { name, version, basePath } }) => [name, version, basePath]),
+    [['n', '1', '/n/1']],
   );
 });
 

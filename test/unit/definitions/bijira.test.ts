@@ -201,6 +201,12 @@ test('a resource has its API’s policies too, and Optional does not loosen them
 
 const wrong: readonly [sentence: string, text: string, expected: RegExp][] = [
   ['no policies at all', head, /policies: is missing; write the policies/],
+  ['policies cut off', `${head}policies:\n`, /policies: is empty/],
+  [
+    'a resource’s policies cut off',
+    `${head + policies(oauth2) + resources('path: /a')}    policies:\n`,
+    /resources\[0\]\.policies: is empty/,
+  ],
   [
     'a resource without, in an API without',
     head + resources('path: /a'),
