@@ -1,7 +1,8 @@
 import type { Attributes } from './attributes.ts';
 import { auditDenial } from './audit.ts';
 import { backendIdentity } from './backend-identity.ts';
-import { type GoodApis, isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
+import { readDefinitionsAhead } from './config/definitions-worker.ts';
+import { isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
 import { type Problem, problemLine } from './config/problem.ts';
 import type { ServiceSettings } from './config/service.ts';
 import type { Decision } from './decision.ts';
@@ -34,7 +35,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   options.onSignal((signal) => onSignal(signal));
 
   const jwksFeeds = new JwksFeeds((event) => logFeed(log, event));
-  const first = loadConfig(options.file, options.env, Date.now(), jwksFeeds);
+  const first = loadConfig(options.file, options.env, Date.now(), { jwksFeeds });
   if (isProblems(first)) return first;
   let current: LoadedConfig = first;
   log = createLog(first.config.enforcer.log);
@@ -76,7 +77,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
       reloading = true;
       while (again) {
         again = false;
-        const loaded = reload(log, options, current, jwksFeeds);
+        const loaded = await reload(log, options, current, jwksFeeds);
         if (loaded === undefined) continue;
         await jwksFeeds.start(loaded.feeds, firstKeysWithin);
         current = loaded;
@@ -128,13 +129,13 @@ async function listen(options: ServerOptions): Promise<ExtAuthzServer> {
 }
 
 /** The new configuration, if all of it is good. */
-function reload(
+async function reload(
   log: Log,
   { file, env }: ServeOptions,
   current: LoadedConfig,
   jwksFeeds: JwksFeeds,
-): LoadedConfig | undefined {
-  const loaded = loadOrFail(log, file, env, jwksFeeds, current.good);
+): Promise<LoadedConfig | undefined> {
+  const loaded = await loadOrFail(log, file, env, jwksFeeds, current);
   if (loaded === undefined) return undefined;
   if (isProblems(loaded)) {
     for (const problem of loaded) log.error(problemLine(problem));
@@ -175,15 +176,17 @@ function logFeed(log: Log, event: FeedEvent): void {
 }
 
 /** A fault of ours in reading must not end a service that runs. */
-function loadOrFail(
+async function loadOrFail(
   log: Log,
   file: string,
   env: ServeOptions['env'],
   jwksFeeds: JwksFeeds,
-  good: GoodApis,
-): ReturnType<typeof loadConfig> | undefined {
+  before: LoadedConfig,
+): Promise<ReturnType<typeof loadConfig> | undefined> {
   try {
-    return loadConfig(file, env, Date.now(), jwksFeeds, good);
+    const readAhead =
+      before.config.definitions.length > 0 ? await readDefinitionsAhead(file, env) : undefined;
+    return loadConfig(file, env, Date.now(), { jwksFeeds, before, readAhead });
   } catch (error) {
     log.error(
       'not reloaded: reading failed in the enforcer itself; the last good configuration stays in force',

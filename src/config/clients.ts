@@ -17,6 +17,8 @@ type Path = readonly PropertyKey[];
 export type Cas = {
   readonly trusted: readonly Certificate[] | undefined;
   readonly intermediates: readonly Certificate[];
+  /** The certificate of a PEM text. @throws FileProblem */
+  readonly readText?: (pem: string) => Certificate;
 };
 
 /**
@@ -105,7 +107,7 @@ function readKind(client: Written, at: Path, cas: Cas, findings: Findings, now: 
   }
   if (fingerprints !== undefined) return { kind: 'fingerprints', fingerprints };
   if (file !== undefined || pem !== undefined) {
-    const [key, certificate] = readNamed(['file', file], ['pem', pem], at, findings);
+    const [key, certificate] = readNamed(['file', file], ['pem', pem], at, cas, findings);
     if (certificate === undefined) return undefined;
     warnAboutDates(certificate, `alias "${alias}"`, [...at, key], findings, now);
     warnAboutUse(certificate, alias, [...at, key], findings);
@@ -113,7 +115,7 @@ function readKind(client: Written, at: Path, cas: Cas, findings: Findings, now: 
   }
   const rule = ruleKeys.length > 0 ? readRule(client, at, findings) : undefined;
   if (caFile !== undefined || caPem !== undefined) {
-    const ca = readCa(client, at, findings, now);
+    const ca = readCa(client, at, cas, findings, now);
     return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule };
   }
   if (issuer !== undefined) {
@@ -143,20 +145,22 @@ function readNamed<Key extends string>(
   [fileKey, file]: readonly [Key, string | undefined],
   [textKey, text]: readonly [Key, string | undefined],
   at: Path,
+  { readText = certificateIn }: Cas,
   findings: Findings,
 ): readonly [key: Key, certificate: Certificate | undefined] {
   return file === undefined
-    ? [textKey, findings.text([...at, textKey], text ?? '', certificateIn)]
+    ? [textKey, findings.text([...at, textKey], text ?? '', readText)]
     : [fileKey, findings.file([...at, fileKey], file, readOneCertificate)];
 }
 
 function readCa(
   { alias, caFile, caPem }: Written,
   at: Path,
+  cas: Cas,
   findings: Findings,
   now: number,
 ): Certificate | undefined {
-  const [key, certificate] = readNamed(['caFile', caFile], ['caPem', caPem], at, findings);
+  const [key, certificate] = readNamed(['caFile', caFile], ['caPem', caPem], at, cas, findings);
   if (certificate === undefined) return undefined;
   if (!issuesCertificates(certificate)) {
     findings.error(
@@ -298,11 +302,16 @@ function warnAboutDates(
 
 /** What will be refused at each request, however it is trusted: another purpose, a weak key. */
 function warnAboutUse(certificate: Certificate, alias: string, path: Path, findings: Findings): void {
+  const why = useless.get(certificate) ?? whyUseless(certificate);
+  useless.set(certificate, why);
+  if (why !== '') findings.warn(path, `alias "${alias}": ${why}; every request with it is refused`);
+}
+
+/** Once a certificate, not once an API and reload. */
+const useless = new WeakMap<Certificate, string>();
+
+function whyUseless(certificate: Certificate): string {
   const trustStore = createTrustStore({ anchors: [{ kind: 'pinned', certificate }] });
   const verdict = validatePath(certificate, { trustStore, intermediates: [], now: certificate.notBefore });
-  if (!verdict.valid)
-    findings.warn(
-      path,
-      `alias "${alias}": ${verdict.code}: ${verdict.detail}; every request with it is refused`,
-    );
+  return verdict.valid ? '' : `${verdict.code}: ${verdict.detail}`;
 }

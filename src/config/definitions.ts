@@ -12,7 +12,7 @@ type Api = Config['apis'][number];
 export type ForeignApi = {
   readonly api: Api;
   readonly origin: DefinedApi['origin'];
-  /** What it is known by over reloads: file, name, version and base path. */
+  /** What it is known by over reloads: file, name, version, base path and hosts. */
   readonly key: string;
   /** What is wrong with it. It keeps its place and admits nobody, unless there is a good one from before. */
   readonly problems: readonly Problem[];
@@ -57,8 +57,8 @@ function foreignApi(
 ): ForeignApi {
   const { origin } = defined;
   const written = {
-    ...defined.written,
     ...(backend !== undefined && { backend }),
+    ...defined.written,
     ...(optionalCertificate !== undefined && { optionalCertificate }),
   };
   const problems: DefinitionProblem[] = [...defined.problems];
@@ -67,8 +67,8 @@ function foreignApi(
     describeIssue(issue, written, (path, message) => {
       problems.push({ ...origin, key: path.map(String).join('.'), message });
     });
-  const { name, version, basePath } = defined.written;
-  const key = JSON.stringify([origin.file, name, version, basePath]);
+  const { name, version, basePath, hosts } = defined.written;
+  const key = JSON.stringify([origin.file, name, version, basePath, hosts]);
   const api = parsed.data ?? placeholder(defined);
   return {
     api: problems.length === 0 ? api : placeholder({ ...defined, written: api }),

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
 import { FileProblem, readText } from '../files.ts';
 import { type JwksFeed, JwksFeeds } from '../oauth2/jwks-feed.ts';
+import type { Certificate } from '../pki/certificate.ts';
 import { CertificateCache } from '../pki/certificate-cache.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { checkAnswers, readAnswers } from './answers.ts';
@@ -10,7 +11,9 @@ import { readBackendJwt } from './backend-jwt.ts';
 import { isChoreoConnectFile } from './choreo-connect-keys.ts';
 import { type Cas, readCas, readClients } from './clients.ts';
 import { type Definitions, type ForeignApi, placeholder, readDefinitions } from './definitions.ts';
+import { entriesText, type ReadAhead } from './definitions-worker.ts';
 import { createFindings, type Findings, type ForeignFindings } from './findings.ts';
+import { certificateIn } from './pem-files.ts';
 import { type Problem, problemLine } from './problem.ts';
 import { type ConfigText, readConfig } from './read-config.ts';
 import { checkRouter } from './router.ts';
@@ -33,10 +36,21 @@ export type LoadedConfig = {
   /** What is wrong with foreign files: their APIs are in their last good state, or admit nobody; all else is in force. */
   readonly problems: readonly Problem[];
   readonly good: GoodApis;
+  /** Certificates by the text they were read from: what has not changed is not read again. */
+  readonly certificates: CertificateTexts;
   /** Issuers' keys that the snapshot needs kept fresh. */
   readonly feeds: readonly JwksFeed[];
   /** Tables and keys that are not ours. */
   readonly ignored: readonly string[];
+};
+
+export type LoadOptions = {
+  /** Of those who keep them going; nothing is fetched here. */
+  readonly jwksFeeds?: JwksFeeds;
+  /** What was loaded before: foreign APIs fall back on it. */
+  readonly before?: Pick<LoadedConfig, 'good' | 'certificates'>;
+  /** Foreign files that were read already; not used if config.toml names others by now. */
+  readonly readAhead?: ReadAhead | undefined;
 };
 
 /**
@@ -45,15 +59,12 @@ export type LoadedConfig = {
  * @param file path of config.toml
  * @param env where `$env{NAME}` is looked up
  * @param now milliseconds since the epoch: only for warnings about dates
- * @param before what was good of foreign files when they were last read
- * @param jwksFeeds of those who keep them going; nothing is fetched here
  */
 export function loadConfig(
   file: string,
   env: Readonly<Record<string, string | undefined>>,
   now: number,
-  jwksFeeds: JwksFeeds = new JwksFeeds(),
-  before: GoodApis = new Map(),
+  { jwksFeeds = new JwksFeeds(), before, readAhead }: LoadOptions = {},
 ): LoadedConfig | readonly Problem[] {
   let text: string;
   try {
@@ -64,15 +75,20 @@ export function loadConfig(
   }
   const read = readConfig(text, file, env);
   if (isProblems(read)) return read;
-  const definitions = readDefinitions(read.config, (path) => resolve(dirname(file), path));
-  return settle(read, definitions, { file, now, jwksFeeds, before });
+  const isAhead = readAhead !== undefined && readAhead.entries === entriesText(read.config.definitions);
+  const definitions = isAhead
+    ? readAhead.definitions
+    : readDefinitions(read.config, (path) => resolve(dirname(file), path));
+  const { good = new Map(), certificates = new Map() } = before ?? {};
+  return settle(read, definitions, { file, now, jwksFeeds, good, certificates });
 }
 
 type Circumstances = {
   readonly file: string;
   readonly now: number;
   readonly jwksFeeds: JwksFeeds;
-  readonly before: GoodApis;
+  readonly good: GoodApis;
+  readonly certificates: CertificateTexts;
 };
 
 /**
@@ -84,7 +100,7 @@ function settle(
   definitions: Definitions,
   circumstances: Circumstances,
 ): LoadedConfig | readonly Problem[] {
-  const { before, file } = circumstances;
+  const { good: before, file } = circumstances;
   const problems: Problem[] = [...definitions.problems];
   const states = firstStates(definitions, before);
   for (const foreign of definitions.apis) problems.push(...foreign.problems);
@@ -161,13 +177,14 @@ function build(
   faults: ReadonlyMap<number, string | undefined>,
   { isWritten, ignored }: ConfigText,
   findings: Findings,
-  { now, jwksFeeds }: Circumstances,
-): Pick<LoadedConfig, 'service' | 'feeds' | 'snapshot'> {
+  { now, jwksFeeds, certificates: known }: Circumstances,
+): Pick<LoadedConfig, 'service' | 'feeds' | 'snapshot' | 'certificates'> {
   const tls = config.router.downstream.tls;
   const at = (key: string) => ['router', 'downstream', 'tls', key];
   const trusted = readCas(at('trustedCertPath'), tls.trustedCertPath, findings, now);
   const intermediates = readCas(at('intermediatesPath'), tls.intermediatesPath, findings, now) ?? [];
-  const cas = { trusted, intermediates };
+  const certificates = new Map<string, Certificate>();
+  const cas = { trusted, intermediates, readText: rememberingText(known, certificates) };
   const clients = readClients(['clients'], '', config.clients, cas, findings, now);
   const own = readOwnClients(config, cas, findings, now);
   const trust = buildTrust([...clients, ...own], trusted, intermediates);
@@ -199,6 +216,7 @@ function build(
   return {
     service,
     feeds: services.feeds,
+    certificates,
     snapshot: {
       rejectUntrustedHeader: config.enforcer.security.mutualSSL.rejectUntrustedHeader,
       apis,
@@ -209,6 +227,17 @@ function build(
     },
   };
 }
+
+type CertificateTexts = ReadonlyMap<string, Certificate>;
+
+/** @throws FileProblem, as `certificateIn` does */
+const rememberingText =
+  (before: CertificateTexts, now: Map<string, Certificate>) =>
+  (pem: string): Certificate => {
+    const certificate = now.get(pem) ?? before.get(pem) ?? certificateIn(pem);
+    now.set(pem, certificate);
+    return certificate;
+  };
 
 /** Clients that only one API, or one of its operations, knows. */
 const readOwnClients = (config: Config, cas: Cas, findings: Findings, now: number): readonly ClientEntry[] =>

@@ -3,12 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { type GoodApis, isProblems, type LoadedConfig, loadConfig } from '../../../src/config/load-config.ts';
+import { isProblems, type LoadedConfig, loadConfig } from '../../../src/config/load-config.ts';
 import { problemLine } from '../../../src/config/problem.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
 import { writeToml } from '../../../src/config/write-toml.ts';
 import { readDefinition } from '../../../src/definitions/readers.ts';
-import { JwksFeeds } from '../../../src/oauth2/jwks-feed.ts';
 import { now, selfSigned } from '../../support/certificate-authority.ts';
 import { outcome } from '../../support/enforcer.ts';
 
@@ -21,9 +20,9 @@ const proxy = (name: string, pem = acme.pem, basePath = `/${name}`): string =>
   `- name: ${name}\n  version: v1\n  basePath: ${basePath}\n  policies:\n    - policy: MTLS Authenticator\n      Certificate Content: "${encodeURIComponent(pem)}"\n`;
 const toml = `[[definitions]]\nkind = "bijira"\npath = "*.yaml"\n`;
 const put = (name: string, text: string): void => writeFileSync(join(folder, name), text);
-function load(before?: GoodApis, text = toml): LoadedConfig {
+function load(before?: LoadedConfig, text = toml): LoadedConfig {
   put('config.toml', text);
-  const loaded = loadConfig(join(folder, 'config.toml'), {}, now, new JwksFeeds(), before);
+  const loaded = loadConfig(join(folder, 'config.toml'), {}, now, { ...(before && { before }) });
   if (isProblems(loaded)) throw new Error(loaded.map(problemLine).join('\n'));
   return loaded;
 }
@@ -41,11 +40,11 @@ test('8: a broken API keeps its place and refuses everybody; the others go on, a
   assert.equal(await call(first, '/one/x'), 'api_misconfigured', 'never seen good');
   assert.equal(await call(first, '/two/x'), 'mtls-authenticator');
   assert.match(first.problems.map(problemLine).join('\n'), /a\.yaml:\d+: .*/);
-  const later = load(good.good);
+  const later = load(good);
   assert.equal(await call(later, '/one/x'), 'mtls-authenticator', 'in its last good state');
   assert.ok(later.problems.length > 0);
   put('a.yaml', proxy('root', acme.pem, '/') + proxy('one', globex.pem));
-  const mended = load(later.good);
+  const mended = load(later);
   assert.equal(await call(mended, '/one/x'), 'certificate_not_bound');
   assert.equal(await call(mended, '/one/x', globex.pem), 'mtls-authenticator');
 });
@@ -54,13 +53,13 @@ test('a file that is broken as a whole: all that it said last is as it was', asy
   put('a.yaml', proxy('one') + proxy('three'));
   const good = load();
   put('a.yaml', '- name: [');
-  const later = load(good.good);
+  const later = load(good);
   assert.equal(await call(later, '/one/x'), 'mtls-authenticator');
   assert.equal(await call(later, '/three/x'), 'mtls-authenticator');
-  const again = load(later.good);
+  const again = load(later);
   assert.equal(await call(again, '/three/x'), 'mtls-authenticator', 'however often it is read');
   put('a.yaml', proxy('one'));
-  const mended = load(again.good);
+  const mended = load(again);
   assert.equal(await call(mended, '/three/x'), 'api_not_found', 'what is gone is gone once it can be read');
 });
 
@@ -68,7 +67,7 @@ test('an API that is taken out of the files is gone', async () => {
   put('a.yaml', proxy('one') + proxy('three'));
   const good = load();
   put('a.yaml', proxy('one'));
-  assert.equal(await call(load(good.good), '/three/x'), 'api_not_found');
+  assert.equal(await call(load(good), '/three/x'), 'api_not_found');
 });
 
 test('two that claim one place: the second is the broken one', async () => {

@@ -1,0 +1,102 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ReadAhead, readDefinitionsAhead } from '../../src/config/definitions-worker.ts';
+import { isProblems, type LoadedConfig, loadConfig } from '../../src/config/load-config.ts';
+import { problemLine } from '../../src/config/problem.ts';
+import { decide } from '../../src/enforcer.ts';
+import { request } from '../support/attributes.ts';
+import { now, selfSigned } from '../support/certificate-authority.ts';
+
+const clientsEach = 5;
+const distinct = 2_000;
+
+/** Time and memory to load and reload many APIs of foreign files (APK's), and what a decision among them costs. */
+export async function run(): Promise<void> {
+  process.stdout.write(`making ${distinct} certificates…\n`);
+  const pems: string[] = [];
+  for (let i = 0; i < distinct; i++) pems.push((await selfSigned({ subject: `CN=client ${i}` })).pem);
+  process.stdout.write(
+    '\n| APIs | aliases | load, s | reload, s | of that no Check is answered, s | heap, MB | a decision, µs |\n| --- | --- | --- | --- | --- | --- | --- |\n',
+  );
+  for (const count of [100, 1_000, 10_000]) {
+    const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+    writeApis(folder, count, pems);
+    global.gc?.();
+    const before = process.memoryUsage().heapUsed;
+    const [first, loadTime] = timed(() => load(folder));
+    const began = performance.now();
+    const readAhead = await readDefinitionsAhead(join(folder, 'config.toml'), {});
+    const [loaded, stall] = timed(() => load(folder, first, readAhead));
+    const reloadTime = performance.now() - began;
+    global.gc?.();
+    const heap = process.memoryUsage().heapUsed - before;
+    const cost = await decision(loaded, count, pems);
+    process.stdout.write(
+      `| ${count} | ${count * clientsEach} | ${(loadTime / 1000).toFixed(2)} | ${(reloadTime / 1000).toFixed(2)} | ${(stall / 1000).toFixed(2)} | ${(heap / 1e6).toFixed(0)} | ${cost.toFixed(1)} |\n`,
+    );
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The clients of API `i`, none of them shared with its neighbours. */
+const clientsOf = (i: number, pems: readonly string[]): readonly string[] =>
+  Array.from({ length: clientsEach }, (_, j) => pems[(i * clientsEach + j) % pems.length]!);
+
+function writeApis(folder: string, count: number, pems: readonly string[]): void {
+  mkdirSync(join(folder, 'apis'));
+  for (let i = 0; i < count; i++) {
+    const data = clientsOf(i, pems)
+      .map((pem, j) => `  c${j}: |\n${pem.replaceAll(/^/gm, '    ')}\n`)
+      .join('');
+    writeFileSync(
+      join(folder, 'apis', `${i}.yaml`),
+      `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: clients-${i}\ndata:\n${data}`,
+    );
+    writeFileSync(
+      join(folder, 'apis', `${i}.apk-conf`),
+      `name: "api-${i}"\nbasePath: "/api-${i}"\nversion: "1"\ntype: "REST"\nid: "api-${i}"\noperations:\n  - target: "/items/{id}"\n    verb: "GET"\n    secured: true\nauthentication:\n  - authType: OAuth2\n    enabled: false\n  - authType: mTLS\n    required: mandatory\n    certificates:\n${clientsOf(
+        i,
+        pems,
+      )
+        .map((_, j) => `      - name: clients-${i}\n        key: c${j}\n`)
+        .join('')}`,
+    );
+  }
+  writeFileSync(join(folder, 'config.toml'), '[[definitions]]\nkind = "apk"\npath = "apis/"\n');
+}
+
+function load(folder: string, before?: LoadedConfig, readAhead?: ReadAhead): LoadedConfig {
+  const loaded = loadConfig(join(folder, 'config.toml'), {}, now, { readAhead, ...(before && { before }) });
+  if (isProblems(loaded)) throw new Error(loaded.map(problemLine).slice(0, 3).join('\n'));
+  if (loaded.problems.length > 0) throw new Error(loaded.problems.map(problemLine).slice(0, 3).join('\n'));
+  return loaded;
+}
+
+function timed<T>(work: () => T): readonly [T, number] {
+  const began = performance.now();
+  const result = work();
+  return [result, performance.now() - began];
+}
+
+/** µs, warm, median of rounds, over APIs from all over. */
+async function decision({ snapshot }: LoadedConfig, count: number, pems: readonly string[]): Promise<number> {
+  const requests = Array.from({ length: 50 }, (_, k) => {
+    const i = Math.floor((k * count) / 50);
+    return request({
+      path: `/api-${i}/1/items/7`,
+      certificate: encodeURIComponent(clientsOf(i, pems)[0]!),
+    });
+  });
+  const rounds: number[] = [];
+  for (let round = 0; round < 21; round++) {
+    const copies = Array.from({ length: 10 }, () => structuredClone(requests)).flat();
+    const began = performance.now();
+    for (const each of copies) {
+      const decided = await decide(each, snapshot, now);
+      if (decided.outcome !== 'allow') throw new Error(decided.code);
+    }
+    rounds.push(((performance.now() - began) * 1000) / copies.length);
+  }
+  return rounds.toSorted((a, b) => a - b)[rounds.length >> 1]!;
+}
