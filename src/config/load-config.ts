@@ -159,9 +159,18 @@ function setBack(foreign: ForeignApi, before: GoodApis, problems: readonly Probl
   return { ...foreign, api: placeholder({ written: foreign.api }), state: 'faulty', fault };
 }
 
+const anyIssuer = (config: Config, services: Definitions['services']): string[] | undefined => {
+  const names = [...config.enforcer.security.tokenService, ...services].map(({ name }) => name);
+  return names.length > 1 ? names : undefined;
+};
+
 const merge = (config: Config, apis: readonly ForeignApi[], services: Definitions['services']): Config => ({
   ...config,
-  apis: [...config.apis, ...apis.map(({ api }) => api)],
+  apis: [
+    ...config.apis,
+    // Foreign files don't say whose tokens they mean: of any issuer that there is.
+    ...apis.map(({ api }) => ({ ...api, issuers: api.issuers ?? anyIssuer(config, services) })),
+  ],
   enforcer: {
     ...config.enforcer,
     security: {

@@ -1,6 +1,7 @@
 import { type ApkApi, type ApkRoute, withDefaultVersion } from './apk-conf.ts';
 import { type ApkFiles, findResource, type Resource } from './apk-files.ts';
 import type { ApiType } from './apk-operations.ts';
+import { type ReadRoute, readRoute, routeKinds } from './apk-routes.ts';
 import {
   below,
   elementsAt,
@@ -12,8 +13,7 @@ import {
   problemAt,
   textsAt,
   wordAt,
-} from './apk-place.ts';
-import { type ReadRoute, readRoute, routeKinds } from './apk-routes.ts';
+} from './place.ts';
 import type { DefinitionProblem } from './written.ts';
 
 /** An `API` resource, with the routes that it names. */

@@ -1,5 +1,6 @@
 import { inlineClients, referredClients } from './apk-certificates.ts';
 import type { ApkFiles, Resource } from './apk-files.ts';
+import type { Ask } from './apk-security.ts';
 import {
   below,
   elementsAt,
@@ -12,8 +13,7 @@ import {
   shown,
   textAt,
   wordAt,
-} from './apk-place.ts';
-import type { Ask } from './apk-security.ts';
+} from './place.ts';
 import type { DefinitionProblem, WrittenClient } from './written.ts';
 
 /** What an apk-conf or an Authentication says, with what was found on the way. */

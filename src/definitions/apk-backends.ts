@@ -8,7 +8,7 @@ import {
   problemAt,
   shown,
   textAt,
-} from './apk-place.ts';
+} from './place.ts';
 
 /** `http://…` or `https://…`; APK takes no other. */
 export function urlAt(place: Place, problems: Problems): string | undefined {

@@ -9,7 +9,7 @@ import {
   type Problems,
   problemAt,
   shown,
-} from './apk-place.ts';
+} from './place.ts';
 import type { WrittenClient } from './written.ts';
 
 /** `{name, key}` in ConfigMaps or Secrets: the first of the kinds that has that name. */

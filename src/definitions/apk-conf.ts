@@ -3,6 +3,7 @@ import { readConfAuthentication } from './apk-authentication.ts';
 import { serviceUrl, urlAt } from './apk-backends.ts';
 import type { ApkFiles, BrokenFile } from './apk-files.ts';
 import type { ApiType, ApkOperation } from './apk-operations.ts';
+import type { Asks } from './apk-security.ts';
 import {
   below,
   elementsAt,
@@ -17,8 +18,7 @@ import {
   textAt,
   textsAt,
   wordAt,
-} from './apk-place.ts';
-import type { Asks } from './apk-security.ts';
+} from './place.ts';
 import type { DefinitionProblem } from './written.ts';
 
 /** An API as it stands in the files: an apk-conf, or an `API` resource with its routes. */

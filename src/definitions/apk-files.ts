@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { FileProblem, filesAt, readText } from '../files.ts';
-import { below, documentPlace, isTable, type Place, problemAt, shown } from './apk-place.ts';
+import { below, documentPlace, isTable, type Place, problemAt, shown } from './place.ts';
 import type { DefinitionProblem } from './written.ts';
 import { readYaml, YamlProblem } from './yaml-file.ts';
 

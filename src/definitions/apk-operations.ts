@@ -1,4 +1,4 @@
-import { lineOf, type Place, type Problems, problemAt, shown } from './apk-place.ts';
+import { lineOf, type Place, type Problems, problemAt, shown } from './place.ts';
 import type { WrittenApi, WrittenOperation } from './written.ts';
 
 export type ApiType = 'REST' | 'GRAPHQL' | 'GRPC';

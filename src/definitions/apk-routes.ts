@@ -15,7 +15,7 @@ import {
   shown,
   textAt,
   textsAt,
-} from './apk-place.ts';
+} from './place.ts';
 import type { DefinitionProblem } from './written.ts';
 
 export type ReadRoute = {

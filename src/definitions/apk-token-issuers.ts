@@ -1,5 +1,5 @@
 import type { ApkFiles } from './apk-files.ts';
-import { below, elementsAt, neededText, type Problems, problemAt, textAt } from './apk-place.ts';
+import { below, elementsAt, neededText, type Problems, problemAt, textAt } from './place.ts';
 import type { WrittenTokenService } from './written.ts';
 
 /** `TokenIssuer` resources with a JWKS. One that can't be taken is left out: its tokens then open nothing. */

@@ -3,9 +3,9 @@ import { type ReadAsk, readAuthenticationSpec } from './apk-authentication.ts';
 import { type ApkApi, type ApkRoute, placesIn, readConf } from './apk-conf.ts';
 import { type ApkFiles, type Resource, readApkFiles } from './apk-files.ts';
 import { type Placed, placeOperations } from './apk-operations.ts';
-import { below, lineOf, neededText, type Problems, problemAt, shown } from './apk-place.ts';
 import { type Asks, type Settled, settle } from './apk-security.ts';
 import { readTokenIssuers } from './apk-token-issuers.ts';
+import { below, lineOf, neededText, type Problems, problemAt, shown } from './place.ts';
 import type {
   DefinedApi,
   Definition,

@@ -1,3 +1,4 @@
+import { type Policies, readPolicies } from './bijira-policies.ts';
 import {
   below,
   elementsAt,
@@ -10,8 +11,7 @@ import {
   problemAt,
   textAt,
   textsAt,
-} from './apk-place.ts';
-import { type Policies, readPolicies } from './bijira-policies.ts';
+} from './place.ts';
 import type {
   DefinedApi,
   DefinitionEntry,

@@ -9,7 +9,7 @@ import {
   type Problems,
   problemAt,
   shown,
-} from './apk-place.ts';
+} from './place.ts';
 import type { DefinitionProblem, WrittenClient } from './written.ts';
 
 /** What the policies of one level, an API's or a resource's, ask for together. */

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { FileProblem, filesAt, readText } from '../files.ts';
-import { below, documentPlace, isTable, type Place, problemAt, shown } from './apk-place.ts';
 import { readBijiraApi } from './bijira-api.ts';
+import { below, documentPlace, isTable, type Place, problemAt, shown } from './place.ts';
 import type { DefinedApi, Definition, DefinitionEntry, DefinitionProblem } from './written.ts';
 import { readYaml, YamlProblem } from './yaml-file.ts';
 
