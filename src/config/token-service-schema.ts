@@ -28,6 +28,9 @@ export const tokenService = table({
     .describe(
       'PEM certificate with its key: for tokens without `kid`, and for all where there is no JWKS. Its dates are not looked at.',
     ),
+  certificatePem: text('a certificate as PEM text')
+    .optional()
+    .describe('As `certificateFilePath`, with the certificate itself in place of a path.'),
   certificateAlias: z
     .string()
     .optional()

@@ -5,8 +5,9 @@ import { issuerKeys, type PublishedKeys } from '../oauth2/issuer-keys.ts';
 import { parseJwks } from '../oauth2/jwks.ts';
 import type { JwksFeed, JwksFeeds } from '../oauth2/jwks-feed.ts';
 import { VerificationKey } from '../oauth2/verification-key.ts';
+import type { Certificate } from '../pki/certificate.ts';
 import type { Findings } from './findings.ts';
-import { readOneCertificate } from './pem-files.ts';
+import { certificateIn, readOneCertificate } from './pem-files.ts';
 import type { Config } from './schema.ts';
 
 type Written = Config['enforcer']['security']['tokenService'][number];
@@ -48,10 +49,17 @@ export function readTokenServices(
     }
     const published = readPublished(written, at, jwksFeeds, feeds, findings);
     const certificate =
-      written.certificateFilePath &&
-      findings.file([...at, 'certificateFilePath'], written.certificateFilePath, readCertificateKey);
+      written.certificateFilePath !== undefined
+        ? findings.file([...at, 'certificateFilePath'], written.certificateFilePath, (path) =>
+            certificateKey(readOneCertificate(path)),
+          )
+        : written.certificatePem !== undefined
+          ? findings.text([...at, 'certificatePem'], written.certificatePem, (pem) =>
+              certificateKey(certificateIn(pem)),
+            )
+          : undefined;
     if (written.jwksURL === undefined && written.jwksPath === undefined && certificate === undefined) {
-      if (written.certificateFilePath === undefined)
+      if ((written.certificateFilePath ?? written.certificatePem) === undefined)
         findings.error(
           at,
           `"${written.name}" has no keys to verify its tokens by; write jwksURL, jwksPath or certificateFilePath`,
@@ -62,7 +70,7 @@ export function readTokenServices(
       {
         name: written.name,
         issuer: written.issuer,
-        keys: issuerKeys(published, certificate || undefined),
+        keys: issuerKeys(published, certificate),
         algorithms: new Set(written.algorithms),
         tokenTypes: new Set(tokenTypes(written, isChoreoConnect)),
         audiences: new Set(written.audiences),
@@ -122,8 +130,7 @@ function readJwksFile(path: string) {
 }
 
 /** @throws FileProblem */
-function readCertificateKey(path: string): VerificationKey {
-  const certificate = readOneCertificate(path);
+function certificateKey(certificate: Certificate): VerificationKey {
   const key = VerificationKey.fromPublicKey(new X509Certificate(certificate.der).publicKey);
   if (typeof key === 'string') throw new FileProblem(`can not be used: ${key}`);
   return key;

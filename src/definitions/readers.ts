@@ -1,6 +1,7 @@
 import { readApk } from './apk.ts';
 import { readBijira } from './bijira.ts';
 import { readChoreoConnect } from './choreo-connect.ts';
+import { readMicrogateway } from './microgateway.ts';
 import type { Definition, DefinitionEntry } from './written.ts';
 
 type Kind = DefinitionEntry['kind'];
@@ -17,7 +18,7 @@ type Reader = (entry: DefinitionEntry) => Definition;
 
 /** One reader for each foreign system. Never throws for what stands in the files. */
 const readers: Readonly<Record<Kind, Reader | undefined>> = {
-  microgateway: undefined,
+  microgateway: readMicrogateway,
   'choreo-connect': readChoreoConnect,
   apk: readApk,
   'api-manager': undefined,

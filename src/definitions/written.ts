@@ -109,6 +109,9 @@ export type WrittenTokenService = {
   readonly issuer: string;
   readonly jwksURL?: string;
   readonly certificateFilePath?: string;
+  /** The same as PEM text. */
+  readonly certificatePem?: string;
+  readonly audiences?: readonly string[];
   readonly consumerKeyClaim?: string;
   readonly validateSubscription?: boolean;
   readonly claimMapping?: readonly { readonly remoteClaim: string; readonly localClaim: string }[];

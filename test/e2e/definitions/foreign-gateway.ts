@@ -27,7 +27,7 @@ export class ForeignGateway {
   static async start(
     envoy: FoundEnvoy,
     options: {
-      readonly files: (pki: Pki) => Readonly<Record<string, string>>;
+      readonly files: (pki: Pki) => Readonly<Record<string, string | Uint8Array>>;
       readonly definitions: string;
       readonly mutualSSL?: readonly string[];
     },
@@ -84,7 +84,7 @@ export class ForeignGateway {
   }
 }
 
-function writeAll(folder: string, files: Readonly<Record<string, string>>): void {
+function writeAll(folder: string, files: Readonly<Record<string, string | Uint8Array>>): void {
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
