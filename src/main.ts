@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
+import { databasesOf, isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
 import { type Problem, problemLine } from './config/problem.ts';
 import { writeToml } from './config/write-toml.ts';
+import { ClientCertificateTables } from './definitions/api-manager-table.ts';
 import { kinds, readDefinition } from './definitions/readers.ts';
 import { writeEnvoyConfig } from './envoy-config/bootstrap.ts';
 import { askHealth } from './ext-authz/health-client.ts';
@@ -126,8 +127,8 @@ async function runService(file: string): Promise<number> {
   return problems.length === 0 ? EX_OK : refuse(problems);
 }
 
-function checkConfig(file: string): number {
-  const loaded = load(file);
+async function checkConfig(file: string): Promise<number> {
+  const loaded = await load(file);
   if (typeof loaded === 'number') return loaded;
   if (loaded.problems.length > 0) return EX_CONFIG;
   const { apis, clients } = loaded.config;
@@ -138,8 +139,8 @@ function checkConfig(file: string): number {
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
-function envoyConfig(file: string): number {
-  const loaded = load(file);
+async function envoyConfig(file: string): Promise<number> {
+  const loaded = await load(file);
   if (typeof loaded === 'number') return loaded;
   return print(
     writeEnvoyConfig(loaded.config, {
@@ -184,8 +185,13 @@ async function health(file: string): Promise<number> {
 const seenFromHere = (file: string, path: string): string =>
   path.startsWith('/') ? path : relative(process.cwd(), resolve(file, '..', path));
 
-function load(file: string): LoadedConfig | number {
-  const loaded = loadConfig(file, process.env, Date.now());
+async function load(file: string): Promise<LoadedConfig | number> {
+  const tables = new ClientCertificateTables((url, event) => {
+    if (event.kind === 'failed') process.stderr.write(`error: ${url}: ${event.reason}\n`);
+  });
+  const rows = await tables.use(databasesOf(file, process.env));
+  await tables.close();
+  const loaded = loadConfig(file, process.env, Date.now(), { tables: rows });
   if (isProblems(loaded)) return refuse(loaded);
   for (const problem of loaded.problems) process.stderr.write(`error: ${problemLine(problem)}\n`);
   for (const warning of loaded.warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);

@@ -2,10 +2,11 @@ import type { Attributes } from './attributes.ts';
 import { auditDenial } from './audit.ts';
 import { backendIdentity } from './backend-identity.ts';
 import { readDefinitionsAhead } from './config/definitions-worker.ts';
-import { isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
+import { databasesOf, isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
 import { type Problem, problemLine } from './config/problem.ts';
 import type { ServiceSettings } from './config/service.ts';
 import type { Decision } from './decision.ts';
+import { ClientCertificateTables, type TableEvent } from './definitions/api-manager-table.ts';
 import { decide } from './enforcer.ts';
 import { type ExtAuthzServer, type Listener, type ServerOptions, startServer } from './ext-authz/server.ts';
 import { type FeedEvent, JwksFeeds } from './oauth2/jwks-feed.ts';
@@ -35,7 +36,14 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   options.onSignal((signal) => onSignal(signal));
 
   const jwksFeeds = new JwksFeeds((event) => logFeed(log, event));
-  const first = loadConfig(options.file, options.env, Date.now(), { jwksFeeds });
+  let onTableChange = (): void => {};
+  const tables = new ClientCertificateTables((url, event) => {
+    logTable(log, url, event);
+    if (event.kind === 'read' && event.changed) onTableChange();
+  });
+  const rows = await tables.use(databasesOf(options.file, options.env));
+  const first = loadConfig(options.file, options.env, Date.now(), { jwksFeeds, tables: rows });
+  if (isProblems(first)) await tables.close();
   if (isProblems(first)) return first;
   let current: LoadedConfig = first;
   log = createLog(first.config.enforcer.log);
@@ -77,7 +85,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
       reloading = true;
       while (again) {
         again = false;
-        const loaded = await reload(log, options, current, jwksFeeds);
+        const loaded = await reload(log, options, current, jwksFeeds, tables);
         if (loaded === undefined) continue;
         await jwksFeeds.start(loaded.feeds, firstKeysWithin);
         current = loaded;
@@ -99,9 +107,11 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
         void server.drain(drainTimeoutInSeconds * 1000).then(stopped);
       }
     };
+    onTableChange = () => void reloadAll();
     for (const signal of early) onSignal(signal);
   });
   jwksFeeds.close();
+  await tables.close();
   log.info('stopped');
   return [];
 }
@@ -134,8 +144,9 @@ async function reload(
   { file, env }: ServeOptions,
   current: LoadedConfig,
   jwksFeeds: JwksFeeds,
+  tables: ClientCertificateTables,
 ): Promise<LoadedConfig | undefined> {
-  const loaded = await loadOrFail(log, file, env, jwksFeeds, current);
+  const loaded = await loadOrFail(log, file, env, jwksFeeds, tables, current);
   if (loaded === undefined) return undefined;
   if (isProblems(loaded)) {
     for (const problem of loaded) log.error(problemLine(problem));
@@ -175,18 +186,33 @@ function logFeed(log: Log, event: FeedEvent): void {
   }
 }
 
+function logTable(log: Log, url: string, event: TableEvent): void {
+  if (event.kind === 'read') {
+    if (event.changed) log.info('read the table of client certificates', { url, rows: event.rows });
+  } else {
+    log.warn(
+      event.keepsLastGood
+        ? "can't read the table of client certificates: its last good rows stay in force; trying on"
+        : "can't read the table of client certificates, and have none of its rows yet; trying on",
+      { url, reason: event.reason },
+    );
+  }
+}
+
 /** A fault of ours in reading must not end a service that runs. */
 async function loadOrFail(
   log: Log,
   file: string,
   env: ServeOptions['env'],
   jwksFeeds: JwksFeeds,
+  tables: ClientCertificateTables,
   before: LoadedConfig,
 ): Promise<ReturnType<typeof loadConfig> | undefined> {
   try {
+    const rows = await tables.use(databasesOf(file, env));
     const readAhead =
-      before.config.definitions.length > 0 ? await readDefinitionsAhead(file, env) : undefined;
-    return loadConfig(file, env, Date.now(), { jwksFeeds, before, readAhead });
+      before.config.definitions.length > 0 ? await readDefinitionsAhead(file, env, rows) : undefined;
+    return loadConfig(file, env, Date.now(), { jwksFeeds, before, readAhead, tables: rows });
   } catch (error) {
     log.error(
       'not reloaded: reading failed in the enforcer itself; the last good configuration stays in force',

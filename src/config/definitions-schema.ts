@@ -17,6 +17,31 @@ export const definition = table({
   backend: absoluteUrl()
     .optional()
     .describe('Backend of all its APIs, in place of those that the files name.'),
+  database: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, {
+      error: 'write a URL, for example "postgres://reader:$env{DB_PASSWORD}@db/apim_db"',
+    })
+    .optional()
+    .describe(
+      "API Manager's database (PostgreSQL), for its table of client certificates. Read at the start, then as `pollIntervalInSeconds` says, and at each NOTIFY am_api_client_certificate.",
+    ),
+  pollIntervalInSeconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(60)
+    .describe('How often the database is read. (API Manager itself: 600.)'),
+  tenant: z
+    .int()
+    .min(-1_000_000)
+    .max(1_000_000)
+    .optional()
+    .describe('TENANT_ID whose certificates count. Unset: any.'),
+  keyType: z
+    .enum(['PRODUCTION', 'SANDBOX'])
+    .optional()
+    .describe('KEY_TYPE that counts, where the table has it. Unset: any.'),
   home: text('a folder, for example "/opt/wso2mgw"')
     .optional()
     .describe(

@@ -1,10 +1,15 @@
 import { dirname, resolve } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import type { TableRows } from '../definitions/api-manager-table.ts';
 import { FileProblem, readText } from '../files.ts';
 import { type Definitions, readDefinitions } from './definitions.ts';
 import { readConfig } from './read-config.ts';
 
-type Work = { readonly file: string; readonly env: Readonly<Record<string, string | undefined>> };
+type Work = {
+  readonly file: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly tables: TableRows;
+};
 
 /** Foreign files as they were read beside the thread that decides, and of which `[[definitions]]`. */
 export type ReadAhead = { readonly entries: string; readonly definitions: Definitions };
@@ -16,8 +21,12 @@ export type ReadAhead = { readonly entries: string; readonly definitions: Defini
  * @returns undefined where there are none, or config.toml itself can't be read, which `loadConfig` then says
  * @throws Error: the thread failed
  */
-export function readDefinitionsAhead(file: string, env: Work['env']): Promise<ReadAhead | undefined> {
-  const data: Work = { file, env: { ...env } };
+export function readDefinitionsAhead(
+  file: string,
+  env: Work['env'],
+  tables: TableRows = new Map(),
+): Promise<ReadAhead | undefined> {
+  const data: Work = { file, env: { ...env }, tables };
   return new Promise((done, failed) => {
     const worker = new Worker(new URL(import.meta.url), { workerData: data });
     worker.once('message', done);
@@ -28,11 +37,11 @@ export function readDefinitionsAhead(file: string, env: Work['env']): Promise<Re
 
 export const entriesText = (entries: unknown): string => JSON.stringify(entries);
 
-function work({ file, env }: Work): ReadAhead | undefined {
+function work({ file, env, tables }: Work): ReadAhead | undefined {
   try {
     const read = readConfig(readText(file), file, env);
     if (!('config' in read) || read.config.definitions.length === 0) return undefined;
-    const definitions = readDefinitions(read.config, (path) => resolve(dirname(file), path));
+    const definitions = readDefinitions(read.config, (path) => resolve(dirname(file), path), tables);
     return { entries: entriesText(read.config.definitions), definitions };
   } catch (error) {
     if (error instanceof FileProblem) return undefined;

@@ -1,3 +1,4 @@
+import type { TableAddress, TableRows } from '../definitions/api-manager-table.ts';
 import { readDefinition } from '../definitions/readers.ts';
 import type { DefinedApi, DefinitionProblem, WrittenTokenService } from '../definitions/written.ts';
 import { api as apiSchema } from './api-schema.ts';
@@ -5,6 +6,12 @@ import type { Problem } from './problem.ts';
 import { describeIssue } from './read-config.ts';
 import type { Config } from './schema.ts';
 import { tokenService } from './token-service-schema.ts';
+
+/** The databases that a configuration names. */
+export const tablesOf = (config: Config): readonly TableAddress[] =>
+  config.definitions.flatMap(({ database, pollIntervalInSeconds }) =>
+    database === undefined ? [] : [{ url: database, every: pollIntervalInSeconds * 1000 }],
+  );
 
 type Api = Config['apis'][number];
 
@@ -26,7 +33,11 @@ export type Definitions = {
 };
 
 /** All `[[definitions]]`, read. What is wrong stays with the API that it is wrong with. */
-export function readDefinitions(config: Config, resolve: (path: string) => string): Definitions {
+export function readDefinitions(
+  config: Config,
+  resolve: (path: string) => string,
+  tables: TableRows = new Map(),
+): Definitions {
   const { mutualSSL, tokenService: own } = config.enforcer.security;
   const all = config.definitions.map((entry) => {
     const definition = readDefinition({
@@ -35,6 +46,10 @@ export function readDefinitions(config: Config, resolve: (path: string) => strin
       trustedSenders: entry.trustedSenders ?? mutualSSL.trustedSenders,
       backend: entry.backend,
       home: entry.home === undefined ? undefined : resolve(entry.home),
+      database: entry.database,
+      rows: entry.database === undefined ? undefined : tables.get(entry.database),
+      tenant: entry.tenant,
+      keyType: entry.keyType,
     });
     return {
       ...definition,

@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
+import type { TableAddress, TableRows } from '../definitions/api-manager-table.ts';
 import { FileProblem, readText } from '../files.ts';
 import { type JwksFeed, JwksFeeds } from '../oauth2/jwks-feed.ts';
 import type { Certificate } from '../pki/certificate.ts';
@@ -10,7 +11,7 @@ import { buildApis } from './apis.ts';
 import { readBackendJwt } from './backend-jwt.ts';
 import { isChoreoConnectFile } from './choreo-connect-keys.ts';
 import { type Cas, readCas, readClients } from './clients.ts';
-import { type Definitions, type ForeignApi, placeholder, readDefinitions } from './definitions.ts';
+import { type Definitions, type ForeignApi, placeholder, readDefinitions, tablesOf } from './definitions.ts';
 import { entriesText, type ReadAhead } from './definitions-worker.ts';
 import { createFindings, type Findings, type ForeignFindings } from './findings.ts';
 import { certificateIn } from './pem-files.ts';
@@ -51,7 +52,23 @@ export type LoadOptions = {
   readonly before?: Pick<LoadedConfig, 'good' | 'certificates'>;
   /** Foreign files that were read already; not used if config.toml names others by now. */
   readonly readAhead?: ReadAhead | undefined;
+  /** Rows of the databases that config.toml names. */
+  readonly tables?: TableRows;
 };
+
+/** The databases that config.toml names, as far as it can be read: what is wrong with it, `loadConfig` says. */
+export function databasesOf(
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+): readonly TableAddress[] {
+  try {
+    const read = readConfig(readText(file), file, env);
+    return 'config' in read ? tablesOf(read.config) : [];
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    return [];
+  }
+}
 
 /**
  * Reads config.toml and the files it names: all of it is good, or everything that is wrong is told at once.
@@ -64,7 +81,7 @@ export function loadConfig(
   file: string,
   env: Readonly<Record<string, string | undefined>>,
   now: number,
-  { jwksFeeds = new JwksFeeds(), before, readAhead }: LoadOptions = {},
+  { jwksFeeds = new JwksFeeds(), before, readAhead, tables }: LoadOptions = {},
 ): LoadedConfig | readonly Problem[] {
   let text: string;
   try {
@@ -78,7 +95,7 @@ export function loadConfig(
   const isAhead = readAhead !== undefined && readAhead.entries === entriesText(read.config.definitions);
   const definitions = isAhead
     ? readAhead.definitions
-    : readDefinitions(read.config, (path) => resolve(dirname(file), path));
+    : readDefinitions(read.config, (path) => resolve(dirname(file), path), tables);
   const { good = new Map(), certificates = new Map() } = before ?? {};
   return settle(read, definitions, { file, now, jwksFeeds, good, certificates });
 }

@@ -16,8 +16,12 @@ import {
 } from './place.ts';
 import type { Project } from './project-files.ts';
 import type { DefinedApi, DefinitionEntry, DefinitionProblem, WrittenApi, WrittenClient } from './written.ts';
-import { readSchemes } from './wso2-security.ts';
+import { type Asked, readSchemes } from './wso2-security.ts';
 import { readYaml, YamlProblem } from './yaml-file.ts';
+
+const mainFiles = ['', 'Meta-information/'].flatMap((folder) =>
+  ['api.yaml', 'api.yml', 'api.json'].map((name) => folder + name),
+);
 
 /** One exported API: `api.yaml`, `Definitions/`, `Client-certificates/`, `deployment_environments.yaml`. */
 export function readProjectApi(
@@ -27,7 +31,7 @@ export function readProjectApi(
 ): { readonly api: DefinedApi; readonly warnings: readonly DefinitionProblem[] } {
   const problems: Problems = [];
   const warnings: DefinitionProblem[] = [];
-  const main = ['api.yaml', 'api.yml', 'api.json'].find((name) => project.names.includes(name)) ?? 'api.yaml';
+  const main = mainFiles.find((name) => project.names.includes(name)) ?? 'api.yaml';
   const whole = documentOf(project, main, problems);
   // apictl's form has everything below `data`, an older one at the top.
   const data = whole && (isTable(below(whole, 'data').value) ? below(whole, 'data') : whole);
@@ -40,7 +44,8 @@ export function readProjectApi(
   const version = neededText(versionPlace(id), problems, '"1.0.5"') ?? '0';
   const context = neededText(below(data, 'context'), problems, '"/petstore"') ?? '';
   const schemePlace = firstOf(below(data, 'securityScheme'), below(data, 'apiSecurity'));
-  const asked = readSchemes(schemesOf(schemePlace, problems));
+  const schemes = schemesOf(schemePlace, problems);
+  const asked = isEitherOf(data, schemes) ? eitherOf : readSchemes(schemes);
   if (asked.problem !== undefined) problems.push(problemAt(schemePlace, asked.problem));
   warnings.push(...asked.warnings.map((text) => problemAt(schemePlace, text)));
   const openApi = definitionOf(project, problems);
@@ -106,6 +111,28 @@ const fitting = ({ operations }: OpenApi, applicationSecurity: WrittenApi['appli
     ? operations.map(({ path, methods }) => ({ path, ...(methods && { methods }) }))
     : operations;
 
+/**
+ * API Manager before its security schemes had markers (`apiSecurity`): OAuth2 and mutual SSL both chosen means that
+ * either admits.
+ */
+const isEitherOf = (data: Place, schemes: readonly string[]): boolean => {
+  const names = schemes.map((scheme) => scheme.toLowerCase());
+  return (
+    below(data, 'securityScheme').value === undefined &&
+    names.includes('mutualssl') &&
+    names.includes('oauth2') &&
+    !names.some((name) => name.endsWith('_mandatory'))
+  );
+};
+
+export const eitherOf: Asked = {
+  mutualSSL: 'optional',
+  applicationSecurity: 'optional',
+  notes: [{ key: 'mutualSSL', text: 'both are chosen in the file: either admits' }],
+  warnings: [],
+  problem: undefined,
+};
+
 /** `/ctx` and version, unless the context has it, by template or in full. */
 function placeOf(context: string, version: string): string {
   const path = `/${context.replaceAll(/^\/+|\/+$/g, '')}`;
@@ -147,7 +174,8 @@ function documentOf(project: Project, name: string, problems: Problems): Place |
     const text = project.read(name);
     if (text === undefined) return undefined;
     const [document] = readYaml(text);
-    if (document !== undefined && isTable(document.value)) return documentPlace(file, document);
+    if (document !== undefined && (isTable(document.value) || Array.isArray(document.value)))
+      return documentPlace(file, document);
     problems.push({
       file,
       line: 1,
@@ -187,7 +215,8 @@ function clientsOf(
   const whole = documentOf(project, listed, problems);
   if (whole === undefined) return [];
   const seen = new Map<string, string>();
-  return elementsAt(below(whole, 'data'), problems).flatMap((element) => {
+  const entries = Array.isArray(whole.value) ? whole : below(whole, 'data');
+  return elementsAt(entries, problems).flatMap((element) => {
     const alias = neededText(below(element, 'alias'), problems, '"acme"');
     const file = neededText(below(element, 'certificate'), problems, '"acme.crt"');
     const tier = textAt(below(element, 'tierName'), problems, '"Gold"');
@@ -235,6 +264,8 @@ function certificate(
   place: Place,
   problems: Problems,
 ): readonly WrittenClient[] {
+  // Older archives have the certificate itself in the list.
+  if (file.includes('-----BEGIN')) return clientsIn(file, alias, place, problems).slice(0, 1);
   if (file.includes('/') || file.includes('\\')) {
     problems.push(problemAt(place, `found ${shown(file)}; write the name of a file beside this one`));
     return [];

@@ -35,7 +35,7 @@ export function findProjects(path: string): {
     return { projects: [], others: [], problems: [{ file: path, line: 1, key: '', message: error.message }] };
   }
   const problems: DefinitionProblem[] = [];
-  const roots = new Set(files.filter((file) => isApiFile(basename(file))).map((file) => dirname(file)));
+  const roots = new Set(files.filter((file) => isApiFile(basename(file))).map(rootOfApiFile));
   const inProject = new Map<string, string[]>();
   const others: string[] = [];
   const archives: string[] = [];
@@ -55,6 +55,12 @@ export function findProjects(path: string): {
   });
   const folders = [...inProject].map(([root, own]) => folder(root, own));
   return { projects: [...folders, ...unpacked], others, problems };
+}
+
+/** Older archives of API Manager have it one folder deeper. */
+function rootOfApiFile(file: string): string {
+  const folder = dirname(file);
+  return basename(folder) === 'Meta-information' ? dirname(folder) : folder;
 }
 
 const isApiFile = (name: string): boolean => /^api\.(ya?ml|json)$/.test(name);
@@ -102,7 +108,8 @@ function archive(path: string): Project {
     .filter((name) => isApiFile(basename(name)))
     .sort((a, b) => a.split('/').length - b.split('/').length)[0];
   if (api === undefined) throw new FileProblem('has no api.yaml in it; write the path of an exported API');
-  const root = dirname(api) === '.' ? '' : `${dirname(api)}/`;
+  const own = rootOfApiFile(api);
+  const root = own === '.' ? '' : `${own}/`;
   const names = new Map(
     Object.entries(entries).flatMap(([name, data]) =>
       name.startsWith(root) ? [[name.slice(root.length), data] as const] : [],

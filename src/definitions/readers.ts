@@ -1,3 +1,4 @@
+import { readApiManager } from './api-manager.ts';
 import { readApk } from './apk.ts';
 import { readBijira } from './bijira.ts';
 import { readChoreoConnect } from './choreo-connect.ts';
@@ -17,16 +18,12 @@ export const kinds = [
 type Reader = (entry: DefinitionEntry) => Definition;
 
 /** One reader for each foreign system. Never throws for what stands in the files. */
-const readers: Readonly<Record<Kind, Reader | undefined>> = {
+const readers: Readonly<Record<Kind, Reader>> = {
   microgateway: readMicrogateway,
   'choreo-connect': readChoreoConnect,
   apk: readApk,
-  'api-manager': undefined,
+  'api-manager': readApiManager,
   bijira: readBijira,
 };
 
-export function readDefinition(entry: DefinitionEntry): Definition {
-  const reader = readers[entry.kind];
-  if (reader === undefined) throw new Error(`no reader for ${entry.kind}`);
-  return reader(entry);
-}
+export const readDefinition = (entry: DefinitionEntry): Definition => readers[entry.kind](entry);

@@ -119,6 +119,23 @@ export type WrittenTokenService = {
   readonly tokenTypes?: readonly string[];
 };
 
+/** One certificate of `AM_API_CLIENT_CERTIFICATE`, with the API that it is for. */
+export type ClientCertificateRow = {
+  readonly alias: string;
+  readonly tier: string | undefined;
+  /** PEM or DER. */
+  readonly certificate: Uint8Array;
+  readonly tenant: number;
+  /** Older versions have no such column. */
+  readonly keyType: string | undefined;
+  readonly revision: string | undefined;
+  readonly apiName: string;
+  readonly apiVersion: string;
+  readonly apiProvider: string;
+  /** Of AM_API; with the version. */
+  readonly apiContext: string;
+};
+
 /** One `[[definitions]]` entry of config.toml, its paths absolute. */
 export type DefinitionEntry = {
   readonly kind: 'microgateway' | 'choreo-connect' | 'apk' | 'api-manager' | 'bijira';
@@ -128,6 +145,14 @@ export type DefinitionEntry = {
   readonly trustedSenders: readonly string[] | undefined;
   /** Backend of all its APIs, in place of those that the files name. */
   readonly backend: string | undefined;
+  /** API Manager's database, as a URL; its rows are read beforehand. */
+  readonly database?: string | undefined;
+  /** Rows of the database; undefined: it could not be read. */
+  readonly rows?: readonly ClientCertificateRow[] | undefined;
+  /** TENANT_ID whose certificates count; undefined: any. */
+  readonly tenant?: number | undefined;
+  /** KEY_TYPE that counts, where the table has it. */
+  readonly keyType?: 'PRODUCTION' | 'SANDBOX' | undefined;
   /** What the foreign product's home is called in its paths (`${mgw-runtime.home}`, `repository/…`): a folder. */
   readonly home: string | undefined;
 };

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import {
+  ClientCertificateTable,
+  type TableEvent,
+  withoutPassword,
+} from '../../src/definitions/api-manager-table.ts';
+import { selfSigned } from '../support/certificate-authority.ts';
+import { EnforcerProcess } from '../support/enforcer-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { noPostgres, type Postgres, startPostgres } from '../support/postgres.ts';
+
+describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, timeout: 60_000 }, () => {
+  let database: Postgres;
+  let acme: string;
+  let globex: string;
+  before(async () => {
+    acme = (await selfSigned({ subject: 'CN=acme' })).pem;
+    globex = (await selfSigned({ subject: 'CN=globex' })).pem;
+    database = await startPostgres();
+    await database.query(`
+      CREATE TABLE AM_API (API_ID INTEGER PRIMARY KEY, API_PROVIDER VARCHAR(200), API_NAME VARCHAR(200), API_VERSION VARCHAR(30), CONTEXT VARCHAR(256));
+      CREATE TABLE AM_API_CLIENT_CERTIFICATE (
+        TENANT_ID INTEGER NOT NULL, ALIAS VARCHAR(45) NOT NULL, API_ID INTEGER NOT NULL REFERENCES AM_API (API_ID),
+        CERTIFICATE BYTEA NOT NULL, REMOVED BOOLEAN NOT NULL DEFAULT '0', TIER_NAME VARCHAR(512),
+        PRIMARY KEY (ALIAS, TENANT_ID, REMOVED));
+      INSERT INTO AM_API VALUES (1, 'admin', 'PizzaShack', '1.0.0', '/pizzashack/1.0.0');`);
+    await insert('acme', acme);
+    await insert('gone', globex, true);
+  });
+  after(() => database?.remove());
+  const insert = (alias: string, pem: string, removed = false): Promise<void> =>
+    database.query('INSERT INTO AM_API_CLIENT_CERTIFICATE VALUES (-1234, $1, 1, $2, $3, $4)', [
+      alias,
+      Buffer.from(pem),
+      removed,
+      'Gold',
+    ]);
+
+  const events: TableEvent[] = [];
+  const waiting: (() => void)[] = [];
+  const nextEvent = (): Promise<void> => new Promise((resolve) => waiting.push(resolve));
+  let table: ClientCertificateTable;
+
+  it('reads what is not removed', async () => {
+    table = new ClientCertificateTable({ url: database.url, every: 3_600_000 }, (event) => {
+      events.push(event);
+      for (const done of waiting.splice(0)) done();
+    });
+    await table.start();
+    assert.deepEqual(
+      table.rows?.map(({ alias, tier, tenant, apiName, apiContext, keyType }) => [
+        alias,
+        tier,
+        tenant,
+        apiName,
+        apiContext,
+        keyType,
+      ]),
+      [['acme', 'Gold', -1234, 'PizzaShack', '/pizzashack/1.0.0', undefined]],
+    );
+    assert.equal(Buffer.from(table.rows![0]!.certificate).toString(), acme);
+  });
+
+  it('follows a notification at once', async () => {
+    const told = nextEvent();
+    await insert('globex', globex);
+    await database.query('NOTIFY am_api_client_certificate');
+    await told;
+    assert.deepEqual(
+      table.rows?.map(({ alias }) => alias),
+      ['acme', 'globex'],
+    );
+  });
+
+  it('reads the columns of later versions where they exist', async () => {
+    await database.query(
+      "ALTER TABLE AM_API_CLIENT_CERTIFICATE ADD REVISION_UUID VARCHAR(255) DEFAULT 'Current API', ADD KEY_TYPE VARCHAR(20) DEFAULT 'PRODUCTION'",
+    );
+    await table.start();
+    assert.deepEqual([table.rows?.[0]?.revision, table.rows?.[0]?.keyType], ['Current API', 'PRODUCTION']);
+  });
+
+  it('keeps the last good rows while the database is away, says so once, and comes back', async () => {
+    await database.stop();
+    await table.start();
+    await table.start();
+    assert.equal(table.rows?.length, 2);
+    const failed = events.filter(({ kind }) => kind === 'failed');
+    assert.equal(failed.length, 1);
+    assert.ok(failed[0]?.kind === 'failed' && failed[0].keepsLastGood);
+    await database.start();
+    await table.start();
+    assert.equal(events.at(-1)?.kind, 'read');
+    await table.close();
+  });
+
+  it('the service serves by it, and follows a change without a signal', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'table-'));
+    writeFileSync(join(folder, 'readme.txt'), '');
+    writeFileSync(
+      join(folder, 'config.toml'),
+      `[enforcer.authService]\nport = ${await freePort()}\n[[enforcer.security.tokenService]]\nname = "x"\nissuer = "x"\njwksURL = "http://127.0.0.1:1/"\naudiences = ["x"]\n[[definitions]]\nkind = "api-manager"\npath = "readme.txt"\ndatabase = "${database.url}"\n`,
+    );
+    const enforcer = await EnforcerProcess.start(join(folder, 'config.toml'));
+    assert.match(enforcer.lines.join('\n'), /info +started .*apis=1/);
+    const from = enforcer.lines.length;
+    await database.query('DELETE FROM AM_API_CLIENT_CERTIFICATE');
+    await database.query('NOTIFY am_api_client_certificate');
+    await enforcer.line(/read the table of client certificates .*rows=0/, from);
+    // It is the last API: as with a file that is being written, it is not taken away without a word.
+    await enforcer.line(/not reloaded: the file has no APIs any more/, from);
+    assert.doesNotMatch(enforcer.lines.join('\n'), /secret/, 'no password in the log');
+    await enforcer.stop();
+    rmSync(folder, { recursive: true });
+  });
+});
+
+it('the log names a database without its password', () => {
+  assert.equal(withoutPassword('postgres://a:secret@db:5432/apim?sslkey=x'), 'postgres://a@db:5432/apim');
+});
