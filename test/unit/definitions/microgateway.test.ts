@@ -3,9 +3,10 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { readConfig } from '../../../src/config/read-config.ts';
 import { readMicrogateway } from '../../../src/definitions/microgateway.ts';
+import { readMicrogatewayConf } from '../../../src/definitions/microgateway-conf.ts';
 import type { DefinitionEntry, WrittenApi } from '../../../src/definitions/written.ts';
-import { parseToml } from '../../../src/toml-file.ts';
 import { selfSigned } from '../../support/certificate-authority.ts';
 import { makeJks } from '../../support/key-stores.ts';
 
@@ -312,9 +313,24 @@ test('issuers of micro-gw.conf, by certificates of its trust store', () => {
   );
 });
 
-test('docs/migrating/microgateway.md: each snippet can be read', () => {
+test('docs/migrating/microgateway.md: each snippet is what it says it is', () => {
   const page = readFileSync(new URL('../../../docs/migrating/microgateway.md', import.meta.url), 'utf8');
-  const snippets = [...page.matchAll(/```toml\n([\s\S]*?)```/g)].map((match) => match[1]!);
+  const snippets = [...page.matchAll(/```(toml)\n([\s\S]*?)```/g)];
   assert.ok(snippets.length >= 3);
-  for (const snippet of snippets) assert.equal(typeof parseToml(snippet).value, 'object');
+  for (const [, kind, text = ''] of snippets) {
+    assert.equal(kind, 'toml');
+    // The document's own snippets are of micro-gw.conf, all others of ours.
+    if (text.includes('[mutualSSLConfig]')) {
+      const conf = readMicrogatewayConf(
+        join(put({ 'micro-gw.conf': text }), 'micro-gw.conf'),
+        entryOf('.'),
+        [],
+        [],
+      );
+      assert.deepEqual([conf.lost, conf.bindings[0]?.aliases], [[], ['ballerina', 'wso2apim310']]);
+      continue;
+    }
+    const read = readConfig(text, 'config.toml', { DB_PASSWORD: 'x' });
+    assert.ok('config' in read, JSON.stringify(read));
+  }
 });

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { api as apiSchema } from '../../../src/config/api-schema.ts';
+import { isProblems, loadConfig } from '../../../src/config/load-config.ts';
+import { problemLine } from '../../../src/config/problem.ts';
+import { readConfig } from '../../../src/config/read-config.ts';
+import { writeToml } from '../../../src/config/write-toml.ts';
+import { readDefinition } from '../../../src/definitions/readers.ts';
+import type { DefinitionEntry } from '../../../src/definitions/written.ts';
+import { writeEnvoyConfig } from '../../../src/envoy-config/bootstrap.ts';
+import { createAuthority, now, selfSigned } from '../../support/certificate-authority.ts';
+import { makeJks } from '../../support/key-stores.ts';
+
+const acme = await selfSigned({ subject: 'CN=acme' });
+const ca = await createAuthority({ subject: 'CN=CA' });
+const root = mkdtempSync(join(tmpdir(), 'import-'));
+after(() => rmSync(root, { recursive: true }));
+cpSync(new URL('../../../examples/', import.meta.url), root, { recursive: true });
+const put = (name: string, content: string | Buffer): void => writeFileSync(join(root, name), content);
+put(
+  'microgateway/t.p12',
+  makeJks(
+    [
+      ['ballerina', acme.der],
+      ['wso2apim310', ca.der],
+    ],
+    'ballerina',
+  ),
+);
+put('choreo-connect/petstore/Client-certificates/acme.crt', acme.pem);
+put('api-manager/PizzaShack-1.0.0/Client-certificates/acme.crt', acme.pem);
+put(
+  'api-manager/repository/resources/security/client-truststore.jks',
+  makeJks([['acme', acme.der]], 'wso2carbon'),
+);
+put(
+  'apk/configmap.yaml',
+  `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: mtls-configmap\ndata:\n  tls.crt: |\n${acme.pem.replaceAll(/^/gm, '    ')}\n`,
+);
+
+const entries: readonly (readonly [kind: DefinitionEntry['kind'], path: string, home: string | undefined])[] =
+  [
+    ['microgateway', 'microgateway', undefined],
+    ['choreo-connect', 'choreo-connect', undefined],
+    ['apk', 'apk/{*.apk-conf,configmap.yaml}', undefined],
+    ['api-manager', 'api-manager', 'api-manager'],
+  ];
+for (const [kind, path, home] of entries) {
+  test(`import --from ${kind} prints the example as config.toml, and it reads the same`, () => {
+    if (kind === 'microgateway') {
+      const conf = 'microgateway/conf/micro-gw.conf';
+      put(
+        conf,
+        '[listenerConfig]\ntrustStorePath = "../t.p12"\ntrustStorePassword = "ballerina"\n[mutualSSLConfig]\n[[mutualSSLConfig.api.certificates]]\nname = "Swagger Petstore"\nversion = "1.0.5"\naliasList = ["ballerina"]\n',
+      );
+    }
+    const definition = readDefinition({
+      kind,
+      path: join(root, path),
+      home: home && join(root, home),
+      trustedSenders: ['10.20.0.0/16'],
+      backend: undefined,
+    });
+    assert.deepEqual([definition.problems, definition.apis.flatMap(({ problems }) => problems)], [[], []]);
+    const read = readConfig(writeToml(definition), 'config.toml', {});
+    assert.ok('config' in read, JSON.stringify(read));
+    assert.ok(read.config.apis.length > 0);
+    assert.deepEqual(
+      read.config.apis,
+      definition.apis.map(({ written }) => apiSchema.parse(written)),
+    );
+  });
+}
+
+test('all kinds beside each other and [[apis]], as config.toml names them; Envoy gets their routes and backends', () => {
+  put(
+    'config.toml',
+    `${entries
+      .map(
+        ([kind, path, home]) =>
+          `[[definitions]]\nkind = "${kind}"\npath = "${path}"\n${home ? `home = "${home}"\n` : ''}`,
+      )
+      .join('')}[[enforcer.security.tokenService]]
+name = "idp"
+issuer = "https://idp.test"
+jwksURL = "https://idp.test/jwks"
+audiences = ["x"]
+[[apis]]
+name = "Status"
+version = "1.0"
+basePath = "/status"
+mutualSSL = "off"
+`,
+  );
+  const loaded = loadConfig(join(root, 'config.toml'), {}, now);
+  assert.ok(!isProblems(loaded), isProblems(loaded) ? loaded.map(problemLine).join('\n') : '');
+  assert.deepEqual(loaded.problems.map(problemLine), []);
+  assert.ok(loaded.config.apis.length >= 6);
+  const yaml = writeEnvoyConfig(loaded.config, {
+    resolvePath: (path) => path,
+    enforcer: loaded.config.router.enforcer,
+  });
+  for (const part of [
+    '/petstore/v1',
+    '/petstore/1.0.5',
+    '/employee/3.14',
+    '/pizzashack/1.0.0',
+    'petstore.internal',
+    'employee-service',
+  ])
+    assert.ok(yaml.includes(part), part);
+});
