@@ -115,6 +115,8 @@ const readArguments = (args: readonly string[]) =>
   });
 
 async function runService(file: string): Promise<number> {
+  // Else it is called node, or MainThread, and nobody finds it by its name.
+  process.title = 'mtls-enforcer';
   const problems = await serve({
     file,
     env: process.env,

@@ -244,6 +244,7 @@ function announce(
   const { config } = loaded;
   log.info(what, {
     version: options.version,
+    pid: process.pid,
     file: options.file,
     listening: server.addresses.join(' '),
     apis: config.apis.length,

@@ -16,6 +16,9 @@ export const status = '/status/now';
 export const peerMode = ['enableClientValidation = true'];
 export const headerMode = ['enableClientValidation = false', 'trustedSenders = ["127.0.0.1/32"]'];
 
+/** The demo's own issuer of tokens, for a test that brings another. */
+export const demoIssuer = /\[\[enforcer\.security\.tokenService\]\][^[]*\[[^\]]*\]\n/;
+
 /** A request, as far as a test cares. */
 export type Sent = Partial<Omit<Call, 'certificate'>> & { readonly certificate?: Holder | ClientCertificate };
 

@@ -15,7 +15,7 @@ import {
 import { createAuthority, type Issued } from '../support/certificate-authority.ts';
 import { callGrpc } from '../support/client.ts';
 import { realEnvoy } from '../support/real-envoy.ts';
-import { Gateway, type Sent } from './gateway.ts';
+import { demoIssuer, Gateway, type Sent } from './gateway.ts';
 
 const { envoy, skip } = await realEnvoy();
 
@@ -101,6 +101,7 @@ describe('OAuth2 and certificate-bound tokens, with a real authorization server 
       return `[[apis]]\nname = "${basePath.slice(1)}"\nversion = "1"\nbasePath = "${basePath}"\nbackend = "${backend}"\n${own}\n${operations.join('')}\n`;
     });
     return `${toml
+      .replace(demoIssuer, '')
       .replace('[router.keystore]', '[router.downstream.tls]\nmTLSAPIsEnabled = true\n\n[router.keystore]')
       .replace(
         '[[clients]]',

@@ -7,7 +7,7 @@ import { createAuthority } from '../support/certificate-authority.ts';
 import { realEnvoy } from '../support/real-envoy.ts';
 import { makeCredentials } from '../truth-tables/credentials.ts';
 import { apisToml, basePathOf, readTable, tokenCases } from '../truth-tables/table.ts';
-import { Gateway } from './gateway.ts';
+import { demoIssuer, Gateway } from './gateway.ts';
 
 const { envoy, skip } = await realEnvoy();
 
@@ -30,7 +30,7 @@ describe('the truth table through a real Envoy', { skip }, () => {
     for (const [name, text] of Object.entries(credentials.files)) writeFileSync(join(folder, name), text);
     gateway = await Gateway.start(envoy!, {
       edit: (toml) => {
-        const [router = ''] = toml.split('[[clients]]');
+        const [router = ''] = toml.replace(demoIssuer, '').split('[[clients]]');
         const backend = /https:\/\/127\.0\.0\.1:\d+/.exec(toml)?.[0] ?? '';
         const own = credentials.toml.replaceAll(/"([a-z]+\.(?:pem|json))"/g, `"${folder}/$1"`);
         return `${router.replace(/\[enforcer\.security\.mutualSSL\][^[]*/, '')}${own}${apisToml(rows).replaceAll('BACKEND', backend)}`;
