@@ -12,6 +12,7 @@ import {
   type Problems,
   problemAt,
   textsAt,
+  versionAt,
   wordAt,
 } from './place.ts';
 import type { DefinitionProblem } from './written.ts';
@@ -26,7 +27,7 @@ export function readApiResource(api: Resource, files: ApkFiles): ApkApi {
   const either = (key: string, older: string): Place =>
     below(spec, below(spec, key).value === undefined && below(spec, older).value !== undefined ? older : key);
   const name = neededText(either('apiName', 'apiDisplayName'), problems, '"EmployeeServiceAPI"') ?? 'unknown';
-  const version = neededText(below(spec, 'apiVersion'), problems, '"3.14"') ?? '0';
+  const version = versionAt(below(spec, 'apiVersion'), problems, '"3.14"') ?? '0';
   const type = wordAt(below(spec, 'apiType'), ['REST', 'GRAPHQL', 'GRPC'], problems) ?? 'REST';
   const basePath = neededText(either('basePath', 'context'), problems, '"/employee/3.14"') ?? '';
   const isDefault = flagAt(below(spec, 'isDefaultVersion'), problems) === true;

@@ -17,6 +17,7 @@ import {
   shown,
   textAt,
   textsAt,
+  versionAt,
   wordAt,
 } from './place.ts';
 import type { DefinitionProblem } from './written.ts';
@@ -53,7 +54,7 @@ export function readConf(conf: Place, files: ApkFiles): ApkApi {
   if (!isTable(conf.value))
     problems.push(problemAt(conf, `found ${shown(conf.value)}; write name, basePath, version, operations`));
   const name = neededText(below(conf, 'name'), problems, '"EmployeeServiceAPI"') ?? 'unknown';
-  const version = readVersion(below(conf, 'version'), problems);
+  const version = versionAt(below(conf, 'version'), problems, '"3.14"') ?? '0';
   const type = wordAt(below(conf, 'type'), ['REST', 'GRAPHQL', 'GRPC'], problems) ?? 'REST';
   const basePath = neededText(below(conf, 'basePath'), problems, '"/employee"');
   const isDefault = flagAt(below(conf, 'defaultVersion'), problems) === true;
@@ -77,15 +78,6 @@ export function readConf(conf: Place, files: ApkFiles): ApkApi {
     warnings,
     notes: [],
   };
-}
-
-function readVersion(place: Place, problems: Problems): string {
-  // 1.10 without quotes is the number 1.1, and the version is a part of the path.
-  if (typeof place.value === 'number') {
-    problems.push(problemAt(place, `found the number ${place.value}; write it in quotes`));
-    return String(place.value);
-  }
-  return neededText(place, problems, '"3.14"') ?? '0';
 }
 
 /** APK puts the version behind the base path, unless it ends in it already. A default version is served without it too. */

@@ -11,6 +11,7 @@ import {
   problemAt,
   textAt,
   textsAt,
+  versionAt,
 } from './place.ts';
 import type {
   DefinedApi,
@@ -30,7 +31,7 @@ export function readBijiraApi(
   const doubts: DefinitionProblem[] = [];
   knownKeysAt(place, ['name', 'version', 'basePath', 'hosts', 'endpoint', 'policies', 'resources'], problems);
   const name = neededText(below(place, 'name'), problems, '"Reading List"') ?? 'unknown';
-  const version = neededText(below(place, 'version'), problems, '"v1.0"') ?? '0';
+  const version = versionAt(below(place, 'version'), problems, '"v1.0"') ?? '0';
   const basePath = neededText(below(place, 'basePath'), problems, '"/reading-list/v1.0"') ?? '';
   const hosts = textsAt(below(place, 'hosts'), problems, '"api.example.com"');
   const endpoint = textAt(below(place, 'endpoint'), problems, '"https://reading-list.internal"');

@@ -12,6 +12,7 @@ import {
   type Problems,
   problemAt,
   shown,
+  versionAt,
   wordAt,
 } from './place.ts';
 import type {
@@ -136,11 +137,7 @@ function readApi(
   const notes: { key: string; text: string }[] = [];
   const info = below(place, 'info');
   const name = neededText(below(info, 'title'), problems, '"Swagger Petstore"') ?? 'unknown';
-  const versionAt = below(info, 'version');
-  const version =
-    typeof versionAt.value === 'number'
-      ? String(versionAt.value)
-      : (neededText(versionAt, problems, '"1.0.5"') ?? '0');
+  const version = versionAt(below(info, 'version'), problems, '"1.0.5"') ?? '0';
   const openApi = readOpenApi(place, problems);
   const bindings = conf.bindings.filter((binding) => isFor(binding, { name, version }));
   const clients = conf.clientsOf(bindings, problems);

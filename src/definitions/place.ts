@@ -80,6 +80,16 @@ export function neededText(place: Place, problems: Problems, example: string): s
   return textAt(place, problems, example);
 }
 
+/** A version, which people write without quotes: as it is written, not as the number that it is. */
+export function versionAt(place: Place, problems: Problems, example: string): string | undefined {
+  const isNumber = typeof place.value === 'number';
+  return neededText(
+    isNumber ? { ...place, value: place.document.textOf(place.path) ?? String(place.value) } : place,
+    problems,
+    example,
+  );
+}
+
 export function flagAt(place: Place, problems: Problems): boolean | undefined {
   if (place.value === undefined || typeof place.value === 'boolean') return place.value;
   problems.push(problemAt(place, `found ${shown(place.value)}; write true or false`));

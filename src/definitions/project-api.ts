@@ -13,6 +13,7 @@ import {
   shown,
   textAt,
   textsAt,
+  versionAt,
 } from './place.ts';
 import type { Project } from './project-files.ts';
 import type { DefinedApi, DefinitionEntry, DefinitionProblem, WrittenApi, WrittenClient } from './written.ts';
@@ -41,7 +42,8 @@ export function readProjectApi(
   const id = isTable(below(data, 'id').value) ? below(data, 'id') : data;
   const name =
     neededText(firstOf(below(id, 'name'), below(id, 'apiName')), problems, '"Petstore"') ?? 'unknown';
-  const version = neededText(versionPlace(id), problems, '"1.0.5"') ?? '0';
+  const version =
+    versionAt(firstOf(below(id, 'version'), below(id, 'apiVersion')), problems, '"1.0.5"') ?? '0';
   const context = neededText(below(data, 'context'), problems, '"/petstore"') ?? '';
   const schemePlace = firstOf(below(data, 'securityScheme'), below(data, 'apiSecurity'));
   const schemes = schemesOf(schemePlace, problems);
@@ -143,12 +145,6 @@ function placeOf(context: string, version: string): string {
 const firstOf = (...places: readonly Place[]): Place =>
   places.find(({ value }) => value !== undefined) ?? places[0]!;
 
-/** YAML reads 1.0 as a number. */
-function versionPlace(id: Place): Place {
-  const place = firstOf(below(id, 'version'), below(id, 'apiVersion'));
-  return typeof place.value === 'number' ? { ...place, value: String(place.value) } : place;
-}
-
 /** A list, or a text with commas between (API Manager's `apiSecurity`). */
 const schemesOf = (place: Place, problems: Problems): readonly string[] =>
   typeof place.value === 'string'
@@ -246,13 +242,13 @@ function clientsOf(
 
 /** An entry without an identifier is this API's: it lies in its project. */
 function isOf(identifier: Place, name: string, version: string): boolean {
-  const [ownName, ownVersion] = [
-    firstOf(below(identifier, 'apiName'), below(identifier, 'name')).value,
-    below(identifier, 'version').value,
-  ];
+  const ownName = firstOf(below(identifier, 'apiName'), below(identifier, 'name')).value;
+  const ownVersion = below(identifier, 'version');
   return (
     (ownName === undefined || ownName === name) &&
-    (ownVersion === undefined || String(ownVersion) === version)
+    (ownVersion.value === undefined ||
+      ownVersion.value === version ||
+      ownVersion.document.textOf(ownVersion.path) === version)
   );
 }
 

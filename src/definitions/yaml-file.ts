@@ -1,10 +1,12 @@
-import { isNode, LineCounter, parseAllDocuments } from 'yaml';
+import { isNode, isScalar, LineCounter, parseAllDocuments } from 'yaml';
 
 /** One document of a YAML (or JSON) file, plain data. */
 export type YamlDocument = {
   readonly value: unknown;
   /** 1-based line of the key or element at a path, or of the nearest above it that is written. */
   readonly lineOf: (path: readonly (string | number)[]) => number;
+  /** A plain value as it is written: 1.10 is the number 1.1, and yet another version. */
+  readonly textOf: (path: readonly (string | number)[]) => string | undefined;
 };
 
 export class YamlProblem extends Error {
@@ -39,8 +41,12 @@ export function readYaml(text: string): readonly YamlDocument[] {
       }
       return 1;
     };
+    const textOf = (path: readonly (string | number)[]): string | undefined => {
+      const node: unknown = document.getIn(path, true);
+      return isScalar(node) ? node.source : undefined;
+    };
     try {
-      return { value: document.toJS({ maxAliasCount: 50 }), lineOf };
+      return { textOf, value: document.toJS({ maxAliasCount: 50 }), lineOf };
     } catch (error) {
       throw new YamlProblem(
         `${firstLine((error as Error).message)}; write the values out in place of aliases`,

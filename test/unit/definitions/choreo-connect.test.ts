@@ -294,6 +294,8 @@ test('context, version, hosts and JSON endpoints, as they are met', () => {
     read({ 'api.yaml': apiYaml(['oauth2']).replace('/petstore', context) }).apis[0]?.written.basePath;
   assert.equal(replaced('/petstore/1.0.5'), '/petstore/1.0.5');
   assert.equal(replaced('/{version}/petstore'), '/1.0.5/petstore');
+  const unquoted = read({ 'api.yaml': apiYaml(['oauth2']).replace('1.0.5', '1.10') }).apis[0]?.written;
+  assert.deepEqual([unquoted?.version, unquoted?.basePath], ['1.10', '/petstore/1.10']);
   assert.equal(
     of('  endpointConfig: \'{"production_endpoints":{"url":"https://b.test/v2"}}\'\n')?.backend,
     'https://b.test/v2',
