@@ -4,6 +4,7 @@ import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { databasesOf, isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
 import { type Problem, problemLine } from './config/problem.ts';
+import { readServiceAddress } from './config/service-address.ts';
 import { writeToml } from './config/write-toml.ts';
 import { ClientCertificateTables } from './definitions/api-manager-table.ts';
 import { kinds, readDefinition } from './definitions/readers.ts';
@@ -134,6 +135,7 @@ async function checkConfig(file: string): Promise<number> {
   if (typeof loaded === 'number') return loaded;
   if (loaded.problems.length > 0) return EX_CONFIG;
   const { apis, clients } = loaded.config;
+  if (loaded.ignored.length > 0) process.stderr.write(`not ours, and ignored: ${loaded.ignored.join(' ')}\n`);
   return print(
     `${file}: good (${counted(apis.length, 'API')}, ${counted(clients.length, 'client')}, ${counted(loaded.warnings.length, 'warning')})\n`,
   );
@@ -174,9 +176,9 @@ function importFiles(
 }
 
 async function health(file: string): Promise<number> {
-  const loaded = loadConfig(file, process.env, Date.now());
-  if (isProblems(loaded)) return refuse(loaded);
-  const listener = listenersOf(loaded.service).at(-1)!; // the socket, where there is one
+  const service = readServiceAddress(file, process.env);
+  if (isProblems(service)) return refuse(service);
+  const listener = listenersOf(service).at(-1)!; // the socket, where there is one
   const trouble = await askHealth(listener, 2000);
   if (trouble === undefined) return print('SERVING\n');
   process.stderr.write(`mtls-enforcer: ${trouble}\n`);

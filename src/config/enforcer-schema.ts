@@ -5,7 +5,7 @@ import { authHeader, jwtGenerator, tokenService } from './token-service-schema.t
 import { headerName, hostName, port, table, text } from './values.ts';
 
 /** `[enforcer]`: where it listens, what it answers. */
-const authService = table({
+export const authService = table({
   port: port({ zero: true })
     .default(8081)
     .describe('TCP port of the ext_authz service. 0: none (a `socket` is then needed).'),

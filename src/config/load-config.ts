@@ -137,7 +137,7 @@ function settle(
           state === 'faulty' ? [] : [[key, { key, api, origin }] as const],
         ),
       );
-      const warnings = [...findings.warnings, ...definitions.warnings];
+      const warnings = [...read.warnings, ...findings.warnings, ...definitions.warnings];
       return { ...built, warnings, config, problems, good, ignored: read.ignored };
     }
     for (const [index, errors] of wrong) {

@@ -9,8 +9,10 @@ export type ConfigText = {
   /** Line of a key, for what is only found out later. */
   readonly lineOf: TomlFile['lineOf'];
   readonly isWritten: TomlFile['isWritten'];
-  /** Tables and keys that are not ours, for one line in the log. */
+  /** Tables and keys that are Choreo Connect's alone, for one line in the log. */
   readonly ignored: readonly string[];
+  /** Tables that nobody knows: a newer Choreo Connect's, or one of ours in another place. */
+  readonly warnings: readonly Problem[];
 };
 
 type Table = Readonly<Record<string, unknown>>;
@@ -43,25 +45,42 @@ export function readConfig(
     problems.push({ file, line: toml.lineOf(path), key: keyText(path), message });
   };
   const ignored: string[] = [];
-  const ours = withoutForeign(toml.value, '', shape, ignored);
+  const warnings: Problem[] = [];
+  const ours = withoutForeign(toml.value, [], shape, (path, isKnown) => {
+    if (isKnown) ignored.push(path.join('.'));
+    else warnings.push({ file, line: toml.lineOf(path), key: keyText(path), message: unknownTable(path) });
+  });
   const filledIn = withEnvironment(ours, env, [], report);
   const result = configSchema.safeParse(filledIn);
   for (const issue of result.error?.issues ?? []) describeIssue(issue, ours, report);
   if (problems.length > 0) return problems.sort((a, b) => a.line - b.line);
-  return { config: result.data!, lineOf: toml.lineOf, isWritten: toml.isWritten, ignored };
+  return {
+    config: result.data!,
+    lineOf: toml.lineOf,
+    isWritten: toml.isWritten,
+    ignored,
+    warnings: warnings.sort((a, b) => a.line - b.line),
+  };
 }
 
 /** Leaves out what Choreo Connect documents and we don't use, and whole tables that nobody knows. */
-function withoutForeign(table: Table, path: string, known: JsonSchema, ignored: string[]): Table {
+function withoutForeign(
+  table: Table,
+  path: readonly string[],
+  known: JsonSchema,
+  leftOut: (path: readonly string[], isKnown: boolean) => void,
+): Table {
   const kept: Record<string, unknown> = Object.create(null);
   const names = Object.keys(known.properties ?? {});
   for (const [key, value] of Object.entries(table)) {
-    const at = path === '' ? key : `${path}.${key}`;
+    const at = [...path, key];
     const child = known.properties?.[key];
     if (child?.properties !== undefined && isTable(value)) {
-      kept[key] = withoutForeign(value, at, child, ignored);
-    } else if (child === undefined && isForeign(path, key, value, names)) {
-      ignored.push(at);
+      kept[key] = withoutForeign(value, at, child, leftOut);
+    } else if (child === undefined && choreoConnectOnly[path.join('.')]?.includes(key)) {
+      leftOut(at, true);
+    } else if (child === undefined && path.length > 0 && mayBeNewer(key, value, names)) {
+      leftOut(at, false);
     } else {
       kept[key] = value;
     }
@@ -70,11 +89,27 @@ function withoutForeign(table: Table, path: string, known: JsonSchema, ignored: 
 }
 
 /** A table under `router` or `enforcer` may be a newer Choreo Connect's, unless it looks like one of ours misspelt. */
-function isForeign(path: string, key: string, value: unknown, known: readonly string[]): boolean {
-  if (choreoConnectOnly[path]?.includes(key)) return true;
+function mayBeNewer(key: string, value: unknown, known: readonly string[]): boolean {
   const tables = isTable(value) || (Array.isArray(value) && value.length > 0 && value.every(isTable));
-  return path !== '' && tables && nearest(key, known) === undefined;
+  return tables && nearest(key, known) === undefined;
 }
+
+/** Where a table of that name, or nearly, belongs. */
+function unknownTable(path: readonly string[]): string {
+  const all = tablePaths(shape, []);
+  const near = nearest(
+    path.at(-1)!,
+    all.map((known) => known.at(-1)!),
+  );
+  const meant = all.find((known) => known.at(-1) === near);
+  return `unknown table, which is ignored; ${meant === undefined ? 'remove it, if it is not Choreo Connect’s' : `did you mean [${meant.join('.')}]?`}`;
+}
+
+const tablePaths = (schema: JsonSchema, path: readonly string[]): readonly (readonly string[])[] =>
+  Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
+    const inner = child.properties ? child : child.items?.properties ? child.items : undefined;
+    return inner === undefined ? [] : [[...path, name], ...tablePaths(inner, [...path, name])];
+  });
 
 /** Replaces `$env{NAME}` as Choreo Connect does, anywhere in a text. */
 function withEnvironment(

@@ -19,6 +19,11 @@ export function checkRouter(config: Config, findings: Findings): void {
       'found true beside allowOrigins = ["*"]: any site could act with the credentials of its visitors, so they are not allowed; write the origins',
     );
   }
+  if (upstream.tls.minimumProtocolVersion < 'TLS1_2')
+    findings.warn(
+      ['router', 'upstream', 'tls', 'minimumProtocolVersion'],
+      `found "${upstream.tls.minimumProtocolVersion}": backends may speak a TLS that is broken; write "TLS1_2"`,
+    );
   for (const key of ['minimumProtocolVersion', 'maximumProtocolVersion'] as const) {
     const version = downstream.tls[key];
     if (version === 'TLS1_0' || version === 'TLS1_1') {

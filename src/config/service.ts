@@ -21,7 +21,10 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
-export function readService(config: Config, findings: Findings): ServiceSettings {
+export function readService(
+  config: { readonly enforcer: Pick<Config['enforcer'], 'authService'> },
+  findings: Findings,
+): ServiceSettings {
   const at = (key: string) => ['enforcer', 'authService', key];
   const { port, address, socket, certPath, keyPath, clientCaPath, plaintext } = config.enforcer.authService;
   if (port === 0 && socket === undefined) {

@@ -58,7 +58,8 @@ export const tokenService = table({
     .max(600)
     .default(5)
     .describe('How many seconds our clock and the issuer’s may differ, for `exp` and `nbf`.'),
-  consumerKeyClaim: text('a claim, for example "azp"')
+  consumerKeyClaim: z
+    .string()
     .optional()
     .describe('Claim that names the client. Unset: `azp`, else `client_id`.'),
   validateSubscription: z

@@ -75,8 +75,7 @@ export function readTokenServices(
         tokenTypes: new Set(tokenTypes(written, isChoreoConnect)),
         audiences: new Set(written.audiences),
         clockSkew: written.clockSkew * 1000,
-        clientClaims:
-          written.consumerKeyClaim === undefined ? ['azp', 'client_id'] : [written.consumerKeyClaim],
+        clientClaims: written.consumerKeyClaim ? [written.consumerKeyClaim] : ['azp', 'client_id'],
         boundTokens: written.certificateBoundTokens,
         takesHexThumbprint: written.acceptHexThumbprint,
         claimMapping: new Map(

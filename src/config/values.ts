@@ -82,8 +82,9 @@ export const absoluteUrl = ({ query = false, empty = false } = {}) =>
       );
     },
     {
-      error:
-        'write an http:// or https:// URL without query, user and password, for example "https://127.0.0.1:9443/v2"',
+      error: query
+        ? 'write an http:// or https:// URL without user and password, for example "https://idp.example.com/oauth2/jwks"'
+        : 'write an http:// or https:// URL without query, user and password, for example "https://127.0.0.1:9443/v2"',
     },
   );
 

@@ -95,6 +95,19 @@ test('a file without APIs, as one that is just being written, takes no API away'
   await enforcer.stop();
 });
 
+test('health asks the service, whatever has become of the rest of the file since', async () => {
+  const port = await freePort();
+  const file = configure('health.toml', `port = ${port}`);
+  const enforcer = await EnforcerProcess.start(file);
+  writeFileSync(
+    file,
+    `${readFileSync(file, 'utf8')}[[apis]]\nname = 7\n[[clients]]\nalias = "a"\nfile = "gone.pem"\n`,
+  );
+  assert.equal((await run('health', '--config', file)).code, 0);
+  await enforcer.stop();
+  assert.equal((await run('health', '--config', file)).code, 69);
+});
+
 test('whoever reads the log may go away: decisions go on', async () => {
   const port = await freePort();
   const child = spawn(

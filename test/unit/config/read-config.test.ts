@@ -183,9 +183,25 @@ x = 1
     'adapter',
     'router.clusterTimeoutInSeconds',
     'router.upstream.health',
-    'router.somethingNewer',
     'enforcer.authService.threadPool',
     'enforcer.filters',
     'controlPlane',
   ]);
+});
+
+test('a table in the wrong place is ignored, and warned about with its line and where it belongs', () => {
+  const read = readConfig(
+    '[enforcer.mutualSSL]\nenableClientValidation = false\n[router.tls]\nx = 1\n[enforcer.somethingNewerAltogether]\n',
+    'config.toml',
+    {},
+  );
+  assert.ok('config' in read);
+  assert.deepEqual(
+    read.warnings.map(({ line, key, message }) => `${line} ${key}: ${message}`),
+    [
+      '1 enforcer.mutualSSL: unknown table, which is ignored; did you mean [enforcer.security.mutualSSL]?',
+      '3 router.tls: unknown table, which is ignored; did you mean [router.downstream.tls]?',
+      '5 enforcer.somethingNewerAltogether: unknown table, which is ignored; remove it, if it is not Choreo Connect’s',
+    ],
+  );
 });
