@@ -19,6 +19,11 @@ export function checkRouter(config: Config, findings: Findings): void {
       'found true beside allowOrigins = ["*"]: any site could act with the credentials of its visitors, so they are not allowed; write the origins',
     );
   }
+  if (config.enforcer.security.mutualSSL.allowHeaderOverPlaintext)
+    findings.warn(
+      ['enforcer', 'security', 'mutualSSL', 'allowHeaderOverPlaintext'],
+      'found true: certificate headers on plain HTTP are believed, and whoever is on the way can write them; write false where the load balancer can speak TLS',
+    );
   if (upstream.tls.minimumProtocolVersion < 'TLS1_2')
     findings.warn(
       ['router', 'upstream', 'tls', 'minimumProtocolVersion'],
