@@ -309,6 +309,57 @@ test('context, version, hosts and JSON endpoints, as they are met', () => {
   );
 });
 
+const settings: readonly [
+  why: string,
+  toml: string,
+  more: Partial<DefinitionEntry>,
+  sources: unknown,
+  warning: RegExp | undefined,
+][] = [
+  ['the handshake', 'enableClientValidation = true', {}, [{ format: 'peer' }], undefined],
+  [
+    'a header',
+    'enableClientValidation = false\ncertificateHeader = "SSL-CLIENT-CERT"',
+    { trustedSenders: ['10.0.0.1'] },
+    [{ format: 'auto', header: 'SSL-CLIENT-CERT', trustedSenders: ['10.0.0.1'] }],
+    undefined,
+  ],
+  [
+    'an encoded header',
+    'enableClientValidation = false\nclientCertificateEncode = true',
+    { trustedSenders: ['10.0.0.1'] },
+    [{ format: 'percent-pem', header: 'X-WSO2-CLIENT-CERTIFICATE', trustedSenders: ['10.0.0.1'] }],
+    undefined,
+  ],
+  [
+    'a header that nobody may send',
+    'enableClientValidation = false',
+    {},
+    [{ format: 'peer' }],
+    /Add trustedSenders/,
+  ],
+  [
+    'an outbound header',
+    'enableOutboundCertificateHeader = true',
+    {},
+    [{ format: 'peer' }],
+    /only with this key in our own config\.toml/,
+  ],
+];
+for (const [why, toml, more, sources, warning] of settings) {
+  test(`its config.toml says where certificates come from: ${why}`, () => {
+    const files = Object.entries(project()).map(([name, text]) => [`p/${name}`, text] as const);
+    const folder = put({
+      ...Object.fromEntries(files),
+      'conf/config.toml': `[enforcer.security.mutualSSL]\n${toml}\n`,
+    });
+    const { apis, warnings } = readChoreoConnect({ ...entryOf(folder), ...more });
+    assert.deepEqual(apis[0]?.written.sources, sources);
+    if (warning) assert.match(warnings[0]?.message ?? '', warning);
+    else assert.deepEqual(warnings, []);
+  });
+}
+
 test('ten thousand projects load in seconds', { timeout: 60_000 }, () => {
   const folder = join(root, 'many');
   for (let i = 0; i < 10_000; i++) {
