@@ -62,7 +62,10 @@ function configurationPage(): string {
     }
     for (const [name, key] of keys) {
       const table = tableOf(key);
-      if (table)
+      // As everywhere: written out once.
+      if (table && path.startsWith('apis') && ['clients', 'sources'].includes(name))
+        sections.push(`## \`[[${path}.${name}]]\`\n\n${key.description ?? ''} Its keys are those above.\n`);
+      else if (table)
         section(
           path === '' ? name : `${path}.${name}`,
           { ...table, description: key.description ?? '' },

@@ -1,8 +1,13 @@
-#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { databasesOf, isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
+import {
+  countClients,
+  databasesOf,
+  isProblems,
+  type LoadedConfig,
+  loadConfig,
+} from './config/load-config.ts';
 import { type Problem, problemLine } from './config/problem.ts';
 import { readServiceAddress } from './config/service-address.ts';
 import { writeToml } from './config/write-toml.ts';
@@ -134,10 +139,10 @@ async function checkConfig(file: string): Promise<number> {
   const loaded = await load(file);
   if (typeof loaded === 'number') return loaded;
   if (loaded.problems.length > 0) return EX_CONFIG;
-  const { apis, clients } = loaded.config;
+  const { apis } = loaded.config;
   if (loaded.ignored.length > 0) process.stderr.write(`not ours, and ignored: ${loaded.ignored.join(' ')}\n`);
   return print(
-    `${file}: good (${counted(apis.length, 'API')}, ${counted(clients.length, 'client')}, ${counted(loaded.warnings.length, 'warning')})\n`,
+    `${file}: good (${counted(apis.length, 'API')}, ${counted(countClients(loaded.config), 'client')}, ${counted(loaded.warnings.length, 'warning')})\n`,
   );
 }
 

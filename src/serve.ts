@@ -2,7 +2,13 @@ import type { Attributes } from './attributes.ts';
 import { auditDenial } from './audit.ts';
 import { backendIdentity } from './backend-identity.ts';
 import { readDefinitionsAhead } from './config/definitions-worker.ts';
-import { databasesOf, isProblems, type LoadedConfig, loadConfig } from './config/load-config.ts';
+import {
+  countClients,
+  databasesOf,
+  isProblems,
+  type LoadedConfig,
+  loadConfig,
+} from './config/load-config.ts';
 import { type Problem, problemLine } from './config/problem.ts';
 import type { ServiceSettings } from './config/service.ts';
 import type { Decision } from './decision.ts';
@@ -248,7 +254,7 @@ function announce(
     file: options.file,
     listening: server.addresses.join(' '),
     apis: config.apis.length,
-    clients: config.clients.length,
+    clients: countClients(config),
     certificateFrom: config.enforcer.security.mutualSSL.enableClientValidation ? 'peer' : 'header',
     warnings: loaded.warnings.length,
   });

@@ -290,5 +290,11 @@ function ownSources(config: Config, findings: Findings, verifySender: SenderVeri
   };
 }
 
+/** Those of `[[clients]]`, and those that an API or operation has for itself. */
+export const countClients = ({ clients, apis }: Config): number =>
+  apis
+    .flatMap((api) => [api, ...api.operations])
+    .reduce((count, { clients: own = [] }) => count + own.length, clients.length);
+
 export const isProblems = <T>(result: T | readonly Problem[]): result is readonly Problem[] =>
   Array.isArray(result);

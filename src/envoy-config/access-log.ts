@@ -10,7 +10,8 @@ const toStdout = (fields: Readonly<Record<string, string>>): Message =>
 export const requestLog: Message = toStdout({
   time: '%START_TIME%',
   method: '%REQ(:METHOD)%',
-  host: '%REQ(:AUTHORITY)%',
+  // As the client wrote it: the router has put the backend's in its place by now.
+  host: '%REQ(X-ENVOY-ORIGINAL-HOST?:AUTHORITY)%',
   path: '%PATH(NQ:ORIG_OR_PATH)%',
   protocol: '%PROTOCOL%',
   status: '%RESPONSE_CODE%',

@@ -17,6 +17,7 @@ const floors: readonly (readonly string[])[] = [
   ['ext-authz', 'envoy-config'],
   ['serve'],
   ['main'],
+  ['start'],
 ];
 
 /** Who may import a package. */
