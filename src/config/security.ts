@@ -58,7 +58,7 @@ export function apiSecurity(api: WrittenApi, i: number, ground: Ground): Securit
     );
   return {
     mutualSsl,
-    clients: byKind(clients),
+    clients: byKind(clients, ownClients([scopeOf(i)], ground)),
     sources: api.sources === undefined ? ground.sources : ground.sourcesOf(api.sources, [...at, 'sources']),
     optionalCertificate: api.optionalCertificate ?? ground.config.enforcer.security.optionalCertificate,
     applicationSecurity,
@@ -89,7 +89,7 @@ export function operationSecurity(
         ground,
       )
     : undefined;
-  const bound = clients ? byKind(clients) : whole.clients;
+  const bound = clients ? byKind(clients, ownClients([scopeOf(i), scopeOf(i, j)], ground)) : whole.clients;
   const applicationSecurity = operation.secured
     ? (operation.applicationSecurity ?? whole.applicationSecurity)
     : 'off';
@@ -228,8 +228,15 @@ function checkIsAskedFor({ name, mutualSsl }: Whole, at: Path, { config, finding
     );
 }
 
-/** Clients as `apis` looks them up. */
-export function byKind(clients: readonly TrustedClient[]): BoundClients {
+const ownClients = (scopes: readonly string[], { directory }: Ground): readonly TrustedClient[] =>
+  scopes.flatMap((scope) => directory.get(scope) ?? []);
+
+/**
+ * Clients as `apis` looks them up.
+ *
+ * @param own all that only this API knows, bound here or not: one that is switched off is kept out wherever it is
+ */
+export function byKind(clients: readonly TrustedClient[], own: readonly TrustedClient[] = []): BoundClients {
   const exact = new Map<string, Client[]>();
   for (const client of clients) {
     for (const sha256 of fingerprintsOf(client.entry))
@@ -239,7 +246,7 @@ export function byKind(clients: readonly TrustedClient[]): BoundClients {
     exact,
     rules: clients.filter(({ kind }) => kind === 'rule'),
     issuedBy: clients.filter(({ kind }) => kind === 'issuedBy'),
-    restricted: clients.filter(({ term, entry }) => term !== undefined && entry.scope !== ''),
+    restricted: own.filter(({ term }) => term !== undefined),
   };
 }
 

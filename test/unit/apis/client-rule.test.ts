@@ -228,3 +228,46 @@ test('an entry counts from its first second to its last, whatever the certificat
     'alias_not_current',
   ]);
 });
+
+test("an API's own client that is switched off stays out of operations that do not name it", async () => {
+  const toml = `[[clients]]
+alias = "everyone"
+caFile = "ca.pem"
+[[apis]]
+name = "n"
+version = "1"
+basePath = "/n"
+[[apis.clients]]
+alias = "fired"
+file = "acme.pem"
+disabled = true
+[[apis.clients]]
+alias = "others"
+caFile = "ca.pem"
+[[apis.operations]]
+path = "/a"
+[[apis.operations]]
+path = "/b"
+aliases = ["others"]
+[[apis.operations]]
+path = "/c"
+aliases = ["everyone"]
+[[apis]]
+name = "other"
+version = "1"
+basePath = "/other"
+aliases = ["everyone"]
+`;
+  const { snapshot } = load(toml, { 'ca.pem': ca.pem, 'acme.pem': acme.pem });
+  for (const path of ['/n/a', '/n/b', '/n/c'])
+    assert.equal(
+      await outcome({ path, certificate: encodeURIComponent(acme.pem) }, snapshot),
+      'alias_disabled',
+      path,
+    );
+  assert.equal(
+    await outcome({ path: '/other', certificate: encodeURIComponent(acme.pem) }, snapshot),
+    'everyone',
+  );
+  assert.equal(await outcome({ path: '/n/b', certificate: encodeURIComponent(web.pem) }, snapshot), 'others');
+});
