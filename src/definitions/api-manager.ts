@@ -1,7 +1,7 @@
 import { CertificateError, readCertificate } from '../pki/certificate.ts';
 import { PemError, parsePem } from '../pki/pem.ts';
 import { type ApiManagerConf, readApiManagerConf } from './api-manager-conf.ts';
-import { certificatesIn, pemOf } from './apk-certificates.ts';
+import { certificatesIn, pemOf } from './pem-clients.ts';
 import { eitherOf, readProjectApi } from './project-api.ts';
 import { findProjects } from './project-files.ts';
 import type {

@@ -1,5 +1,5 @@
 import { CertificateError, readCertificate } from '../pki/certificate.ts';
-import { certificatesIn, pemOf } from './apk-certificates.ts';
+import { certificatesIn, pemOf } from './pem-clients.ts';
 import {
   below,
   elementsAt,

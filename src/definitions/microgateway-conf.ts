@@ -3,7 +3,7 @@ import { FileProblem, readBytes, readText } from '../files.ts';
 import { readKeyStore } from '../pki/key-store.ts';
 import { type KeyStoreEntry, KeyStoreError } from '../pki/key-store-entry.ts';
 import { parseToml, type TomlFile, TomlSyntaxError } from '../toml-file.ts';
-import { pemOf } from './apk-certificates.ts';
+import { pemOf } from './pem-clients.ts';
 import type { DefinitionEntry, DefinitionProblem, WrittenClient, WrittenTokenService } from './written.ts';
 
 /** One `[[mutualSSLConfig.api.certificates]]`: who may call an API. */

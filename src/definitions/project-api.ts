@@ -1,6 +1,6 @@
 import { FileProblem } from '../files.ts';
-import { clientsIn } from './apk-certificates.ts';
 import { type OpenApi, readOpenApi, usable } from './openapi.ts';
+import { clientsIn } from './pem-clients.ts';
 import {
   below,
   documentPlace,
