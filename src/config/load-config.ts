@@ -11,11 +11,12 @@ import { buildApis } from './apis.ts';
 import { readBackendJwt } from './backend-jwt.ts';
 import { isChoreoConnectFile } from './choreo-connect-keys.ts';
 import { type Cas, readCas, readClients } from './clients.ts';
-import { type Definitions, type ForeignApi, placeholder, readDefinitions, tablesOf } from './definitions.ts';
+import { type Definitions, readDefinitions, tablesOf } from './definitions.ts';
 import { entriesText, type ReadAhead } from './definitions-worker.ts';
 import { createFindings, type Findings, type ForeignFindings } from './findings.ts';
+import { firstStates, type GoodApis, merge, setBack } from './foreign-states.ts';
 import { certificateIn } from './pem-files.ts';
-import { type Problem, problemLine } from './problem.ts';
+import type { Problem } from './problem.ts';
 import { type ConfigText, readConfig } from './read-config.ts';
 import { checkRouter } from './router.ts';
 import type { Config } from './schema.ts';
@@ -25,9 +26,6 @@ import { readService, type ServiceSettings } from './service.ts';
 import { buildSourceList, buildSources } from './sources.ts';
 import { readTokenServices } from './token-services.ts';
 import { buildTrust, type ClientEntry } from './trust.ts';
-
-/** APIs of foreign files by what they are known by. */
-export type GoodApis = ReadonlyMap<string, Omit<ForeignApi, 'problems'>>;
 
 export type LoadedConfig = {
   readonly config: Config;
@@ -148,54 +146,6 @@ function settle(
     }
   }
 }
-
-type State = ForeignApi & { readonly state: 'good' | 'last-good' | 'faulty'; readonly fault?: string };
-
-/**
- * Each by itself; but of a file that is broken as a whole nobody knows what it would have said, so that all that it
- * said last is as it was.
- */
-function firstStates({ apis, problems }: Definitions, before: GoodApis): State[] {
-  const broken = new Set(problems.map(({ file }) => file));
-  const kept = [...before.values()].filter(({ origin }) => broken.has(origin.file));
-  const isKept = new Set(kept.map(({ origin }) => origin.file));
-  const states = apis.flatMap((foreign): State[] => {
-    if (foreign.problems.length === 0) return [{ ...foreign, state: 'good' }];
-    return isKept.has(foreign.origin.file) ? [] : [setBack(foreign, before, foreign.problems)];
-  });
-  const present = new Set(states.map(({ key }) => key));
-  const missing = kept.filter(({ key }) => !present.has(key));
-  return [...states, ...missing.map((good) => ({ ...good, problems: [], state: 'last-good' as const }))];
-}
-
-function setBack(foreign: ForeignApi, before: GoodApis, problems: readonly Problem[]): State {
-  const good = before.get(foreign.key);
-  if (good !== undefined) return { ...foreign, ...good, state: 'last-good' };
-  const [first] = problems;
-  const fault = first === undefined ? 'its definition is faulty' : problemLine(first);
-  return { ...foreign, api: placeholder({ written: foreign.api }), state: 'faulty', fault };
-}
-
-const anyIssuer = (config: Config, services: Definitions['services']): string[] | undefined => {
-  const names = [...config.enforcer.security.tokenService, ...services].map(({ name }) => name);
-  return names.length > 1 ? names : undefined;
-};
-
-const merge = (config: Config, apis: readonly ForeignApi[], services: Definitions['services']): Config => ({
-  ...config,
-  apis: [
-    ...config.apis,
-    // Foreign files don't say whose tokens they mean: of any issuer that there is.
-    ...apis.map(({ api }) => ({ ...api, issuers: api.issuers ?? anyIssuer(config, services) })),
-  ],
-  enforcer: {
-    ...config.enforcer,
-    security: {
-      ...config.enforcer.security,
-      tokenService: [...config.enforcer.security.tokenService, ...services],
-    },
-  },
-});
 
 /** Everything that a configuration means. What is wrong goes to `findings`. */
 function build(
