@@ -78,7 +78,8 @@ function foreignApi(
   };
   const problems: DefinitionProblem[] = [...defined.problems];
   const parsed = apiSchema.safeParse(written);
-  for (const issue of parsed.error?.issues ?? [])
+  // Where its reader has found fault already, what follows from that is no news.
+  for (const issue of problems.length === 0 ? (parsed.error?.issues ?? []) : [])
     describeIssue(issue, written, (path, message) => {
       problems.push({ ...origin, key: path.map(String).join('.'), message });
     });

@@ -9,19 +9,26 @@ export type GoodApis = ReadonlyMap<string, Omit<ForeignApi, 'problems'>>;
 export type State = ForeignApi & { readonly state: 'good' | 'last-good' | 'faulty'; readonly fault?: string };
 
 /**
- * Each by itself; but of a file that is broken as a whole nobody knows what it would have said, so that all that it
- * said last is as it was.
+ * Each by itself. But of a file that is broken as a whole, or in which one stands that can't even be told which it is,
+ * nobody knows what it would have said: what it said last and says no more is as it was.
  */
 export function firstStates({ apis, problems }: Definitions, before: GoodApis): State[] {
-  const broken = new Set(problems.map(({ file }) => file));
-  const kept = [...before.values()].filter(({ origin }) => broken.has(origin.file));
-  const isKept = new Set(kept.map(({ origin }) => origin.file));
+  const isLost = (foreign: ForeignApi): boolean => foreign.problems.length > 0 && !before.has(foreign.key);
+  const broken = new Set([
+    ...problems.map(({ file }) => file),
+    ...apis.filter(isLost).map(({ origin }) => origin.file),
+  ]);
+  const known = new Set(apis.map(({ key }) => key));
+  const missing = [...before.values()].filter(
+    ({ key, origin }) => broken.has(origin.file) && !known.has(key),
+  );
+  const restored = new Set(missing.map(({ origin }) => origin.file));
   const states = apis.flatMap((foreign): State[] => {
     if (foreign.problems.length === 0) return [{ ...foreign, state: 'good' }];
-    return isKept.has(foreign.origin.file) ? [] : [setBack(foreign, before, foreign.problems)];
+    return isLost(foreign) && restored.has(foreign.origin.file)
+      ? []
+      : [setBack(foreign, before, foreign.problems)];
   });
-  const present = new Set(states.map(({ key }) => key));
-  const missing = kept.filter(({ key }) => !present.has(key));
   return [...states, ...missing.map((good) => ({ ...good, problems: [], state: 'last-good' as const }))];
 }
 

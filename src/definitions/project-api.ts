@@ -92,6 +92,7 @@ function lost(
   const find = (key: string): string | undefined =>
     new RegExp(`^[ \\t"]*${key}"?[ \\t]*:[ \\t]*["']?([^"'\\s#,]+)`, 'm').exec(text)?.[1];
   const version = find('version');
+  const context = find('context');
   return {
     origin,
     problems,
@@ -99,7 +100,8 @@ function lost(
     written: {
       name: find('name') ?? 'unknown',
       version: version ?? '0',
-      basePath: placeOf(find('context') ?? '', version ?? ''),
+      // Without one it has no place that could be kept; '/' would be another's.
+      basePath: context === undefined ? '' : placeOf(context, version ?? ''),
       mutualSSL: 'mandatory',
       applicationSecurity: 'mandatory',
       errorFormat,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -61,6 +61,34 @@ test('a file that is broken as a whole: all that it said last is as it was', asy
   put('a.yaml', proxy('one'));
   const mended = load(again);
   assert.equal(await call(mended, '/three/x'), 'api_not_found', 'what is gone is gone once it can be read');
+});
+
+test('a project that can not even be told which it is: what it said last is as it was', async () => {
+  const write = (text: string): void => {
+    mkdirSync(join(folder, 'p/Client-certificates'), { recursive: true });
+    put('p/Client-certificates/client_certificates.yaml', 'data:\n  - alias: acme\n    certificate: a.crt\n');
+    put('p/Client-certificates/a.crt', acme.pem);
+    put('p/api.yaml', text);
+  };
+  const toml = '[[definitions]]\nkind = "choreo-connect"\npath = "p"\n';
+  write('data:\n  name: p\n  version: "1"\n  context: /p\n  securityScheme: [mutualssl]\n');
+  const good = load(undefined, toml);
+  assert.equal(await call(good, '/p/1/x'), 'acme');
+  write('x: [');
+  const later = load(good, toml);
+  assert.equal(await call(later, '/p/1/x'), 'acme');
+  assert.equal(later.problems.length, 1);
+  assert.equal(
+    await call(load(undefined, toml), '/p/1/x'),
+    'api_not_found',
+    'never seen good, and no place to keep',
+  );
+  write('data:\n  name: p\n  context: /p\n  version: "1"\n  x: [');
+  assert.equal(
+    await call(load(undefined, toml), '/p/1/x'),
+    'api_misconfigured',
+    'a place that can be found is kept',
+  );
 });
 
 test('an API that is taken out of the files is gone', async () => {
