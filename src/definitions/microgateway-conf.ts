@@ -21,8 +21,6 @@ export type Binding = {
 export type MicrogatewayConf = {
   readonly sslVerifyClient: 'optional' | 'require';
   readonly header: string | undefined;
-  /** A header is named somewhere: there is a load balancer. */
-  readonly headerIsWritten: boolean;
   readonly bindings: readonly Binding[];
   readonly tokenServices: readonly WrittenTokenService[];
   /** What makes all APIs doubtful: the file could not be read. */
@@ -36,7 +34,6 @@ export type MicrogatewayConf = {
 export const emptyConf: MicrogatewayConf = {
   sslVerifyClient: 'optional',
   header: undefined,
-  headerIsWritten: false,
   bindings: [],
   tokenServices: [],
   lost: [],
@@ -88,7 +85,6 @@ export function readMicrogatewayConf(
   return {
     sslVerifyClient: sslVerifyClient === 'require' ? 'require' : 'optional',
     header,
-    headerIsWritten: header !== undefined || bindings.some((binding) => binding.header !== undefined),
     bindings,
     tokenServices: issuers(toml, store, problemAt, warnings),
     lost,

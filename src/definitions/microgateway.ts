@@ -57,13 +57,12 @@ export function readMicrogateway(entry: DefinitionEntry): Definition {
         problemOf(binding, `is for "${binding.name}" ${binding.version}, which none of the OpenAPI files is`),
       );
   }
-  if (conf.headerIsWritten && entry.trustedSenders === undefined)
+  if (entry.trustedSenders === undefined && apis.some(({ written }) => written.mutualSSL !== 'off'))
     warnings.push({
       file: confs[0] ?? entry.path,
       line: 1,
       key: 'mutualSSLConfig',
-      message:
-        'a load balancer passes certificates in a header there, but nobody is trusted to send it: only certificates of TLS clients count. Add trustedSenders = ["10.20.0.0/16"] (its addresses) to this [[definitions]]',
+      message: `certificates also come in the header ${conf.header ?? defaultHeader} there, but nobody is trusted to send it: only those of TLS clients count. Where a load balancer ends TLS, add trustedSenders = ["10.20.0.0/16"] (its addresses) to this [[definitions]]`,
     });
   if (files.length > 0 && apis.length === 0)
     problems.push({

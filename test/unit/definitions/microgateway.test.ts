@@ -93,7 +93,10 @@ test('without trustedSenders no header is read, and the line to add is told', ()
     'a.yaml': openApi(),
   });
   assert.deepEqual(apis[0]?.written.sources, [{ format: 'peer' }]);
-  assert.match(warnings[0]?.message ?? '', /Add trustedSenders = \["10\.20\.0\.0\/16"\]/);
+  assert.match(
+    warnings[0]?.message ?? '',
+    /in the header X-SSL-CERT there.* add trustedSenders = \["10\.20\.0\.0\/16"\]/,
+  );
 });
 
 const headers: readonly [why: string, mutual: string, binding: string, header: string][] = [
