@@ -27,10 +27,12 @@ export function readApiManagerConf(
   warnings: DefinitionProblem[],
 ): ApiManagerConf {
   const lost: DefinitionProblem[] = [];
-  const said: Said = {};
+  const all: [file: string, said: Said][] = [];
   for (const file of files) {
-    const read = readers[basename(file)];
+    const read = readers.get(basename(file));
     if (read === undefined) continue;
+    const said: Said = {};
+    all.push([file, said]);
     try {
       read(file, readText(file), said, entry, lost, warnings);
     } catch (error) {
@@ -40,13 +42,33 @@ export function readApiManagerConf(
       lost.push({ file, line, key: '', message: error.message });
     }
   }
+  const header = oneOf('header', all, lost);
+  const isChainMode = oneOf('isChainMode', all, lost);
   problems.push(...lost);
   return {
-    header: said.header ?? defaultHeader,
-    isChainMode: said.isChainMode ?? false,
-    usesHeader: said.usesHeader ?? false,
+    header: header ?? defaultHeader,
+    isChainMode: isChainMode ?? false,
+    usesHeader: all.some(([, said]) => said.usesHeader),
     lost,
   };
+}
+
+/** Two installations' files below one path: which of them is meant, nobody knows. */
+function oneOf<Key extends 'header' | 'isChainMode'>(
+  key: Key,
+  all: readonly (readonly [file: string, said: Said])[],
+  lost: DefinitionProblem[],
+): Said[Key] | undefined {
+  const [first, ...others] = all.filter(([, said]) => said[key] !== undefined);
+  const other = others.find(
+    ([, said]) => String(said[key]).toLowerCase() !== String(first?.[1][key]).toLowerCase(),
+  );
+  if (first !== undefined && other !== undefined) {
+    const what = key === 'header' ? 'the certificate header' : 'certificate chain validation';
+    const message = `says otherwise of ${what} than ${first[0]}; write the path of one installation's files`;
+    lost.push({ file: other[0], line: 1, key: '', message });
+  }
+  return first?.[1][key];
 }
 
 type Reader = (
@@ -58,12 +80,14 @@ type Reader = (
   warnings: DefinitionProblem[],
 ) => void;
 
-const readers: Readonly<Record<string, Reader>> = {
-  'deployment.toml': readDeployment,
-  'listenerprofiles.xml': readProfiles,
-  'axis2.xml': readAxis2,
-  'api-manager.xml': readApiManagerXml,
-};
+const readers: ReadonlyMap<string, Reader> = new Map([
+  ['deployment.toml', readDeployment],
+  ['listenerprofiles.xml', readProfiles],
+  ['axis2.xml', readAxis2],
+  ['api-manager.xml', readApiManagerXml],
+]);
+
+export const isConf = (file: string): boolean => readers.has(basename(file));
 
 /** `[apimgt.mutual_ssl]`. */
 function readDeployment(...[file, text, said, , lost, warnings]: Parameters<Reader>): void {
@@ -73,10 +97,19 @@ function readDeployment(...[file, text, said, , lost, warnings]: Parameters<Read
     (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined),
     value,
   );
-  if (typeof table !== 'object' || table === null) return;
+  if (table === undefined) return;
   const say = (list: DefinitionProblem[], key: string, message: string): void => {
     list.push({ file, line: lineOf([...path, key]), key: [...path, key].join('.'), message });
   };
+  if (typeof table !== 'object' || table === null || Array.isArray(table)) {
+    lost.push({
+      file,
+      line: lineOf(path),
+      key: path.join('.'),
+      message: 'is no table; write [apimgt.mutual_ssl]',
+    });
+    return;
+  }
   for (const [key, found] of Object.entries(table)) {
     const wanted = key === 'certificate_header' ? 'string' : 'boolean';
     if (!knownKeys.includes(key)) say(lost, key, `is not known here; there are: ${knownKeys.join(', ')}`);
@@ -91,7 +124,8 @@ function readDeployment(...[file, text, said, , lost, warnings]: Parameters<Read
   if (typeof own.certificate_header === 'string')
     Object.assign(said, { header: own.certificate_header, usesHeader: true });
   if (own.enable_client_validation === false) said.usesHeader = true;
-  if (own.enable_certificate_chain_validation === true) said.isChainMode = true;
+  if (typeof own.enable_certificate_chain_validation === 'boolean')
+    said.isChainMode = own.enable_certificate_chain_validation;
   if (own.forward_client_certificate_header === true)
     say(
       warnings,
@@ -147,6 +181,8 @@ function readApiManagerXml(...[file, text, said, , , warnings]: Parameters<Reade
     mutual && (findXml(mutual, 'ClientCertificateHeader') ?? findXml(mutual, 'CertificateHeader'));
   if (header !== undefined && header.text !== '')
     Object.assign(said, { header: header.text, usesHeader: true });
+  const chain = mutual && findXml(mutual, 'EnableCertificateChainValidation');
+  if (chain !== undefined) said.isChainMode = chain.text.toLowerCase() === 'true';
 }
 
 /** The trust store must open; what `require` asks for is more than we do. */
@@ -160,9 +196,13 @@ function checkListener(
   const verify =
     findXml(element, 'SSLVerifyClient') ??
     element.children.find(({ attributes }) => attributes.name === 'SSLVerifyClient');
-  if (verify !== undefined && !['optional', 'require'].includes(verify.text))
+  if (verify !== undefined && !['optional', 'require', 'none'].includes(verify.text))
     lost.push(
       at(file, verify, `found SSLVerifyClient ${JSON.stringify(verify.text)}; write optional or require`),
+    );
+  if (verify?.text === 'none')
+    warnings.push(
+      at(file, verify, 'no client is asked for a certificate there; here Envoy asks, and an API may need it'),
     );
   if (verify?.text === 'require')
     warnings.push(
@@ -176,7 +216,7 @@ function checkListener(
   const location = store && findXml(store, 'Location');
   const password = store && findXml(store, 'Password');
   if (location === undefined || password === undefined) return;
-  const path = resolve(entry.home ?? dirname(file), location.text);
+  const path = resolve(entry.home ?? homeOf(file), location.text);
   try {
     readKeyStore(readBytes(path), password.text);
   } catch (error) {
@@ -185,6 +225,9 @@ function checkListener(
     warnings.push(at(file, location, `found the trust store ${path}, which ${error.message}`));
   }
 }
+
+/** Its paths begin where `repository/` does. */
+const homeOf = (file: string): string => /^(.*?)\/repository\//.exec(file)?.[1] ?? dirname(file);
 
 function allXml(element: XmlElement, name: string): readonly XmlElement[] {
   return element.children.flatMap((child) => [

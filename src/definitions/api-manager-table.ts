@@ -1,11 +1,11 @@
+import { createHash } from 'node:crypto';
 import { Client } from 'pg';
-import type { ClientCertificateRow } from './written.ts';
+import { channel, readRows, type TableRow } from './api-manager-rows.ts';
 
-/** More than any installation has. */
-const maxRows = 200_000;
 const timeout = 10_000;
-/** Whoever changes the table may tell us: NOTIFY of this channel. */
-const channel = 'am_api_client_certificate';
+/** Between a lost connection and the next, or a notification and its read: anybody in the database may send many. */
+const shortly = 200;
+const afterLoss = 1_000;
 
 export type TableAddress = {
   /** `postgres://user:password@host/database` */
@@ -20,28 +20,51 @@ export type TableEvent =
 
 /** API Manager's `AM_API_CLIENT_CERTIFICATE`, read again and again, and when it is told of a change. The last good rows are kept. */
 export class ClientCertificateTable {
-  readonly #address: TableAddress;
+  /** Milliseconds between reads. */
+  every: number;
+  readonly #url: string;
   readonly #tell: (event: TableEvent) => void;
-  #rows: readonly ClientCertificateRow[] | undefined;
-  #text = '';
+  #rows: readonly TableRow[] | undefined;
+  #digest = '';
+  #readAt = 0;
   #client: Client | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #due = Number.POSITIVE_INFINITY;
   #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
   #failures = 0;
   #closed = false;
 
-  constructor(address: TableAddress, tell: (event: TableEvent) => void) {
-    this.#address = address;
+  constructor({ url, every }: TableAddress, tell: (event: TableEvent) => void) {
+    this.#url = url;
+    this.every = every;
     this.#tell = tell;
   }
 
-  get rows(): readonly ClientCertificateRow[] | undefined {
+  /** Those that were clients since the start are among them, marked as removed, while their API has no other. */
+  get rows(): readonly TableRow[] | undefined {
     return this.#rows;
   }
 
-  /** Reads now, and from now on by itself. Resolves when this read is over, well or not; never rejects. */
+  /** Milliseconds since the last good read began. */
+  get age(): number {
+    return Date.now() - this.#readAt;
+  }
+
+  /**
+   * Reads now, and from now on by itself. Resolves when a read is over that began no earlier than this call, well or
+   * not: one that runs already may have passed over a change. Never rejects.
+   */
   start(): Promise<void> {
-    this.#running ??= this.#read().finally(() => {
+    if (this.#closed) return Promise.resolve();
+    if (this.#running !== undefined) {
+      this.#next ??= this.#running.then(() => {
+        this.#next = undefined;
+        return this.start();
+      });
+      return this.#next;
+    }
+    this.#running = this.#read().finally(() => {
       this.#running = undefined;
     });
     return this.#running;
@@ -50,20 +73,24 @@ export class ClientCertificateTable {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    await this.#disconnect();
     await this.#running;
     await this.#disconnect();
   }
 
   async #read(): Promise<void> {
     clearTimeout(this.#timer);
+    this.#due = Number.POSITIVE_INFINITY;
+    const startedAt = Date.now();
     try {
       this.#client ??= await this.#connect();
-      const client = this.#client;
-      const rows = await readRows(client);
-      const text = JSON.stringify(rows);
-      const changed = text !== this.#text;
-      [this.#rows, this.#text, this.#failures] = [rows, text, 0];
-      this.#tell({ kind: 'read', rows: rows.length, changed });
+      const present = await readRows(this.#client);
+      const rows = withVanished(present, this.#rows ?? []);
+      const digest = digestOf(rows);
+      const changed = digest !== this.#digest;
+      [this.#rows, this.#digest, this.#readAt, this.#failures] = [rows, digest, startedAt, 0];
+      const count = present.filter(({ removed }) => removed !== true).length;
+      if (!this.#closed) this.#tell({ kind: 'read', rows: count, changed });
     } catch (error) {
       await this.#disconnect();
       this.#failures++;
@@ -74,77 +101,91 @@ export class ClientCertificateTable {
           keepsLastGood: this.#rows !== undefined,
         });
     }
-    if (this.#closed) return;
-    const { every } = this.#address;
-    const pause =
-      this.#failures === 0 ? every : Math.min(every, 1000 * 2 ** Math.min(this.#failures - 1, 20));
-    this.#timer = setTimeout(() => void this.start(), pause);
+    this.#readIn(
+      this.#failures === 0 ? this.every : Math.min(this.every, 1000 * 2 ** Math.min(this.#failures - 1, 20)),
+    );
+  }
+
+  /** Unless one is due sooner. */
+  #readIn(milliseconds: number): void {
+    const due = Date.now() + milliseconds;
+    if (this.#closed || this.#due <= due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => void this.start(), milliseconds);
     this.#timer.unref();
   }
 
   async #connect(): Promise<Client> {
     const client = new Client({
-      connectionString: this.#address.url,
+      connectionString: this.#url,
       connectionTimeoutMillis: timeout,
       statement_timeout: timeout,
       query_timeout: timeout,
       application_name: 'mtls-enforcer',
     });
-    // Lost between two reads: the next one connects anew.
-    client.on('error', () => void this.#disconnect());
-    client.on('notification', () => void this.start());
-    await client.connect();
-    await client.query(`LISTEN ${channel}`);
+    client.on('error', () => {
+      if (this.#client !== client) return;
+      // Until there is another connection nobody tells of changes.
+      void this.#disconnect();
+      this.#readIn(afterLoss);
+    });
+    client.on('notification', () => this.#readIn(shortly));
+    try {
+      await client.connect();
+    } catch (error) {
+      await end(client);
+      throw error;
+    }
+    // A replica can't; then there are the polls.
+    await client.query(`LISTEN ${channel}`).catch(() => {});
     return client;
   }
 
   async #disconnect(): Promise<void> {
     const client = this.#client;
     this.#client = undefined;
-    await client?.end().catch(() => {});
+    if (client !== undefined) await end(client);
   }
 }
 
-/** Columns that only some versions have are looked up first. */
-async function readRows(client: Client): Promise<readonly ClientCertificateRow[]> {
-  const columns = await client.query<{ column_name: string }>(
-    "SELECT lower(column_name) AS column_name FROM information_schema.columns WHERE lower(table_name) = 'am_api_client_certificate'",
-  );
-  const has = new Set(columns.rows.map((row) => row.column_name));
-  if (has.size === 0) throw new Error('there is no table AM_API_CLIENT_CERTIFICATE in this database');
-  const result = await client.query<Record<string, unknown>>(
-    `SELECT c.alias, c.tier_name, c.certificate, c.tenant_id,
-            ${has.has('key_type') ? 'c.key_type' : 'NULL AS key_type'},
-            ${has.has('revision_uuid') ? 'c.revision_uuid' : 'NULL AS revision_uuid'},
-            a.api_name, a.api_version, a.api_provider, a.context
-       FROM am_api_client_certificate c JOIN am_api a ON a.api_id = c.api_id
-      ${has.has('removed') ? "WHERE c.removed::text IN ('false', '0', 'f')" : ''}
-      ORDER BY c.tenant_id, c.api_id, c.alias
-      LIMIT ${maxRows + 1}`,
-  );
-  if (result.rows.length > maxRows)
-    throw new Error(`the table has more than ${maxRows} rows, which are not read`);
-  return result.rows.map(rowOf);
+/** At most a second: a peer that is gone says no goodbye. */
+async function end(client: Client): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, 1_000);
+  await Promise.race([client.end().catch(() => {}), promise]);
+  clearTimeout(timer);
 }
 
-function rowOf(row: Record<string, unknown>): ClientCertificateRow {
-  const text = (key: string): string => String(row[key] ?? '');
-  const optional = (key: string): string | undefined => (row[key] === null ? undefined : text(key));
-  return {
-    alias: text('alias'),
-    tier: optional('tier_name') || undefined,
-    certificate: row.certificate as Buffer,
-    tenant: Number(row.tenant_id),
-    keyType: optional('key_type'),
-    revision: optional('revision_uuid'),
-    apiName: text('api_name'),
-    apiVersion: text('api_version'),
-    apiProvider: text('api_provider'),
-    apiContext: text('context'),
-  };
+/**
+ * An API whose last row was deleted is in the table no more, and would be what it was before, or fall to a shorter
+ * base path: its clients of before are kept as removed.
+ */
+function withVanished(present: readonly TableRow[], before: readonly TableRow[]): readonly TableRow[] {
+  const known = new Set(present.map(ofApi));
+  const vanished = before.filter((row) => !known.has(ofApi(row)));
+  return [...present, ...vanished.map((row) => ({ ...row, removed: true }))];
 }
 
-/** One table an address, kept over reloads. */
+/** What older versions have no column for is what later ones have by default. */
+const ofApi = ({ tenant, keyType, revision, apiName, apiVersion, apiContext }: TableRow): string =>
+  JSON.stringify([
+    tenant,
+    keyType ?? 'PRODUCTION',
+    revision ?? 'Current API',
+    apiName,
+    apiVersion,
+    apiContext,
+  ]);
+
+function digestOf(rows: readonly TableRow[]): string {
+  const hash = createHash('sha256');
+  for (const { certificate, ...rest } of rows)
+    hash.update(`${JSON.stringify(rest)}${certificate.length}:`).update(certificate);
+  return hash.digest('base64');
+}
+
+/** One table a database, kept over reloads. */
 export class ClientCertificateTables {
   readonly #tables = new Map<string, ClientCertificateTable>();
   readonly #tell: (url: string, event: TableEvent) => void;
@@ -154,26 +195,28 @@ export class ClientCertificateTables {
   }
 
   /**
-   * Starts what is new, closes what is no longer wanted.
-   * @returns rows by URL, once the new ones have been read, well or not
+   * Starts what is new, closes what is no longer wanted, and reads again what was not read just now.
+   * @returns rows by URL, once all have been read, well or not
    */
   async use(wanted: readonly TableAddress[]): Promise<TableRows> {
-    const byKey = new Map(wanted.map((address) => [JSON.stringify(address), address]));
-    for (const [key, table] of this.#tables) {
-      if (byKey.has(key)) continue;
-      this.#tables.delete(key);
+    const byUrl = Map.groupBy(wanted, ({ url }) => url);
+    for (const [url, table] of this.#tables) {
+      if (byUrl.has(url)) continue;
+      this.#tables.delete(url);
       await table.close();
     }
-    const rows = new Map<string, readonly ClientCertificateRow[]>();
-    for (const [key, address] of byKey) {
+    const read = [...byUrl].map(async ([url, addresses]) => {
+      const every = Math.min(...addresses.map((address) => address.every));
       const table =
-        this.#tables.get(key) ??
-        new ClientCertificateTable(address, (event) => this.#tell(withoutPassword(address.url), event));
-      this.#tables.set(key, table);
-      if (table.rows === undefined) await table.start();
-      if (table.rows !== undefined) rows.set(address.url, table.rows);
-    }
-    return rows;
+        this.#tables.get(url) ??
+        new ClientCertificateTable({ url, every }, (event) => this.#tell(withoutPassword(url), event));
+      this.#tables.set(url, table);
+      table.every = every;
+      if (table.rows === undefined || table.age > 1_000) await table.start();
+      return [url, table.rows] as const;
+    });
+    const rows = await Promise.all(read);
+    return new Map(rows.flatMap(([url, own]) => (own === undefined ? [] : [[url, own] as const])));
   }
 
   async close(): Promise<void> {
@@ -183,7 +226,7 @@ export class ClientCertificateTables {
 }
 
 /** Rows by the database's URL; one that could not be read is not among them. */
-export type TableRows = ReadonlyMap<string, readonly ClientCertificateRow[]>;
+export type TableRows = ReadonlyMap<string, readonly TableRow[]>;
 
 /** For the log. */
 export function withoutPassword(url: string): string {

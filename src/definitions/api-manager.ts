@@ -1,11 +1,11 @@
-import { CertificateError, readCertificate } from '../pki/certificate.ts';
-import { PemError, parsePem } from '../pki/pem.ts';
-import { type ApiManagerConf, readApiManagerConf } from './api-manager-conf.ts';
-import { certificatesIn, pemOf } from './pem-clients.ts';
-import { eitherOf, readProjectApi } from './project-api.ts';
+import { existsSync } from 'node:fs';
+import { asProject } from './api-manager-archive.ts';
+import { asIssuer, clientsOf, currentRows, disabled, keyOf } from './api-manager-clients.ts';
+import { type ApiManagerConf, isConf, readApiManagerConf } from './api-manager-conf.ts';
+import type { TableRow } from './api-manager-rows.ts';
+import { readProjectApi } from './project-api.ts';
 import { findProjects } from './project-files.ts';
 import type {
-  ClientCertificateRow,
   DefinedApi,
   Definition,
   DefinitionEntry,
@@ -20,27 +20,24 @@ export function readApiManager(entry: DefinitionEntry): Definition {
   const { projects, others, problems: unfound } = findProjects(entry.path);
   const problems: DefinitionProblem[] = [...unfound];
   const warnings: DefinitionProblem[] = [];
-  const conf = readApiManagerConf(others, entry, problems, warnings);
-  if (entry.database !== undefined && entry.rows === undefined)
-    problems.push({
-      file: entry.path,
-      line: 1,
-      key: 'database',
-      message: 'the table of client certificates could not be read; the log says why',
-    });
-  const rows = currentRows(entry);
+  const inside = projects
+    .flatMap(({ names, shown }) => names.filter(isConf).map(shown))
+    .filter((file) => existsSync(file));
+  const conf = readApiManagerConf([...others, ...inside], entry, problems, warnings);
+  if (isTableMissing(entry)) problems.push(tableMissing(entry));
+  const byApi = Map.groupBy(currentRows(entry), rowKey);
   const exported = projects.map((project) => {
-    const read = readProjectApi(project, entry, 'api-manager');
+    const read = readProjectApi(asProject(project, entry.keyType ?? 'PRODUCTION'), entry, 'api-manager');
     if (read.api.problems.length === 0) warnings.push(...read.warnings);
     return read.api;
   });
-  const known = new Set(exported.map(({ written }) => keyOf(written.name, written.version)));
-  const byApi = Map.groupBy(rows, ({ apiName, apiVersion }) => keyOf(apiName, apiVersion));
-  const unexported = [...byApi]
-    .filter(([key]) => !known.has(key))
-    .map(([, own]) => fromTable(own[0]!, entry));
+  const known = new Set(exported.map(({ written }) => keyOf(written)));
+  const unexported = [...byApi].flatMap(([key, [first]]) =>
+    known.has(key) || first === undefined ? [] : [fromTable(first, entry)],
+  );
+  warnings.push(...otherPlaces(exported, unexported), ...inTableOnly(unexported));
   const apis = [...exported, ...unexported].map((api) =>
-    complete(api, byApi.get(keyOf(api.written.name, api.written.version)) ?? [], conf, entry),
+    complete(api, byApi.get(keyOf(api.written)) ?? [], conf, entry, warnings),
   );
   if (conf.usesHeader && entry.trustedSenders === undefined)
     warnings.push({
@@ -53,72 +50,122 @@ export function readApiManager(entry: DefinitionEntry): Definition {
   return { apis, tokenServices: [], problems, warnings };
 }
 
-const keyOf = (name: string, version: string): string => JSON.stringify([name, version]);
+const isTableMissing = ({ database, rows }: DefinitionEntry): boolean =>
+  database !== undefined && rows === undefined;
 
-/** Of the tenant and the key type, not removed, and of one API's revisions the current (the one without an id, or the last). */
-function currentRows({ rows = [], tenant, keyType }: DefinitionEntry): readonly ClientCertificateRow[] {
-  const own = rows.filter(
-    (row) =>
-      (tenant === undefined || row.tenant === tenant) &&
-      (keyType === undefined || row.keyType === undefined || row.keyType === keyType),
-  );
-  return own.filter(
-    (row) => row.revision === undefined || row.revision === '' || row.revision === 'Current API',
-  );
-}
+const tableMissing = (entry: DefinitionEntry): DefinitionProblem => ({
+  file: entry.path,
+  line: 1,
+  key: 'database',
+  message:
+    'the table of client certificates could not be read; the log says why. Until it can, nobody knows whose certificates were removed',
+});
 
-/** An API that is in the table only: it has certificates, and whether it asks for a token nobody says, so that either admits. */
-const fromTable = (row: ClientCertificateRow, entry: DefinitionEntry): DefinedApi => ({
+const rowKey = (row: TableRow): string => keyOf(placeInTable(row));
+
+const placeInTable = (row: TableRow): Pick<WrittenApi, 'name' | 'version' | 'basePath'> => ({
+  name: row.apiName,
+  version: row.apiVersion,
+  // With the version, there.
+  basePath: `/${row.apiContext.replaceAll(/^\/+|\/+$/g, '')}`,
+});
+
+/**
+ * An API that is in the table only. What it asks for besides is not in the database: by a certificate alone, since a
+ * token alone may be too little there.
+ */
+const fromTable = (row: TableRow, entry: DefinitionEntry): DefinedApi => ({
   origin: { file: entry.path, line: 1 },
   problems: [],
-  notes: [
-    { key: '', text: 'known from the table of client certificates alone; export the API for its operations' },
-    ...eitherOf.notes,
-  ],
+  notes: [{ key: '', text: 'known from the table of client certificates alone' }],
   written: {
-    name: row.apiName,
-    version: row.apiVersion,
-    basePath: row.apiContext,
-    mutualSSL: eitherOf.mutualSSL,
-    applicationSecurity: eitherOf.applicationSecurity,
+    ...placeInTable(row),
+    mutualSSL: 'mandatory',
+    applicationSecurity: 'off',
     errorFormat: 'api-manager',
     ...(entry.backend !== undefined && { backend: entry.backend }),
   },
 });
 
+/** One line, be they thousands. */
+function inTableOnly([first, ...others]: readonly DefinedApi[]): readonly DefinitionProblem[] {
+  if (first === undefined) return [];
+  const { name, version } = first.written;
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  const message = `in the table only: "${name}" ${version}${more}. It does not say what an API asks for: each of its certificates is admitted, and nobody without one. Export it into this path for its security scheme and its operations`;
+  return [{ ...first.origin, key: 'AM_API_CLIENT_CERTIFICATE', message }];
+}
+
+/** An archive and the table that mean one API, perhaps, but not one place. */
+function otherPlaces(
+  exported: readonly DefinedApi[],
+  unexported: readonly DefinedApi[],
+): readonly DefinitionProblem[] {
+  const nameOf = ({ written: { name, version } }: DefinedApi): string => JSON.stringify([name, version]);
+  const elsewhere = Map.groupBy(unexported, nameOf);
+  return exported.flatMap((api) =>
+    (elsewhere.get(nameOf(api)) ?? []).map(({ written }) => ({
+      ...api.origin,
+      key: 'context',
+      message: `the table has an API of this name and version at ${written.basePath}, not at ${api.written.basePath}: its certificates do not count here. If it is the same, export it anew`,
+    })),
+  );
+}
+
 /** With the clients of the table, the header's name, and CAs where chains are validated. */
 function complete(
   api: DefinedApi,
-  rows: readonly ClientCertificateRow[],
+  rows: readonly TableRow[],
   conf: ApiManagerConf,
   entry: DefinitionEntry,
+  warnings: DefinitionProblem[],
 ): DefinedApi {
   const problems: DefinitionProblem[] = [...api.problems, ...conf.lost];
   const { written } = api;
   if (written.mutualSSL === 'off') return { ...api, problems };
-  const fromRows = rows.flatMap((row) => clientOf(row, api, problems));
-  const all = [...(written.clients ?? []), ...fromRows].filter(
-    (client, i, clients) =>
-      clients.findIndex(
-        (other) => other.alias.toLowerCase() === client.alias.toLowerCase() && other.pem === client.pem,
-      ) === i,
-  );
+  if (isTableMissing(entry)) problems.push(tableMissing(entry));
+  const archived = (written.clients ?? []).map((client) => (conf.isChainMode ? asIssuer(client) : client));
+  const clients =
+    entry.database === undefined ? archived : inTable(rows, archived, conf.isChainMode, api, warnings);
   // The archive could not have them: they are in the table.
   const mended =
-    fromRows.length > 0
-      ? problems.filter(({ message }) => !message.startsWith('asks for a certificate, and no client has one'))
+    clients.length > 0
+      ? problems.filter(({ message }) => !message.startsWith('asks for a certificate, and no client'))
       : problems;
-  checkAliases(all, api, mended);
+  checkAliases(clients, api, mended);
   return {
     ...api,
     problems: mended,
     written: {
       ...written,
-      clients: conf.isChainMode ? all.map(asIssuer) : all,
+      clients,
       optionalCertificate: 'ignore-wrong',
       sources: sourcesOf(conf, entry),
     } satisfies WrittenApi,
   };
+}
+
+/**
+ * Where there is a table it alone says who is a client: an archive is older, and names those that were removed since.
+ * Those of the archive only keep the place of an API that has none left.
+ */
+function inTable(
+  rows: readonly TableRow[],
+  archived: readonly WrittenClient[],
+  isChainMode: boolean,
+  { origin }: DefinedApi,
+  warnings: DefinitionProblem[],
+): readonly WrittenClient[] {
+  const warn = (key: string, message: string): number => warnings.push({ ...origin, key, message });
+  const clients = clientsOf(rows, isChainMode, ({ alias }, message) =>
+    warn(`AM_API_CLIENT_CERTIFICATE ${alias}`, `is left out: ${message}`),
+  );
+  const known = new Set(clients.filter((client) => !client.disabled).map(({ alias }) => alias.toLowerCase()));
+  for (const { alias } of archived) {
+    if (!known.has(alias.toLowerCase()))
+      warn('AM_API_CLIENT_CERTIFICATE', `"${alias}" is in the archive and not in the table: not admitted`);
+  }
+  return clients.length > 0 ? clients : disabled(archived);
 }
 
 const sourcesOf = (
@@ -130,32 +177,6 @@ const sourcesOf = (
     ? []
     : [{ format: 'auto', header, trustedSenders }]),
 ];
-
-function clientOf(
-  row: ClientCertificateRow,
-  api: DefinedApi,
-  problems: DefinitionProblem[],
-): readonly WrittenClient[] {
-  const bytes = Buffer.from(row.certificate);
-  const ders = bytes[0] === 0x30 ? [bytes] : certificatesIn(pemText(bytes));
-  if (typeof ders === 'string' || ders.length !== 1) {
-    problems.push({
-      ...api.origin,
-      key: `AM_API_CLIENT_CERTIFICATE ${row.alias}`,
-      message: typeof ders === 'string' ? ders : `has ${ders.length} certificates where one belongs`,
-    });
-    return [];
-  }
-  return [{ alias: row.alias, pem: pemOf(ders[0]!), ...(row.tier !== undefined && { tier: row.tier }) }];
-}
-
-/** Its Publisher stores PEM, or the base64 of it. */
-function pemText(bytes: Buffer): string {
-  const text = bytes.toString('utf8');
-  if (text.includes('-----BEGIN')) return text;
-  const decoded = Buffer.from(text, 'base64').toString('utf8');
-  return decoded.includes('-----BEGIN') ? decoded : text;
-}
 
 function checkAliases(
   clients: readonly WrittenClient[],
@@ -173,18 +194,4 @@ function checkAliases(
         message: `has the alias "${client.alias}" beside "${other.alias}", of another case or tier; rename one`,
       });
   }
-}
-
-/** With chain validation on, an uploaded CA admits what it issued; anything else is exactly itself. */
-function asIssuer(client: WrittenClient): WrittenClient {
-  const { pem, ...rest } = client;
-  try {
-    const [block] = parsePem(pem ?? '');
-    const certificate = block && readCertificate(block.der);
-    if (certificate?.isCa && certificate.keyUsage?.has('keyCertSign') !== false && pem !== undefined)
-      return { ...rest, caPem: pem };
-  } catch (error) {
-    if (!(error instanceof CertificateError || error instanceof PemError)) throw error;
-  }
-  return client;
 }

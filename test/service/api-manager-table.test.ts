@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
   ClientCertificateTable,
+  ClientCertificateTables,
   type TableEvent,
   withoutPassword,
 } from '../../src/definitions/api-manager-table.ts';
@@ -45,23 +46,28 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
   const nextEvent = (): Promise<void> => new Promise((resolve) => waiting.push(resolve));
   let table: ClientCertificateTable;
 
-  it('reads what is not removed', async () => {
+  it('reads what is there, and what was removed as such', async () => {
     table = new ClientCertificateTable({ url: database.url, every: 3_600_000 }, (event) => {
       events.push(event);
       for (const done of waiting.splice(0)) done();
     });
     await table.start();
     assert.deepEqual(
-      table.rows?.map(({ alias, tier, tenant, apiName, apiContext, keyType }) => [
+      table.rows?.map(({ alias, removed, tier, tenant, apiName, apiContext, keyType }) => [
         alias,
+        removed,
         tier,
         tenant,
         apiName,
         apiContext,
         keyType,
       ]),
-      [['acme', 'Gold', -1234, 'PizzaShack', '/pizzashack/1.0.0', undefined]],
+      [
+        ['acme', undefined, 'Gold', -1234, 'PizzaShack', '/pizzashack/1.0.0', undefined],
+        ['gone', true, 'Gold', -1234, 'PizzaShack', '/pizzashack/1.0.0', undefined],
+      ],
     );
+    assert.deepEqual(events.at(-1), { kind: 'read', rows: 1, changed: true });
     assert.equal(Buffer.from(table.rows![0]!.certificate).toString(), acme);
   });
 
@@ -72,8 +78,23 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
     await told;
     assert.deepEqual(
       table.rows?.map(({ alias }) => alias),
-      ['acme', 'globex'],
+      ['acme', 'globex', 'gone'],
     );
+  });
+
+  it('a change that comes while it is read is not passed over', async () => {
+    const first = table.start();
+    await insert('late', globex);
+    await Promise.all([first, table.start()]);
+    assert.ok(table.rows?.some(({ alias }) => alias === 'late'));
+    await database.query("DELETE FROM AM_API_CLIENT_CERTIFICATE WHERE ALIAS = 'late'");
+  });
+
+  it('what is far larger than a certificate is not taken in', async () => {
+    await insert('huge', 'x'.repeat(100_000));
+    await table.start();
+    assert.equal(table.rows?.find(({ alias }) => alias === 'huge')?.certificate.length, 0);
+    await database.query("DELETE FROM AM_API_CLIENT_CERTIFICATE WHERE ALIAS = 'huge'");
   });
 
   it('reads the columns of later versions where they exist', async () => {
@@ -88,14 +109,36 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
     await database.stop();
     await table.start();
     await table.start();
-    assert.equal(table.rows?.length, 2);
+    assert.equal(table.rows?.length, 3);
     const failed = events.filter(({ kind }) => kind === 'failed');
     assert.equal(failed.length, 1);
     assert.ok(failed[0]?.kind === 'failed' && failed[0].keepsLastGood);
     await database.start();
     await table.start();
     assert.equal(events.at(-1)?.kind, 'read');
+  });
+
+  it('comes back by itself, so that it hears of changes again', async () => {
+    const heard = nextEvent();
+    await database.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mtls-enforcer'",
+    );
+    await heard;
+    const told = nextEvent();
+    await database.query('NOTIFY am_api_client_certificate');
+    await told;
+    assert.deepEqual(events.at(-1), { kind: 'read', rows: 2, changed: false });
     await table.close();
+  });
+
+  it('keeps its rows where the interval is changed while the database is away', async () => {
+    const tables = new ClientCertificateTables(() => {});
+    await tables.use([{ url: database.url, every: 60_000 }]);
+    await database.stop();
+    const rows = await tables.use([{ url: database.url, every: 30_000 }]);
+    assert.equal(rows.get(database.url)?.length, 3);
+    await tables.close();
+    await database.start();
   });
 
   it('the service serves by it, and follows a change without a signal', async () => {
@@ -111,8 +154,9 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
     await database.query('DELETE FROM AM_API_CLIENT_CERTIFICATE');
     await database.query('NOTIFY am_api_client_certificate');
     await enforcer.line(/read the table of client certificates .*rows=0/, from);
-    // It is the last API: as with a file that is being written, it is not taken away without a word.
-    await enforcer.line(/not reloaded: the file has no APIs any more/, from);
+    // The API stays, and admits nobody: what it was before would still admit whom it has lost.
+    await enforcer.line(/info +reloaded .*apis=1/, from);
+    assert.doesNotMatch(enforcer.lines.slice(from).join('\n'), /last good/);
     assert.doesNotMatch(enforcer.lines.join('\n'), /secret/, 'no password in the log');
     await enforcer.stop();
     rmSync(folder, { recursive: true });

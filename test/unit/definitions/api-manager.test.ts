@@ -3,10 +3,14 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { isProblems, type LoadedConfig, loadConfig } from '../../../src/config/load-config.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
 import { readApiManager } from '../../../src/definitions/api-manager.ts';
-import type { ClientCertificateRow, DefinitionEntry, WrittenApi } from '../../../src/definitions/written.ts';
+import type { TableRow } from '../../../src/definitions/api-manager-rows.ts';
+import type { DefinitionEntry, WrittenApi } from '../../../src/definitions/written.ts';
 import { readXml, XmlProblem } from '../../../src/definitions/xml-file.ts';
+import { decide } from '../../../src/enforcer.ts';
+import { request } from '../../support/attributes.ts';
 import { createAuthority, selfSigned } from '../../support/certificate-authority.ts';
 import { makeJks } from '../../support/key-stores.ts';
 
@@ -16,6 +20,7 @@ const ca = await createAuthority({ subject: 'CN=Partner CA' });
 const root = mkdtempSync(join(tmpdir(), 'api-manager-'));
 after(() => rmSync(root, { recursive: true }));
 
+const now = Date.parse('2026-06-01');
 let count = 0;
 type Files = Readonly<Record<string, string | Buffer>>;
 function put(files: Files): string {
@@ -44,7 +49,7 @@ const archive = (security = 'apiSecurity: oauth2,mutualssl', pem = acme.pem): Fi
   'api/Client-certificates/a.crt': pem,
 });
 const read = (files: Files, more: Partial<DefinitionEntry> = {}) => readApiManager(entryOf(put(files), more));
-const row = (more: Partial<ClientCertificateRow> = {}): ClientCertificateRow => ({
+const row = (more: Partial<TableRow> = {}): TableRow => ({
   alias: 'acme',
   tier: 'Gold',
   certificate: Buffer.from(acme.pem),
@@ -58,7 +63,7 @@ const row = (more: Partial<ClientCertificateRow> = {}): ClientCertificateRow => 
   ...more,
 });
 const fromTable = (
-  rows: readonly ClientCertificateRow[],
+  rows: readonly TableRow[],
   more: Partial<DefinitionEntry> = {},
   files: Files = { 'readme.txt': '' },
 ) => read(files, { database: 'postgres://db/x', rows, ...more });
@@ -126,6 +131,7 @@ test('archives of older versions: Meta-information, certificates in the list its
     }),
     'PizzaShack/Meta-information/client_certificates.json': JSON.stringify([
       { alias: 'acme', certificate: acme.pem, tierName: 'Gold' },
+      { alias: 'globex', certificate: Buffer.from(globex.pem).toString('base64'), tierName: 'Gold' },
     ]),
     'PizzaShack/Meta-information/swagger.json': JSON.stringify({
       swagger: '2.0',
@@ -133,7 +139,10 @@ test('archives of older versions: Meta-information, certificates in the list its
     }),
   });
   assert.deepEqual(apis[0]?.problems, []);
-  assert.deepEqual(apis[0]?.written.clients, [{ alias: 'acme', pem: acme.pem, tier: 'Gold' }]);
+  assert.deepEqual(apis[0]?.written.clients, [
+    { alias: 'acme', pem: acme.pem, tier: 'Gold' },
+    { alias: 'globex', pem: globex.pem, tier: 'Gold' },
+  ]);
   assert.equal(apis[0]?.written.basePath, '/pizzashack/1.0.0');
   assert.deepEqual(apis[0]?.written.operations, [{ path: '/menu', methods: ['GET'] }]);
 });
@@ -151,33 +160,130 @@ test('chain validation means real validation: an uploaded CA admits what it issu
   ]);
 });
 
-test('rows of the table: DER, PEM and base64 of PEM, with their tiers, beside an archive', () => {
+test('rows of the table: DER, PEM and base64 of PEM, with their tiers, in place of those of an archive', () => {
   for (const certificate of [
     Buffer.from(globex.der),
     Buffer.from(globex.pem),
     Buffer.from(Buffer.from(globex.pem).toString('base64')),
   ]) {
-    const { apis } = fromTable([row({ alias: 'globex', tier: undefined, certificate })], {}, archive());
+    const { apis, warnings } = fromTable(
+      [row({ alias: 'globex', tier: undefined, certificate })],
+      {},
+      archive(),
+    );
+    assert.deepEqual(apis.length, 1);
     assert.deepEqual(apis[0]?.problems, []);
-    assert.deepEqual(apis[0]?.written.clients, [
-      { alias: 'acme', pem: acme.pem, tier: 'Gold' },
-      { alias: 'globex', pem: globex.pem },
-    ]);
+    assert.deepEqual(apis[0]?.written.clients, [{ alias: 'globex', pem: globex.pem }]);
+    assert.match(warnings[0]?.message ?? '', /"acme" is in the archive and not in the table: not admitted/);
   }
 });
 
-test('an API that is in the table alone: either admits, at the context that stands there', () => {
-  const { written, problems } = fromTable([row()]).apis[0]!;
+test('an API that is in the table alone: nobody without one of its certificates, and a warning to export it', () => {
+  const { apis, warnings } = fromTable([row()]);
+  const { written, problems } = apis[0]!;
   assert.deepEqual(problems, []);
   assert.deepEqual(
     [written.basePath, written.mutualSSL, written.applicationSecurity, written.clients?.length],
-    ['/pizzashack/1.0.0', 'optional', 'optional', 1],
+    ['/pizzashack/1.0.0', 'mandatory', 'off', 1],
+  );
+  assert.match(warnings[0]?.message ?? '', /in the table only: "PizzaShack" 1\.0\.0\. It does not say/);
+});
+
+const acmeGone = { alias: 'acme', pem: acme.pem, tier: 'Gold', disabled: true };
+const removals: readonly [why: string, rows: readonly TableRow[], files: Files][] = [
+  ['removed in the table, still in an archive', [row({ removed: true })], archive()],
+  ['in an archive only', [], archive()],
+  ['in an archive only, of an API that is nothing without', [], archive('apiSecurity: mutualssl')],
+  ['removed in the table, of an API that is there alone', [row({ removed: true })], { 'readme.txt': '' }],
+];
+for (const [why, rows, files] of removals) {
+  test(`a certificate that is ${why}: admitted no more, and its API is no worse for it`, () => {
+    const { apis } = fromTable(rows, {}, files);
+    assert.deepEqual([apis.length, apis[0]?.problems, apis[0]?.written.clients], [1, [], [acmeGone]]);
+  });
+}
+
+test('a reload after the last certificate was removed: it is refused, not set back to what was good before', async () => {
+  const folder = put({ 'readme.txt': '' });
+  const file = join(folder, 'config.toml');
+  const database = 'postgres://db/x';
+  writeFileSync(
+    file,
+    `[[definitions]]\nkind = "api-manager"\npath = "readme.txt"\ndatabase = "${database}"\n`,
+  );
+  const load = (rows: readonly TableRow[], before?: LoadedConfig): LoadedConfig => {
+    const tables = new Map([[database, rows]]);
+    const loaded = loadConfig(file, {}, now, { tables, ...(before && { before }) });
+    assert.ok(!isProblems(loaded), JSON.stringify(loaded));
+    return loaded;
+  };
+  const outcome = async ({ snapshot }: LoadedConfig): Promise<string> => {
+    const certificate = encodeURIComponent(acme.pem);
+    const decision = await decide(request({ path: '/pizzashack/1.0.0/menu', certificate }), snapshot, now);
+    return decision.outcome === 'deny' ? decision.code : 'allow';
+  };
+  const good = load([row()]);
+  assert.equal(await outcome(good), 'allow');
+  const after = load([row({ removed: true })], good);
+  assert.deepEqual([await outcome(after), after.problems], ['alias_disabled', []]);
+});
+
+test('a removed certificate says nothing while there are others', () => {
+  const rows = [row(), row({ removed: true, tier: 'Silver', certificate: Buffer.from(globex.pem) })];
+  assert.deepEqual(fromTable(rows).apis[0]?.written.clients, [
+    { alias: 'acme', pem: acme.pem, tier: 'Gold' },
+  ]);
+});
+
+test('the same name and version of another tenant: its clients are not this one’s', () => {
+  const other = row({
+    alias: 'globex',
+    certificate: Buffer.from(globex.pem),
+    tenant: 7,
+    apiContext: '/t/globex.example/pizzashack/1.0.0',
+  });
+  const { apis, warnings } = fromTable([row(), other], {}, archive());
+  assert.deepEqual(
+    apis.map(({ written }) => [written.basePath, written.clients?.map(({ alias }) => alias)]),
+    [
+      ['/pizzashack/1.0.0', ['acme']],
+      ['/t/globex.example/pizzashack/1.0.0', ['globex']],
+    ],
+  );
+  assert.match(
+    warnings[0]?.message ?? '',
+    /at \/t\/globex\.example\/pizzashack\/1\.0\.0, not at \/pizzashack\/1\.0\.0/,
   );
 });
 
+const badRows: readonly [why: string, certificate: Buffer, message: RegExp][] = [
+  ['no certificate at all', Buffer.from('rubbish'), /has no certificate in it/],
+  ['nothing', Buffer.alloc(0), /is empty, or larger than a certificate can be/],
+  ['half of one', Buffer.from(acme.der).subarray(0, 100), /has a certificate that can't be read/],
+  ['DER and something behind it', Buffer.concat([acme.der, Buffer.from([0])]), /can't be read/],
+  ['two', Buffer.from(acme.pem + globex.pem), /has 2 certificates where one belongs/],
+  [
+    'a private key',
+    Buffer.from(`${acme.pem}-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`),
+    /has a private key in it/,
+  ],
+];
+for (const [why, certificate, message] of badRows) {
+  test(`a row with ${why} is left out and told, and the others go on`, () => {
+    const { apis, warnings } = fromTable([row(), row({ alias: 'bad', certificate })]);
+    assert.deepEqual(apis[0]?.problems, []);
+    assert.deepEqual(
+      apis[0]?.written.clients?.map(({ alias }) => alias),
+      ['acme'],
+    );
+    const told = warnings.find(({ key }) => key === 'AM_API_CLIENT_CERTIFICATE bad');
+    assert.match(told?.message ?? '', message);
+  });
+}
+
 const chosen: readonly [
   why: string,
-  rows: readonly ClientCertificateRow[],
+  rows: readonly TableRow[],
   more: Partial<DefinitionEntry>,
   aliases: readonly string[],
 ][] = [
@@ -187,6 +293,12 @@ const chosen: readonly [
     [row(), row({ alias: 'other', tenant: 7, certificate: Buffer.from(globex.pem) })],
     {},
     ['acme', 'other'],
+  ],
+  [
+    'the key type of production, unless another is asked for',
+    [row({ keyType: 'PRODUCTION' }), row({ alias: 'sand', keyType: 'SANDBOX' })],
+    {},
+    ['acme'],
   ],
   [
     'one key type',
@@ -210,10 +322,49 @@ for (const [why, rows, more, aliases] of chosen) {
     ));
 }
 
-test('a table that could not be read is a problem, and the archives go on', () => {
-  const { problems, apis } = read(archive(), { database: 'postgres://db/x' });
+test('a table that could not be read: nobody knows who was removed, so that no certificate is believed', () => {
+  const { problems, apis } = read(
+    { ...archive(), 'open/api.yaml': apiYaml('apiSecurity: oauth2').replace('PizzaShack', 'Open') },
+    { database: 'postgres://db/x' },
+  );
   assert.match(problems[0]?.message ?? '', /the table of client certificates could not be read/);
-  assert.deepEqual(apis[0]?.problems, []);
+  assert.deepEqual(
+    apis.map(({ written, problems: own }) => [written.name, own.length]),
+    [
+      ['PizzaShack', 1],
+      ['Open', 0],
+    ],
+  );
+});
+
+test('later archives have a folder for each kind of key: production’s, or the one that is asked for', () => {
+  const list = (file: string): string => `data:\n  - alias: acme\n    certificate: ${file}\n`;
+  const files: Files = {
+    'api/api.yaml': apiYaml('apiSecurity: mutualssl'),
+    'api/Client-certificates/PRODUCTION/client_certificates.yaml': list('a.crt'),
+    'api/Client-certificates/PRODUCTION/a.crt': acme.pem,
+    'api/Client-certificates/SANDBOX/client_certificates.yaml': list('b.crt'),
+    'api/Client-certificates/SANDBOX/b.crt': globex.pem,
+  };
+  assert.deepEqual(read(files).apis[0]?.written.clients, [{ alias: 'acme', pem: acme.pem }]);
+  assert.deepEqual(read(files, { keyType: 'SANDBOX' }).apis[0]?.written.clients, [
+    { alias: 'acme', pem: globex.pem },
+  ]);
+});
+
+test('configuration beside an api.yaml counts, and files of any name are no harm', () => {
+  const files = {
+    'api.yaml': apiYaml('apiSecurity: oauth2,mutualssl'),
+    'deployment.toml': '[apimgt.mutual_ssl]\ncertificate_header = "X-Cert"\n',
+    constructor: '',
+    __proto__x: '',
+    toString: '',
+  };
+  const folder = put(files);
+  writeFileSync(join(folder, '__proto__'), '');
+  const { apis } = readApiManager(entryOf(folder, { trustedSenders: ['10.0.0.1'] }));
+  assert.equal(apis[0]?.written.sources?.[1]?.header, 'X-Cert');
+  assert.deepEqual(readApiManager(entryOf(join(folder, '__proto__'))).apis, []);
 });
 
 const broken: readonly [why: string, files: Files, message: RegExp][] = [
@@ -241,6 +392,20 @@ const broken: readonly [why: string, files: Files, message: RegExp][] = [
     'a key that is misspelt',
     { ...archive(), 'deployment.toml': '[apimgt.mutual_ssl]\nenable_certificate_chain_validatoin = true\n' },
     /is not known here; there are: certificate_header/,
+  ],
+  [
+    'no table',
+    { ...archive(), 'deployment.toml': '[apimgt]\nmutual_ssl = true\n' },
+    /is no table; write \[apimgt\.mutual_ssl\]/,
+  ],
+  [
+    'two installations that differ',
+    {
+      ...archive(),
+      'a/deployment.toml': '[apimgt.mutual_ssl]\nenable_certificate_chain_validation = true\n',
+      'b/deployment.toml': '[apimgt.mutual_ssl]\nenable_certificate_chain_validation = false\n',
+    },
+    /b\/deployment\.toml:1: : says otherwise of certificate chain validation than .*a\/deployment\.toml/,
   ],
   [
     'a text for a switch',
