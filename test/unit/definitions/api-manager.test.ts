@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { strToU8, zipSync } from 'fflate';
 import { isProblems, type LoadedConfig, loadConfig } from '../../../src/config/load-config.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
 import { readApiManager } from '../../../src/definitions/api-manager.ts';
@@ -350,6 +351,28 @@ test('later archives have a folder for each kind of key: production’s, or the 
   assert.deepEqual(read(files, { keyType: 'SANDBOX' }).apis[0]?.written.clients, [
     { alias: 'acme', pem: globex.pem },
   ]);
+});
+
+test('an archive that is being written: its API stays where it was, in its last good state', () => {
+  const good = zipSync({
+    'P/api.yaml': strToU8(apiYaml('apiSecurity: mutualssl')),
+    'P/Client-certificates/client_certificates.yaml': strToU8(
+      'data:\n  - alias: acme\n    certificate: a.crt\n',
+    ),
+    'P/Client-certificates/a.crt': strToU8(acme.pem),
+  });
+  const folder = put({
+    'apis/p.zip': Buffer.from(good),
+    'config.toml': '[[definitions]]\nkind = "api-manager"\npath = "apis/"\n',
+  });
+  const first = loadConfig(join(folder, 'config.toml'), {}, now);
+  assert.ok(!isProblems(first), JSON.stringify(first));
+  writeFileSync(join(folder, 'apis/p.zip'), good.subarray(0, 40));
+  const second = loadConfig(join(folder, 'config.toml'), {}, now, { before: first });
+  assert.ok(!isProblems(second), JSON.stringify(second));
+  assert.match(second.problems[0]?.message ?? '', /is no archive that can be unpacked/);
+  assert.deepEqual(second.config.apis, first.config.apis);
+  assert.equal(second.config.apis.length, 1);
 });
 
 test('configuration beside an api.yaml counts, and files of any name are no harm', () => {
