@@ -37,7 +37,7 @@ export const definition = table({
     .min(-1_000_000)
     .max(1_000_000)
     .optional()
-    .describe('TENANT_ID whose certificates count. Unset: any.'),
+    .describe('TENANT_ID whose certificates count. Unset: PRODUCTION.'),
   keyType: z
     .enum(['PRODUCTION', 'SANDBOX'])
     .optional()

@@ -4,7 +4,7 @@ import { asIssuer, clientsOf, currentRows, disabled, keyOf } from './api-manager
 import { type ApiManagerConf, isConf, readApiManagerConf } from './api-manager-conf.ts';
 import type { TableRow } from './api-manager-rows.ts';
 import { readProjectApi } from './project-api.ts';
-import { findProjects, type Project } from './project-files.ts';
+import { findProjects } from './project-files.ts';
 import type {
   DefinedApi,
   Definition,
@@ -29,7 +29,7 @@ export function readApiManager(entry: DefinitionEntry): Definition {
   const exported = projects.map((project) => {
     const read = readProjectApi(asProject(project, entry.keyType ?? 'PRODUCTION'), entry, 'api-manager');
     if (read.api.problems.length === 0) warnings.push(...read.warnings);
-    return { ...read.api, origin: { ...read.api.origin, file: knownBy(project, read.api.origin.file) } };
+    return read.api;
   });
   const known = new Set(exported.map(({ written }) => keyOf(written)));
   const unexported = [...byApi].flatMap(([key, [first]]) =>
@@ -49,10 +49,6 @@ export function readApiManager(entry: DefinitionEntry): Definition {
     });
   return { apis, tokenServices: [], problems, warnings };
 }
-
-/** Over reloads: of an archive the archive, which may break as a whole and then keeps its API where it was. */
-const knownBy = (project: Project, file: string): string =>
-  file.startsWith(`${project.path}!`) ? project.path : file;
 
 const isTableMissing = ({ database, rows }: DefinitionEntry): boolean =>
   database !== undefined && rows === undefined;

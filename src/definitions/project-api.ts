@@ -36,7 +36,7 @@ export function readProjectApi(
   const whole = documentOf(project, main, problems);
   // apictl's form has everything below `data`, an older one at the top.
   const data = whole && (isTable(below(whole, 'data').value) ? below(whole, 'data') : whole);
-  const origin = { file: project.shown(main), line: 1 };
+  const origin = { file: project.wholeOf(main), line: 1 };
   if (data === undefined) return { api: lost(project, main, origin, problems, errorFormat), warnings };
 
   const id = isTable(below(data, 'id').value) ? below(data, 'id') : data;
@@ -129,7 +129,7 @@ const isEitherOf = (data: Place, schemes: readonly string[]): boolean => {
   );
 };
 
-export const eitherOf: Asked = {
+const eitherOf: Asked = {
   mutualSSL: 'optional',
   applicationSecurity: 'optional',
   notes: [{ key: 'mutualSSL', text: 'both are chosen in the file: either admits' }],

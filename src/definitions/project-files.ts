@@ -12,6 +12,8 @@ export type Project = {
   readonly names: readonly string[];
   /** A file of it, for messages. */
   readonly shown: (name: string) => string;
+  /** What breaks or is written as one: the file itself, or the archive that it is in. */
+  readonly wholeOf: (name: string) => string;
 };
 
 const maxEntries = 5_000;
@@ -76,6 +78,7 @@ function folder(path: string, files: readonly string[]): Project {
     path,
     names: [...names.keys()],
     shown: (name) => join(path, name),
+    wholeOf: (name) => join(path, name),
     read: (name) => {
       const file = names.get(name);
       return file === undefined ? undefined : readBytes(file).toString('utf8');
@@ -119,6 +122,7 @@ function archive(path: string): Project {
     path,
     names: [...names.keys()],
     shown: (name) => `${path}!${name}`,
+    wholeOf: () => path,
     read: (name) => {
       const data = names.get(name);
       return data === undefined ? undefined : Buffer.from(data).toString('utf8');

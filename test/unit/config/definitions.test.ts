@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { strToU8, zipSync } from 'fflate';
 import { isProblems, type LoadedConfig, loadConfig } from '../../../src/config/load-config.ts';
 import { problemLine } from '../../../src/config/problem.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
@@ -89,6 +90,24 @@ test('a project that can not even be told which it is: what it said last is as i
     'api_misconfigured',
     'a place that can be found is kept',
   );
+});
+
+test('an archive that is being written keeps its API in its last good state', async () => {
+  const toml = '[[definitions]]\nkind = "choreo-connect"\npath = "p.zip"\n';
+  const whole = zipSync({
+    'p/api.yaml': strToU8('data:\n  name: p\n  version: "1"\n  context: /z\n  securityScheme: [mutualssl]\n'),
+    'p/Client-certificates/client_certificates.yaml': strToU8(
+      'data:\n  - alias: acme\n    certificate: a.crt\n',
+    ),
+    'p/Client-certificates/a.crt': strToU8(acme.pem),
+  });
+  writeFileSync(join(folder, 'p.zip'), whole);
+  const good = load(undefined, toml);
+  assert.equal(await call(good, '/z/1/x'), 'acme');
+  writeFileSync(join(folder, 'p.zip'), whole.subarray(0, whole.length / 2));
+  const later = load(good, toml);
+  assert.equal(await call(later, '/z/1/x'), 'acme');
+  assert.equal(later.problems.length, 1);
 });
 
 test('an API that is taken out of the files is gone', async () => {
