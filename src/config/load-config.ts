@@ -151,7 +151,7 @@ function settle(
 function build(
   config: Config,
   faults: ReadonlyMap<number, string | undefined>,
-  { isWritten, ignored }: ConfigText,
+  { config: { apis: written }, isWritten, ignored }: ConfigText,
   findings: Findings,
   { now, jwksFeeds, certificates: known }: Circumstances,
 ): Pick<LoadedConfig, 'service' | 'feeds' | 'snapshot' | 'certificates'> {
@@ -175,6 +175,7 @@ function build(
     sources,
     sourcesOf: sourcesOf.at,
     faults,
+    foreignFrom: written.length,
     findings,
     now,
   });

@@ -28,6 +28,8 @@ export type Ground = {
   readonly sourcesOf: (written: WrittenApi['sources'], at: Path) => CertificateSources;
   /** APIs, by index, that keep their place and admit nobody: why. */
   readonly faults: ReadonlyMap<number, string | undefined>;
+  /** From this index on, APIs come from foreign files. */
+  readonly foreignFrom: number;
   readonly findings: Findings;
   readonly now: number;
 };
@@ -200,9 +202,12 @@ function inScope(directory: Directory, scope: string): ReadonlyMap<string, reado
 
 function checkWhole(whole: Whole, at: Path, ground: Ground): void {
   const { name, mutualSsl, applicationSecurity, isBound } = whole;
-  const { findings } = ground;
+  const { findings, foreignFrom } = ground;
   if (mutualSsl !== 'off') {
-    if (!isBound && mutualSsl === 'mandatory')
+    // Who takes its last client out of a foreign file means that nobody is admitted: no error, which would bring him back.
+    if (!isBound && mutualSsl === 'mandatory' && Number(at[1]) >= foreignFrom)
+      findings.warn(at, `"${name}" needs a certificate and has no client: nobody is admitted`);
+    else if (!isBound && mutualSsl === 'mandatory')
       findings.error(
         at,
         `"${name}" needs a certificate but is bound to no alias, so nobody could call it; write aliases = ["…"], or mutualSSL = "off"`,

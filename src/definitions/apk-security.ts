@@ -50,7 +50,13 @@ export function settle({ overrides, defaults }: Asks): Settled {
     ...modes,
     clients: modes.mutualSSL === 'off' ? [] : distinct(clients),
     wrong,
-    warnings: wrong.length > 0 ? [] : warningsOf(modes, others),
+    warnings:
+      wrong.length > 0
+        ? []
+        : [
+            ...(modes.mutualSSL === 'mandatory' && clients.length === 0 ? [noCertificate] : []),
+            ...warningsOf(modes, others),
+          ],
   };
 }
 
@@ -95,11 +101,11 @@ function contradictions(asked: Modes, hasMtls: boolean, others: Ask['others']): 
   return [];
 }
 
+/** No fault: who takes the last one out means that nobody is admitted. */
+const noCertificate =
+  'asks for mTLS and names no certificate: nobody is admitted; write configMapRefs, secretRefs or certificatesInline (apk-conf: certificates)';
+
 function clientFaults(clients: readonly WrittenClient[]): readonly string[] {
-  if (clients.length === 0)
-    return [
-      'asks for mTLS and names no certificate that could be read; write configMapRefs, secretRefs or certificatesInline (apk-conf: certificates)',
-    ];
   const seen = new Map<string, string>();
   return clients.flatMap(({ alias }) => {
     const first = seen.get(alias.toLowerCase());

@@ -213,10 +213,10 @@ function askedBy(
     );
   if (clients.length === 0 && mutualSSL === 'optional' && at.value === undefined) mutualSSL = 'off';
   if (clients.length === 0 && mutualSSL === 'mandatory')
-    problems.push(
+    warnings.push(
       problemAt(
         at,
-        'asks for a certificate, and no [[mutualSSLConfig.api.certificates]] of micro-gw.conf is for this API; add one with its name, version and aliasList',
+        'asks for a certificate, and no [[mutualSSLConfig.api.certificates]] of micro-gw.conf is for this API: nobody is admitted; add one with its name, version and aliasList',
       ),
     );
   if (applicationSecurity === 'off' && mutualSSL === 'optional') {

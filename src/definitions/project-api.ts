@@ -55,8 +55,9 @@ export function readProjectApi(
   const hosts = hostsOf(project, problems);
   const backend = entry.backend ?? endpointIn(below(data, 'endpointConfig')) ?? openApi?.backend;
   if (asked.mutualSSL !== 'off' && clients.length === 0) {
-    const message = 'asks for a certificate, and no client has one in Client-certificates; upload some';
-    if (asked.mutualSSL === 'mandatory') problems.push(problemAt(schemePlace, message));
+    const message =
+      'asks for a certificate, and no client has one in Client-certificates: nobody is admitted; upload some';
+    if (asked.mutualSSL === 'mandatory') warnings.push(problemAt(schemePlace, message));
   }
   return {
     warnings,

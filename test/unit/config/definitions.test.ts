@@ -92,6 +92,26 @@ test('a project that can not even be told which it is: what it said last is as i
   );
 });
 
+test('who is taken out of a project is out, also the last one', async () => {
+  const toml = '[[definitions]]\nkind = "choreo-connect"\npath = "last"\n';
+  mkdirSync(join(folder, 'last/Client-certificates'), { recursive: true });
+  put(
+    'last/api.yaml',
+    'data:\n  name: last\n  version: "1"\n  context: /last\n  securityScheme: [mutualssl]\n',
+  );
+  put(
+    'last/Client-certificates/client_certificates.yaml',
+    'data:\n  - alias: acme\n    certificate: a.crt\n',
+  );
+  put('last/Client-certificates/a.crt', acme.pem);
+  const good = load(undefined, toml);
+  assert.equal(await call(good, '/last/1/x'), 'acme');
+  put('last/Client-certificates/client_certificates.yaml', 'data: []\n');
+  const later = load(good, toml);
+  assert.deepEqual(later.problems, []);
+  assert.match(await call(later, '/last/1/x'), /^(issuer_unknown|certificate_not_bound)$/);
+});
+
 test('an archive that is being written keeps its API in its last good state', async () => {
   const toml = '[[definitions]]\nkind = "choreo-connect"\npath = "p.zip"\n';
   const whole = zipSync({

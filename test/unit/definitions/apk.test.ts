@@ -498,11 +498,6 @@ const wrong: readonly [sentence: string, files: Files, expected: RegExp][] = [
     /found "constructor", which/,
   ],
   [
-    'no certificates at all',
-    { 'e.apk-conf': conf('- authType: mTLS\n') },
-    /asks for mTLS and names no certificate/,
-  ],
-  [
     'a private key under the named key',
     withAuth(refers('{name: k, key: x}'), {
       'k.yaml': configMap('k', `  x: |\n${indent(acme!.pem + acme!.privateKeyPem, 4)}`),
@@ -916,4 +911,13 @@ test('docs/migrating/apk.md: each TOML block is a [[definitions]] that TOML can 
 test('a version without quotes is what is written, not the number that it is', () => {
   const { apis } = read({ 'e.apk-conf': conf('').replace('"3.14"', '3.10') });
   assert.deepEqual([apis[0]?.written.version, apis[0]?.written.basePath.endsWith('/3.10')], ['3.10', true]);
+});
+
+test('without any certificate nobody is admitted, and the API stays: who took the last one out meant it', () => {
+  const { apis, warnings } = read({ 'e.apk-conf': conf('- authType: mTLS\n') });
+  assert.deepEqual(
+    [apis[0]?.problems, apis[0]?.written.mutualSSL, apis[0]?.written.clients],
+    [[], 'mandatory', []],
+  );
+  assert.match(warnings.map(({ message }) => message).join(), /names no certificate: nobody is admitted/);
 });

@@ -215,11 +215,6 @@ const broken: readonly [why: string, files: Files, message: RegExp][] = [
     /found "ACME" beside "acme"/,
   ],
   [
-    'mutual TLS for nobody',
-    { 'api.yaml': apiYaml(['mutualssl']) },
-    /asks for a certificate, and no client has one/,
-  ],
-  [
     'a path that can not be',
     project({ 'Definitions/swagger.yaml': 'paths:\n  "/a b":\n    get: {}\n' }),
     /found the path "\/a b"/,
@@ -238,6 +233,15 @@ for (const [why, files, message] of broken) {
     if (!/name|bomb|twice|YAML/.test(why)) assert.equal(api.written.basePath, '/petstore/1.0.5');
   });
 }
+
+test('without any client nobody is admitted, and the API stays: who took the last one out meant it', () => {
+  const { apis, warnings } = read({ 'api.yaml': apiYaml(['mutualssl']) });
+  assert.deepEqual(
+    [apis[0]?.problems, apis[0]?.written.mutualSSL, apis[0]?.written.clients],
+    [[], 'mandatory', []],
+  );
+  assert.match(warnings[0]?.message ?? '', /no client has one in Client-certificates: nobody is admitted/);
+});
 
 test('8: one broken project beside others: they go on', () => {
   const folder = put({});

@@ -243,11 +243,6 @@ const broken: readonly [why: string, files: Record<string, string | Buffer>, mes
     /can be called by apikey, which is not taken here/,
   ],
   [
-    'a certificate of nobody',
-    { 'micro-gw.conf': listener, 'a.yaml': openApi() },
-    /no \[\[mutualSSLConfig\.api\.certificates\]\] of micro-gw\.conf is for this API/,
-  ],
-  [
     'a key that is misspelt',
     { 'micro-gw.conf': conf(undefined, 'sslVerifyCleint = "require"'), 'a.yaml': openApi() },
     /sslVerifyCleint: is not known here/,
@@ -278,6 +273,15 @@ for (const [why, files, message] of broken) {
     assert.equal(written.name, 'Swagger Petstore');
   });
 }
+
+test('without any binding nobody is admitted, and the API stays: who took the last one out meant it', () => {
+  const { apis, warnings } = read({ 'micro-gw.conf': listener, 'a.yaml': openApi() });
+  assert.deepEqual(
+    [apis[0]?.problems, apis[0]?.written.mutualSSL, apis[0]?.written.clients],
+    [[], 'mandatory', []],
+  );
+  assert.match(warnings.map(({ message }) => message).join(), /is for this API: nobody is admitted/);
+});
 
 test('8: an OpenAPI file that breaks off keeps its place; the others go on', () => {
   const { apis, problems } = read({
