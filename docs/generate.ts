@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { problemLine } from '../src/config/problem.ts';
 import { readConfig } from '../src/config/read-config.ts';
-import { configShape } from '../src/config/schema.ts';
+import { configShape } from '../src/config/schema/config.ts';
 import { denials } from '../src/decision.ts';
 import { writeEnvoyConfig } from '../src/envoy-config/bootstrap.ts';
 import { type Row, readTable, tokenCases } from '../test/truth-tables/table.ts';

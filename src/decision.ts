@@ -2,8 +2,8 @@ import type { ErrorFormat } from './apis/api.ts';
 import { type PresentedErrorCode, presentedErrors } from './client-certificate/presented.ts';
 import type { AccessToken } from './oauth2/claims.ts';
 import { type BearerError, type TokenFailureCode, tokenFailures } from './oauth2/token-failures.ts';
-import type { Certificate } from './pki/certificate.ts';
-import { type PathFailureCode, pathFailures } from './pki/failures.ts';
+import type { Certificate } from './pki/certificate/certificate.ts';
+import { type PathFailureCode, pathFailures } from './pki/path/failures.ts';
 
 /** What the enforcer answers. Only `ext-authz/check-response.ts` turns it into a CheckResponse. */
 export type Decision = Admission | Denial;

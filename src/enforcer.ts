@@ -9,7 +9,7 @@ import type { Admission, Client, Decision, Denial, DenialCode } from './decision
 import { judgeAccessToken, type TokenVerdict } from './oauth2/access-token.ts';
 import { readBearerToken } from './oauth2/bearer-token.ts';
 import type { Possession } from './oauth2/confirmation.ts';
-import { type Certificate, CertificateError } from './pki/certificate.ts';
+import { type Certificate, CertificateError } from './pki/certificate/certificate.ts';
 import type { Snapshot } from './snapshot.ts';
 import { type CertificateVerdict, weigh } from './weighing.ts';
 

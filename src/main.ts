@@ -1,21 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Problem, problemLine } from './config/problem.ts';
+import { kinds } from './config/schema/definitions.ts';
+import { readDefinition } from './definitions/readers.ts';
+import { writeToml } from './definitions/write-toml.ts';
+import { writeEnvoyConfig } from './envoy-config/bootstrap.ts';
+import { askHealth } from './ext-authz/health-client.ts';
+import { ClientCertificateTables } from './feeds/api-manager-table.ts';
 import {
   countClients,
   databasesOf,
   isProblems,
   type LoadedConfig,
   loadConfig,
-} from './config/load-config.ts';
-import { type Problem, problemLine } from './config/problem.ts';
-import { readServiceAddress } from './config/service-address.ts';
-import { writeToml } from './config/write-toml.ts';
-import { ClientCertificateTables } from './definitions/api-manager-table.ts';
-import { kinds, readDefinition } from './definitions/readers.ts';
-import { writeEnvoyConfig } from './envoy-config/bootstrap.ts';
-import { askHealth } from './ext-authz/health-client.ts';
-import { ListenError, listenersOf, serve } from './serve.ts';
+} from './provision/load-config.ts';
+import { readServiceAddress } from './provision/service-address.ts';
+import { ListenError, listenersOf, serve } from './service/serve.ts';
 
 /** Exit codes by sysexits(3). */
 const EX_OK = 0;

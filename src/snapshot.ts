@@ -1,9 +1,9 @@
 import type { ErrorFormat, Everyone } from './apis/api.ts';
 import type { ApiIndex } from './apis/api-index.ts';
-import type { CertificateFormat } from './client-certificate/formats.ts';
-import type { BackendJwtSigner } from './oauth2/backend-jwt.ts';
+import type { CertificateFormat } from './client-certificate/formats/table.ts';
 import type { TokenHeader } from './oauth2/bearer-token.ts';
-import type { CertificateCache } from './pki/certificate-cache.ts';
+import type { CertificateCache } from './pki/certificate/certificate-cache.ts';
+import type { BackendJwtSigner } from './upstream/backend-jwt.ts';
 
 /**
  * Everything that a Check depends on besides the request and the time: made whole by `config/`, never changed,

@@ -1,7 +1,7 @@
 import type { Security } from './apis/api.ts';
 import type { Client, DenialCode } from './decision.ts';
 import type { TokenVerdict } from './oauth2/access-token.ts';
-import type { Certificate } from './pki/certificate.ts';
+import type { Certificate } from './pki/certificate/certificate.ts';
 
 /** What a request's certificate is worth to the API. */
 export type CertificateVerdict =

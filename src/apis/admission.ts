@@ -1,5 +1,5 @@
-import type { Certificate } from '../pki/certificate.ts';
-import type { PathFailureCode } from '../pki/failures.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import type { PathFailureCode } from '../pki/path/failures.ts';
 import type { BoundClients, Client, Everyone, Term } from './api.ts';
 
 export type Admitted = {

@@ -1,7 +1,7 @@
 import type { CertificateSources } from '../client-certificate/source.ts';
 import type { TokenPolicy } from '../oauth2/issuer.ts';
-import type { Certificate } from '../pki/certificate.ts';
-import type { PathValidator } from '../pki/path-validator.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import type { PathValidator } from '../pki/path/path-validator.ts';
 import type { Operations } from './operations.ts';
 
 /** How much a factor counts: the client's certificate, or an access token. */

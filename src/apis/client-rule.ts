@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
-import type { Certificate } from '../pki/certificate.ts';
-import { formatName } from '../pki/name.ts';
-import { type NameText, parseNameText } from '../pki/name-text.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import { formatName } from '../pki/certificate/name.ts';
+import { type NameText, parseNameText } from '../pki/certificate/name-text.ts';
 import { matchesDns, matchesEmail, matchesPath, matchesUri } from './name-pattern.ts';
 
 /**

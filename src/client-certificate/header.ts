@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type Attributes, headerValues } from '../attributes.ts';
-import { type CertificateFormat, type Format, formatOf } from './formats.ts';
+import { defaultLimits, type Limits, type Reading } from './formats/reading.ts';
+import type { ReadingCaches } from './formats/reading-cache.ts';
+import { type CertificateFormat, type Format, formatOf } from './formats/table.ts';
+import { asReceived, readXfcc } from './formats/xfcc.ts';
 import { none, type Presented, type PresentedError, presentedError } from './presented.ts';
-import { defaultLimits, type Limits, type Reading } from './reading.ts';
-import type { ReadingCaches } from './reading-cache.ts';
 import type { TrustedSenders } from './senders.ts';
-import { asReceived, readXfcc } from './xfcc.ts';
 
 export type HeaderSource = {
   readonly format: CertificateFormat;

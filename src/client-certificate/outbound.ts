@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Header } from '../attributes.ts';
-import { type CertificateFormat, formatOf } from './formats.ts';
+import { type CertificateFormat, formatOf } from './formats/table.ts';
 
 export type OutboundNames = {
   readonly header?: string | undefined;

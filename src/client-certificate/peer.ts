@@ -1,9 +1,9 @@
 import { type Attributes, headerValues } from '../attributes.ts';
-import { readPercentPem } from './percent-pem.ts';
+import { readPercentPem } from './formats/percent-pem.ts';
+import { defaultLimits, type Limits } from './formats/reading.ts';
+import type { ReadingCaches } from './formats/reading-cache.ts';
+import { readXfccChain, XFCC } from './formats/xfcc.ts';
 import { none, type Presented, presentedError } from './presented.ts';
-import { defaultLimits, type Limits } from './reading.ts';
-import type { ReadingCaches } from './reading-cache.ts';
-import { readXfccChain, XFCC } from './xfcc.ts';
 
 export type PeerSource = {
   /** Take intermediates from XFCC's Chain. Only where Envoy overwrites that header. */

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { parseToml, type TomlFile, TomlSyntaxError } from '../toml-file.ts';
+import { parseToml, type TomlFile, TomlSyntaxError } from '../documents/toml.ts';
 import { choreoConnectOnly } from './choreo-connect-keys.ts';
 import { keyText, nearest, type Problem, shown } from './problem.ts';
-import { type Config, configSchema, configShape } from './schema.ts';
+import { type Config, configSchema, configShape } from './schema/config.ts';
 
 export type ConfigText = {
   readonly config: Config;

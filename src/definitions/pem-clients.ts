@@ -1,4 +1,4 @@
-import { PemError, parsePem } from '../pki/pem.ts';
+import { PemError, parsePem } from '../pki/containers/pem.ts';
 import { type Place, type Problems, problemAt } from './place.ts';
 import type { WrittenClient } from './written.ts';
 

@@ -1,5 +1,5 @@
+import type { YamlDocument } from '../documents/yaml.ts';
 import type { DefinitionProblem } from './written.ts';
-import type { YamlDocument } from './yaml-file.ts';
 
 /** A value in a YAML file, and where it stands: whoever finds fault with it can say where. */
 export type Place = {

@@ -1,19 +1,11 @@
-import { readApiManager } from './api-manager.ts';
-import { readApk } from './apk.ts';
-import { readBijira } from './bijira.ts';
-import { readChoreoConnect } from './choreo-connect.ts';
-import { readMicrogateway } from './microgateway.ts';
+import { readApiManager } from './api-manager/api-manager.ts';
+import { readApk } from './apk/apk.ts';
+import { readBijira } from './bijira/bijira.ts';
+import { readChoreoConnect } from './choreo-connect/choreo-connect.ts';
+import { readMicrogateway } from './microgateway/microgateway.ts';
 import type { Definition, DefinitionEntry } from './written.ts';
 
 type Kind = DefinitionEntry['kind'];
-
-export const kinds = [
-  'microgateway',
-  'choreo-connect',
-  'apk',
-  'api-manager',
-  'bijira',
-] as const satisfies readonly Kind[];
 
 type Reader = (entry: DefinitionEntry) => Definition;
 

@@ -1,3 +1,5 @@
+import type { ClientCertificateRow } from './api-manager/table-row.ts';
+
 /**
  * What a foreign system's files come down to: our own configuration, as config.toml would say it. Every reader of this
  * room makes a `Definition`; behind it nobody knows where an API came from.
@@ -117,23 +119,6 @@ export type WrittenTokenService = {
   readonly claimMapping?: readonly { readonly remoteClaim: string; readonly localClaim: string }[];
   /** Values of `typ` that are taken; `none` for a token without one. */
   readonly tokenTypes?: readonly string[];
-};
-
-/** One certificate of `AM_API_CLIENT_CERTIFICATE`, with the API that it is for. */
-export type ClientCertificateRow = {
-  readonly alias: string;
-  readonly tier: string | undefined;
-  /** PEM or DER. */
-  readonly certificate: Uint8Array;
-  readonly tenant: number;
-  /** Older versions have no such column. */
-  readonly keyType: string | undefined;
-  readonly revision: string | undefined;
-  readonly apiName: string;
-  readonly apiVersion: string;
-  readonly apiProvider: string;
-  /** Of AM_API; with the version. */
-  readonly apiContext: string;
 };
 
 /** One `[[definitions]]` entry of config.toml, its paths absolute. */

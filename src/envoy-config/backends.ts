@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
 import { extension, type Message, socketAddress } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
 import { httpProtocolOptions } from './protocols.ts';

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
 import { backendClusters } from './backends.ts';
 import { enforcerClusterOf } from './enforcer-cluster.ts';
 import { extension, type Message, socketAddress } from './extension.ts';

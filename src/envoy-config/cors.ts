@@ -1,4 +1,4 @@
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
 import { extension, type Message, typed } from './extension.ts';
 import { escapeRegex } from './request-headers.ts';
 

@@ -1,4 +1,4 @@
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
 import { extension, type Message } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
 import { atLeastTls12, certificatePair, tlsParameters } from './tls.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
 import { endpoint, namesHost, serverName } from './backends.ts';
 import { enforcerCluster } from './ext-authz-filter.ts';
 import { extension, type Message } from './extension.ts';

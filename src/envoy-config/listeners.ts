@@ -1,4 +1,4 @@
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
 import { handshakeLog, requestLog } from './access-log.ts';
 import { corsFilters } from './cors.ts';
 import { downstreamTls } from './downstream-tls.ts';

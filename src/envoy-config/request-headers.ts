@@ -1,8 +1,8 @@
-import { companionHeaders } from '../client-certificate/companion-headers.ts';
-import { knownCertificateHeaders } from '../client-certificate/formats.ts';
-import { RECEIVED_XFCC, XFCC } from '../client-certificate/xfcc.ts';
-import { identityKeys } from '../config/answers.ts';
-import type { Config } from '../config/schema.ts';
+import { companionHeaders } from '../client-certificate/formats/companion-headers.ts';
+import { knownCertificateHeaders } from '../client-certificate/formats/table.ts';
+import { RECEIVED_XFCC, XFCC } from '../client-certificate/formats/xfcc.ts';
+import type { Config } from '../config/schema/config.ts';
+import { identityKeys } from '../provision/answers.ts';
 import { extension, type Message } from './extension.ts';
 
 /** Headers that tell the backend who the client is: only the enforcer may write them. Lower case. */

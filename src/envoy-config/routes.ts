@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { trimSlash } from '../apis/api-index.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
 import { backendOf } from './backends.ts';
 import { corsPolicy } from './cors.ts';
 import { contextExtensions } from './ext-authz-filter.ts';

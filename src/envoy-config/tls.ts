@@ -1,4 +1,4 @@
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
 import type { Message } from './extension.ts';
 
 type TlsVersion = Config['router']['downstream']['tls']['minimumProtocolVersion'];

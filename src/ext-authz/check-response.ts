@@ -1,7 +1,7 @@
 import type { Header } from '../attributes.ts';
 import { writeCertificate } from '../client-certificate/outbound.ts';
 import { type Admission, type Decision, type Denial, type DenialRow, denials } from '../decision.ts';
-import { formatName } from '../pki/name.ts';
+import { formatName } from '../pki/certificate/name.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import { challenges } from './challenge.ts';
 import { errorBody, type Protocol, protocolOf } from './error-body.ts';

@@ -1,4 +1,4 @@
-import { hasRepeatedMember } from '../repeated-members.ts';
+import { hasRepeatedMember } from '../documents/repeated-members.ts';
 import { type TokenFailure, tokenFailure } from './token-failures.ts';
 
 /** A JWT taken apart (RFC 7515 section 3.1, RFC 7519): nothing of it is verified yet. */

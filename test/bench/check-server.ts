@@ -13,9 +13,9 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { isProblems, loadConfig } from '../../src/config/load-config.ts';
 import { decide } from '../../src/enforcer.ts';
 import { startServer } from '../../src/ext-authz/server.ts';
+import { isProblems, loadConfig } from '../../src/provision/load-config.ts';
 import { createAuthority } from '../support/certificate-authority.ts';
 import { freePort } from '../support/free-port.ts';
 

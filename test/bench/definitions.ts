@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ReadAhead, readDefinitionsAhead } from '../../src/config/definitions-worker.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../../src/config/load-config.ts';
 import { problemLine } from '../../src/config/problem.ts';
 import { decide } from '../../src/enforcer.ts';
+import { type ReadAhead, readDefinitionsAhead } from '../../src/provision/definitions-worker.ts';
+import { isProblems, type LoadedConfig, loadConfig } from '../../src/provision/load-config.ts';
 import { request } from '../support/attributes.ts';
 import { now, selfSigned } from '../support/certificate-authority.ts';
 

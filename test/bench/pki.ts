@@ -3,11 +3,15 @@ import assert from 'node:assert/strict';
 import { cpus } from 'node:os';
 import { X509Certificate as PeculiarCertificate, X509ChainBuilder } from '@peculiar/x509';
 import * as pkijs from 'pkijs';
-import { type Certificate, CertificateError, readCertificate } from '../../src/pki/certificate.ts';
-import { CertificateCache } from '../../src/pki/certificate-cache.ts';
-import { validatePath } from '../../src/pki/path-validation.ts';
-import { PathValidator } from '../../src/pki/path-validator.ts';
-import { createTrustStore, type TrustStore } from '../../src/pki/trust-store.ts';
+import {
+  type Certificate,
+  CertificateError,
+  readCertificate,
+} from '../../src/pki/certificate/certificate.ts';
+import { CertificateCache } from '../../src/pki/certificate/certificate-cache.ts';
+import { validatePath } from '../../src/pki/path/path-validation.ts';
+import { PathValidator } from '../../src/pki/path/path-validator.ts';
+import { createTrustStore, type TrustStore } from '../../src/pki/path/trust-store.ts';
 import { createAuthority, type KeyAlgorithm, now } from '../support/certificate-authority.ts';
 import { oid, sequence } from '../unit/pki/der-writer.ts';
 import {

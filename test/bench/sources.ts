@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Attributes } from '../../src/attributes.ts';
-import { type CertificateFormat, formatOf, formats } from '../../src/client-certificate/formats.ts';
+import { type ReadingCaches, readingCaches } from '../../src/client-certificate/formats/reading-cache.ts';
+import { type CertificateFormat, formatOf, formats } from '../../src/client-certificate/formats/table.ts';
+import { asReceived } from '../../src/client-certificate/formats/xfcc.ts';
 import { writeCertificate } from '../../src/client-certificate/outbound.ts';
-import { type ReadingCaches, readingCaches } from '../../src/client-certificate/reading-cache.ts';
 import { trustedSenders } from '../../src/client-certificate/senders.ts';
 import { type CertificateSources, readPresented } from '../../src/client-certificate/source.ts';
-import { asReceived } from '../../src/client-certificate/xfcc.ts';
 import { request } from '../support/attributes.ts';
 
 const samples = 2_000;

@@ -1,12 +1,16 @@
 import { X509Certificate } from 'node:crypto';
-import { type Certificate, CertificateError, readCertificate } from '../../src/pki/certificate.ts';
-import type { GeneralName } from '../../src/pki/general-name.ts';
-import { anyPolicy, type PathPolicy } from '../../src/pki/path-options.ts';
-import { type PathVerdict, validatePath } from '../../src/pki/path-validation.ts';
+import {
+  type Certificate,
+  CertificateError,
+  readCertificate,
+} from '../../src/pki/certificate/certificate.ts';
+import type { GeneralName } from '../../src/pki/certificate/general-name.ts';
+import { anyPolicy, type PathPolicy } from '../../src/pki/path/path-options.ts';
+import { type PathVerdict, validatePath } from '../../src/pki/path/path-validation.ts';
+import { createTrustStore } from '../../src/pki/path/trust-store.ts';
 import { type Crl, readCrl } from '../../src/pki/revocation/crl.ts';
 import { CrlError } from '../../src/pki/revocation/crl-error.ts';
 import { createCrlSet } from '../../src/pki/revocation/revocation.ts';
-import { createTrustStore } from '../../src/pki/trust-store.ts';
 import type { Case, Peer } from './case.ts';
 
 export type Judgement = {

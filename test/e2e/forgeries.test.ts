@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { seenHeader } from '../../demo/outcome.ts';
-import { knownCertificateHeaders } from '../../src/client-certificate/formats.ts';
+import { knownCertificateHeaders } from '../../src/client-certificate/formats/table.ts';
 import { realEnvoy } from '../support/real-envoy.ts';
 import { catalogue, Gateway, headerMode, peerMode, petstore, type Sent, status } from './gateway.ts';
 

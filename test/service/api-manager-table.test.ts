@@ -8,7 +8,7 @@ import {
   ClientCertificateTables,
   type TableEvent,
   withoutPassword,
-} from '../../src/definitions/api-manager-table.ts';
+} from '../../src/feeds/api-manager-table.ts';
 import { selfSigned } from '../support/certificate-authority.ts';
 import { EnforcerProcess } from '../support/enforcer-process.ts';
 import { freePort } from '../support/free-port.ts';

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isProblems, type LoadedConfig, loadConfig } from '../../src/config/load-config.ts';
 import { problemLine } from '../../src/config/problem.ts';
 import { decide } from '../../src/enforcer.ts';
+import { isProblems, type LoadedConfig, loadConfig } from '../../src/provision/load-config.ts';
 import type { Snapshot } from '../../src/snapshot.ts';
 import { type RequestParts, request } from './attributes.ts';
 import { now } from './certificate-authority.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readText } from '../../src/files.ts';
-import { readCertificate } from '../../src/pki/certificate.ts';
-import { Fields, readWhole, tags } from '../../src/pki/der.ts';
-import { integerOctets } from '../../src/pki/der-values.ts';
-import { PathValidator } from '../../src/pki/path-validator.ts';
-import { createTrustStore } from '../../src/pki/trust-store.ts';
+import { readText } from '../../src/documents/files.ts';
+import { readCertificate } from '../../src/pki/certificate/certificate.ts';
+import { Fields, readWhole, tags } from '../../src/pki/der/der.ts';
+import { integerOctets } from '../../src/pki/der/der-values.ts';
+import { PathValidator } from '../../src/pki/path/path-validator.ts';
+import { createTrustStore } from '../../src/pki/path/trust-store.ts';
 import { createAuthority, now } from '../support/certificate-authority.ts';
 import { load, outcome } from '../support/enforcer.ts';
 

@@ -1,4 +1,14 @@
 import {
+  allReasons,
+  type DistributionPointName,
+  type ReasonMask,
+  readDistributionPointName,
+  readDistributionPoints,
+  readReasons,
+} from '../certificate/distribution-point.ts';
+import { readAuthorityKeyIdentifier, readExtension } from '../certificate/extensions.ts';
+import { type GeneralName, readGeneralName } from '../certificate/general-name.ts';
+import {
   contentOf,
   contextConstructed,
   contextPrimitive,
@@ -9,18 +19,8 @@ import {
   readWhole,
   someElementsOf,
   tags,
-} from '../der.ts';
-import { hex, integerOctets, readBoolean, readCount } from '../der-values.ts';
-import {
-  allReasons,
-  type DistributionPointName,
-  type ReasonMask,
-  readDistributionPointName,
-  readDistributionPoints,
-  readReasons,
-} from '../distribution-point.ts';
-import { readAuthorityKeyIdentifier, readExtension } from '../extensions.ts';
-import { type GeneralName, readGeneralName } from '../general-name.ts';
+} from '../der/der.ts';
+import { hex, integerOctets, readBoolean, readCount } from '../der/der-values.ts';
 import { CrlError } from './crl-error.ts';
 
 /** IssuingDistributionPoint (RFC 5280 5.2.5): which certificates a CRL speaks of. */

@@ -1,13 +1,13 @@
-import type { Certificate } from '../certificate.ts';
-import { equalBytes, hex } from '../der-values.ts';
+import type { Certificate } from '../certificate/certificate.ts';
 import {
   allReasons,
   type DistributionPoint,
   type DistributionPointName,
   type ReasonMask,
-} from '../distribution-point.ts';
-import type { GeneralName } from '../general-name.ts';
-import { appendRdn, type Name } from '../name.ts';
+} from '../certificate/distribution-point.ts';
+import type { GeneralName } from '../certificate/general-name.ts';
+import { appendRdn, type Name } from '../certificate/name.ts';
+import { equalBytes, hex } from '../der/der-values.ts';
 import type { Crl } from './crl.ts';
 
 /**

@@ -1,8 +1,8 @@
-import { serialText } from '../certificate.ts';
-import { contextConstructed, DerError, type Element, encodingOf, Fields, tags } from '../der.ts';
-import { equalBytes, integerOctets, readCount, readTime } from '../der-values.ts';
-import { type Name, readName } from '../name.ts';
-import { readFrame, readSignatureAlgorithm, type Signed } from '../signature.ts';
+import { serialText } from '../certificate/certificate.ts';
+import { type Name, readName } from '../certificate/name.ts';
+import { readFrame, readSignatureAlgorithm, type Signed } from '../certificate/signature.ts';
+import { contextConstructed, DerError, type Element, encodingOf, Fields, tags } from '../der/der.ts';
+import { equalBytes, integerOctets, readCount, readTime } from '../der/der-values.ts';
 import { CrlError } from './crl-error.ts';
 import { type CrlExtensions, readCrlExtensions, readEntryExtensions } from './crl-extensions.ts';
 

@@ -1,9 +1,9 @@
-import type { Certificate } from '../certificate.ts';
-import { equalBytes } from '../der-values.ts';
-import type { PathFailure } from '../failures.ts';
-import type { Candidate } from '../path-building.ts';
-import type { Budget, PathInputs, PathPolicy } from '../path-options.ts';
-import { signatureFailure, spend } from '../signature-checks.ts';
+import type { Certificate } from '../certificate/certificate.ts';
+import { equalBytes } from '../der/der-values.ts';
+import type { PathFailure } from '../path/failures.ts';
+import type { Candidate } from '../path/path-building.ts';
+import type { Budget, PathInputs, PathPolicy } from '../path/path-options.ts';
+import { signatureFailure, spend } from '../path/signature-checks.ts';
 import type { Crl } from './crl.ts';
 import { revocationFailure, revocationStatus } from './revocation.ts';
 

@@ -1,7 +1,7 @@
-import type { Certificate } from '../certificate.ts';
-import { allReasons } from '../distribution-point.ts';
-import { failure, type PathFailure } from '../failures.ts';
-import { named } from '../path-checks.ts';
+import type { Certificate } from '../certificate/certificate.ts';
+import { allReasons } from '../certificate/distribution-point.ts';
+import { failure, type PathFailure } from '../path/failures.ts';
+import { named } from '../path/path-checks.ts';
 import type { Crl, RevokedEntry } from './crl.ts';
 import { crlIssuersOf, distributionPointsOf, isDeltaOf, reasonsCovered } from './crl-scope.ts';
 

@@ -6,7 +6,7 @@ import { type ApiIndex, findApi, indexApis, trimSlash } from '../../../src/apis/
 import { normalizeHost, pathAmbiguity } from '../../../src/apis/request-path.ts';
 import type { Attributes } from '../../../src/attributes.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
-import type { Config } from '../../../src/config/schema.ts';
+import type { Config } from '../../../src/config/schema/config.ts';
 import { writeEnvoyConfig } from '../../../src/envoy-config/bootstrap.ts';
 import type { EnforcerAccess } from '../../../src/envoy-config/options.ts';
 import { apiAt } from '../../support/apis.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { headerValues } from '../../../src/attributes.ts';
-import { knownCertificateHeaders } from '../../../src/client-certificate/formats.ts';
-import { RECEIVED_XFCC, XFCC } from '../../../src/client-certificate/xfcc.ts';
+import { knownCertificateHeaders } from '../../../src/client-certificate/formats/table.ts';
+import { RECEIVED_XFCC, XFCC } from '../../../src/client-certificate/formats/xfcc.ts';
 import type { ClientCertificate } from '../../support/client.ts';
 import { realEnvoy } from '../../support/real-envoy.ts';
 import { clientCertificate, type Gateway, newAuthority, seenHeader, startGateway } from './gateway.ts';

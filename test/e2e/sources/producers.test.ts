@@ -4,14 +4,14 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { seenHeader } from '../../../demo/outcome.ts';
-import { companionHeaders } from '../../../src/client-certificate/companion-headers.ts';
+import { companionHeaders } from '../../../src/client-certificate/formats/companion-headers.ts';
 import {
   type CertificateFormat,
   formats,
   knownCertificateHeaders,
-} from '../../../src/client-certificate/formats.ts';
+} from '../../../src/client-certificate/formats/table.ts';
 import { writeCertificate } from '../../../src/client-certificate/outbound.ts';
-import { parsePem } from '../../../src/pki/pem.ts';
+import { parsePem } from '../../../src/pki/containers/pem.ts';
 import { createAuthority, selfSigned } from '../../support/certificate-authority.ts';
 import type { ClientCertificate } from '../../support/client.ts';
 import { realEnvoy } from '../../support/real-envoy.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { matchesDns, matchesEmail, matchesPath, matchesUri } from '../../../src/apis/name-pattern.ts';
-import { parseNameText } from '../../../src/pki/name-text.ts';
+import { parseNameText } from '../../../src/pki/certificate/name-text.ts';
 import {
   createAuthority,
   generateKeys,

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import { type CertificateFormat, formatOf, formats } from '../../../src/client-certificate/formats.ts';
+import { defaultLimits } from '../../../src/client-certificate/formats/reading.ts';
+import { type CertificateFormat, formatOf, formats } from '../../../src/client-certificate/formats/table.ts';
 import { presentedErrors } from '../../../src/client-certificate/presented.ts';
-import { defaultLimits } from '../../../src/client-certificate/reading.ts';
 
 const page = readFileSync(resolve(import.meta.dirname, '../../../docs/certificate-sources.md'), 'utf8');
 

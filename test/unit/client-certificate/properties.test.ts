@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type CertificateFormat, formatOf, formats } from '../../../src/client-certificate/formats.ts';
+import { type CertificateFormat, formatOf, formats } from '../../../src/client-certificate/formats/table.ts';
+import { asReceived } from '../../../src/client-certificate/formats/xfcc.ts';
 import { writeCertificate } from '../../../src/client-certificate/outbound.ts';
 import type { Presented } from '../../../src/client-certificate/presented.ts';
 import { trustedSenders } from '../../../src/client-certificate/senders.ts';
 import { readPresented } from '../../../src/client-certificate/source.ts';
-import { asReceived } from '../../../src/client-certificate/xfcc.ts';
 import { request } from '../../support/attributes.ts';
 import { base64, escaped, leaf, pem, read, root, sha256 } from './samples.ts';
 

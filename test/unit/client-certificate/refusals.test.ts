@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Header } from '../../../src/attributes.ts';
-import type { CertificateFormat } from '../../../src/client-certificate/formats.ts';
+import { defaultLimits } from '../../../src/client-certificate/formats/reading.ts';
+import type { CertificateFormat } from '../../../src/client-certificate/formats/table.ts';
 import { type PresentedErrorCode, presentedErrors } from '../../../src/client-certificate/presented.ts';
-import { defaultLimits } from '../../../src/client-certificate/reading.ts';
 import {
   albEscaped,
   base64,

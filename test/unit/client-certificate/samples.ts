@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Header } from '../../../src/attributes.ts';
-import { type CertificateFormat, formatOf } from '../../../src/client-certificate/formats.ts';
+import { type CertificateFormat, formatOf } from '../../../src/client-certificate/formats/table.ts';
+import { asReceived } from '../../../src/client-certificate/formats/xfcc.ts';
 import type { HeaderSource } from '../../../src/client-certificate/header.ts';
 import type { Presented } from '../../../src/client-certificate/presented.ts';
 import { trustedSenders } from '../../../src/client-certificate/senders.ts';
 import { readPresented } from '../../../src/client-certificate/source.ts';
-import { asReceived } from '../../../src/client-certificate/xfcc.ts';
 import { request } from '../../support/attributes.ts';
 
 /** The example chain of RFC 9440 appendix A, and the certificate of RFC 8705 appendix A. DER. */

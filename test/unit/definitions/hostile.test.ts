@@ -3,8 +3,9 @@ import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFil
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { isProblems, loadConfig } from '../../../src/config/load-config.ts';
-import { kinds, readDefinition } from '../../../src/definitions/readers.ts';
+import { kinds } from '../../../src/config/schema/definitions.ts';
+import { readDefinition } from '../../../src/definitions/readers.ts';
+import { isProblems, loadConfig } from '../../../src/provision/load-config.ts';
 import { now, selfSigned } from '../../support/certificate-authority.ts';
 import { makeJks } from '../../support/key-stores.ts';
 

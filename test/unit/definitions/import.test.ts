@@ -3,14 +3,14 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { api as apiSchema } from '../../../src/config/api-schema.ts';
-import { isProblems, loadConfig } from '../../../src/config/load-config.ts';
 import { problemLine } from '../../../src/config/problem.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
-import { writeToml } from '../../../src/config/write-toml.ts';
+import { api as apiSchema } from '../../../src/config/schema/api.ts';
 import { readDefinition } from '../../../src/definitions/readers.ts';
+import { writeToml } from '../../../src/definitions/write-toml.ts';
 import type { DefinitionEntry } from '../../../src/definitions/written.ts';
 import { writeEnvoyConfig } from '../../../src/envoy-config/bootstrap.ts';
+import { isProblems, loadConfig } from '../../../src/provision/load-config.ts';
 import { createAuthority, now, selfSigned } from '../../support/certificate-authority.ts';
 import { makeJks } from '../../support/key-stores.ts';
 

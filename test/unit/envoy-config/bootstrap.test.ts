@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parse } from 'yaml';
-import { knownCertificateHeaders } from '../../../src/client-certificate/formats.ts';
-import { RECEIVED_XFCC } from '../../../src/client-certificate/xfcc.ts';
+import { knownCertificateHeaders } from '../../../src/client-certificate/formats/table.ts';
+import { RECEIVED_XFCC } from '../../../src/client-certificate/formats/xfcc.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
-import type { Config } from '../../../src/config/schema.ts';
+import type { Config } from '../../../src/config/schema/config.ts';
 import { writeEnvoyConfig } from '../../../src/envoy-config/bootstrap.ts';
 import type { EnvoyConfigOptions } from '../../../src/envoy-config/options.ts';
 

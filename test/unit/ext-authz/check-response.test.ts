@@ -5,7 +5,7 @@ import type { Header } from '../../../src/attributes.ts';
 import { type Decision, type Denial, type DenialCode, denials } from '../../../src/decision.ts';
 import { type CheckResponse, writeCheckResponse as write } from '../../../src/ext-authz/check-response.ts';
 import { fieldValue } from '../../../src/ext-authz/field-value.ts';
-import { readCertificate } from '../../../src/pki/certificate.ts';
+import { readCertificate } from '../../../src/pki/certificate/certificate.ts';
 import type { AnswerSettings } from '../../../src/snapshot.ts';
 import { plainAnswers } from '../../support/apis.ts';
 import { createAuthority } from '../../support/certificate-authority.ts';

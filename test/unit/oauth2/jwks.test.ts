@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
+import { hasRepeatedMember } from '../../../src/documents/repeated-members.ts';
 import { parseJwks } from '../../../src/oauth2/jwks.ts';
-import { hasRepeatedMember } from '../../../src/repeated-members.ts';
 import { createTokenIssuer } from '../../support/token-issuer.ts';
 
 const { jwk } = createTokenIssuer(0);

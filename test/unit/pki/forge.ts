@@ -1,5 +1,5 @@
 import { constants, createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { type Certificate, readCertificate } from '../../../src/pki/certificate.ts';
+import { type Certificate, readCertificate } from '../../../src/pki/certificate/certificate.ts';
 import { now } from '../../support/certificate-authority.ts';
 import {
   bits,

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Certificate, CertificateError, readCertificate } from '../../../src/pki/certificate.ts';
-import { formatName } from '../../../src/pki/name.ts';
-import { validatePath } from '../../../src/pki/path-validation.ts';
-import { PemError, parsePem } from '../../../src/pki/pem.ts';
+import {
+  type Certificate,
+  CertificateError,
+  readCertificate,
+} from '../../../src/pki/certificate/certificate.ts';
+import { formatName } from '../../../src/pki/certificate/name.ts';
+import { PemError, parsePem } from '../../../src/pki/containers/pem.ts';
+import { validatePath } from '../../../src/pki/path/path-validation.ts';
+import { type Anchor, createTrustStore } from '../../../src/pki/path/trust-store.ts';
 import { readCrl } from '../../../src/pki/revocation/crl.ts';
 import { CrlError } from '../../../src/pki/revocation/crl-error.ts';
 import { createCrlSet } from '../../../src/pki/revocation/revocation.ts';
-import { type Anchor, createTrustStore } from '../../../src/pki/trust-store.ts';
 import { now } from '../../support/certificate-authority.ts';
 import { bytes, explicit, extension, implicit, name, sequence } from './der-writer.ts';
 import {

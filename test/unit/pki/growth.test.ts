@@ -2,14 +2,18 @@ import './steps.ts';
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Certificate, CertificateError, readCertificate } from '../../../src/pki/certificate.ts';
-import { formatName } from '../../../src/pki/name.ts';
-import { defaultPolicy } from '../../../src/pki/path-options.ts';
-import { validatePath } from '../../../src/pki/path-validation.ts';
-import { PemError, parsePem } from '../../../src/pki/pem.ts';
-import { checkPolicies } from '../../../src/pki/policies.ts';
+import {
+  type Certificate,
+  CertificateError,
+  readCertificate,
+} from '../../../src/pki/certificate/certificate.ts';
+import { formatName } from '../../../src/pki/certificate/name.ts';
+import { PemError, parsePem } from '../../../src/pki/containers/pem.ts';
+import { defaultPolicy } from '../../../src/pki/path/path-options.ts';
+import { validatePath } from '../../../src/pki/path/path-validation.ts';
+import { checkPolicies } from '../../../src/pki/path/policies.ts';
+import { createTrustStore } from '../../../src/pki/path/trust-store.ts';
 import { readCrl } from '../../../src/pki/revocation/crl.ts';
-import { createTrustStore } from '../../../src/pki/trust-store.ts';
 import { now } from '../../support/certificate-authority.ts';
 import {
   bytes,

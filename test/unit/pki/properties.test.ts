@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Certificate, CertificateError } from '../../../src/pki/certificate.ts';
-import { CertificateCache } from '../../../src/pki/certificate-cache.ts';
-import { type PathVerdict, validatePath } from '../../../src/pki/path-validation.ts';
-import { PathValidator } from '../../../src/pki/path-validator.ts';
-import { createTrustStore } from '../../../src/pki/trust-store.ts';
+import { type Certificate, CertificateError } from '../../../src/pki/certificate/certificate.ts';
+import { CertificateCache } from '../../../src/pki/certificate/certificate-cache.ts';
+import { type PathVerdict, validatePath } from '../../../src/pki/path/path-validation.ts';
+import { PathValidator } from '../../../src/pki/path/path-validator.ts';
+import { createTrustStore } from '../../../src/pki/path/trust-store.ts';
 import { now } from '../../support/certificate-authority.ts';
 import { ca, certify, dayMs, entity, extKeyUsage, serverAuth, validity } from './forge.ts';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Certificate } from '../../../../src/pki/certificate.ts';
-import { type PathVerdict, validatePath } from '../../../../src/pki/path-validation.ts';
+import type { Certificate } from '../../../../src/pki/certificate/certificate.ts';
+import { type PathVerdict, validatePath } from '../../../../src/pki/path/path-validation.ts';
+import { createTrustStore } from '../../../../src/pki/path/trust-store.ts';
 import type { Crl } from '../../../../src/pki/revocation/crl.ts';
 import { createCrlSet } from '../../../../src/pki/revocation/revocation.ts';
-import { createTrustStore } from '../../../../src/pki/trust-store.ts';
 import { now } from '../../../support/certificate-authority.ts';
 import { bytes, explicit, extension, implicit, name, sequence } from '../der-writer.ts';
 import { ca, certify, dayMs, entity, keyUsage, validity } from '../forge.ts';

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import type { ErrorFormat } from '../../apis/api.ts';
+import { mutualSSL } from './mutual-ssl.ts';
+import { authHeader, jwtGenerator, tokenService } from './token-service.ts';
+import { headerName, hostName, port, table, text } from './values.ts';
+
+/** `[enforcer]`: where it listens, what it answers. */
+export const authService = table({
+  port: port({ zero: true })
+    .default(8081)
+    .describe('TCP port of the ext_authz service. 0: none (a `socket` is then needed).'),
+  address: hostName()
+    .default('127.0.0.1')
+    .describe('Address to listen on. Beyond loopback TLS is asked for, or `plaintext = true`.'),
+  socket: text('a path, for example "/run/mtls-enforcer/authz.sock"')
+    .optional()
+    .describe(
+      'Unix socket to listen on, mode 0660. Envoy is then configured to use it in place of the port.',
+    ),
+  certPath: text('a PEM file')
+    .optional()
+    .describe("The service's own certificate chain, PEM: turns TLS on for the TCP port."),
+  keyPath: text('a PEM file').optional().describe('Its private key, PEM.'),
+  clientCaPath: text('a PEM file')
+    .optional()
+    .describe('PEM bundle: Envoy must then present a certificate that one of these CAs issued (mutual TLS).'),
+  plaintext: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: listen beyond loopback without TLS. Whoever reads this network can read and forge decisions. Warned about at each start.',
+    ),
+  reflection: z.boolean().default(false).describe('gRPC server reflection, for grpcurl and the like.'),
+  maxMessageSize: z
+    .int()
+    .min(16_384)
+    .max(1_000_000_000)
+    .default(1_048_576)
+    .describe(
+      'Largest CheckRequest in bytes; a larger one gets RESOURCE_EXHAUSTED, and Envoy refuses the request. (Choreo Connect: 1000000000.)',
+    ),
+  drainTimeoutInSeconds: z
+    .int()
+    .min(0)
+    .max(3_600)
+    .default(10)
+    .describe('After SIGTERM: longest wait for calls in flight.'),
+});
+
+const headerOrOff = (name: string) => z.union([z.literal(''), headerName()]).default(name);
+
+export const errorFormats = [
+  'choreo-connect',
+  'microgateway',
+  'apk',
+  'api-manager',
+  'bijira',
+  'problem+json',
+] as const satisfies readonly ErrorFormat[];
+
+const answers = table({
+  reasonHeader: headerOrOff('x-mtls-reason').describe(
+    'Response header with the reason code of a denial. `""`: none.',
+  ),
+  aliasHeader: headerOrOff('x-client-cert-alias').describe(
+    'Tells the backend the client\'s alias. `""`: not told.',
+  ),
+  tierHeader: headerOrOff('x-client-cert-tier').describe(
+    'Tells the backend the client\'s tier. `""`: not told.',
+  ),
+  sha256Header: headerOrOff('x-client-cert-sha256').describe(
+    'Tells the backend the certificate\'s SHA-256, lower-case hex. `""`: not told.',
+  ),
+  clientIdHeader: headerOrOff('x-token-client-id').describe(
+    'Tells the backend the client of the verified access token. `""`: not told.',
+  ),
+  scopesHeader: headerOrOff('x-token-scopes').describe(
+    'Tells the backend the scopes of the verified access token, with spaces between. `""`: not told.',
+  ),
+  tokenSubjectHeader: headerOrOff('x-token-subject').describe(
+    'Tells the backend the subject (`sub`) of the verified access token. `""`: not told.',
+  ),
+  errorFormat: z
+    .enum(errorFormats)
+    .default('choreo-connect')
+    .describe(
+      'Whose error bodies denials have; `problem+json` is RFC 9457. SOAP callers get a SOAP fault, gRPC callers a grpc-status.',
+    ),
+  subjectHeader: headerOrOff('x-client-cert-subject').describe(
+    'Tells the backend the certificate\'s subject (RFC 4514; all but printable ASCII escaped). `""`: not told.',
+  ),
+});
+
+export const enforcer = table({
+  authService: authService.prefault({}).describe('Where the ext_authz service listens.'),
+  security: table({
+    mutualSSL: mutualSSL.prefault({}).describe('How the client certificate reaches us.'),
+    optionalCertificate: z
+      .enum(['reject-wrong', 'ignore-wrong'])
+      .default('reject-wrong')
+      .describe(
+        'Where a certificate is optional and the one sent is wrong. reject-wrong: refused (as APK does). ignore-wrong: as if none had come (as Choreo Connect does).',
+      ),
+    authHeader: authHeader.prefault({}).describe('Where access tokens come.'),
+    tokenService: z.array(tokenService).default([]).describe('Who issues access tokens (JWT, RFC 9068).'),
+  })
+    .prefault({})
+    .describe('What requests are weighed by.'),
+  answers: answers
+    .prefault({})
+    .describe(
+      'Headers of our answers. Those for the backend are overwritten or removed on every route, so that no client can forge them.',
+    ),
+  jwtGenerator: jwtGenerator
+    .prefault({})
+    .describe('A JWT for the backend that tells who the client is, signed by us.'),
+  log: table({
+    level: z
+      .enum(['error', 'warn', 'info', 'debug'])
+      .default('info')
+      .describe('Least important level that is written.'),
+    format: z.enum(['text', 'json']).default('text').describe('text: for people. json: one object a line.'),
+  })
+    .prefault({})
+    .describe('The log, on standard error.'),
+});

@@ -1,0 +1,98 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { parseNetwork } from '../../client-certificate/senders.ts';
+
+/** The kinds of values in config.toml. Each check's message says what to write. */
+
+/** A table in which every key is known. Where it is not written out, `prefault({})` brings its keys' defaults. */
+export const table = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape);
+
+export const text = (what: string) => {
+  const error = `write ${what}`;
+  return z.string({ error }).min(1, { error });
+};
+
+export const port = ({ zero = false } = {}) => {
+  const least = zero ? 0 : 1;
+  const error = `write a whole number from ${least} to 65535`;
+  return z.int({ error }).min(least, { error }).max(65_535, { error });
+};
+
+export const hostName = () =>
+  z.string().refine((value) => isIP(value) !== 0 || isDnsName(value), {
+    error: 'write an IP address or a host name, for example "127.0.0.1"',
+  });
+
+export const headerName = () =>
+  z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, {
+    error: 'write a header name, for example "X-WSO2-CLIENT-CERTIFICATE"',
+  });
+
+/** Who sends a header: an address, a CIDR range, or `alias:NAME`. */
+export const sender = () =>
+  z.string().refine((value) => /^alias:./.test(value) || parseNetwork(value) !== undefined, {
+    error: 'write an address, a CIDR range or an alias, for example "10.20.0.0/16", "::1" or "alias:edge-lb"',
+  });
+
+/** SHA-256 as hex, with or without colons, or base64; becomes lower-case hex. */
+export const sha256 = () =>
+  z.string().transform((value, context) => {
+    const hex = value.replaceAll(':', '').toLowerCase();
+    if (/^[0-9a-f]{64}$/.test(hex)) return hex;
+    if (/^[A-Za-z0-9+/]{43}=$/.test(value)) return Buffer.from(value, 'base64').toString('hex');
+    context.addIssue({
+      code: 'custom',
+      message: 'write a SHA-256: 64 hex digits, with or without colons, or base64',
+    });
+    return z.NEVER;
+  });
+
+export const hostPattern = () =>
+  z.string().refine((value) => value === '*' || isIP(value) !== 0 || isDnsName(value.replace(/^\*\./, '')), {
+    error:
+      'write a host name without port, "*.example.com" (the star for whole labels, leftmost only), or "*"',
+  });
+
+export const basePath = () =>
+  z
+    .string()
+    .regex(/^\/(?!\/)[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/, {
+      error: 'write a path that begins with "/", unencoded, for example "/petstore/1.0.5"',
+    })
+    .refine(
+      (value) =>
+        !value.includes('//') && !value.split('/').some((segment) => segment === '.' || segment === '..'),
+      {
+        error: 'write a path without "//" and without "." or ".." segments',
+      },
+    );
+
+export const absoluteUrl = ({ query = false, empty = false } = {}) =>
+  z.string().refine(
+    (value) => {
+      if (value === '') return empty;
+      const url = URL.parse(value);
+      return (
+        url !== null &&
+        /^https?:$/.test(url.protocol) &&
+        (query || url.search === '') &&
+        url.hash === '' &&
+        url.username === '' &&
+        url.password === ''
+      );
+    },
+    {
+      error: query
+        ? 'write an http:// or https:// URL without user and password, for example "https://idp.example.com/oauth2/jwks"'
+        : 'write an http:// or https:// URL without query, user and password, for example "https://127.0.0.1:9443/v2"',
+    },
+  );
+
+function isDnsName(value: string): boolean {
+  return (
+    value.length <= 253 &&
+    /^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$/.test(
+      value,
+    )
+  );
+}

@@ -1,0 +1,197 @@
+import { existsSync } from 'node:fs';
+import type {
+  DefinedApi,
+  Definition,
+  DefinitionEntry,
+  DefinitionProblem,
+  WrittenApi,
+  WrittenClient,
+  WrittenSource,
+} from '../written.ts';
+import { readProjectApi } from '../wso2-project/project-api.ts';
+import { findProjects } from '../wso2-project/project-files.ts';
+import { asProject } from './archive.ts';
+import { asIssuer, clientsOf, currentRows, disabled, keyOf } from './clients.ts';
+import { type ApiManagerConf, isConf, readApiManagerConf } from './conf.ts';
+import type { TableRow } from './table-row.ts';
+
+/** API Manager: exported APIs, its configuration files of all ages, and its table of client certificates. */
+export function readApiManager(entry: DefinitionEntry): Definition {
+  const { projects, others, problems: unfound } = findProjects(entry.path);
+  const problems: DefinitionProblem[] = [...unfound];
+  const warnings: DefinitionProblem[] = [];
+  const inside = projects
+    .flatMap(({ names, shown }) => names.filter(isConf).map(shown))
+    .filter((file) => existsSync(file));
+  const conf = readApiManagerConf([...others, ...inside], entry, problems, warnings);
+  if (isTableMissing(entry)) problems.push(tableMissing(entry));
+  const byApi = Map.groupBy(currentRows(entry), rowKey);
+  const exported = projects.map((project) => {
+    const read = readProjectApi(asProject(project, entry.keyType ?? 'PRODUCTION'), entry, 'api-manager');
+    if (read.api.problems.length === 0) warnings.push(...read.warnings);
+    return read.api;
+  });
+  const known = new Set(exported.map(({ written }) => keyOf(written)));
+  const unexported = [...byApi].flatMap(([key, [first]]) =>
+    known.has(key) || first === undefined ? [] : [fromTable(first, entry)],
+  );
+  warnings.push(...otherPlaces(exported, unexported), ...inTableOnly(unexported));
+  const apis = [...exported, ...unexported].map((api) =>
+    complete(api, byApi.get(keyOf(api.written)) ?? [], conf, entry, warnings),
+  );
+  if (conf.usesHeader && entry.trustedSenders === undefined)
+    warnings.push({
+      file: entry.path,
+      line: 1,
+      key: 'certificate_header',
+      message:
+        'a load balancer passes certificates in a header there, but nobody is trusted to send it: only certificates of TLS clients count. Add trustedSenders = ["10.20.0.0/16"] (its addresses) to this [[definitions]]',
+    });
+  return { apis, tokenServices: [], problems, warnings };
+}
+
+const isTableMissing = ({ database, rows }: DefinitionEntry): boolean =>
+  database !== undefined && rows === undefined;
+
+const tableMissing = (entry: DefinitionEntry): DefinitionProblem => ({
+  file: entry.path,
+  line: 1,
+  key: 'database',
+  message:
+    'the table of client certificates could not be read; the log says why. Until it can, nobody knows whose certificates were removed',
+});
+
+const rowKey = (row: TableRow): string => keyOf(placeInTable(row));
+
+const placeInTable = (row: TableRow): Pick<WrittenApi, 'name' | 'version' | 'basePath'> => ({
+  name: row.apiName,
+  version: row.apiVersion,
+  // With the version, there.
+  basePath: `/${row.apiContext.replaceAll(/^\/+|\/+$/g, '')}`,
+});
+
+/**
+ * An API that is in the table only. What it asks for besides is not in the database: by a certificate alone, since a
+ * token alone may be too little there.
+ */
+const fromTable = (row: TableRow, entry: DefinitionEntry): DefinedApi => ({
+  origin: { file: entry.path, line: 1 },
+  problems: [],
+  notes: [{ key: '', text: 'known from the table of client certificates alone' }],
+  written: {
+    ...placeInTable(row),
+    mutualSSL: 'mandatory',
+    applicationSecurity: 'off',
+    errorFormat: 'api-manager',
+    ...(entry.backend !== undefined && { backend: entry.backend }),
+  },
+});
+
+/** One line, be they thousands. */
+function inTableOnly([first, ...others]: readonly DefinedApi[]): readonly DefinitionProblem[] {
+  if (first === undefined) return [];
+  const { name, version } = first.written;
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  const message = `in the table only: "${name}" ${version}${more}. It does not say what an API asks for: each of its certificates is admitted, and nobody without one. Export it into this path for its security scheme and its operations`;
+  return [{ ...first.origin, key: 'AM_API_CLIENT_CERTIFICATE', message }];
+}
+
+/** An archive and the table that mean one API, perhaps, but not one place. */
+function otherPlaces(
+  exported: readonly DefinedApi[],
+  unexported: readonly DefinedApi[],
+): readonly DefinitionProblem[] {
+  const nameOf = ({ written: { name, version } }: DefinedApi): string => JSON.stringify([name, version]);
+  const elsewhere = Map.groupBy(unexported, nameOf);
+  return exported.flatMap((api) =>
+    (elsewhere.get(nameOf(api)) ?? []).map(({ written }) => ({
+      ...api.origin,
+      key: 'context',
+      message: `the table has an API of this name and version at ${written.basePath}, not at ${api.written.basePath}: its certificates do not count here. If it is the same, export it anew`,
+    })),
+  );
+}
+
+/** With the clients of the table, the header's name, and CAs where chains are validated. */
+function complete(
+  api: DefinedApi,
+  rows: readonly TableRow[],
+  conf: ApiManagerConf,
+  entry: DefinitionEntry,
+  warnings: DefinitionProblem[],
+): DefinedApi {
+  const problems: DefinitionProblem[] = [...api.problems, ...conf.lost];
+  const { written } = api;
+  if (written.mutualSSL === 'off') return { ...api, problems };
+  if (isTableMissing(entry)) problems.push(tableMissing(entry));
+  const archived = (written.clients ?? []).map((client) => (conf.isChainMode ? asIssuer(client) : client));
+  const clients =
+    entry.database === undefined ? archived : inTable(rows, archived, conf.isChainMode, api, warnings);
+  // The archive could not have them: they are in the table.
+  const mended =
+    clients.length > 0
+      ? problems.filter(({ message }) => !message.startsWith('asks for a certificate, and no client'))
+      : problems;
+  checkAliases(clients, api, mended);
+  return {
+    ...api,
+    problems: mended,
+    written: {
+      ...written,
+      clients,
+      optionalCertificate: 'ignore-wrong',
+      sources: sourcesOf(conf, entry),
+    } satisfies WrittenApi,
+  };
+}
+
+/**
+ * Where there is a table it alone says who is a client: an archive is older, and names those that were removed since.
+ * Those of the archive only keep the place of an API that has none left.
+ */
+function inTable(
+  rows: readonly TableRow[],
+  archived: readonly WrittenClient[],
+  isChainMode: boolean,
+  { origin }: DefinedApi,
+  warnings: DefinitionProblem[],
+): readonly WrittenClient[] {
+  const warn = (key: string, message: string): number => warnings.push({ ...origin, key, message });
+  const clients = clientsOf(rows, isChainMode, ({ alias }, message) =>
+    warn(`AM_API_CLIENT_CERTIFICATE ${alias}`, `is left out: ${message}`),
+  );
+  const known = new Set(clients.filter((client) => !client.disabled).map(({ alias }) => alias.toLowerCase()));
+  for (const { alias } of archived) {
+    if (!known.has(alias.toLowerCase()))
+      warn('AM_API_CLIENT_CERTIFICATE', `"${alias}" is in the archive and not in the table: not admitted`);
+  }
+  return clients.length > 0 ? clients : disabled(archived);
+}
+
+const sourcesOf = (
+  { header }: ApiManagerConf,
+  { trustedSenders }: DefinitionEntry,
+): readonly WrittenSource[] => [
+  { format: 'peer' },
+  ...(trustedSenders === undefined || header === undefined
+    ? []
+    : [{ format: 'auto', header, trustedSenders }]),
+];
+
+function checkAliases(
+  clients: readonly WrittenClient[],
+  api: DefinedApi,
+  problems: DefinitionProblem[],
+): void {
+  const seen = new Map<string, WrittenClient>();
+  for (const client of clients) {
+    const other = seen.get(client.alias.toLowerCase());
+    seen.set(client.alias.toLowerCase(), client);
+    if (other !== undefined && (other.alias !== client.alias || other.tier !== client.tier))
+      problems.push({
+        ...api.origin,
+        key: '',
+        message: `has the alias "${client.alias}" beside "${other.alias}", of another case or tier; rename one`,
+      });
+  }
+}

@@ -1,0 +1,75 @@
+import { clientsIn } from '../pem-clients.ts';
+import {
+  below,
+  elementsAt,
+  isTable,
+  neededText,
+  type Place,
+  type Problems,
+  problemAt,
+  shown,
+} from '../place.ts';
+import type { WrittenClient } from '../written.ts';
+import { type ApkFiles, findResource, type Kind, type Resource } from './files.ts';
+
+/** `{name, key}` in ConfigMaps or Secrets: the first of the kinds that has that name. */
+export function referredClients(
+  list: Place,
+  kinds: readonly Kind[],
+  namespace: string | undefined,
+  files: ApkFiles,
+  problems: Problems,
+): readonly WrittenClient[] {
+  return elementsAt(list, problems).flatMap((reference) => {
+    const name = neededText(below(reference, 'name'), problems, '"mtls-configmap"');
+    const key = neededText(below(reference, 'key'), problems, '"tls.crt"');
+    if (name === undefined || key === undefined) return [];
+    const found = kinds.map((kind) => findResource(files, kind, name, namespace));
+    const resource = found.find((candidate) => typeof candidate !== 'string');
+    if (typeof resource !== 'object') {
+      problems.push(problemAt(reference, `${found[0]}`));
+      return [];
+    }
+    const value = readKey(resource, key);
+    if (typeof value === 'object') return clientsIn(value.text, `${name}/${key}`, value.place, problems);
+    problems.push(problemAt(below(reference, 'key'), value));
+    return [];
+  });
+}
+
+/** Certificates that stand in the list themselves, in YAML block texts. */
+export const inlineClients = (list: Place, owner: string, problems: Problems): readonly WrittenClient[] =>
+  elementsAt(list, problems).flatMap((element, i) => {
+    const text = neededText(element, problems, 'a certificate, from its BEGIN to its END');
+    const alias = `${owner}/inline${i === 0 ? '' : `#${i + 1}`}`;
+    return text === undefined ? [] : clientsIn(text, alias, element, problems);
+  });
+
+/** Where a key's value stands in a ConfigMap or Secret, and its text; or what is wrong. */
+function readKey(resource: Resource, key: string): { readonly text: string; readonly place: Place } | string {
+  const encoded = resource.kind === 'Secret' ? 'data' : 'binaryData';
+  const plain = resource.kind === 'Secret' ? 'stringData' : 'data';
+  // `stringData` overrides `data`, as Kubernetes has it.
+  for (const table of [plain, encoded]) {
+    const place = below(resource, table, key);
+    if (place.value === undefined) continue;
+    if (typeof place.value !== 'string')
+      return `found ${shown(place.value)} at ${table}.${key} of the ${resource.kind} "${resource.name}"; write a text`;
+    const text = table === plain ? place.value : decode(place.value);
+    if (text === undefined)
+      return `${table}.${key} of the ${resource.kind} "${resource.name}" is not base64; encode it, or write it into ${plain}`;
+    return { text, place };
+  }
+  const known = [plain, encoded].flatMap((table) => {
+    const { value } = below(resource, table);
+    return isTable(value) ? Object.keys(value) : [];
+  });
+  return `found "${key}", which the ${resource.kind} "${resource.name}" does not have; ${known.length === 0 ? 'it is empty' : `it has: ${known.slice(0, 5).join(', ')}`}`;
+}
+
+/** Strictly: what Buffer passes over, somebody else may read. */
+function decode(base64: string): string | undefined {
+  const joined = base64.replaceAll(/[\r\n]/g, '').trim();
+  const bytes = Buffer.from(joined, 'base64');
+  return bytes.toString('base64') === joined ? bytes.toString('utf8') : undefined;
+}

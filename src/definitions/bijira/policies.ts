@@ -1,0 +1,140 @@
+import { CertificateError, readCertificate } from '../../pki/certificate/certificate.ts';
+import { certificatesIn, pemOf } from '../pem-clients.ts';
+import {
+  below,
+  elementsAt,
+  knownKeysAt,
+  neededText,
+  type Place,
+  type Problems,
+  problemAt,
+  shown,
+} from '../place.ts';
+import type { DefinitionProblem, WrittenClient } from '../written.ts';
+
+/** What the policies of one level, an API's or a resource's, ask for together. */
+export type Policies = {
+  readonly mtls: { readonly isOptional: boolean; readonly clients: readonly WrittenClient[] } | undefined;
+  readonly oauth2: boolean;
+  readonly notes: readonly string[];
+};
+
+const alias = 'mtls-authenticator';
+
+/** A `policies` list; undefined: it is not written, which is not the same as an empty one. */
+export function readPolicies(
+  list: Place,
+  problems: Problems,
+  warnings: DefinitionProblem[],
+): Policies | undefined {
+  if (list.value === undefined) return undefined;
+  const clients: WrittenClient[] = [];
+  const optional: boolean[] = [];
+  const notes: string[] = [];
+  let oauth2 = false;
+  for (const attachment of elementsAt(list, problems)) {
+    const policy = neededText(below(attachment, 'policy'), problems, '"MTLS Authenticator"');
+    const known = policy
+      ?.toLowerCase()
+      .replaceAll(/[\s_-]+/g, ' ')
+      .trim();
+    if (known === 'oauth2' || known === 'oauth 2') {
+      oauth2 = true;
+    } else if (known === 'mtls authenticator') {
+      knownKeysAt(attachment, ['policy', 'Certificate Content', 'Optional'], problems);
+      optional.push(readOptional(below(attachment, 'Optional'), problems));
+      const number = optional.length;
+      const read = readContent(below(attachment, 'Certificate Content'), problems, warnings);
+      if (read === undefined) continue;
+      clients.push({ alias: number === 1 ? alias : `${alias}#${number}`, ...read.trust });
+      if (read.note !== undefined) notes.push(read.note);
+    } else if (policy !== undefined) {
+      warnings.push(problemAt(below(attachment, 'policy'), `found ${shown(policy)}, which is not done here`));
+    }
+  }
+  // Of several the strictest counts: the document has one for each resource.
+  const mtls =
+    optional.length === 0 ? undefined : { isOptional: optional.every((isOptional) => isOptional), clients };
+  return { mtls, oauth2, notes };
+}
+
+/** The console's form has texts. */
+function readOptional(place: Place, problems: Problems): boolean {
+  const word = String(place.value ?? false).toLowerCase();
+  if (word !== 'true' && word !== 'false')
+    problems.push(problemAt(place, `found ${shown(place.value)}; write true or false`));
+  return word === 'true';
+}
+
+type Trusted = {
+  readonly trust: Pick<WrittenClient, 'pem' | 'caPem'>;
+  readonly note: string | undefined;
+};
+
+/** URL-encoded PEM, or PEM as it is. */
+function readContent(place: Place, problems: Problems, warnings: DefinitionProblem[]): Trusted | undefined {
+  const written = neededText(place, problems, '"-----BEGIN%20CERTIFICATE-----%0A…"');
+  if (written === undefined) return undefined;
+  const text = decode(written.trim());
+  const ders =
+    text === undefined ? 'has a broken % in it; encode the certificate anew' : certificatesIn(text);
+  if (typeof ders === 'string') {
+    problems.push(problemAt(place, ders));
+    return undefined;
+  }
+  if (ders.length > 1) {
+    problems.push(
+      problemAt(
+        place,
+        `has ${ders.length} certificates, and Bijira reads the first; write a policy for each that counts`,
+      ),
+    );
+    return undefined;
+  }
+  return trustOf(ders[0]!, place, problems, warnings);
+}
+
+/** `+` is a space to Java's decoder; encoders that leave a plus of the base64 bare leave `%20` in the markers. */
+function decode(written: string): string | undefined {
+  if (/^-----BEGIN [A-Z ]*-----/.test(written)) return written;
+  try {
+    return decodeURIComponent(/^-----BEGIN\+/.test(written) ? written.replaceAll('+', '%20') : written);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A CA admits all that it issued, any other certificate itself alone. A CA says so with keyCertSign: what
+ * `openssl req -x509` makes for a client has CA:TRUE, too.
+ */
+function trustOf(
+  der: Uint8Array,
+  place: Place,
+  problems: Problems,
+  warnings: DefinitionProblem[],
+): Trusted | undefined {
+  try {
+    const { isCa, keyUsage, isSelfIssued } = readCertificate(der);
+    if (isCa && keyUsage?.has('keyCertSign'))
+      return {
+        trust: { caPem: pemOf(der) },
+        note: 'a CA (it has keyCertSign): all that it issued are admitted',
+      };
+    if (isCa && !isSelfIssued)
+      warnings.push(
+        problemAt(
+          place,
+          'is an intermediate CA without keyCertSign in its keyUsage: it is taken as the client’s own certificate, and none that it issued is admitted',
+        ),
+      );
+    return {
+      trust: { pem: pemOf(der) },
+      note: isCa ? 'CA:TRUE without keyCertSign: taken as the client’s own certificate' : undefined,
+    };
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    problems.push(problemAt(place, `has a certificate that can't be read: ${error.code}, ${error.detail}`));
+    return undefined;
+  }
+}

@@ -1,0 +1,283 @@
+import { extname } from 'node:path';
+import { FileProblem, filesAt, readText } from '../../documents/files.ts';
+import { readYaml, YamlProblem } from '../../documents/yaml.ts';
+import {
+  below,
+  documentPlace,
+  isTable,
+  lineOf,
+  neededText,
+  type Place,
+  type Problems,
+  problemAt,
+  shown,
+  versionAt,
+  wordAt,
+} from '../place.ts';
+import type {
+  DefinedApi,
+  Definition,
+  DefinitionEntry,
+  DefinitionProblem,
+  WrittenApi,
+  WrittenClient,
+  WrittenSource,
+} from '../written.ts';
+import { readOpenApi } from '../wso2-project/openapi.ts';
+import { type Binding, emptyConf, type MicrogatewayConf, readMicrogatewayConf } from './conf.ts';
+
+const defaultHeader = 'X-WSO2-CLIENT-CERTIFICATE';
+
+/** API Microgateway: `micro-gw.conf` and OpenAPI files (2 or 3, YAML or JSON), wherever they lie below the path. */
+export function readMicrogateway(entry: DefinitionEntry): Definition {
+  const problems: DefinitionProblem[] = [];
+  const warnings: DefinitionProblem[] = [];
+  let files: readonly string[] = [];
+  try {
+    files = filesAt(entry.path);
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    problems.push({ file: entry.path, line: 1, key: '', message: error.message });
+  }
+  const confs = files.filter((file) => ['.conf', '.toml'].includes(extname(file)));
+  if (confs.length > 1)
+    problems.push({
+      file: confs[1]!,
+      line: 1,
+      key: '',
+      message: `found a second configuration beside ${confs[0]}; write one [[definitions]] for each`,
+    });
+  const conf = confs[0] === undefined ? emptyConf : readMicrogatewayConf(confs[0], entry, problems, warnings);
+  const apis = files
+    .filter((file) => /\.(ya?ml|json)$/i.test(file))
+    .flatMap((file) => readFile(file, conf, entry, problems, warnings));
+  for (const binding of conf.bindings) {
+    if (!apis.some(({ written }) => isFor(binding, written)))
+      warnings.push(
+        problemOf(binding, `is for "${binding.name}" ${binding.version}, which none of the OpenAPI files is`),
+      );
+  }
+  if (entry.trustedSenders === undefined && apis.some(({ written }) => written.mutualSSL !== 'off'))
+    warnings.push({
+      file: confs[0] ?? entry.path,
+      line: 1,
+      key: 'mutualSSLConfig',
+      message: `certificates also come in the header ${conf.header ?? defaultHeader} there, but nobody is trusted to send it: only those of TLS clients count. Where a load balancer ends TLS, add trustedSenders = ["10.20.0.0/16"] (its addresses) to this [[definitions]]`,
+    });
+  if (files.length > 0 && apis.length === 0)
+    problems.push({
+      file: entry.path,
+      line: 1,
+      key: '',
+      message: 'has no OpenAPI file; write the folder that has them beside micro-gw.conf',
+    });
+  return { apis, tokenServices: conf.tokenServices, problems, warnings };
+}
+
+/** OpenAPI documents; other YAML files are none of ours. */
+function readFile(
+  file: string,
+  conf: MicrogatewayConf,
+  entry: DefinitionEntry,
+  problems: DefinitionProblem[],
+  warnings: DefinitionProblem[],
+): readonly DefinedApi[] {
+  try {
+    const places = readYaml(readText(file)).map((document) => documentPlace(file, document));
+    return places
+      .filter(
+        (place) => below(place, 'openapi').value !== undefined || below(place, 'swagger').value !== undefined,
+      )
+      .map((place) => readApi(place, conf, entry, warnings));
+  } catch (error) {
+    if (!(error instanceof FileProblem || error instanceof YamlProblem)) throw error;
+    const line = error instanceof YamlProblem ? error.line : 1;
+    problems.push({ file, line, key: '', message: error.message });
+    return placesIn(file, { file, line, key: '', message: error.message });
+  }
+}
+
+/** A file that breaks off keeps the place that can be found in it. */
+function placesIn(file: string, problem: DefinitionProblem): readonly DefinedApi[] {
+  let text = '';
+  try {
+    text = readText(file);
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+  }
+  const basePath = /^[ \t"]*(?:x-wso2-)?basePath"?[ \t]*:[ \t]*["']?(\/[^"'\s#,]*)/m.exec(text)?.[1];
+  if (basePath === undefined) return [];
+  const find = (key: string): string | undefined =>
+    new RegExp(`^[ \\t"]*${key}"?[ \\t]*:[ \\t]*["']?([^"'\\n#,]+?)["',]*[ \\t]*$`, 'm').exec(text)?.[1];
+  return [
+    {
+      origin: { file, line: problem.line },
+      problems: [problem],
+      notes: [],
+      written: {
+        name: find('title') ?? 'unknown',
+        version: find('version') ?? '0',
+        basePath,
+        mutualSSL: 'mandatory',
+        applicationSecurity: 'mandatory',
+        errorFormat: 'microgateway',
+      },
+    },
+  ];
+}
+
+function readApi(
+  place: Place,
+  conf: MicrogatewayConf,
+  entry: DefinitionEntry,
+  warnings: DefinitionProblem[],
+): DefinedApi {
+  const problems: Problems = [...conf.lost];
+  const notes: { key: string; text: string }[] = [];
+  const info = below(place, 'info');
+  const name = neededText(below(info, 'title'), problems, '"Swagger Petstore"') ?? 'unknown';
+  const version = versionAt(below(info, 'version'), problems, '"1.0.5"') ?? '0';
+  const openApi = readOpenApi(place, problems);
+  const bindings = conf.bindings.filter((binding) => isFor(binding, { name, version }));
+  const clients = conf.clientsOf(bindings, problems);
+  const asked = askedBy(place, conf, clients, problems, notes, warnings);
+  const header =
+    bindings.find((binding) => binding.header !== undefined)?.header ?? conf.header ?? defaultHeader;
+  const backend = entry.backend ?? openApi.backend;
+  return {
+    origin: { file: place.file, line: lineOf(info) },
+    problems,
+    notes: [...notes, ...openApi.notes],
+    written: {
+      name,
+      version,
+      basePath: basePathOf(openApi.basePath, place, problems),
+      mutualSSL: asked.mutualSSL,
+      ...(asked.mutualSSL !== 'off' && {
+        clients,
+        optionalCertificate: 'ignore-wrong' as const,
+        sources: sourcesOf(header, entry),
+      }),
+      applicationSecurity: asked.applicationSecurity,
+      ...(openApi.operations.length > 0 && {
+        operations:
+          asked.applicationSecurity === 'off'
+            ? openApi.operations.map(({ path, methods }) => ({ path, ...(methods && { methods }) }))
+            : openApi.operations,
+      }),
+      errorFormat: 'microgateway',
+      ...(backend !== undefined && { backend }),
+    },
+  };
+}
+
+/** The TLS client's own certificate, or the header's, from those who may send it. */
+const sourcesOf = (header: string, { trustedSenders }: DefinitionEntry): readonly WrittenSource[] => [
+  { format: 'peer' },
+  ...(trustedSenders === undefined ? [] : [{ format: 'auto', header, trustedSenders }]),
+];
+
+function basePathOf(written: string | undefined, place: Place, problems: Problems): string {
+  if (written !== undefined && written !== '') return written.startsWith('/') ? written : `/${written}`;
+  problems.push(
+    problemAt(
+      place,
+      'has no x-wso2-basePath (nor basePath, nor a path in servers); write it, for example "/petstore/v1"',
+    ),
+  );
+  return '/';
+}
+
+type Asked = Pick<WrittenApi, 'mutualSSL' | 'applicationSecurity'>;
+
+function askedBy(
+  place: Place,
+  conf: MicrogatewayConf,
+  clients: readonly WrittenClient[],
+  problems: Problems,
+  notes: { key: string; text: string }[],
+  warnings: DefinitionProblem[],
+): Asked {
+  const at = below(place, 'x-wso2-mutual-ssl');
+  const own = wordAt(at, ['mandatory', 'optional'], problems);
+  let mutualSSL: WrittenApi['mutualSSL'] =
+    own ?? (conf.sslVerifyClient === 'require' ? 'mandatory' : 'optional');
+  const application = below(place, 'x-wso2-application-security');
+  const applicationSecurity = applicationOf(place, application, problems, warnings);
+  if (applicationSecurity === 'optional' && mutualSSL !== 'mandatory')
+    problems.push(
+      problemAt(
+        application,
+        'is optional, which needs x-wso2-mutual-ssl: "mandatory"; write that, or take optional out',
+      ),
+    );
+  if (clients.length === 0 && mutualSSL === 'optional' && at.value === undefined) mutualSSL = 'off';
+  if (clients.length === 0 && mutualSSL === 'mandatory')
+    warnings.push(
+      problemAt(
+        at,
+        'asks for a certificate, and no [[mutualSSLConfig.api.certificates]] of micro-gw.conf is for this API: nobody is admitted; add one with its name, version and aliasList',
+      ),
+    );
+  if (applicationSecurity === 'off' && mutualSSL === 'optional') {
+    notes.push({
+      key: 'mutualSSL',
+      text: 'optional in the file; as the only security it would leave the API open',
+    });
+    mutualSSL = 'mandatory';
+  }
+  if (applicationSecurity === 'off' && mutualSSL === 'off')
+    warnings.push(
+      problemAt(place, 'has its security switched off, and no client certificate is asked for: it is open'),
+    );
+  return { mutualSSL, applicationSecurity };
+}
+
+function applicationOf(
+  place: Place,
+  application: Place,
+  problems: Problems,
+  warnings: DefinitionProblem[],
+): WrittenApi['applicationSecurity'] {
+  if (below(place, 'x-wso2-disable-security').value === true) return 'off';
+  if (application.value !== undefined && !isTable(application.value))
+    problems.push(
+      problemAt(
+        application,
+        `found ${shown(application.value)}; write a table with security-types and optional`,
+      ),
+    );
+  const types = below(application, 'security-types').value;
+  const named = Array.isArray(types)
+    ? (types as unknown[]).map((type) => String(type).toLowerCase())
+    : ['oauth2'];
+  const others = named.filter((type) => !['oauth2', 'jwt'].includes(type));
+  const takesTokens = others.length < named.length;
+  const optional = below(application, 'optional').value === true;
+  if (!takesTokens && !optional)
+    problems.push(
+      problemAt(
+        application,
+        `can be called by ${others.join(' and ')}, which is not taken here; add oauth2, or take it out`,
+      ),
+    );
+  else if (others.length > 0)
+    warnings.push(
+      problemAt(application, `${others.join(' and ')} is not taken here: callers need an OAuth2 token`),
+    );
+  return optional ? 'optional' : 'mandatory';
+}
+
+const isFor = (
+  binding: Pick<Binding, 'name' | 'version'>,
+  api: Pick<WrittenApi, 'name' | 'version'>,
+): boolean =>
+  binding.name.toLowerCase() === api.name.toLowerCase() &&
+  binding.version.toLowerCase() === api.version.toLowerCase();
+
+const problemOf = ({ file, line, key }: Binding, message: string): DefinitionProblem => ({
+  file,
+  line,
+  key,
+  message,
+});

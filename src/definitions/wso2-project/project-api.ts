@@ -1,0 +1,327 @@
+import { FileProblem } from '../../documents/files.ts';
+import { readYaml, YamlProblem } from '../../documents/yaml.ts';
+import { clientsIn } from '../pem-clients.ts';
+import {
+  below,
+  documentPlace,
+  elementsAt,
+  isTable,
+  neededText,
+  type Place,
+  type Problems,
+  problemAt,
+  shown,
+  textAt,
+  textsAt,
+  versionAt,
+} from '../place.ts';
+import type {
+  DefinedApi,
+  DefinitionEntry,
+  DefinitionProblem,
+  WrittenApi,
+  WrittenClient,
+} from '../written.ts';
+import { type OpenApi, readOpenApi, usable } from './openapi.ts';
+import type { Project } from './project-files.ts';
+import { type Asked, readSchemes } from './wso2-security.ts';
+
+const mainFiles = ['', 'Meta-information/'].flatMap((folder) =>
+  ['api.yaml', 'api.yml', 'api.json'].map((name) => folder + name),
+);
+
+/** One exported API: `api.yaml`, `Definitions/`, `Client-certificates/`, `deployment_environments.yaml`. */
+export function readProjectApi(
+  project: Project,
+  entry: DefinitionEntry,
+  errorFormat: NonNullable<WrittenApi['errorFormat']>,
+): { readonly api: DefinedApi; readonly warnings: readonly DefinitionProblem[] } {
+  const problems: Problems = [];
+  const warnings: DefinitionProblem[] = [];
+  const main = mainFiles.find((name) => project.names.includes(name)) ?? 'api.yaml';
+  const whole = documentOf(project, main, problems);
+  // apictl's form has everything below `data`, an older one at the top.
+  const data = whole && (isTable(below(whole, 'data').value) ? below(whole, 'data') : whole);
+  const origin = { file: project.wholeOf(main), line: 1 };
+  if (data === undefined) return { api: lost(project, main, origin, problems, errorFormat), warnings };
+
+  const id = isTable(below(data, 'id').value) ? below(data, 'id') : data;
+  const name =
+    neededText(firstOf(below(id, 'name'), below(id, 'apiName')), problems, '"Petstore"') ?? 'unknown';
+  const version =
+    versionAt(firstOf(below(id, 'version'), below(id, 'apiVersion')), problems, '"1.0.5"') ?? '0';
+  const context = neededText(below(data, 'context'), problems, '"/petstore"') ?? '';
+  const schemePlace = firstOf(below(data, 'securityScheme'), below(data, 'apiSecurity'));
+  const schemes = schemesOf(schemePlace, problems);
+  const asked = isEitherOf(data, schemes) ? eitherOf : readSchemes(schemes);
+  if (asked.problem !== undefined) problems.push(problemAt(schemePlace, asked.problem));
+  warnings.push(...asked.warnings.map((text) => problemAt(schemePlace, text)));
+  const openApi = definitionOf(project, problems);
+  const clients = clientsOf(project, name, version, problems, warnings);
+  const hosts = hostsOf(project, problems);
+  const backend = entry.backend ?? endpointIn(below(data, 'endpointConfig')) ?? openApi?.backend;
+  if (asked.mutualSSL !== 'off' && clients.length === 0) {
+    const message =
+      'asks for a certificate, and no client has one in Client-certificates: nobody is admitted; upload some';
+    if (asked.mutualSSL === 'mandatory') warnings.push(problemAt(schemePlace, message));
+  }
+  return {
+    warnings,
+    api: {
+      origin,
+      problems,
+      notes: [...asked.notes, ...(openApi?.notes ?? [])],
+      written: {
+        name,
+        version,
+        basePath: placeOf(context, version),
+        ...(hosts.length > 0 && { hosts }),
+        mutualSSL: asked.mutualSSL,
+        ...(asked.mutualSSL !== 'off' && { clients, optionalCertificate: 'ignore-wrong' as const }),
+        applicationSecurity: asked.applicationSecurity,
+        ...(openApi !== undefined && { operations: fitting(openApi, asked.applicationSecurity) }),
+        errorFormat,
+        ...(backend !== undefined && { backend }),
+      },
+    },
+  };
+}
+
+/** An API whose file can't be read keeps the place that can be found in its text. */
+function lost(
+  project: Project,
+  main: string,
+  origin: DefinedApi['origin'],
+  problems: Problems,
+  errorFormat: NonNullable<WrittenApi['errorFormat']>,
+): DefinedApi {
+  const text = tryRead(project, main) ?? '';
+  const find = (key: string): string | undefined =>
+    new RegExp(`^[ \\t"]*${key}"?[ \\t]*:[ \\t]*["']?([^"'\\s#,]+)`, 'm').exec(text)?.[1];
+  const version = find('version');
+  const context = find('context');
+  return {
+    origin,
+    problems,
+    notes: [],
+    written: {
+      name: find('name') ?? 'unknown',
+      version: version ?? '0',
+      // Without one it has no place that could be kept; '/' would be another's.
+      basePath: context === undefined ? '' : placeOf(context, version ?? ''),
+      mutualSSL: 'mandatory',
+      applicationSecurity: 'mandatory',
+      errorFormat,
+    },
+  };
+}
+
+/** Scopes and switches are of tokens: where none is asked for, they say nothing. */
+const fitting = ({ operations }: OpenApi, applicationSecurity: WrittenApi['applicationSecurity']) =>
+  applicationSecurity === 'off'
+    ? operations.map(({ path, methods }) => ({ path, ...(methods && { methods }) }))
+    : operations;
+
+/**
+ * API Manager before its security schemes had markers (`apiSecurity`): OAuth2 and mutual SSL both chosen means that
+ * either admits.
+ */
+const isEitherOf = (data: Place, schemes: readonly string[]): boolean => {
+  const names = schemes.map((scheme) => scheme.toLowerCase());
+  return (
+    below(data, 'securityScheme').value === undefined &&
+    names.includes('mutualssl') &&
+    names.includes('oauth2') &&
+    !names.some((name) => name.endsWith('_mandatory'))
+  );
+};
+
+const eitherOf: Asked = {
+  mutualSSL: 'optional',
+  applicationSecurity: 'optional',
+  notes: [{ key: 'mutualSSL', text: 'both are chosen in the file: either admits' }],
+  warnings: [],
+  problem: undefined,
+};
+
+/** `/ctx` and version, unless the context has it, by template or in full. */
+function placeOf(context: string, version: string): string {
+  const path = `/${context.replaceAll(/^\/+|\/+$/g, '')}`;
+  if (path.includes('{version}')) return path.replaceAll('{version}', version);
+  return version === '' || path.endsWith(`/${version}`) ? path : `${path === '/' ? '' : path}/${version}`;
+}
+
+const firstOf = (...places: readonly Place[]): Place =>
+  places.find(({ value }) => value !== undefined) ?? places[0]!;
+
+/** A list, or a text with commas between (API Manager's `apiSecurity`). */
+const schemesOf = (place: Place, problems: Problems): readonly string[] =>
+  typeof place.value === 'string'
+    ? place.value
+        .split(',')
+        .map((scheme) => scheme.trim())
+        .filter(Boolean)
+    : textsAt(place, problems, '"oauth2"');
+
+function tryRead(project: Project, name: string): string | undefined {
+  try {
+    return project.read(name);
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    return undefined;
+  }
+}
+
+/** undefined: not there, or not readable, which is reported. */
+function documentOf(project: Project, name: string, problems: Problems): Place | undefined {
+  const file = project.shown(name);
+  try {
+    const text = project.read(name);
+    if (text === undefined) return undefined;
+    const [document] = readYaml(text);
+    if (document !== undefined && (isTable(document.value) || Array.isArray(document.value)))
+      return documentPlace(file, document);
+    problems.push({
+      file,
+      line: 1,
+      key: '',
+      message: `found ${shown(document?.value)}; it needs to be a table`,
+    });
+  } catch (error) {
+    if (!(error instanceof YamlProblem || error instanceof FileProblem)) throw error;
+    const line = error instanceof YamlProblem ? error.line : 1;
+    problems.push({ file, line, key: '', message: error.message });
+  }
+  return undefined;
+}
+
+/** undefined: there is none, and all below the base path is the API. */
+function definitionOf(project: Project, problems: Problems): OpenApi | undefined {
+  const name = project.names.find((file) =>
+    /^(Definitions|Meta-information)\/swagger\.(ya?ml|json)$/i.test(file),
+  );
+  if (name === undefined) return undefined;
+  const document = documentOf(project, name, problems);
+  return document && readOpenApi(document, problems);
+}
+
+function clientsOf(
+  project: Project,
+  name: string,
+  version: string,
+  problems: Problems,
+  warnings: DefinitionProblem[],
+): readonly WrittenClient[] {
+  const listed = project.names.find((file) =>
+    /^(Client-certificates|Meta-information)\/client_certificates\.(ya?ml|json)$/i.test(file),
+  );
+  if (listed === undefined) return [];
+  const folder = listed.slice(0, listed.lastIndexOf('/') + 1);
+  const whole = documentOf(project, listed, problems);
+  if (whole === undefined) return [];
+  const seen = new Map<string, string>();
+  const entries = Array.isArray(whole.value) ? whole : below(whole, 'data');
+  return elementsAt(entries, problems).flatMap((element) => {
+    const alias = neededText(below(element, 'alias'), problems, '"acme"');
+    const file = neededText(below(element, 'certificate'), problems, '"acme.crt"');
+    const tier = textAt(below(element, 'tierName'), problems, '"Gold"');
+    if (alias === undefined || file === undefined) return [];
+    if (!isOf(below(element, 'apiIdentifier'), name, version)) {
+      warnings.push(
+        problemAt(below(element, 'apiIdentifier'), `"${alias}" is another API's client; it is left out`),
+      );
+      return [];
+    }
+    const other = seen.get(alias.toLowerCase());
+    seen.set(alias.toLowerCase(), alias);
+    if (other !== undefined) {
+      problems.push(
+        problemAt(
+          below(element, 'alias'),
+          `found "${alias}" beside "${other}"; aliases are compared without case, so rename one`,
+        ),
+      );
+      return [];
+    }
+    return certificate(project, `${folder}${file}`, file, alias, below(element, 'certificate'), problems).map(
+      (client) => ({ ...client, ...(tier !== undefined && { tier }) }),
+    );
+  });
+}
+
+/** An entry without an identifier is this API's: it lies in its project. */
+function isOf(identifier: Place, name: string, version: string): boolean {
+  const ownName = firstOf(below(identifier, 'apiName'), below(identifier, 'name')).value;
+  const ownVersion = below(identifier, 'version');
+  return (
+    (ownName === undefined || ownName === name) &&
+    (ownVersion.value === undefined ||
+      ownVersion.value === version ||
+      ownVersion.document.textOf(ownVersion.path) === version)
+  );
+}
+
+function certificate(
+  project: Project,
+  path: string,
+  file: string,
+  alias: string,
+  place: Place,
+  problems: Problems,
+): readonly WrittenClient[] {
+  // Older archives have the certificate itself in the list.
+  if (file.includes('-----BEGIN')) return clientsIn(file, alias, place, problems).slice(0, 1);
+  if (file.includes('/') || file.includes('\\')) {
+    problems.push(problemAt(place, `found ${shown(file)}; write the name of a file beside this one`));
+    return [];
+  }
+  let text: string | undefined;
+  try {
+    text = project.read(path);
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    problems.push(problemAt(place, `found ${shown(file)}, which ${error.message}`));
+    return [];
+  }
+  if (text === undefined) {
+    problems.push(problemAt(place, `found ${shown(file)}, which is not beside this file; put it there`));
+    return [];
+  }
+  const clients = clientsIn(text, alias, place, problems);
+  if (clients.length > 1)
+    problems.push(
+      problemAt(
+        place,
+        `${shown(file)} has ${clients.length} certificates where one belongs; write each into its own file`,
+      ),
+    );
+  return clients.slice(0, 1);
+}
+
+function hostsOf(project: Project, problems: Problems): readonly string[] {
+  const name = project.names.find((file) => /^deployment_environments\.ya?ml$/.test(file));
+  const whole = name === undefined ? undefined : documentOf(project, name, problems);
+  if (whole === undefined) return [];
+  const hosts = elementsAt(below(whole, 'data'), problems).flatMap((element) => {
+    const host = textAt(below(element, 'deploymentVhost'), problems, '"localhost"');
+    return host === undefined ? [] : [host];
+  });
+  return [...new Set(hosts)];
+}
+
+/** A table, or JSON in a text; a URL, or a list of them. */
+function endpointIn(place: Place): string | undefined {
+  let { value } = place;
+  if (typeof value === 'string') {
+    try {
+      value = JSON.parse(value);
+    } catch {
+      return undefined;
+    }
+  }
+  if (!isTable(value)) return undefined;
+  const production: unknown = value.production_endpoints ?? value.productionEndpoints;
+  const [first] = Array.isArray(production) ? (production as unknown[]) : [production];
+  const url: unknown = isTable(first) ? (first.url ?? first.endpoint) : first;
+  return typeof url === 'string' ? usable(url) : undefined;
+}

@@ -1,0 +1,233 @@
+import { hash, type KeyObject } from 'node:crypto';
+import {
+  contextConstructed,
+  contextPrimitive,
+  DerError,
+  type Element,
+  encodingOf,
+  Fields,
+  someElementsOf,
+  tags,
+} from '../der/der.ts';
+import { equalBytes, hex, integerOctets, readBitString, readCount, readTime } from '../der/der-values.ts';
+import type { PathFailureCode } from '../path/failures.ts';
+import {
+  type Extension,
+  type ExtensionValues,
+  type KeyUsage,
+  readExtension,
+  readExtensionValues,
+} from './extensions.ts';
+import { type Name, readName } from './name.ts';
+import { type PublicKey, readPublicKey } from './public-key.ts';
+import { readFrame, readSignatureAlgorithm, type Signed, verifySignature } from './signature.ts';
+
+export type CertificateErrorCode = Extract<
+  PathFailureCode,
+  `certificate_${'malformed' | 'version_unsupported' | `${string}_malformed` | 'algorithms_differ' | 'issuer_empty' | 'extension_duplicate'}`
+>;
+
+/** Bytes that are no certificate by RFC 5280 4.1 and 4.2. */
+export class CertificateError extends Error {
+  override readonly name = 'CertificateError';
+  readonly code: CertificateErrorCode;
+  /** For the log. */
+  readonly detail: string;
+
+  constructor(code: CertificateErrorCode, detail: string) {
+    super(`${code}: ${detail}`);
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+type Fixed = Signed & {
+  /** A copy of the bytes it was read from: all that is told of it comes from here. */
+  readonly der: Uint8Array;
+  readonly version: 1 | 2 | 3;
+  /** Upper-case hex, an even number of digits, after `-` where it is negative: as OpenSSL shows it. */
+  readonly serialNumber: string;
+  readonly issuer: Name;
+  readonly subject: Name;
+  /** Milliseconds since the epoch; valid from then on. */
+  readonly notBefore: number;
+  /** Milliseconds since the epoch; valid to the end of that second. */
+  readonly notAfter: number;
+  readonly subjectPublicKey: PublicKey;
+  readonly extensions: readonly Extension[];
+  readonly values: Readonly<ExtensionValues>;
+  /** basicConstraints says so; whether its keyUsage lets it sign is another matter. */
+  readonly isCa: boolean;
+  /** undefined: the certificate does not say, and all is allowed. */
+  readonly keyUsage: ReadonlySet<KeyUsage> | undefined;
+  /** Issuer and subject are the same name (RFC 5280 3.2, 6.1). */
+  readonly isSelfIssued: boolean;
+};
+
+/** What a certificate says, none of it verified. */
+export type Certificate = Fixed & {
+  /** Lower-case hex, of the whole certificate. */
+  readonly sha256: string;
+  /** undefined where OpenSSL refuses the key. */
+  readonly publicKey: KeyObject | undefined;
+  /** Self-issued, and its own key made the signature, however weak the algorithm. */
+  isSelfSigned(): boolean;
+};
+
+/**
+ * Reads one DER certificate (RFC 5280 4.1), all known extensions included. node:crypto's X509Certificate is not asked:
+ * it reads more than RFC 5280 allows, tells less than validation needs, and takes as long again.
+ *
+ * @throws CertificateError, and nothing else, whatever the bytes are
+ */
+export function readCertificate(der: Uint8Array): Certificate {
+  try {
+    return withLazyFacts(readFixed(new Uint8Array(der)));
+  } catch (error) {
+    if (error instanceof DerError) throw new CertificateError('certificate_malformed', error.message);
+    throw error;
+  }
+}
+
+function withLazyFacts(fixed: Fixed): Certificate {
+  let sha256: string | undefined;
+  let selfSigned: boolean | undefined;
+  return {
+    ...fixed,
+    get sha256() {
+      sha256 ??= hash('sha256', fixed.der);
+      return sha256;
+    },
+    get publicKey() {
+      return fixed.subjectPublicKey.keyObject();
+    },
+    isSelfSigned() {
+      selfSigned ??= fixed.isSelfIssued && verifySignature(fixed, fixed.subjectPublicKey);
+      return selfSigned;
+    },
+  };
+}
+
+function readFixed(der: Uint8Array): Fixed {
+  const { tbs, algorithm, signature } = readFrame(der, 'Certificate');
+  const fields = new Fields(tbs);
+  const version = readVersion(fields.optional(contextConstructed(0)));
+  const serialNumber = readSerial(fields.next(tags.integer, 'serialNumber'));
+  const signatureAlgorithm = readSignatureAlgorithm(fields.next(tags.sequence, 'signature'));
+  if (!equalBytes(signatureAlgorithm.der, algorithm)) {
+    throw new CertificateError('certificate_algorithms_differ', signatureAlgorithm.oid);
+  }
+  const issuer = readName(fields.next(tags.sequence, 'issuer'));
+  if (issuer.rdns.length === 0) throw new CertificateError('certificate_issuer_empty', 'issuer has no RDN');
+  const { notBefore, notAfter } = readValidity(fields.next(tags.sequence, 'validity'));
+  const subject = readName(fields.next(tags.sequence, 'subject'));
+  const subjectPublicKey = readKey(fields.next(tags.sequence, 'subjectPublicKeyInfo'));
+  const extensions = readTail(fields, version);
+  const values = readValues(extensions);
+  return {
+    der,
+    tbs: encodingOf(tbs),
+    signatureAlgorithm,
+    signature,
+    version,
+    serialNumber,
+    issuer,
+    subject,
+    notBefore,
+    notAfter,
+    subjectPublicKey,
+    extensions,
+    values,
+    isCa: values.basicConstraints?.cA === true,
+    keyUsage: values.keyUsage,
+    isSelfIssued: issuer.key === subject.key,
+  };
+}
+
+function readVersion(field: Element | undefined): 1 | 2 | 3 {
+  if (field === undefined) return 1;
+  const inner = new Fields(field);
+  const version = readCount(inner.next(tags.integer, 'version'));
+  inner.finish('version');
+  if (version === 1 || version === 2) return version === 1 ? 2 : 3;
+  // 0 is version 1, but as the DEFAULT it must not be written (X.690 11.5).
+  throw new CertificateError('certificate_version_unsupported', `version field ${version}`);
+}
+
+/** Negative and zero are handled gracefully, as RFC 5280 4.1.2.2 asks; more than its 20 octets are not. */
+function readSerial(element: Element): string {
+  let octets: Uint8Array;
+  try {
+    octets = integerOctets(element);
+  } catch (error) {
+    throw new CertificateError('certificate_serial_malformed', (error as Error).message);
+  }
+  if (octets.length > (octets[0] === 0 ? 21 : 20)) {
+    throw new CertificateError('certificate_serial_malformed', `${octets.length} octets`);
+  }
+  return serialText(octets);
+}
+
+/** @param octets content of the INTEGER */
+export function serialText(octets: Uint8Array): string {
+  if (octets[0]! < 0x80)
+    return hex(octets.length > 1 && octets[0] === 0 ? octets.subarray(1) : octets).toUpperCase();
+  const magnitude = (-BigInt.asIntN(octets.length * 8, BigInt(`0x${hex(octets)}`)))
+    .toString(16)
+    .toUpperCase();
+  return `-${magnitude.length % 2 === 0 ? '' : '0'}${magnitude}`;
+}
+
+function readValidity(element: Element): { readonly notBefore: number; readonly notAfter: number } {
+  try {
+    const fields = new Fields(element);
+    const notBefore = readTime(fields.any('notBefore'));
+    const notAfter = readTime(fields.any('notAfter'));
+    fields.finish('validity');
+    return { notBefore, notAfter };
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    throw new CertificateError('certificate_validity_malformed', error.message);
+  }
+}
+
+function readKey(element: Element): PublicKey {
+  try {
+    return readPublicKey(element);
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    throw new CertificateError('certificate_key_malformed', error.message);
+  }
+}
+
+/** What may follow the key: unique identifiers from version 2, extensions from version 3 (RFC 5280 4.1.2.8, 4.1.2.9). */
+function readTail(fields: Fields, version: 1 | 2 | 3): readonly Extension[] {
+  if (version >= 2) {
+    for (const tag of [contextPrimitive(1), contextPrimitive(2)]) {
+      const identifier = fields.optional(tag);
+      if (identifier !== undefined) readBitString(identifier);
+    }
+  }
+  const wrapper = version === 3 ? fields.optional(contextConstructed(3)) : undefined;
+  fields.finish('tbsCertificate');
+  if (wrapper === undefined) return [];
+  const inner = new Fields(wrapper);
+  const list = inner.next(tags.sequence, 'extensions');
+  inner.finish('extensions');
+  const extensions = someElementsOf(list, 'extensions').map(readExtension);
+  const oids = new Set<string>();
+  for (const { oid } of extensions) {
+    if (oids.has(oid)) throw new CertificateError('certificate_extension_duplicate', oid);
+    oids.add(oid);
+  }
+  return extensions;
+}
+
+function readValues(extensions: readonly Extension[]): Readonly<ExtensionValues> {
+  try {
+    return readExtensionValues(extensions);
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    throw new CertificateError('certificate_extension_malformed', error.message);
+  }
+}

@@ -1,0 +1,171 @@
+import {
+  contentOf,
+  DerError,
+  type Element,
+  elementsOf,
+  encodingOf,
+  Fields,
+  someElementsOf,
+  tags,
+} from '../der/der.ts';
+import { hex, latin1, readOid } from '../der/der-values.ts';
+
+export type AttributeTypeAndValue = {
+  /** Dotted OID. */
+  readonly type: string;
+  /** The value as text; undefined where its type is none of the string types. */
+  readonly text: string | undefined;
+  /** The value's DER, tag and length included. */
+  readonly der: Uint8Array;
+};
+
+/** A distinguished name (RFC 5280 4.1.2.4), in the order of its encoding: widest part first. */
+export type Name = {
+  readonly der: Uint8Array;
+  readonly rdns: readonly (readonly AttributeTypeAndValue[])[];
+  /** One for each RDN: equal where RFC 5280 7.1 says that the RDNs are. */
+  readonly rdnKeys: readonly string[];
+  /** The same for the whole name. */
+  readonly key: string;
+};
+
+/** @throws DerError */
+export function readName(element: Element): Name {
+  if (element.tag !== tags.sequence) throw new DerError('Name: not a SEQUENCE');
+  const rdns = elementsOf(element).map(readRdn);
+  const rdnKeys = rdns.map(rdnKey);
+  return { der: encodingOf(element), rdns, rdnKeys, key: rdnKeys.join(',') };
+}
+
+/** RelativeDistinguishedName: a SET of at least one attribute. @throws DerError */
+export function readRdn(element: Element): readonly AttributeTypeAndValue[] {
+  if ((element.tag & 0x1f) !== (tags.set & 0x1f) && element.tag < 0x80) throw new DerError('RDN: not a SET');
+  return someElementsOf(element, 'RDN').map((attribute) => {
+    if (attribute.tag !== tags.sequence) throw new DerError('RDN: not a SEQUENCE in it');
+    const fields = new Fields(attribute);
+    const type = readOid(fields.next(tags.oid, 'attribute type'));
+    const value = fields.any('attribute value');
+    fields.finish('attribute');
+    return { type, text: readText(value), der: encodingOf(value) };
+  });
+}
+
+/** The name that stands for an RDN relative to another name (RFC 5280 4.2.1.13, nameRelativeToCRLIssuer). */
+export function appendRdn(name: Name, rdn: readonly AttributeTypeAndValue[]): Pick<Name, 'key'> {
+  return { key: [...name.rdnKeys, rdnKey(rdn)].join(',') };
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Any string type as text, so that a name's encoding may change without the name (RFC 5280 7.1, PKITS 4.3.9 ff). */
+function readText(value: Element): string | undefined {
+  const content = contentOf(value);
+  switch (value.tag) {
+    case tags.utf8String:
+      try {
+        return utf8.decode(content);
+      } catch {
+        throw new DerError('UTF8String: not UTF-8');
+      }
+    case 0x12: // NumericString
+    case 0x13: // PrintableString; what stands in it in practice goes beyond its alphabet
+    case 0x16: // IA5String
+    case 0x1a: // VisibleString
+      for (const octet of content) if (octet >= 0x80) throw new DerError('a string with other than ASCII');
+      return latin1(content);
+    case 0x14: // TeletexString: Latin-1 in practice
+      return latin1(content);
+    case 0x1e: // BMPString
+      return wideText(content, 2);
+    case 0x1c: // UniversalString
+      return wideText(content, 4);
+    default:
+      return undefined;
+  }
+}
+
+function wideText(content: Uint8Array, width: 2 | 4): string {
+  if (content.length % width !== 0) throw new DerError('a string with half a character');
+  let text = '';
+  for (let at = 0; at < content.length; at += width) {
+    let point = 0;
+    for (let i = 0; i < width; i++) point = point * 256 + content[at + i]!;
+    if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) throw new DerError('no such character');
+    text += String.fromCodePoint(point);
+  }
+  return text;
+}
+
+/** The length before each value keeps one name from spelling another's key. */
+function rdnKey(rdn: readonly AttributeTypeAndValue[]): string {
+  const parts = rdn.map(({ type, text, der }) => {
+    const value = text === undefined ? `#${hex(der)}` : prepare(text);
+    return `${type}=${value.length}:${value}`;
+  });
+  return parts.length === 1 ? parts[0]! : parts.sort().join('+');
+}
+
+const ascii = /^[ -~]*$/;
+
+/** RFC 4518 string preparation for caseIgnoreMatch: map, normalise, fold case, drop insignificant spaces. */
+function prepare(text: string): string {
+  if (ascii.test(text)) return text.toLowerCase().replace(/ {2,}/g, ' ').trim();
+  return text
+    .replace(/\p{White_Space}+/gu, ' ')
+    .replace(/[\p{Cc}\p{Cf}\p{Variation_Selector}\ufffc]|\u034f/gu, '')
+    .normalize('NFKC')
+    .toUpperCase()
+    .toLowerCase()
+    .normalize('NFKC')
+    .replace(/\p{White_Space}+/gu, ' ')
+    .trim();
+}
+
+/** RFC 4514 section 3, and the attributes that RFC 5280 4.1.2.4 and X.520 add, by the names that tools show. */
+const shortNames: Readonly<Record<string, string>> = {
+  '2.5.4.3': 'CN',
+  '2.5.4.4': 'SN',
+  '2.5.4.5': 'serialNumber',
+  '2.5.4.6': 'C',
+  '2.5.4.7': 'L',
+  '2.5.4.8': 'ST',
+  '2.5.4.9': 'STREET',
+  '2.5.4.10': 'O',
+  '2.5.4.11': 'OU',
+  '2.5.4.12': 'title',
+  '2.5.4.42': 'GN',
+  '2.5.4.43': 'initials',
+  '2.5.4.44': 'generationQualifier',
+  '2.5.4.46': 'dnQualifier',
+  '2.5.4.65': 'pseudonym',
+  '2.5.4.97': 'organizationIdentifier',
+  '0.9.2342.19200300.100.1.1': 'UID',
+  '0.9.2342.19200300.100.1.25': 'DC',
+  '1.2.840.113549.1.9.1': 'emailAddress',
+};
+
+/** RFC 4514: last RDN first. Characters that could deceive a reader of the log are escaped too. */
+export function formatName(name: Name): string {
+  return name.rdns.map(formatRdn).reverse().join(',');
+}
+
+const formatRdn = (rdn: readonly AttributeTypeAndValue[]): string =>
+  rdn
+    .map(({ type, text, der }) => {
+      const short = shortNames[type];
+      return short === undefined || text === undefined
+        ? `${type}=#${hex(der)}`
+        : `${short}=${escapeValue(text)}`;
+    })
+    .join('+');
+
+function escapeValue(text: string): string {
+  const escaped = text
+    .replace(/[\\"+,;<>]/g, '\\$&')
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, hexEscapes)
+    .replace(/^[ #]/, '\\$&');
+  return escaped.endsWith(' ') && escaped !== '\\ ' ? `${escaped.slice(0, -1)}\\ ` : escaped;
+}
+
+const hexEscapes = (character: string): string =>
+  Buffer.from(character).toString('hex').toUpperCase().replace(/../g, '\\$&');

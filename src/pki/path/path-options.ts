@@ -1,0 +1,68 @@
+import type { Certificate } from '../certificate/certificate.ts';
+import type { Revocation } from '../revocation/revocation.ts';
+import type { TrustStore } from './trust-store.ts';
+
+/** The inputs of RFC 5280 6.1.1 (c) to (g). */
+export type PolicyInputs = {
+  /** Dotted OIDs; with anyPolicy in it every policy is acceptable. */
+  readonly initialPolicySet: readonly string[];
+  readonly initialExplicitPolicy: boolean;
+  readonly initialPolicyMappingInhibit: boolean;
+  readonly initialAnyPolicyInhibit: boolean;
+};
+
+/** What is accepted although it is weak. */
+export type WeakAlgorithms = {
+  readonly sha1: boolean;
+  readonly md5: boolean;
+  readonly minRsaBits: number;
+};
+
+/** How paths are judged: all but the certificates and the instant. */
+export type PathPolicy = {
+  readonly purpose: 'client' | 'server' | 'any';
+  readonly policies: PolicyInputs;
+  readonly weakAlgorithms: WeakAlgorithms;
+  /** anyExtendedKeyUsage in the leaf stands for the purpose (RFC 5280 4.2.1.12 lets us choose). In CAs it always does. */
+  readonly anyExtendedKeyUsage: boolean;
+  /** CA certificates between the leaf and the anchor. */
+  readonly maxIntermediates: number;
+  /**
+   * In one search, as many as Go's crypto/x509 allows; checks by costlier keys count for several, so that the limit is
+   * one of time. Checking revocation may take as much again.
+   */
+  readonly maxSignatureChecks: number;
+  /** Name against constraint, in one search. As many as Go's crypto/x509 allows. */
+  readonly maxNameComparisons: number;
+  /** undefined: revocation is not looked at. */
+  readonly revocation: Revocation | undefined;
+};
+
+export const anyPolicy = '2.5.29.32.0';
+
+export const defaultPolicy: PathPolicy = {
+  purpose: 'client',
+  policies: {
+    initialPolicySet: [anyPolicy],
+    initialExplicitPolicy: false,
+    initialPolicyMappingInhibit: false,
+    initialAnyPolicyInhibit: false,
+  },
+  weakAlgorithms: { sha1: false, md5: false, minRsaBits: 2048 },
+  anyExtendedKeyUsage: false,
+  maxIntermediates: 10,
+  maxSignatureChecks: 100,
+  maxNameComparisons: 250_000,
+  revocation: undefined,
+};
+
+export type PathInputs = {
+  readonly trustStore: TrustStore;
+  /** Sent along by the client; not trusted, in any order, with anything in them. */
+  readonly intermediates: readonly Certificate[];
+  /** Milliseconds since the epoch. Dates count whole seconds. */
+  readonly now: number;
+};
+
+/** What a search may still spend. Shared by all that it does, so that no mixture of tricks costs more. */
+export type Budget = { signatureChecks: number; nameComparisons: number };

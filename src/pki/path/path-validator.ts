@@ -1,0 +1,112 @@
+import { hash } from 'node:crypto';
+import type { Certificate } from '../certificate/certificate.ts';
+import { vouchFor } from '../certificate/certificate-cache.ts';
+import type { PathPolicy } from './path-options.ts';
+import { type PathVerdict, validatePath } from './path-validation.ts';
+import { type TrustStore, turnsOf } from './trust-store.ts';
+
+type Remembered = {
+  readonly verdict: PathVerdict;
+  /** Milliseconds since the epoch: the verdict holds from `from` on and before `until`. */
+  readonly from: number;
+  readonly until: number;
+  /**
+   * A refusal holds for these intermediates only; undefined, a valid path: for any. A hash, since the certificates
+   * themselves would be kept alive by whoever sends them.
+   */
+  readonly offered: string | undefined;
+};
+
+/**
+ * Validates against one trust store, by one policy, and remembers verdicts: for each certificate the last few, for as
+ * long as the certificate object itself lives. So the memory is as bounded as the cache of certificates that they are
+ * read through, and what is pushed out there is forgotten here.
+ */
+export class PathValidator {
+  readonly #trustStore: TrustStore;
+  readonly #policy: Partial<PathPolicy>;
+  readonly #verdicts = new WeakMap<Certificate, readonly Remembered[]>();
+
+  constructor(trustStore: TrustStore, policy: Partial<PathPolicy> = {}) {
+    this.#trustStore = trustStore;
+    this.#policy = policy;
+  }
+
+  /**
+   * @param intermediates sent along with the leaf
+   * @param now milliseconds since the epoch
+   */
+  validate(leaf: Certificate, intermediates: readonly Certificate[], now: number): PathVerdict {
+    const current = (this.#verdicts.get(leaf) ?? []).filter(({ from, until }) => now >= from && now < until);
+    const admitted = current.find(({ offered }) => offered === undefined);
+    if (admitted !== undefined) return admitted.verdict;
+    const offered = current.length === 0 ? '' : hashOf(intermediates);
+    const refused = current.find((known) => known.offered === offered);
+    if (refused !== undefined) return refused.verdict;
+    const trustStore = this.#trustStore;
+    const verdict = validatePath(leaf, { ...this.#policy, trustStore, intermediates, now });
+    if (verdict.valid) for (const certificate of verdict.path) vouchFor(certificate);
+    const remembered = this.#remember(verdict, leaf, intermediates, now);
+    if (remembered !== undefined) this.#verdicts.set(leaf, [remembered, ...current].slice(0, maxRemembered));
+    return verdict;
+  }
+
+  #remember(
+    verdict: PathVerdict,
+    leaf: Certificate,
+    intermediates: readonly Certificate[],
+    now: number,
+  ): Remembered | undefined {
+    if (verdict.valid) {
+      // Signers of CRLs count too, and may be any of these.
+      const others = this.#policy.revocation === undefined ? [] : this.#turnsBeside(intermediates, now);
+      const { from, until } = windowAround(now, [
+        ...[...verdict.path, verdict.anchor].flatMap(turnsOf),
+        ...others,
+      ]);
+      return { verdict, from, until: Math.min(until, verdict.validUntil), offered: undefined };
+    }
+    // Also a search that ran out of budget: from the same certificates it would again, and the client pays for each.
+    // Revocation data gets old, and the refusal does not say when.
+    if (this.#policy.revocation !== undefined) return undefined;
+    const { from, until } = windowAround(now, [...turnsOf(leaf), ...this.#turnsBeside(intermediates, now)]);
+    return { verdict, from, until, offered: hashOf(intermediates) };
+  }
+
+  /** When one of the certificates begins or ends that a path may be built from. */
+  #turnsBeside(intermediates: readonly Certificate[], now: number): readonly number[] {
+    return [...intermediates.flatMap(turnsOf), ...nearest(this.#trustStore.turns, now)];
+  }
+}
+
+/** Refusals a leaf: who offers it with other intermediates each time must not push out what was found for the first. */
+const maxRemembered = 8;
+
+/** The time around `now` in which none of these instants lies. */
+function windowAround(
+  now: number,
+  turns: readonly number[],
+): { readonly from: number; readonly until: number } {
+  let from = -Infinity;
+  let until = Infinity;
+  for (const turn of turns) {
+    if (turn <= now) from = Math.max(from, turn);
+    else until = Math.min(until, turn);
+  }
+  return { from, until };
+}
+
+/** The last instant up to `now` and the first after it. */
+function nearest(ascending: readonly number[], now: number): readonly number[] {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle]! <= now) low = middle + 1;
+    else high = middle;
+  }
+  return ascending.slice(Math.max(0, low - 1), low + 1);
+}
+
+const hashOf = (certificates: readonly Certificate[]): string =>
+  hash('sha256', certificates.map(({ sha256 }) => sha256).join());

@@ -1,0 +1,77 @@
+import type { Certificate } from '../certificate/certificate.ts';
+import { equalBytes } from '../der/der-values.ts';
+
+export type Anchor = {
+  /**
+   * ca: may issue, if its own extensions let it. pinned: this very certificate is trusted as a leaf, whatever its
+   * basicConstraints say, and issues nothing.
+   */
+  readonly kind: 'ca' | 'pinned';
+  readonly certificate: Certificate;
+};
+
+/** Certificates by the key of their subject. */
+export type BySubject = ReadonlyMap<string, readonly Certificate[]>;
+
+/** What paths are built from, whatever the client sends along. Immutable. */
+export type TrustStore = {
+  readonly anchors: BySubject;
+  /** SHA-256 of each pinned certificate, lower-case hex. */
+  readonly pinned: ReadonlySet<string>;
+  readonly intermediates: BySubject;
+  /** undefined: any path will do. Otherwise one of these CAs must issue in the path (same subject and key). */
+  readonly through: readonly Certificate[] | undefined;
+  /** Instants, ascending, at which a verdict may turn because a certificate of this store begins or ends. */
+  readonly turns: readonly number[];
+};
+
+/**
+ * @param intermediates known beside those that clients send; not trusted
+ * @param through only paths with one of these CAs below the anchor, or as the anchor, are valid; they are candidates
+ *   for intermediates too
+ * @param fingerprints SHA-256 of certificates that are pinned without being at hand, lower-case hex
+ */
+export function createTrustStore({
+  anchors,
+  intermediates = [],
+  through,
+  fingerprints = [],
+}: {
+  readonly anchors: readonly Anchor[];
+  readonly intermediates?: readonly Certificate[];
+  readonly through?: readonly Certificate[];
+  readonly fingerprints?: readonly string[];
+}): TrustStore {
+  const cas = anchors.filter(({ kind }) => kind === 'ca').map(({ certificate }) => certificate);
+  const pins = anchors.filter(({ kind }) => kind === 'pinned').map(({ certificate }) => certificate);
+  const others = [...intermediates, ...(through ?? [])];
+  return {
+    anchors: bySubject(cas),
+    pinned: new Set([...pins.map(({ sha256 }) => sha256), ...fingerprints]),
+    intermediates: bySubject(others),
+    through,
+    turns: [...new Set([...cas, ...others].flatMap(turnsOf))].sort((a, b) => a - b),
+  };
+}
+
+/** The first millisecond in which the certificate is valid, and the first in which it no longer is. */
+export const turnsOf = ({ notBefore, notAfter }: Certificate): readonly [number, number] => [
+  notBefore,
+  notAfter + 1000,
+];
+
+/** Each certificate once. */
+export function bySubject(certificates: readonly Certificate[]): BySubject {
+  const groups = Map.groupBy(certificates, ({ subject }) => subject.key);
+  for (const [key, group] of groups) if (group.length > 1) groups.set(key, distinct(group));
+  return groups;
+}
+
+export const distinct = (certificates: readonly Certificate[]): Certificate[] => [
+  ...new Map(certificates.map((certificate) => [certificate.sha256, certificate])).values(),
+];
+
+/** The same CA, however often its certificate was issued anew (RFC 4158 2.4.2 calls the pair a CA's identity). */
+export const isSameCa = (a: Certificate, b: Certificate): boolean =>
+  a === b ||
+  (a.subject.key === b.subject.key && equalBytes(a.subjectPublicKey.spki, b.subjectPublicKey.spki));

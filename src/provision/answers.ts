@@ -1,0 +1,110 @@
+import { companionHeaders } from '../client-certificate/formats/companion-headers.ts';
+import { formatOf, knownCertificateHeaders } from '../client-certificate/formats/table.ts';
+import type { Config } from '../config/schema/config.ts';
+import type { AnswerSettings } from '../snapshot.ts';
+import type { Findings } from './findings.ts';
+import { inboundHeader } from './sources.ts';
+
+/** `[enforcer.answers]` and the outbound certificate, as `ext-authz` needs them. */
+export function readAnswers(
+  config: Config,
+  isWritten: (path: readonly PropertyKey[]) => boolean,
+  inbound: readonly string[],
+): AnswerSettings {
+  const { answers } = config.enforcer;
+  const mutualSSL = config.enforcer.security.mutualSSL;
+  const name = (header: string): string | undefined => header.toLowerCase() || undefined;
+  const outgoing = mutualSSL.enableOutboundCertificateHeader ? outbound(mutualSSL, isWritten) : undefined;
+  return {
+    reasonHeader: name(answers.reasonHeader),
+    identityHeaders: {
+      alias: name(answers.aliasHeader),
+      tier: name(answers.tierHeader),
+      sha256: name(answers.sha256Header),
+      subject: name(answers.subjectHeader),
+      clientId: name(answers.clientIdHeader),
+      scopes: name(answers.scopesHeader),
+      tokenSubject: name(answers.tokenSubjectHeader),
+    },
+    errorFormat: answers.errorFormat,
+    tokenHeader: {
+      name: config.enforcer.security.authHeader.authorizationHeader.toLowerCase(),
+      forward: config.enforcer.security.authHeader.enableOutboundAuthHeader,
+    },
+    backendJwtHeader: config.enforcer.jwtGenerator.header.toLowerCase(),
+    outbound: outgoing,
+    // Envoy removes those of all other products behind us, unless we say that one of them is what we set.
+    headersToRemove: [
+      ...new Set([
+        // A client's own never passes for ours, whether ours is on or off and whatever it is called.
+        ...['x-jwt-assertion'].filter(
+          (header) => header !== config.enforcer.jwtGenerator.header.toLowerCase(),
+        ),
+        mutualSSL.certificateHeader.toLowerCase(),
+        ...inbound,
+        // Its own as well: where there is no certificate or no chain to tell, a client's must not stay.
+        ...(outgoing === undefined
+          ? []
+          : [...knownCertificateHeaders, ...companionHeaders, outgoing.header, outgoing.chainHeader].filter(
+              (header) => header !== undefined,
+            )),
+      ]),
+    ],
+  };
+}
+
+/** The header that the client's certificate came in by, unless another is named or a format brings its own. */
+function outbound(
+  mutualSSL: Config['enforcer']['security']['mutualSSL'],
+  isWritten: (path: readonly PropertyKey[]) => boolean,
+): AnswerSettings['outbound'] {
+  const { outboundFormat: format, outboundHeader, outboundChainHeader } = mutualSSL;
+  const formatIsWritten = isWritten(['enforcer', 'security', 'mutualSSL', 'outboundFormat']);
+  const header =
+    outboundHeader ?? (formatIsWritten ? formatOf(format).header : inboundHeader(mutualSSL, isWritten));
+  const chainHeader = outboundChainHeader ?? formatOf(format).chainHeader;
+  return { format, header: header.toLowerCase(), chainHeader: chainHeader?.toLowerCase() };
+}
+
+/** Keys of `[enforcer.answers]` that tell the backend who the client is. */
+export const identityKeys = [
+  'aliasHeader',
+  'tierHeader',
+  'sha256Header',
+  'subjectHeader',
+  'clientIdHeader',
+  'scopesHeader',
+  'tokenSubjectHeader',
+] as const;
+
+/** A header can't be told and removed at once. */
+export function checkAnswers(
+  config: Config,
+  { headersToRemove, outbound }: AnswerSettings,
+  findings: Findings,
+): void {
+  const certificates = [
+    ...headersToRemove,
+    ...knownCertificateHeaders,
+    outbound?.header,
+    outbound?.chainHeader,
+  ];
+  const seen = new Map<string, string>();
+  const names = [
+    ...identityKeys.map((key) => [key, ['enforcer', 'answers', key], config.enforcer.answers[key]] as const),
+    ['header', ['enforcer', 'jwtGenerator', 'header'], config.enforcer.jwtGenerator.header] as const,
+  ];
+  for (const [key, at, written] of names) {
+    const name = written.toLowerCase();
+    if (name === '') continue;
+    const other = seen.get(name);
+    if (certificates.includes(name))
+      findings.error(
+        at,
+        `found "${name}", which is a certificate header and removed before the backend; write another name`,
+      );
+    else if (other !== undefined)
+      findings.error(at, `found "${name}", which ${other} has already; write another name`);
+    seen.set(name, key);
+  }
+}

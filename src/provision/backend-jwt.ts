@@ -1,0 +1,45 @@
+import type { Config } from '../config/schema/config.ts';
+import { FileProblem, readText } from '../documents/files.ts';
+import { BackendJwtSigner } from '../upstream/backend-jwt.ts';
+import type { Findings } from './findings.ts';
+
+/** `[enforcer.jwtGenerator]`, its key and certificate read; undefined: switched off. */
+export function readBackendJwt(
+  config: Config,
+  isWritten: (path: readonly PropertyKey[]) => boolean,
+  findings: Findings,
+): BackendJwtSigner | undefined {
+  const at = (key: string) => ['enforcer', 'jwtGenerator', key];
+  const { enabled, enable, publicCertificatePath, privateKeyPath, claimDialect, encoding, tokenTtl } =
+    config.enforcer.jwtGenerator;
+  if (enabled !== undefined && enable !== undefined && enabled !== enable)
+    findings.error(
+      at('enable'),
+      `found ${enable}, and enabled = ${enabled}, which means the same; write one`,
+    );
+  if (!(enabled ?? enable ?? false)) return undefined;
+  if (publicCertificatePath === undefined || privateKeyPath === undefined) {
+    findings.error(
+      at(publicCertificatePath === undefined ? 'publicCertificatePath' : 'privateKeyPath'),
+      'missing; a JWT for the backend needs a certificate and its key to be signed by',
+    );
+    return undefined;
+  }
+  if (!isWritten(at('encoding')))
+    findings.warn(
+      at('encoding'),
+      'not written, so that it is "base64", as Choreo Connect has it; JWT libraries (RFC 7515) need "base64url"',
+    );
+  return findings.file(at('privateKeyPath'), privateKeyPath, (path) => {
+    const privateKeyPem = readText(path);
+    const certificatePem = readText(findings.resolve(publicCertificatePath));
+    try {
+      const lifetime = tokenTtl * 1000;
+      return new BackendJwtSigner({ certificatePem, privateKeyPem, claimDialect, encoding, lifetime });
+    } catch (error) {
+      throw new FileProblem(
+        `can not be used to sign with publicCertificatePath: ${(error as Error).message}`,
+      );
+    }
+  });
+}

@@ -1,0 +1,317 @@
+import type { Term } from '../apis/api.ts';
+import type { ClientRule } from '../apis/client-rule.ts';
+import type { Config } from '../config/schema/config.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import { formatName } from '../pki/certificate/name.ts';
+import { type NameText, parseNameText } from '../pki/certificate/name-text.ts';
+import { validatePath } from '../pki/path/path-validation.ts';
+import { createTrustStore } from '../pki/path/trust-store.ts';
+import type { Findings } from './findings.ts';
+import { certificateIn, readBundle, readOneCertificate } from './pem-files.ts';
+import type { ClientEntry } from './trust.ts';
+
+type Written = Partial<Config['clients'][number]> & { readonly alias: string };
+type Path = readonly PropertyKey[];
+
+/** The CAs that `issuer` may name; none are trusted where there is no trustedCertPath. */
+export type Cas = {
+  readonly trusted: readonly Certificate[] | undefined;
+  readonly intermediates: readonly Certificate[];
+  /** The certificate of a PEM text. @throws FileProblem */
+  readonly readText?: (pem: string) => Certificate;
+};
+
+/**
+ * `[[clients]]`, or `[[senders]]`, with their files read. A broken entry is reported and left out.
+ *
+ * @param at where the list stands in config.toml
+ * @param scope '' for those that any API may name; else whose own they are
+ * @param cas those of trustedCertPath and intermediatesPath, which `issuer` may name
+ */
+export function readClients(
+  at: Path,
+  scope: string,
+  written: readonly Written[],
+  cas: Cas,
+  findings: Findings,
+  now: number,
+): readonly ClientEntry[] {
+  checkAliases(at, written, findings);
+  return written.flatMap((client, index) => {
+    const path = [...at, index];
+    const what = readKind(client, path, cas, findings, now);
+    return what === undefined
+      ? []
+      : [
+          {
+            scope,
+            alias: client.alias,
+            tier: client.tier,
+            term: readTerm(client, path, findings, now),
+            index,
+            ...what,
+          },
+        ];
+  });
+}
+
+/** An alias may have several entries, all of one tier and spelt alike. */
+function checkAliases(at: Path, written: readonly Written[], findings: Findings): void {
+  const seen = new Map<string, Written>();
+  written.forEach((client, i) => {
+    const first = seen.get(client.alias.toLowerCase());
+    if (first === undefined) {
+      seen.set(client.alias.toLowerCase(), client);
+    } else if (first.alias !== client.alias) {
+      findings.error(
+        [...at, i, 'alias'],
+        `found "${client.alias}", which differs from "${first.alias}" by case only; aliases are compared without case, so rename one`,
+      );
+    } else if (first.tier !== client.tier) {
+      findings.error(
+        [...at, i, 'tier'],
+        `alias "${client.alias}" has tier ${JSON.stringify(client.tier ?? '')} here and ${JSON.stringify(first.tier ?? '')} in an entry before; write the same in both`,
+      );
+    }
+  });
+}
+
+type Kind =
+  | Pick<Extract<ClientEntry, { kind: 'certificate' }>, 'kind' | 'certificate'>
+  | Pick<Extract<ClientEntry, { kind: 'fingerprints' }>, 'kind' | 'fingerprints'>
+  | Pick<Extract<ClientEntry, { kind: 'ca' }>, 'kind' | 'cas' | 'isAnchor' | 'rule'>;
+
+/** The keys by which an entry can be known; exactly one must be there, but for rules, which need a CA beside them. */
+const nameKeys = ['subject', 'dns', 'email', 'uri', 'spiffe'] as const;
+
+function readKind(client: Written, at: Path, cas: Cas, findings: Findings, now: number): Kind | undefined {
+  const { alias, file, caFile, pem, caPem, issuer, fingerprints } = client;
+  const names = nameKeys.filter((key) => client[key] !== undefined);
+  const ruleKeys = [...names, ...(client.spki ? ['spki'] : [])];
+  const ways = (['file', 'pem', 'fingerprints', 'caFile', 'caPem', 'issuer'] as const).filter(
+    (key) => client[key] !== undefined,
+  );
+  if (ways.length > 1) {
+    findings.error(
+      at,
+      `alias "${alias}" has both ${ways.join(' and ')}; write one of them, and a second entry for the other`,
+    );
+    return undefined;
+  }
+  if ((file ?? pem ?? fingerprints) !== undefined && ruleKeys.length > 0) {
+    findings.error(
+      [...at, ruleKeys[0]!],
+      `found beside ${ways[0]}, which already means exactly one certificate; leave ${ruleKeys.join(', ')} out, or write caFile`,
+    );
+    return undefined;
+  }
+  if (fingerprints !== undefined) return { kind: 'fingerprints', fingerprints };
+  if (file !== undefined || pem !== undefined) {
+    const [key, certificate] = readNamed(['file', file], ['pem', pem], at, cas, findings);
+    if (certificate === undefined) return undefined;
+    warnAboutDates(certificate, `alias "${alias}"`, [...at, key], findings, now);
+    warnAboutUse(certificate, alias, [...at, key], findings);
+    return { kind: 'certificate', certificate };
+  }
+  const rule = ruleKeys.length > 0 ? readRule(client, at, findings) : undefined;
+  if (caFile !== undefined || caPem !== undefined) {
+    const ca = readCa(client, at, cas, findings, now);
+    return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule };
+  }
+  if (issuer !== undefined) {
+    const named = findCas(issuer, at, cas, findings);
+    return named && { kind: 'ca', cas: named, isAnchor: false, rule };
+  }
+  if (names.length > 0) {
+    findings.error(
+      [...at, names[0]!],
+      `alias "${alias}" is only a name, and anyone can write any name into a certificate; write caFile = "…" or issuer = "…" beside it`,
+    );
+    return undefined;
+  }
+  if (client.spki !== undefined && cas.trusted !== undefined)
+    return { kind: 'ca', cas: undefined, isAnchor: false, rule };
+  findings.error(
+    at,
+    client.spki !== undefined
+      ? `alias "${alias}" is only a key, whose holder can sign himself any certificate; write caFile = "…" or issuer = "…" beside it, or set trustedCertPath`
+      : `alias "${alias}" names no certificate; write file = "…" (exactly this one) or caFile = "…" (every client of this CA)`,
+  );
+  return undefined;
+}
+
+/** A certificate by the path of a file, or as it stands there. */
+function readNamed<Key extends string>(
+  [fileKey, file]: readonly [Key, string | undefined],
+  [textKey, text]: readonly [Key, string | undefined],
+  at: Path,
+  { readText = certificateIn }: Cas,
+  findings: Findings,
+): readonly [key: Key, certificate: Certificate | undefined] {
+  return file === undefined
+    ? [textKey, findings.text([...at, textKey], text ?? '', readText)]
+    : [fileKey, findings.file([...at, fileKey], file, readOneCertificate)];
+}
+
+function readCa(
+  { alias, caFile, caPem }: Written,
+  at: Path,
+  cas: Cas,
+  findings: Findings,
+  now: number,
+): Certificate | undefined {
+  const [key, certificate] = readNamed(['caFile', caFile], ['caPem', caPem], at, cas, findings);
+  if (certificate === undefined) return undefined;
+  if (!issuesCertificates(certificate)) {
+    findings.error(
+      [...at, key],
+      `found ${formatName(certificate.subject)}, which is no CA (it needs basicConstraints CA:TRUE, and keyCertSign where it has keyUsage); write file = "…" to admit exactly this certificate`,
+    );
+    return undefined;
+  }
+  warnAboutDates(certificate, `alias "${alias}"`, [...at, key], findings, now);
+  return certificate;
+}
+
+/** All CAs of that name: a CA may have been issued anew. */
+function findCas(
+  issuer: string,
+  at: Path,
+  { trusted, intermediates }: Cas,
+  findings: Findings,
+): readonly Certificate[] | undefined {
+  const wanted = JSON.stringify(parseNameText(issuer));
+  if (wanted === undefined || trusted === undefined) {
+    findings.error(
+      [...at, 'issuer'],
+      trusted === undefined
+        ? `found ${JSON.stringify(issuer)}, but no trusted CA to look for it among; set router.downstream.tls.trustedCertPath, or write caFile = "…"`
+        : `found ${JSON.stringify(issuer)}; write a name as RFC 4514 has it, for example "CN=Issuing CA,O=Acme"`,
+    );
+    return undefined;
+  }
+  const all = [...trusted, ...intermediates];
+  const named = all.filter(({ subject }) => JSON.stringify(parseNameText(formatName(subject))) === wanted);
+  if (named.length > 0) return named;
+  const known = [...new Set(all.map(({ subject }) => formatName(subject)))].slice(0, 5).join('; ');
+  findings.error(
+    [...at, 'issuer'],
+    `found ${JSON.stringify(issuer)}, which no CA of trustedCertPath and intermediatesPath is called; there are: ${known}`,
+  );
+  return undefined;
+}
+
+function readRule(client: Written, at: Path, findings: Findings): ClientRule {
+  const { spki, dns, email, uri, spiffe } = client;
+  return {
+    spki: spki && new Set(spki),
+    subject: readSubject(client.subject, at, findings),
+    dns,
+    email,
+    uri,
+    spiffe,
+  };
+}
+
+function readSubject(
+  subject: Written['subject'],
+  at: Path,
+  findings: Findings,
+): NameText | ReadonlyMap<string, string> | undefined {
+  if (subject === undefined) return undefined;
+  if (typeof subject !== 'string')
+    return new Map(Object.entries(subject).map(([type, value]) => [type.toLowerCase(), value]));
+  const name = parseNameText(subject);
+  if (name === undefined)
+    findings.error(
+      [...at, 'subject'],
+      `found ${JSON.stringify(subject)}; write a name as RFC 4514 has it, for example "CN=acme,O=Acme Inc"`,
+    );
+  return name;
+}
+
+function readTerm(
+  { disabled, notBefore, notAfter }: Written,
+  at: Path,
+  findings: Findings,
+  now: number,
+): Term | undefined {
+  if (!disabled && notBefore === undefined && notAfter === undefined) return undefined;
+  const term = {
+    disabled: disabled === true,
+    notBefore: notBefore?.getTime() ?? -Infinity,
+    notAfter: notAfter?.getTime() ?? Infinity,
+  };
+  if (term.notBefore > term.notAfter)
+    findings.error([...at, 'notAfter'], 'found a date before notBefore; write a later one');
+  else if (now > term.notAfter)
+    findings.warn(
+      [...at, 'notAfter'],
+      `this entry ended on ${new Date(term.notAfter).toISOString()}; its certificates are refused`,
+    );
+  return term;
+}
+
+/** Certificates that all paths must end at, and such as help to build one. Broken ones are left out, and told. */
+export function readCas(
+  path: readonly PropertyKey[],
+  name: string | undefined,
+  findings: Findings,
+  now: number,
+): readonly Certificate[] | undefined {
+  if (name === undefined) return undefined;
+  const bundle = findings.file(path, name, readBundle);
+  if (bundle === undefined) return undefined;
+  for (const message of bundle.broken) findings.warn(path, `${message}; it is left out`);
+  const cas = bundle.certificates.filter((certificate) => {
+    if (!issuesCertificates(certificate)) {
+      findings.warn(path, `has ${formatName(certificate.subject)}, which is no CA; it is left out`);
+      return false;
+    }
+    warnAboutDates(certificate, formatName(certificate.subject), path, findings, now);
+    return true;
+  });
+  if (cas.length === 0)
+    findings.error(path, `found ${JSON.stringify(name)}, which has no usable CA certificate in it`);
+  return cas;
+}
+
+const issuesCertificates = (certificate: Certificate): boolean =>
+  certificate.isCa && (certificate.keyUsage === undefined || certificate.keyUsage.has('keyCertSign'));
+
+/** Not an error: the others go on working, and a certificate that is not yet valid may be there on purpose. */
+function warnAboutDates(
+  certificate: Certificate,
+  whose: string,
+  path: readonly PropertyKey[],
+  findings: Findings,
+  now: number,
+): void {
+  const day = (instant: number): string => new Date(instant).toISOString();
+  if (now > certificate.notAfter)
+    findings.warn(
+      path,
+      `${whose}: the certificate expired on ${day(certificate.notAfter)}; every request with it is refused`,
+    );
+  if (now < certificate.notBefore)
+    findings.warn(
+      path,
+      `${whose}: the certificate is not valid before ${day(certificate.notBefore)}; until then every request with it is refused`,
+    );
+}
+
+/** What will be refused at each request, however it is trusted: another purpose, a weak key. */
+function warnAboutUse(certificate: Certificate, alias: string, path: Path, findings: Findings): void {
+  const why = useless.get(certificate) ?? whyUseless(certificate);
+  useless.set(certificate, why);
+  if (why !== '') findings.warn(path, `alias "${alias}": ${why}; every request with it is refused`);
+}
+
+/** Once a certificate, not once an API and reload. */
+const useless = new WeakMap<Certificate, string>();
+
+function whyUseless(certificate: Certificate): string {
+  const trustStore = createTrustStore({ anchors: [{ kind: 'pinned', certificate }] });
+  const verdict = validatePath(certificate, { trustStore, intermediates: [], now: certificate.notBefore });
+  return verdict.valid ? '' : `${verdict.code}: ${verdict.detail}`;
+}

@@ -1,0 +1,66 @@
+import { dirname, resolve } from 'node:path';
+import { keyText, type Problem, shown } from '../config/problem.ts';
+import { FileProblem } from '../documents/files.ts';
+
+type Path = readonly PropertyKey[];
+
+/** Gathers everything that is wrong, so that an operator reads all of it at once. */
+export type Findings = {
+  readonly errors: readonly Problem[];
+  readonly warnings: readonly Problem[];
+  readonly error: (path: Path, message: string) => void;
+  readonly warn: (path: Path, message: string) => void;
+  /** A path of config.toml is relative to that file. */
+  readonly resolve: (path: string) => string;
+  /** Runs `read` on the file named at `path`; what goes wrong with the file becomes an error there. */
+  readonly file: <T>(path: Path, name: string, read: (file: string) => T) => T | undefined;
+  /** The same for a text that stands in the configuration itself. */
+  readonly text: <T>(path: Path, text: string, read: (text: string) => T) => T | undefined;
+};
+
+/** Errors of what came from elsewhere, by its index, are that one's own affair. */
+export type ForeignFindings = {
+  /** Where `apis[index]` was read; undefined: in config.toml. */
+  readonly originOf: (index: number) => { readonly file: string; readonly line: number } | undefined;
+  readonly errors: Map<number, Problem[]>;
+};
+
+export function createFindings(
+  file: string,
+  lineOf: (path: Path) => number,
+  foreign: ForeignFindings = { originOf: () => undefined, errors: new Map() },
+): Findings {
+  const errors: Problem[] = [];
+  const warnings: Problem[] = [];
+  const locate = (path: Path, message: string): { readonly index?: number; readonly problem: Problem } => {
+    const [table, index] = path;
+    const origin = table === 'apis' && typeof index === 'number' ? foreign.originOf(index) : undefined;
+    return origin === undefined || typeof index !== 'number'
+      ? { problem: { file, line: lineOf(path), key: keyText(path), message } }
+      : { index, problem: { ...origin, key: keyText(path.slice(2)), message } };
+  };
+  const error = (path: Path, message: string): void => {
+    const { index, problem } = locate(path, message);
+    if (index === undefined) errors.push(problem);
+    else foreign.errors.set(index, [...(foreign.errors.get(index) ?? []), problem]);
+  };
+  const resolvePath = (path: string): string => resolve(dirname(file), path);
+  const reading = <T>(path: Path, found: string, read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (problem) {
+      if (!(problem instanceof FileProblem)) throw problem;
+      error(path, `found ${found}, which ${problem.message}`);
+      return undefined;
+    }
+  };
+  return {
+    errors,
+    warnings,
+    error,
+    warn: (path, message) => warnings.push(locate(path, message).problem),
+    resolve: resolvePath,
+    file: (path, name, read) => reading(path, shown(name), () => read(resolvePath(name))),
+    text: (path, text, read) => reading(path, 'a text', () => read(text)),
+  };
+}

@@ -1,0 +1,251 @@
+import { dirname, resolve } from 'node:path';
+import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
+import { isChoreoConnectFile } from '../config/choreo-connect-keys.ts';
+import type { Problem } from '../config/problem.ts';
+import { type ConfigText, readConfig } from '../config/read-config.ts';
+import type { Config } from '../config/schema/config.ts';
+import { FileProblem, readText } from '../documents/files.ts';
+import type { TableAddress, TableRows } from '../feeds/api-manager-table.ts';
+import { type JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { checkAnswers, readAnswers } from './answers.ts';
+import { buildApis } from './apis.ts';
+import { readBackendJwt } from './backend-jwt.ts';
+import { type Cas, readCas, readClients } from './clients.ts';
+import { type Definitions, readDefinitions, tablesOf } from './definitions.ts';
+import { entriesText, type ReadAhead } from './definitions-worker.ts';
+import { createFindings, type Findings, type ForeignFindings } from './findings.ts';
+import { firstStates, type GoodApis, merge, setBack } from './last-good.ts';
+import { certificateIn } from './pem-files.ts';
+import { checkRouter } from './router.ts';
+import { groupByScope, scopeOf } from './security.ts';
+import { buildSenderVerifier } from './senders.ts';
+import { readService, type ServiceSettings } from './service.ts';
+import { buildSourceList, buildSources } from './sources.ts';
+import { readTokenServices } from './token-services.ts';
+import { buildTrust, type ClientEntry } from './trust.ts';
+
+export type LoadedConfig = {
+  readonly config: Config;
+  readonly snapshot: Snapshot;
+  readonly service: ServiceSettings;
+  readonly warnings: readonly Problem[];
+  /** What is wrong with foreign files: their APIs are in their last good state, or admit nobody; all else is in force. */
+  readonly problems: readonly Problem[];
+  readonly good: GoodApis;
+  /** Certificates by the text they were read from: what has not changed is not read again. */
+  readonly certificates: CertificateTexts;
+  /** Issuers' keys that the snapshot needs kept fresh. */
+  readonly feeds: readonly JwksFeed[];
+  /** Tables and keys that are not ours. */
+  readonly ignored: readonly string[];
+};
+
+export type LoadOptions = {
+  /** Of those who keep them going; nothing is fetched here. */
+  readonly jwksFeeds?: JwksFeeds;
+  /** What was loaded before: foreign APIs fall back on it. */
+  readonly before?: Pick<LoadedConfig, 'good' | 'certificates'>;
+  /** Foreign files that were read already; not used if config.toml names others by now. */
+  readonly readAhead?: ReadAhead | undefined;
+  /** Rows of the databases that config.toml names. */
+  readonly tables?: TableRows;
+};
+
+/** The databases that config.toml names, as far as it can be read: what is wrong with it, `loadConfig` says. */
+export function databasesOf(
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+): readonly TableAddress[] {
+  try {
+    const read = readConfig(readText(file), file, env);
+    return 'config' in read ? tablesOf(read.config) : [];
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    return [];
+  }
+}
+
+/**
+ * Reads config.toml and the files it names: all of it is good, or everything that is wrong is told at once.
+ *
+ * @param file path of config.toml
+ * @param env where `$env{NAME}` is looked up
+ * @param now milliseconds since the epoch: only for warnings about dates
+ */
+export function loadConfig(
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+  now: number,
+  { jwksFeeds = new JwksFeeds(), before, readAhead, tables }: LoadOptions = {},
+): LoadedConfig | readonly Problem[] {
+  let text: string;
+  try {
+    text = readText(file);
+  } catch (problem) {
+    if (!(problem instanceof FileProblem)) throw problem;
+    return [{ file, line: 1, key: '', message: problem.message }];
+  }
+  const read = readConfig(text, file, env);
+  if (isProblems(read)) return read;
+  const isAhead = readAhead !== undefined && readAhead.entries === entriesText(read.config.definitions);
+  const definitions = isAhead
+    ? readAhead.definitions
+    : readDefinitions(read.config, (path) => resolve(dirname(file), path), tables);
+  const { good = new Map(), certificates = new Map() } = before ?? {};
+  return settle(read, definitions, { file, now, jwksFeeds, good, certificates });
+}
+
+type Circumstances = {
+  readonly file: string;
+  readonly now: number;
+  readonly jwksFeeds: JwksFeeds;
+  readonly good: GoodApis;
+  readonly certificates: CertificateTexts;
+};
+
+/**
+ * Builds it, and builds it again without what turns out to be wrong with an API of a foreign file: that one is set back
+ * to its last good state, or keeps its place and admits nobody. Each turn takes at least one out, so that it ends.
+ */
+function settle(
+  read: ConfigText,
+  definitions: Definitions,
+  circumstances: Circumstances,
+): LoadedConfig | readonly Problem[] {
+  const { good: before, file } = circumstances;
+  const problems: Problem[] = [...definitions.problems];
+  const states = firstStates(definitions, before);
+  for (const foreign of definitions.apis) problems.push(...foreign.problems);
+  for (;;) {
+    const own = read.config.apis.length;
+    const config = merge(read.config, states, definitions.services);
+    const foreign: ForeignFindings = { originOf: (index) => states[index - own]?.origin, errors: new Map() };
+    const findings = createFindings(file, read.lineOf, foreign);
+    const faults = new Map(states.map(({ fault }, i) => [own + i, fault] as const));
+    const built = build(config, faults, read, findings, circumstances);
+    // A place that another API has is no news for one that admits nobody.
+    const wrong = [...foreign.errors].filter(([index]) => states[index - own]?.state !== 'faulty');
+    if (wrong.length === 0) {
+      if (findings.errors.length > 0) return findings.errors.toSorted((a, b) => a.line - b.line);
+      const good = new Map(
+        states.flatMap(({ state, key, api, origin }) =>
+          state === 'faulty' ? [] : [[key, { key, api, origin }] as const],
+        ),
+      );
+      const warnings = [...read.warnings, ...findings.warnings, ...definitions.warnings];
+      return { ...built, warnings, config, problems, good, ignored: read.ignored };
+    }
+    for (const [index, errors] of wrong) {
+      problems.push(...errors);
+      const state = states[index - own]!;
+      // What was good before and is not now can't be built beside the rest any more.
+      states[index - own] = setBack(state, state.state === 'good' ? before : new Map(), errors);
+    }
+  }
+}
+
+/** Everything that a configuration means. What is wrong goes to `findings`. */
+function build(
+  config: Config,
+  faults: ReadonlyMap<number, string | undefined>,
+  { config: { apis: written }, isWritten, ignored }: ConfigText,
+  findings: Findings,
+  { now, jwksFeeds, certificates: known }: Circumstances,
+): Pick<LoadedConfig, 'service' | 'feeds' | 'snapshot' | 'certificates'> {
+  const tls = config.router.downstream.tls;
+  const at = (key: string) => ['router', 'downstream', 'tls', key];
+  const trusted = readCas(at('trustedCertPath'), tls.trustedCertPath, findings, now);
+  const intermediates = readCas(at('intermediatesPath'), tls.intermediatesPath, findings, now) ?? [];
+  const certificates = new Map<string, Certificate>();
+  const cas = { trusted, intermediates, readText: rememberingText(known, certificates) };
+  const clients = readClients(['clients'], '', config.clients, cas, findings, now);
+  const own = readOwnClients(config, cas, findings, now);
+  const trust = buildTrust([...clients, ...own], trusted, intermediates);
+  const verifySender = buildSenderVerifier(config, [...clients, ...own], findings, now);
+  const sources = buildSources(config, isWritten, findings, verifySender);
+  const sourcesOf = ownSources(config, findings, verifySender);
+  const services = readTokenServices(config, isChoreoConnectFile(ignored), jwksFeeds, findings);
+  const apis = buildApis({
+    config,
+    directory: groupByScope(trust),
+    services,
+    sources,
+    sourcesOf: sourcesOf.at,
+    faults,
+    foreignFrom: written.length,
+    findings,
+    now,
+  });
+  const service = readService(config, findings);
+  checkRouter(config, findings);
+  const answers = readAnswers(
+    config,
+    isWritten,
+    [sources, ...sourcesOf.all()].flatMap(({ headers }) =>
+      headers.flatMap(({ header, chainHeader }) => (chainHeader ? [header, chainHeader] : [header])),
+    ),
+  );
+  checkAnswers(config, answers, findings);
+  const backendJwt = readBackendJwt(config, isWritten, findings);
+  return {
+    service,
+    feeds: services.feeds,
+    certificates,
+    snapshot: {
+      rejectUntrustedHeader: config.enforcer.security.mutualSSL.rejectUntrustedHeader,
+      apis,
+      everyone: trust.everyone,
+      certificates: new CertificateCache(),
+      answers,
+      backendJwt,
+    },
+  };
+}
+
+type CertificateTexts = ReadonlyMap<string, Certificate>;
+
+/** @throws FileProblem, as `certificateIn` does */
+const rememberingText =
+  (before: CertificateTexts, now: Map<string, Certificate>) =>
+  (pem: string): Certificate => {
+    const certificate = now.get(pem) ?? before.get(pem) ?? certificateIn(pem);
+    now.set(pem, certificate);
+    return certificate;
+  };
+
+/** Clients that only one API, or one of its operations, knows. */
+const readOwnClients = (config: Config, cas: Cas, findings: Findings, now: number): readonly ClientEntry[] =>
+  config.apis.flatMap((api, i) => [
+    ...readClients(['apis', i, 'clients'], scopeOf(i), api.clients, cas, findings, now),
+    ...api.operations.flatMap(({ clients = [] }, j) =>
+      readClients(['apis', i, 'operations', j, 'clients'], scopeOf(i, j), clients, cas, findings, now),
+    ),
+  ]);
+
+/** The sources that APIs have of their own. Many have the same: they share one, with its caches. */
+function ownSources(config: Config, findings: Findings, verifySender: SenderVerifier | undefined) {
+  const known = new Map<string, CertificateSources>();
+  const { mutualSSL } = config.enforcer.security;
+  return {
+    at: (written: Config['apis'][number]['sources'], path: readonly PropertyKey[]): CertificateSources => {
+      const key = JSON.stringify(written);
+      const sources =
+        known.get(key) ?? buildSourceList(written ?? [], path, mutualSSL, findings, verifySender);
+      known.set(key, sources);
+      return sources;
+    },
+    all: () => [...known.values()],
+  };
+}
+
+/** Those of `[[clients]]`, and those that an API or operation has for itself. */
+export const countClients = ({ clients, apis }: Config): number =>
+  apis
+    .flatMap((api) => [api, ...api.operations])
+    .reduce((count, { clients: own = [] }) => count + own.length, clients.length);
+
+export const isProblems = <T>(result: T | readonly Problem[]): result is readonly Problem[] =>
+  Array.isArray(result);

@@ -1,0 +1,79 @@
+import type { Config } from '../config/schema/config.ts';
+import type { Findings } from './findings.ts';
+
+/** What is allowed in the router's tables and yet worth a line at each start. */
+export function checkRouter(config: Config, findings: Findings): void {
+  const { downstream, upstream, enforcer, cors } = config.router;
+  for (const side of ['downstream', 'upstream'] as const) {
+    const { minimumProtocolVersion: least, maximumProtocolVersion: most } = config.router[side].tls;
+    if (least > most) {
+      findings.error(
+        ['router', side, 'tls', 'minimumProtocolVersion'],
+        `found "${least}", which is newer than maximumProtocolVersion "${most}", so that no connection could be made; write an older one, or a newer maximum`,
+      );
+    }
+  }
+  if (cors.enabled && cors.allowCredentials && cors.allowOrigins.includes('*')) {
+    findings.warn(
+      ['router', 'cors', 'allowCredentials'],
+      'found true beside allowOrigins = ["*"]: any site could act with the credentials of its visitors, so they are not allowed; write the origins',
+    );
+  }
+  if (config.enforcer.security.mutualSSL.allowHeaderOverPlaintext)
+    findings.warn(
+      ['enforcer', 'security', 'mutualSSL', 'allowHeaderOverPlaintext'],
+      'found true: certificate headers on plain HTTP are believed, and whoever is on the way can write them; write false where the load balancer can speak TLS',
+    );
+  if (upstream.tls.minimumProtocolVersion < 'TLS1_2')
+    findings.warn(
+      ['router', 'upstream', 'tls', 'minimumProtocolVersion'],
+      `found "${upstream.tls.minimumProtocolVersion}": backends may speak a TLS that is broken; write "TLS1_2"`,
+    );
+  for (const key of ['minimumProtocolVersion', 'maximumProtocolVersion'] as const) {
+    const version = downstream.tls[key];
+    if (version === 'TLS1_0' || version === 'TLS1_1') {
+      findings.warn(
+        ['router', 'downstream', 'tls', key],
+        `found "${version}", which is read as "TLS1_2": clients need TLS 1.2 or newer`,
+      );
+    }
+  }
+  if (downstream.tls.verifyInHandshake && downstream.tls.trustedCertPath === undefined) {
+    findings.error(
+      ['router', 'downstream', 'tls', 'verifyInHandshake'],
+      'found true without trustedCertPath, so that there is nothing to verify against; write trustedCertPath, or false',
+    );
+  }
+  if ((enforcer.certPath === undefined) !== (enforcer.keyPath === undefined)) {
+    findings.error(
+      ['router', 'enforcer', enforcer.certPath === undefined ? 'keyPath' : 'certPath'],
+      'certPath and keyPath go together; write both or none',
+    );
+  }
+  if (config.enforcer.authService.clientCaPath !== undefined && enforcer.certPath === undefined) {
+    findings.warn(
+      ['enforcer', 'authService', 'clientCaPath'],
+      'the enforcer asks Envoy for a certificate, but router.enforcer has none for the generated Envoy configuration; write certPath and keyPath there',
+    );
+  }
+  if (downstream.tls.verifyInHandshake && config.enforcer.security.mutualSSL.senders.length > 0) {
+    findings.error(
+      ['router', 'downstream', 'tls', 'verifyInHandshake'],
+      "found true beside senders: the handshake would refuse the load balancers' own certificates; write false",
+    );
+  }
+  if (upstream.tls.disableSslVerification) {
+    findings.warn(
+      ['router', 'upstream', 'tls', 'disableSslVerification'],
+      "found true: whoever is on the way to a backend can pose as it; write false, and the backends' CA as trustedCertPath",
+    );
+  }
+  config.apis.forEach((api, i) => {
+    if (api.backend?.toLowerCase().startsWith('http:')) {
+      findings.warn(
+        ['apis', i, 'backend'],
+        `found ${api.backend}: requests and the client's identity go to this backend in clear text; write https://`,
+      );
+    }
+  });
+}

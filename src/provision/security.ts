@@ -1,0 +1,286 @@
+import type { BoundClients, Client, Requirement, Security } from '../apis/api.ts';
+import type { CertificateSources } from '../client-certificate/source.ts';
+import { nearest } from '../config/problem.ts';
+import type { Config } from '../config/schema/config.ts';
+import { type BoundTokens, strictest, type TokenPolicy } from '../oauth2/issuer.ts';
+import type { Findings } from './findings.ts';
+import { buildTokenPolicy } from './token-policies.ts';
+import type { TokenServices } from './token-services.ts';
+import { fingerprintsOf, type Trust, type TrustedClient } from './trust.ts';
+
+type Path = readonly PropertyKey[];
+type WrittenApi = Config['apis'][number];
+type WrittenOperation = WrittenApi['operations'][number];
+
+/** Clients by where they were written, each in its order: '' for `[[clients]]`, else by `scopeOf`. */
+export type Directory = ReadonlyMap<string, readonly TrustedClient[]>;
+
+export const scopeOf = (api: number, operation?: number): string =>
+  operation === undefined ? `${api}` : `${api}.${operation}`;
+
+/** What all APIs are built from. */
+export type Ground = {
+  readonly config: Config;
+  readonly directory: Directory;
+  readonly services: TokenServices;
+  readonly sources: CertificateSources;
+  /** An API's own sources. */
+  readonly sourcesOf: (written: WrittenApi['sources'], at: Path) => CertificateSources;
+  /** APIs, by index, that keep their place and admit nobody: why. */
+  readonly faults: ReadonlyMap<number, string | undefined>;
+  /** From this index on, APIs come from foreign files. */
+  readonly foreignFrom: number;
+  readonly findings: Findings;
+  readonly now: number;
+};
+
+export const groupByScope = ({ clients }: Trust): Directory =>
+  Map.groupBy(clients, ({ entry }) => entry.scope);
+
+/** What an API as a whole asks for. */
+export function apiSecurity(api: WrittenApi, i: number, ground: Ground): Security {
+  const { findings } = ground;
+  const at = ['apis', i];
+  const clients = chooseClients(api.aliases, [scopeOf(i), ''], at, ground);
+  const mutualSsl = api.mutualSSL ?? 'mandatory';
+  const applicationSecurity = api.applicationSecurity ?? 'off';
+  const isBound = (api.aliases ?? api.clients).length > 0;
+  const own: Whole = { name: api.name, mutualSsl, applicationSecurity, isBound };
+  const isFallback = api.operations.length > 0 && api.unlistedOperations === 'deny';
+  if (!isFallback) checkWhole(own, at, ground);
+  else if (mutualSsl !== 'off') checkIsAskedFor(own, at, ground);
+  warnAboutOverlaps(clients, at, findings, ground.now);
+  const usesTokens =
+    applicationSecurity !== 'off' ||
+    api.operations.some((operation) => (operation.applicationSecurity ?? 'off') !== 'off');
+  if (!usesTokens && api.scopes !== undefined && api.scopes.length > 0)
+    findings.error(
+      [...at, 'scopes'],
+      'found beside applicationSecurity = "off", so that no token is asked for; write applicationSecurity = "mandatory", or leave scopes out',
+    );
+  return {
+    mutualSsl,
+    clients: byKind(clients, ownClients([scopeOf(i)], ground)),
+    sources: api.sources === undefined ? ground.sources : ground.sourcesOf(api.sources, [...at, 'sources']),
+    optionalCertificate: api.optionalCertificate ?? ground.config.enforcer.security.optionalCertificate,
+    applicationSecurity,
+    tokens: usesTokens
+      ? policy({ ...api, boundTokens: api.certificateBoundTokens }, own, at, ground)
+      : undefined,
+  };
+}
+
+/** What one of its operations asks for: its own keys, else the API's. */
+export function operationSecurity(
+  operation: WrittenOperation,
+  j: number,
+  api: WrittenApi,
+  i: number,
+  whole: Security,
+  ground: Ground,
+): Security {
+  const { findings } = ground;
+  const at = ['apis', i, 'operations', j];
+  const mutualSsl = operation.mutualSSL ?? whole.mutualSsl;
+  const own = operation.clients !== undefined || operation.aliases !== undefined;
+  const clients = own
+    ? chooseClients(
+        operation.aliases,
+        operation.clients === undefined ? [scopeOf(i), ''] : [scopeOf(i, j), scopeOf(i), ''],
+        at,
+        ground,
+      )
+    : undefined;
+  const bound = clients ? byKind(clients, ownClients([scopeOf(i), scopeOf(i, j)], ground)) : whole.clients;
+  const applicationSecurity = operation.secured
+    ? (operation.applicationSecurity ?? whole.applicationSecurity)
+    : 'off';
+  const described: Whole = {
+    name: `${api.name} ${operation.path}`,
+    mutualSsl,
+    applicationSecurity,
+    isBound: (operation.aliases ?? operation.clients ?? api.aliases ?? api.clients).length > 0,
+  };
+  checkWhole(described, at, ground);
+  if (applicationSecurity === 'off' && (operation.scopes ?? []).length > 0)
+    findings.error(
+      [...at, 'scopes'],
+      'found where no token is asked for (applicationSecurity = "off", or secured = false); leave scopes out, or ask for a token',
+    );
+  const inherited = {
+    scopes: operation.scopes ?? api.scopes,
+    scopesMatch: operation.scopesMatch ?? api.scopesMatch,
+    issuers: operation.issuers ?? api.issuers,
+    audiences: operation.audiences ?? api.audiences,
+    consumerKeys: operation.consumerKeys ?? api.consumerKeys,
+    boundTokens: strictestGiven(api.certificateBoundTokens, operation.certificateBoundTokens),
+  };
+  return {
+    mutualSsl,
+    clients: bound,
+    sources:
+      operation.sources === undefined
+        ? whole.sources
+        : ground.sourcesOf(operation.sources, [...at, 'sources']),
+    optionalCertificate: operation.optionalCertificate ?? whole.optionalCertificate,
+    applicationSecurity,
+    // The API has to do with tokens: one that is not looked at here is kept from the backend all the same.
+    tokens: applicationSecurity === 'off' ? whole.tokens : policy(inherited, described, at, ground),
+  };
+}
+
+/** undefined stays undefined: nobody has said anything yet. */
+const strictestGiven = (...given: readonly (BoundTokens | undefined)[]): BoundTokens | undefined =>
+  given.every((value) => value === undefined) ? undefined : strictest(...given);
+
+type Whole = {
+  readonly name: string;
+  readonly mutualSsl: Requirement;
+  readonly applicationSecurity: Requirement;
+  /** Whether anybody is named, be it one who could not be read. */
+  readonly isBound: boolean;
+};
+
+function policy(
+  written: Parameters<typeof buildTokenPolicy>[0],
+  { name, applicationSecurity }: Whole,
+  at: Path,
+  { services, findings, config, sources }: Ground,
+): TokenPolicy {
+  const built = buildTokenPolicy(written, name, applicationSecurity, services, at, findings);
+  const isRequired = [...built.issuers.values()].some(
+    ({ boundTokens }) => strictest(boundTokens, built.boundTokens) === 'required',
+  );
+  if (
+    applicationSecurity !== 'off' &&
+    isRequired &&
+    sources.peer !== undefined &&
+    !config.router.downstream.tls.mTLSAPIsEnabled
+  )
+    findings.error(
+      at,
+      `"${name}" needs tokens that are bound to a certificate, but router.downstream.tls.mTLSAPIsEnabled is false, so that no client is asked for one; set it to true, or certificateBoundTokens = "when-present"`,
+    );
+  return built;
+}
+
+/** By the scopes given, the nearest first; all of the nearest where no aliases are written. */
+function chooseClients(
+  aliases: readonly string[] | undefined,
+  scopes: readonly string[],
+  at: Path,
+  { directory, config, findings }: Ground,
+): readonly TrustedClient[] {
+  if (aliases === undefined) return scopes[0] === '' ? [] : (directory.get(scopes[0]!) ?? []);
+  return aliases.flatMap((alias, j) => {
+    const wanted = alias.toLowerCase();
+    for (const scope of scopes) {
+      const found = inScope(directory, scope).get(wanted);
+      if (found !== undefined) return found;
+    }
+    const names = config.clients.map((client) => client.alias);
+    // One that is there and broken has been reported.
+    if (names.some((name) => name.toLowerCase() === wanted)) return [];
+    const near = nearest(alias, names);
+    findings.error(
+      [...at, 'aliases', j],
+      `found "${alias}", which no [[clients]] entry defines; ${near === undefined ? 'define it' : `did you mean "${near}"?`}`,
+    );
+    return [];
+  });
+}
+
+const byAlias = new WeakMap<readonly TrustedClient[], ReadonlyMap<string, readonly TrustedClient[]>>();
+const nobody: readonly TrustedClient[] = [];
+
+function inScope(directory: Directory, scope: string): ReadonlyMap<string, readonly TrustedClient[]> {
+  const clients = directory.get(scope) ?? nobody;
+  const known = byAlias.get(clients) ?? Map.groupBy(clients, ({ alias }) => alias.toLowerCase());
+  byAlias.set(clients, known);
+  return known;
+}
+
+function checkWhole(whole: Whole, at: Path, ground: Ground): void {
+  const { name, mutualSsl, applicationSecurity, isBound } = whole;
+  const { findings, foreignFrom } = ground;
+  if (mutualSsl !== 'off') {
+    // Who takes its last client out of a foreign file means that nobody is admitted: no error, which would bring him back.
+    if (!isBound && mutualSsl === 'mandatory' && Number(at[1]) >= foreignFrom)
+      findings.warn(at, `"${name}" needs a certificate and has no client: nobody is admitted`);
+    else if (!isBound && mutualSsl === 'mandatory')
+      findings.error(
+        at,
+        `"${name}" needs a certificate but is bound to no alias, so nobody could call it; write aliases = ["…"], or mutualSSL = "off"`,
+      );
+    else if (!isBound) findings.warn(at, `"${name}" is bound to no alias: no certificate can be right here`);
+    checkIsAskedFor(whole, at, ground);
+  }
+  if (
+    (mutualSsl === 'optional' && applicationSecurity === 'off') ||
+    (mutualSsl === 'off' && applicationSecurity === 'optional')
+  )
+    findings.warn(
+      at,
+      `"${name}" is open: its ${mutualSsl === 'off' ? 'applicationSecurity' : 'mutualSSL'} is optional and the other off, so that requests with neither are admitted; write "mandatory" for one of them`,
+    );
+}
+
+function checkIsAskedFor({ name, mutualSsl }: Whole, at: Path, { config, findings, sources }: Ground): void {
+  if (sources.peer !== undefined && !config.router.downstream.tls.mTLSAPIsEnabled)
+    findings.error(
+      [...at, 'mutualSSL'],
+      `"${name}" has mutualSSL = "${mutualSsl}", but router.downstream.tls.mTLSAPIsEnabled is false, so that no client is asked for a certificate; set it to true, or mutualSSL = "off"`,
+    );
+}
+
+const ownClients = (scopes: readonly string[], { directory }: Ground): readonly TrustedClient[] =>
+  scopes.flatMap((scope) => directory.get(scope) ?? []);
+
+/**
+ * Clients as `apis` looks them up.
+ *
+ * @param own all that only this API knows, bound here or not: one that is switched off is kept out wherever it is
+ */
+export function byKind(clients: readonly TrustedClient[], own: readonly TrustedClient[] = []): BoundClients {
+  const exact = new Map<string, Client[]>();
+  for (const client of clients) {
+    for (const sha256 of fingerprintsOf(client.entry))
+      exact.set(sha256, [...(exact.get(sha256) ?? []), client]);
+  }
+  return {
+    exact,
+    rules: clients.filter(({ kind }) => kind === 'rule'),
+    issuedBy: clients.filter(({ kind }) => kind === 'issuedBy'),
+    restricted: own.filter(({ term }) => term !== undefined),
+  };
+}
+
+/** Several aliases of one API that mean one certificate: which it is then, their kind and order decide. */
+function warnAboutOverlaps(
+  clients: readonly TrustedClient[],
+  at: Path,
+  findings: Findings,
+  now: number,
+): void {
+  const broad = clients.filter(({ kind }) => kind !== 'exact');
+  const seen = new Map<string, string>();
+  for (const { alias, entry } of clients) {
+    if (entry.kind !== 'certificate') continue;
+    const { certificate } = entry;
+    const other =
+      seen.get(certificate.sha256) ??
+      broad.find(
+        (client) =>
+          client.alias !== alias &&
+          client.fits(certificate) &&
+          client.validator.validate(certificate, [], now).valid,
+      )?.alias;
+    seen.set(certificate.sha256, alias);
+    if (other !== undefined && other !== alias) {
+      findings.warn(
+        [...at, 'aliases'],
+        `the certificate of "${alias}" fits "${other}" as well; exact ones come first, then rules, then CAs, then the order of aliases`,
+      );
+    }
+  }
+}

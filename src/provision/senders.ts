@@ -1,0 +1,86 @@
+import { admit } from '../apis/admission.ts';
+import type { SenderVerifier } from '../client-certificate/source.ts';
+import { nearest } from '../config/problem.ts';
+import type { Config } from '../config/schema/config.ts';
+import { CertificateError } from '../pki/certificate/certificate.ts';
+import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
+import { readCas, readClients } from './clients.ts';
+import type { Findings } from './findings.ts';
+import { byKind } from './security.ts';
+import { buildTrust, type ClientEntry, fingerprintsOf } from './trust.ts';
+
+/**
+ * How a load balancer is known by its own certificate: verified as a client's is, on trust anchors of its own, so that
+ * no client can pass for a sender and no sender for a client. undefined where no sender is known that way.
+ */
+export function buildSenderVerifier(
+  config: Config,
+  clients: readonly ClientEntry[],
+  findings: Findings,
+  now: number,
+): SenderVerifier | undefined {
+  const { senders, senderCaPath } = config.enforcer.security.mutualSSL;
+  const at = ['enforcer', 'security', 'mutualSSL'];
+  checkAliases(config, findings);
+  if (senders.length === 0) return undefined;
+  const cas = readCas([...at, 'senderCaPath'], senderCaPath, findings, now);
+  const entries = readClients(
+    [...at, 'senders'],
+    '',
+    senders,
+    { trusted: cas, intermediates: [] },
+    findings,
+    now,
+  );
+  for (const entry of entries) {
+    const own = fingerprintsOf(entry);
+    const same = clients.find((client) => fingerprintsOf(client).some((sha256) => own.includes(sha256)));
+    if (same !== undefined) {
+      findings.error(
+        [...at, 'senders', entry.index],
+        `alias "${entry.alias}" has the certificate of the client "${same.alias}": a sender could pose as that client and the client as a sender; give each its own`,
+      );
+    }
+  }
+  const trust = buildTrust(entries, cas, []);
+  const bound = byKind(trust.clients);
+  const certificates = new CertificateCache();
+  return (leafDer, intermediateDers, instant) => {
+    const leaf = certificates.read(leafDer);
+    if (leaf instanceof CertificateError) return undefined;
+    const intermediates = certificates.readable(intermediateDers);
+    const result = admit(bound, leaf, intermediates, trust.everyone, instant);
+    return result.admitted ? result.client.alias : undefined;
+  };
+}
+
+/** `alias:NAME` must name one of the senders. */
+function checkAliases(config: Config, findings: Findings): void {
+  const { senders, sources, trustedSenders = [] } = config.enforcer.security.mutualSSL;
+  const at = ['enforcer', 'security', 'mutualSSL'];
+  const names = senders.map(({ alias }) => alias);
+  const check = (path: readonly PropertyKey[], entries: readonly string[] = []): void =>
+    entries.forEach((entry, i) => {
+      const name = entry.startsWith('alias:') ? entry.slice('alias:'.length) : undefined;
+      if (name === undefined || names.includes(name)) return;
+      const near = nearest(name, names);
+      findings.error(
+        [...path, i],
+        `found "${entry}", which no entry of senders defines; ${near === undefined ? 'define it' : `did you mean "alias:${near}"?`}`,
+      );
+    });
+  check([...at, 'trustedSenders'], trustedSenders);
+  sources.forEach((source, i) => {
+    check([...at, 'sources', i, 'trustedSenders'], source.trustedSenders);
+  });
+  config.apis.forEach((api, i) => {
+    const own = (path: readonly PropertyKey[], list: typeof api.sources): void =>
+      list?.forEach((source, j) => {
+        check([...path, 'sources', j, 'trustedSenders'], source.trustedSenders);
+      });
+    own(['apis', i], api.sources);
+    api.operations.forEach((operation, j) => {
+      own(['apis', i, 'operations', j], operation.sources);
+    });
+  });
+}

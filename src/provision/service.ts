@@ -1,0 +1,79 @@
+import { BlockList, isIP } from 'node:net';
+import type { Config } from '../config/schema/config.ts';
+import { readText } from '../documents/files.ts';
+import type { Findings } from './findings.ts';
+import { type KeyPair, readKeyPair } from './pem-files.ts';
+
+/** Where the ext_authz service listens, its files read. */
+export type ServiceSettings = {
+  readonly tcp:
+    | { readonly address: string; readonly port: number; readonly tls: ServiceTls | undefined }
+    | undefined;
+  /** Path of a unix socket. */
+  readonly socket: string | undefined;
+};
+export type ServiceTls = KeyPair & {
+  /** Set: the caller must present a certificate that leads up to one of these. */
+  readonly clientCaPem: string | undefined;
+};
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+export function readService(
+  config: { readonly enforcer: Pick<Config['enforcer'], 'authService'> },
+  findings: Findings,
+): ServiceSettings {
+  const at = (key: string) => ['enforcer', 'authService', key];
+  const { port, address, socket, certPath, keyPath, clientCaPath, plaintext } = config.enforcer.authService;
+  if (port === 0 && socket === undefined) {
+    findings.error(
+      at('port'),
+      'found 0 and no socket, so that Envoy could not reach the service; write a port, or socket = "…"',
+    );
+  }
+  if ((certPath === undefined) !== (keyPath === undefined)) {
+    findings.error(
+      at(certPath === undefined ? 'keyPath' : 'certPath'),
+      'certPath and keyPath go together; write both or none',
+    );
+  }
+  if (clientCaPath !== undefined && certPath === undefined) {
+    findings.error(
+      at('clientCaPath'),
+      'mutual TLS needs the own certificate too; write certPath and keyPath',
+    );
+  }
+  const pair =
+    certPath !== undefined && keyPath !== undefined
+      ? findings.file(at('certPath'), certPath, (file) => readKeyPair(file, findings.resolve(keyPath)))
+      : undefined;
+  const clientCaPem = clientCaPath && findings.file(at('clientCaPath'), clientCaPath, readText);
+  if (port !== 0 && certPath === undefined && !isLoopback(address)) {
+    if (plaintext) {
+      findings.warn(
+        at('plaintext'),
+        `the service listens on ${address} without TLS: whoever reads that network can read and forge decisions`,
+      );
+    } else {
+      findings.error(
+        at('address'),
+        `found "${address}", which is beyond loopback, and no TLS; write certPath and keyPath (and clientCaPath, for Envoy's own certificate), or plaintext = true if the network itself is protected`,
+      );
+    }
+  }
+  return {
+    tcp:
+      port === 0
+        ? undefined
+        : { address, port, tls: pair && { ...pair, clientCaPem: clientCaPem || undefined } },
+    socket: socket && findings.resolve(socket),
+  };
+}
+
+function isLoopback(address: string): boolean {
+  const family = isIP(address);
+  if (family === 0) return address === 'localhost';
+  return loopback.check(address, family === 4 ? 'ipv4' : 'ipv6');
+}

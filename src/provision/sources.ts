@@ -1,0 +1,210 @@
+import { defaultLimits } from '../client-certificate/formats/reading.ts';
+import { readingCaches } from '../client-certificate/formats/reading-cache.ts';
+import { type CertificateFormat, formatOf } from '../client-certificate/formats/table.ts';
+import type { HeaderSource } from '../client-certificate/header.ts';
+import { parseNetwork, sendersOverlap, trustedSenders } from '../client-certificate/senders.ts';
+import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
+import type { Config } from '../config/schema/config.ts';
+import type { Findings } from './findings.ts';
+
+type MutualSsl = Config['enforcer']['security']['mutualSSL'];
+type Path = readonly PropertyKey[];
+/** A header source as it is written, in the plain keys or in `[[sources]]`. */
+type Written = {
+  readonly path: Path;
+  readonly sendersPath: Path;
+  readonly format: CertificateFormat;
+  readonly header: string | undefined;
+  readonly chainHeader: string | undefined;
+  readonly senders: readonly string[] | undefined;
+  readonly elements: number;
+};
+
+const at = (...path: Path): Path => ['enforcer', 'security', 'mutualSSL', ...path];
+/** So wide that no load balancer needs it: in halves, or in IPv6's notation, it would be everybody just the same. */
+const everywhere = (entry: string): boolean => {
+  const network = parseNetwork(entry);
+  return network !== undefined && network.prefix < (network.family === 'ipv4' ? 8 : 16);
+};
+
+/** Where client certificates come from. What does not add up is reported. */
+export function buildSources(
+  config: Config,
+  isWritten: (path: Path) => boolean,
+  findings: Findings,
+  verifySender: SenderVerifier | undefined,
+): CertificateSources {
+  const settings = config.enforcer.security.mutualSSL;
+  if (settings.sources.length > 0) {
+    checkPlainKeys(isWritten, findings);
+    return buildSourceList(settings.sources, at('sources'), settings, findings, verifySender);
+  }
+  return combine(
+    plain(settings, isWritten),
+    settings.enableClientValidation,
+    settings,
+    findings,
+    verifySender,
+  );
+}
+
+/** The same for a list of its own, as an API may have. */
+export function buildSourceList(
+  sources: MutualSsl['sources'],
+  path: Path,
+  settings: MutualSsl,
+  findings: Findings,
+  verifySender: SenderVerifier | undefined,
+): CertificateSources {
+  const peer = sources.some(({ format }) => format === 'peer');
+  return combine(listed(sources, path, findings), peer, settings, findings, verifySender);
+}
+
+function combine(
+  written: readonly Written[],
+  peer: boolean,
+  settings: MutualSsl,
+  findings: Findings,
+  verifySender: SenderVerifier | undefined,
+): CertificateSources {
+  const headers = written
+    .map((source) => headerSource(source, settings, findings))
+    .filter((source) => source !== undefined);
+  headers.forEach((source, i) => {
+    for (const [j, other] of headers.slice(0, i).entries()) {
+      if (sendersOverlap(source.senders, other.senders)) {
+        findings.error(
+          written[i]!.sendersPath,
+          `some of these senders are trusted for ${other.header} (${other.format}) as well (source ${j}): a sender that overwrites one header would pass on a forged other; give each sender one source`,
+        );
+      }
+    }
+  });
+  return {
+    peer: peer ? { presentedChain: true, limits: limitsOf(settings), caches: readingCaches() } : undefined,
+    headers,
+    allowHeaderOverPlaintext: settings.allowHeaderOverPlaintext,
+    ...(verifySender && { verifySender }),
+  };
+}
+
+/** The short form: one source, the header's or the peer's. */
+function plain(settings: MutualSsl, isWritten: (path: Path) => boolean): readonly Written[] {
+  if (settings.enableClientValidation) return [];
+  return [
+    {
+      path: at('enableClientValidation'),
+      sendersPath:
+        settings.trustedSenders === undefined ? at('enableClientValidation') : at('trustedSenders'),
+      format: settings.clientCertificateEncode ? 'percent-pem' : settings.certificateFormat,
+      header: inboundHeader(settings, isWritten),
+      chainHeader: undefined,
+      senders: settings.trustedSenders,
+      elements: 1,
+    },
+  ];
+}
+
+/** `certificateHeader`, unless only a format is written, which then brings its own header. */
+export const inboundHeader = (settings: MutualSsl, isWritten: (path: Path) => boolean): string =>
+  isWritten(at('certificateFormat')) && !isWritten(at('certificateHeader'))
+    ? formatOf(settings.certificateFormat).header
+    : settings.certificateHeader;
+
+function checkPlainKeys(isWritten: (path: Path) => boolean, findings: Findings): void {
+  for (const key of [
+    'enableClientValidation',
+    'certificateHeader',
+    'clientCertificateEncode',
+    'certificateFormat',
+    'trustedSenders',
+  ]) {
+    if (isWritten(at(key)))
+      findings.error(
+        at(key),
+        'the plain keys are the short form of one source; write it as another [[…sources]] entry, or leave sources out',
+      );
+  }
+}
+
+function listed(sources: MutualSsl['sources'], path: Path, findings: Findings): readonly Written[] {
+  sources.forEach((source, i) => {
+    if (source.format !== 'peer') return;
+    if (sources.findIndex(({ format }) => format === 'peer') !== i)
+      findings.error([...path, i], 'found a second "peer"; one is enough');
+    for (const key of ['header', 'chainHeader', 'trustedSenders'] as const) {
+      if (source[key] !== undefined)
+        findings.error(
+          [...path, i, key],
+          'the peer is whoever is no sender of another source and needs no header; leave this out',
+        );
+    }
+  });
+  return sources.flatMap(({ format, header, chainHeader, trustedSenders, elements }, i) =>
+    format === 'peer'
+      ? []
+      : [
+          {
+            path: [...path, i],
+            sendersPath: [...path, i, ...(trustedSenders === undefined ? [] : ['trustedSenders'])],
+            format,
+            header,
+            chainHeader,
+            senders: trustedSenders,
+            elements,
+          },
+        ],
+  );
+}
+
+function headerSource(written: Written, settings: MutualSsl, findings: Findings): HeaderSource | undefined {
+  const { format, senders = [] } = written;
+  const header = (written.header ?? formatOf(format).header).toLowerCase();
+  checkHeader(header, written.path, findings);
+  if (senders.length === 0) {
+    findings.error(
+      written.sendersPath,
+      `the certificate comes from the header ${header}, but nobody is trusted to send it. A certificate is public, so a header proves nothing by itself: write who may, for example trustedSenders = ["10.20.0.0/16"], the load balancer's addresses. trustedSenders = ["0.0.0.0/0", "::/0"] believes everyone`,
+    );
+    return undefined;
+  }
+  if (senders.some(everywhere)) {
+    findings.warn(
+      written.sendersPath,
+      `found ${JSON.stringify(senders)}: whoever reaches the router can send anyone's certificate in ${header} and pose as that client; write the load balancer's addresses only`,
+    );
+  }
+  const { chainHeader = formatOf(format).chainHeader } = written;
+  return {
+    format,
+    header,
+    chainHeader: chainHeader?.toLowerCase(),
+    senders: trustedSenders(senders),
+    elements: written.elements,
+    limits: limitsOf(settings),
+    caches: readingCaches(),
+  };
+}
+
+const limitsOf = (settings: MutualSsl) => ({ ...defaultLimits, certificates: settings.maxCertificates });
+
+/** Headers that something else needs: taking a certificate from them, or removing them, breaks requests. */
+const taken = [
+  'authorization',
+  'connection',
+  'content-length',
+  'content-type',
+  'cookie',
+  'host',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+];
+
+function checkHeader(header: string, path: Path, findings: Findings): void {
+  if (taken.includes(header))
+    findings.error(
+      path,
+      `found "${header}", which HTTP itself uses; write the name of a header of its own, for example "X-WSO2-CLIENT-CERTIFICATE"`,
+    );
+}

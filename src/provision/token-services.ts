@@ -1,0 +1,136 @@
+import { X509Certificate } from 'node:crypto';
+import type { Config } from '../config/schema/config.ts';
+import { FileProblem, readText } from '../documents/files.ts';
+import type { JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
+import type { Issuer } from '../oauth2/issuer.ts';
+import { issuerKeys, type PublishedKeys } from '../oauth2/issuer-keys.ts';
+import { parseJwks } from '../oauth2/jwks.ts';
+import { VerificationKey } from '../oauth2/verification-key.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import type { Findings } from './findings.ts';
+import { certificateIn, readOneCertificate } from './pem-files.ts';
+
+type Written = Config['enforcer']['security']['tokenService'][number];
+type Path = readonly PropertyKey[];
+
+export type TokenServices = {
+  /** One for each entry that adds up. */
+  readonly issuers: readonly (Issuer & { readonly validatesSubscription: boolean })[];
+  /** To be kept going while they are in force. */
+  readonly feeds: readonly JwksFeed[];
+};
+
+/**
+ * `[[enforcer.security.tokenService]]`, with their files read.
+ *
+ * @param isChoreoConnect the file has tables of Choreo Connect's own: its tokens are of type JWT, or of none
+ */
+export function readTokenServices(
+  config: Config,
+  isChoreoConnect: boolean,
+  jwksFeeds: JwksFeeds,
+  findings: Findings,
+): TokenServices {
+  const feeds: JwksFeed[] = [];
+  // Choreo Connect's own file writes "" for what is not there.
+  const services = config.enforcer.security.tokenService.map((service) => ({
+    ...service,
+    jwksURL: service.jwksURL || undefined,
+    certificateFilePath: service.certificateFilePath || undefined,
+  }));
+  const issuers = services.flatMap((written, i) => {
+    const at: Path = ['enforcer', 'security', 'tokenService', i];
+    for (const key of ['name', 'issuer'] as const) {
+      if (services.findIndex((other) => other[key] === written[key]) !== i)
+        findings.error(
+          [...at, key],
+          `found ${JSON.stringify(written[key])} a second time; each needs its own`,
+        );
+    }
+    const published = readPublished(written, at, jwksFeeds, feeds, findings);
+    const certificate =
+      written.certificateFilePath !== undefined
+        ? findings.file([...at, 'certificateFilePath'], written.certificateFilePath, (path) =>
+            certificateKey(readOneCertificate(path)),
+          )
+        : written.certificatePem !== undefined
+          ? findings.text([...at, 'certificatePem'], written.certificatePem, (pem) =>
+              certificateKey(certificateIn(pem)),
+            )
+          : undefined;
+    if (written.jwksURL === undefined && written.jwksPath === undefined && certificate === undefined) {
+      if ((written.certificateFilePath ?? written.certificatePem) === undefined)
+        findings.error(
+          at,
+          `"${written.name}" has no keys to verify its tokens by; write jwksURL, jwksPath or certificateFilePath`,
+        );
+      return [];
+    }
+    return [
+      {
+        name: written.name,
+        issuer: written.issuer,
+        keys: issuerKeys(published, certificate),
+        algorithms: new Set(written.algorithms),
+        tokenTypes: new Set(tokenTypes(written, isChoreoConnect)),
+        audiences: new Set(written.audiences),
+        clockSkew: written.clockSkew * 1000,
+        clientClaims: written.consumerKeyClaim ? [written.consumerKeyClaim] : ['azp', 'client_id'],
+        boundTokens: written.certificateBoundTokens,
+        takesHexThumbprint: written.acceptHexThumbprint,
+        claimMapping: new Map(
+          written.claimMapping.map(({ remoteClaim, localClaim }) => [remoteClaim, localClaim]),
+        ),
+        validatesSubscription: written.validateSubscription,
+      },
+    ];
+  });
+  return { issuers, feeds };
+}
+
+const tokenTypes = ({ tokenTypes: written }: Written, isChoreoConnect: boolean): readonly string[] =>
+  (written ?? (isChoreoConnect ? ['at+jwt', 'JWT', 'none'] : ['at+jwt'])).map((type) =>
+    type.toLowerCase().replace(/^application\//, ''),
+  );
+
+function readPublished(
+  { jwksURL, jwksCaPath, jwksPath }: Written,
+  at: Path,
+  jwksFeeds: JwksFeeds,
+  feeds: JwksFeed[],
+  findings: Findings,
+): PublishedKeys | undefined {
+  if (jwksURL !== undefined && jwksPath !== undefined) {
+    findings.error([...at, 'jwksPath'], 'found beside jwksURL; write one of them');
+    return undefined;
+  }
+  if (jwksPath !== undefined) {
+    const keys = findings.file([...at, 'jwksPath'], jwksPath, readJwksFile);
+    for (const reason of keys?.unused ?? []) findings.warn([...at, 'jwksPath'], `not used: ${reason}`);
+    return keys && { jwks: () => keys.keys, refresh: () => {} };
+  }
+  if (jwksURL === undefined) return undefined;
+  const caPem =
+    jwksCaPath === undefined ? undefined : findings.file([...at, 'jwksCaPath'], jwksCaPath, readText);
+  if (jwksURL.toLowerCase().startsWith('http:'))
+    findings.warn(
+      [...at, 'jwksURL'],
+      `found ${jwksURL}: whoever is on the way to it can put keys of his own in place; write https://`,
+    );
+  const feed = jwksFeeds.at({ url: jwksURL, caPem });
+  feeds.push(feed);
+  return feed;
+}
+
+function readJwksFile(path: string) {
+  const keys = parseJwks(readText(path));
+  if (typeof keys === 'string') throw new FileProblem(keys);
+  return keys;
+}
+
+/** @throws FileProblem */
+function certificateKey(certificate: Certificate): VerificationKey {
+  const key = VerificationKey.fromPublicKey(new X509Certificate(certificate.der).publicKey);
+  if (typeof key === 'string') throw new FileProblem(`can not be used: ${key}`);
+  return key;
+}

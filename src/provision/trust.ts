@@ -1,0 +1,112 @@
+import type { Client, Everyone, Term } from '../apis/api.ts';
+import { type ClientRule, fitsRule } from '../apis/client-rule.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import { twinFingerprints } from '../pki/certificate/ecdsa-twin.ts';
+import { PathValidator } from '../pki/path/path-validator.ts';
+import { type Anchor, createTrustStore } from '../pki/path/trust-store.ts';
+
+/** One entry of `[[clients]]`, its files read. */
+export type ClientEntry = {
+  /** '': one of `[[clients]]`. Else whose own it is. */
+  readonly scope: string;
+  readonly alias: string;
+  readonly tier: string | undefined;
+  readonly term: Term | undefined;
+  /** Index in the list it was written in. */
+  readonly index: number;
+} & (
+  | { readonly kind: 'certificate'; readonly certificate: Certificate }
+  | { readonly kind: 'fingerprints'; readonly fingerprints: readonly string[] }
+  | {
+      readonly kind: 'ca';
+      /** The CAs that must be in the path; undefined: any that is trusted. */
+      readonly cas: readonly Certificate[] | undefined;
+      /** The CA is a `caFile`, and so an anchor of its own where there is no `trustedCertPath`. */
+      readonly isAnchor: boolean;
+      readonly rule: ClientRule | undefined;
+    }
+);
+
+/** What a client is known by, for looking it up. */
+export type TrustedClient = Client & { readonly entry: ClientEntry };
+export type Trust = { readonly clients: readonly TrustedClient[]; readonly everyone: Everyone };
+
+/**
+ * Who trusts what. With `trustedCertPath` every path must end at one of its certificates, through a `caFile` too; only
+ * a self-signed `file` is exempt, since nobody issued it. Without, each `file` and `caFile` is the anchor of its own.
+ */
+export function buildTrust(
+  entries: readonly ClientEntry[],
+  trusted: readonly Certificate[] | undefined,
+  intermediates: readonly Certificate[],
+): Trust {
+  const isPinned = (entry: ClientEntry): boolean =>
+    entry.kind === 'certificate'
+      ? trusted === undefined || entry.certificate.isSelfSigned()
+      : entry.kind === 'fingerprints' && trusted === undefined;
+  const pinnedEntries = entries.filter(isPinned);
+  const pins = {
+    anchors: pinnedEntries.flatMap((entry): Anchor[] =>
+      entry.kind === 'certificate' ? [{ kind: 'pinned', certificate: entry.certificate }] : [],
+    ),
+    fingerprints: pinnedEntries.flatMap((entry) => (entry.kind === 'fingerprints' ? entry.fingerprints : [])),
+  };
+  const cas = entries.flatMap((entry) => (entry.kind === 'ca' && entry.isAnchor ? (entry.cas ?? []) : []));
+  const roots = (trusted ?? cas).map((certificate): Anchor => ({ kind: 'ca', certificate }));
+
+  // What one entry knows of the way, all do: whether one is in force must not depend on what a client sends along.
+  const between = [...intermediates, ...cas];
+  // One for all pins: which alias a pinned certificate is, its fingerprint tells.
+  const pinned = new PathValidator(createTrustStore(pins));
+  const rooted = new PathValidator(createTrustStore({ anchors: roots, intermediates: between }));
+  const validatorOf = (entry: ClientEntry): PathValidator => {
+    if (isPinned(entry)) return pinned;
+    if (entry.kind !== 'ca' || entry.cas === undefined) return rooted;
+    const own = entry.cas.map((certificate): Anchor => ({ kind: 'ca', certificate }));
+    return new PathValidator(
+      trusted === undefined
+        ? createTrustStore({ anchors: own, intermediates: between })
+        : createTrustStore({ anchors: roots, intermediates: between, through: entry.cas }),
+    );
+  };
+  const clients = entries.map((entry) => ({ ...known(entry), validator: validatorOf(entry), entry }));
+  const validator = new PathValidator(
+    createTrustStore({
+      anchors: [...pins.anchors, ...roots],
+      fingerprints: pins.fingerprints,
+      intermediates: between,
+    }),
+  );
+  const restricted = clients.filter(({ term, entry }) => term !== undefined && entry.scope === '');
+  const exact = clients.filter(({ kind }) => kind === 'exact');
+  return {
+    clients,
+    everyone: { validator, restricted, exactByOwner: Map.groupBy(exact, ({ owner }) => owner) },
+  };
+}
+
+function known(
+  entry: ClientEntry,
+): Pick<Client, 'alias' | 'owner' | 'tier' | 'kind' | 'fits' | 'means' | 'term'> {
+  const { alias, tier, term } = entry;
+  const owner = JSON.stringify([entry.scope, alias.toLowerCase()]);
+  if (entry.kind === 'ca') {
+    const { rule } = entry;
+    const fits = (leaf: Certificate): boolean => rule === undefined || fitsRule(rule, leaf);
+    const kind = rule === undefined ? 'issuedBy' : 'rule';
+    return { alias, owner, tier, term, kind, fits, means: fits };
+  }
+  const hashes = new Set(fingerprintsOf(entry));
+  const fits = ({ sha256 }: Certificate): boolean => hashes.has(sha256);
+  const means = (leaf: Certificate): boolean =>
+    fits(leaf) || twinFingerprints(leaf).some((sha256) => hashes.has(sha256));
+  return { alias, owner, tier, term, kind: 'exact', fits, means };
+}
+
+/** SHA-256 of the certificates that an exact entry means. */
+export const fingerprintsOf = (entry: ClientEntry): readonly string[] =>
+  entry.kind === 'certificate'
+    ? [entry.certificate.sha256]
+    : entry.kind === 'fingerprints'
+      ? entry.fingerprints
+      : [];

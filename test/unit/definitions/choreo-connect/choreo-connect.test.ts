@@ -1,0 +1,388 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { strToU8, zipSync } from 'fflate';
+import { readConfig } from '../../../../src/config/read-config.ts';
+import { readChoreoConnect } from '../../../../src/definitions/choreo-connect/choreo-connect.ts';
+import type { DefinitionEntry, WrittenApi } from '../../../../src/definitions/written.ts';
+import { readSchemes } from '../../../../src/definitions/wso2-project/wso2-security.ts';
+import { selfSigned } from '../../../support/certificate-authority.ts';
+
+const { pem } = await selfSigned({ subject: 'CN=acme' });
+const root = mkdtempSync(join(tmpdir(), 'choreo-connect-'));
+after(() => rmSync(root, { recursive: true }));
+const example = new URL('../../../../examples/choreo-connect/', import.meta.url);
+const entryOf = (path: string): DefinitionEntry => ({
+  kind: 'choreo-connect',
+  path,
+  trustedSenders: undefined,
+  backend: undefined,
+  home: undefined,
+});
+
+let count = 0;
+type Files = Readonly<Record<string, string>>;
+function put(files: Files): string {
+  const folder = join(root, `p${count++}`);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return folder;
+}
+const apiYaml = (schemes: readonly string[], more = ''): string =>
+  `type: api\nversion: v4\ndata:\n  name: Petstore\n  version: 1.0.5\n  context: /petstore\n  securityScheme: [${schemes.join(', ')}]\n${more}`;
+const clientsYaml = (entries: string): string => `type: client_certificates\nversion: v4\ndata:\n${entries}`;
+const acme = '  - alias: acme\n    certificate: acme.crt\n    tierName: Gold\n';
+const project = (more: Files = {}, schemes = ['mutualssl', 'mutualssl_mandatory', 'oauth2']): Files => ({
+  'api.yaml': apiYaml(schemes),
+  'Client-certificates/client_certificates.yaml': clientsYaml(acme),
+  'Client-certificates/acme.crt': pem,
+  ...more,
+});
+const read = (files: Files) => readChoreoConnect(entryOf(put(files)));
+
+test('the example, as it stands', () => {
+  const folder = join(root, 'example');
+  cpSync(example, folder, { recursive: true });
+  writeFileSync(join(folder, 'petstore/Client-certificates/acme.crt'), pem);
+  const { apis, tokenServices, problems, warnings } = readChoreoConnect(entryOf(folder));
+  assert.deepEqual([problems, warnings, apis[0]?.problems], [[], [], []]);
+  assert.deepEqual(apis[0]?.written, {
+    name: 'Petstore',
+    version: '1.0.5',
+    basePath: '/petstore/1.0.5',
+    mutualSSL: 'mandatory',
+    clients: [{ alias: 'acme', pem, tier: 'Gold' }],
+    optionalCertificate: 'ignore-wrong',
+    applicationSecurity: 'optional',
+    operations: [
+      { path: '/pet/{petId}', methods: ['GET'] },
+      { path: '/pet/{petId}', methods: ['DELETE'], scopes: ['pets:write'], scopesMatch: 'any' },
+      { path: '/pet', methods: ['POST'], scopes: ['pets:admin', 'pets:write'], scopesMatch: 'any' },
+      { path: '/health', methods: ['GET'], secured: false },
+    ],
+    errorFormat: 'choreo-connect',
+    backend: 'https://petstore.internal:9443/v2',
+  } satisfies WrittenApi);
+  assert.deepEqual(tokenServices, [
+    {
+      name: 'Resident Key Manager',
+      issuer: 'https://localhost:9443/oauth2/token',
+      jwksURL: 'https://localhost:9443/oauth2/jwks',
+      consumerKeyClaim: 'azp',
+      claimMapping: [],
+      tokenTypes: ['at+jwt', 'JWT', 'none'],
+    },
+  ]);
+});
+
+test('an archive says the same as the folder, with or without a folder around it', () => {
+  const files = project();
+  for (const prefix of ['', 'Petstore-1.0.5/']) {
+    const path = join(put({ 'x.txt': '' }), 'petstore.zip');
+    writeFileSync(
+      path,
+      zipSync(
+        Object.fromEntries(Object.entries(files).map(([name, text]) => [prefix + name, strToU8(text)])),
+      ),
+    );
+    const [api] = readChoreoConnect(entryOf(path)).apis;
+    assert.deepEqual(api?.problems, []);
+    assert.deepEqual(api?.written.clients, [{ alias: 'acme', pem, tier: 'Gold' }]);
+  }
+});
+
+const schemes: readonly [
+  list: readonly string[],
+  mutualSSL: string,
+  applicationSecurity: string,
+  why: string,
+][] = [
+  [
+    ['mutualssl', 'mutualssl_mandatory', 'oauth2', 'oauth_basic_auth_api_key_mandatory'],
+    'mandatory',
+    'mandatory',
+    'both marked',
+  ],
+  [['mutualssl', 'mutualssl_mandatory', 'oauth2'], 'mandatory', 'optional', 'the certificate marked'],
+  [
+    ['mutualssl', 'oauth2', 'oauth_basic_auth_api_key_mandatory'],
+    'optional',
+    'mandatory',
+    'the token marked',
+  ],
+  [['mutualssl', 'oauth2'], 'optional', 'mandatory', 'neither marked'],
+  [['mutualssl'], 'mandatory', 'off', 'only mutualssl would leave the API open, were it optional'],
+  [['mutualssl', 'mutualssl_mandatory'], 'mandatory', 'off', 'only mutualssl, marked'],
+  [['oauth2'], 'off', 'mandatory', 'no mutual TLS'],
+  [[], 'off', 'mandatory', 'no scheme at all'],
+  [['OAuth2', 'MutualSSL', 'MUTUALSSL_MANDATORY'], 'mandatory', 'optional', 'whatever the case'],
+  [['mutualssl_mandatory', 'oauth2'], 'mandatory', 'optional', 'the marker alone means it, too'],
+];
+for (const [list, mutualSSL, applicationSecurity, why] of schemes) {
+  test(`[${list.join(', ')}]: mutual TLS ${mutualSSL}, token ${applicationSecurity}: ${why}`, () => {
+    const asked = readSchemes(list);
+    assert.deepEqual(
+      [asked.mutualSSL, asked.applicationSecurity, asked.problem],
+      [mutualSSL, applicationSecurity, undefined],
+    );
+  });
+}
+
+test('what can be called by API key alone is refused, beside OAuth2 warned about', () => {
+  assert.match(readSchemes(['api_key']).problem ?? '', /can be called by api_key, which is not taken here/);
+  assert.match(readSchemes(['basic_auth', 'mutualssl']).problem ?? '', /basic_auth/);
+  assert.equal(readSchemes(['api_key', 'oauth2']).problem, undefined);
+  assert.match(readSchemes(['api_key', 'oauth2']).warnings[0] ?? '', /callers need an OAuth2 token/);
+  const certificateOnly = readSchemes(['mutualssl', 'mutualssl_mandatory', 'api_key']);
+  assert.deepEqual([certificateOnly.mutualSSL, certificateOnly.applicationSecurity], ['mandatory', 'off']);
+  assert.match(
+    readSchemes(['mutualtls']).problem ?? '',
+    /found the security scheme "mutualtls"; write some of/,
+  );
+});
+
+const broken: readonly [why: string, files: Files, message: RegExp][] = [
+  ['no YAML', project({ 'api.yaml': 'data: [' }), /api\.yaml:\d+: /],
+  [
+    'a key twice',
+    project({ 'api.yaml': 'data:\n  name: a\n  name: b\n' }),
+    /api\.yaml:3: : Map keys must be unique/,
+  ],
+  [
+    'an alias bomb',
+    project({
+      'api.yaml': `a: &a [1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\ndata: [*c,*c,*c,*c]\n`,
+    }),
+    /resource exhaustion/,
+  ],
+  [
+    'no name',
+    project({ 'api.yaml': 'data:\n  version: 1.0.5\n  context: /petstore\n' }),
+    /data\.name.* is missing/,
+  ],
+  [
+    'schemes that are a number',
+    project({ 'api.yaml': apiYaml(['oauth2']).replace('[oauth2]', '7') }),
+    /securityScheme: found 7; write a list/,
+  ],
+  [
+    'a certificate that is not there',
+    { 'api.yaml': apiYaml(['mutualssl']), 'Client-certificates/client_certificates.yaml': clientsYaml(acme) },
+    /data\[0\]\.certificate: found "acme\.crt", which is not beside this file/,
+  ],
+  [
+    'a certificate elsewhere',
+    project({
+      'Client-certificates/client_certificates.yaml': clientsYaml(
+        '  - alias: a\n    certificate: ../../../etc/passwd\n',
+      ),
+    }),
+    /write the name of a file beside this one/,
+  ],
+  [
+    'an absolute path',
+    project({
+      'Client-certificates/client_certificates.yaml': clientsYaml(
+        '  - alias: a\n    certificate: /etc/passwd\n',
+      ),
+    }),
+    /write the name of a file beside this one/,
+  ],
+  [
+    'a private key',
+    project({
+      'Client-certificates/acme.crt': '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n',
+    }),
+    /has a private key in it/,
+  ],
+  ['no PEM', project({ 'Client-certificates/acme.crt': 'hello' }), /has no certificate in it|is no PEM/],
+  [
+    'two certificates',
+    project({ 'Client-certificates/acme.crt': pem + pem }),
+    /has 2 certificates where one belongs/,
+  ],
+  [
+    'two aliases that differ by case',
+    project({
+      'Client-certificates/client_certificates.yaml': clientsYaml(
+        `${acme}  - alias: ACME\n    certificate: acme.crt\n`,
+      ),
+    }),
+    /found "ACME" beside "acme"/,
+  ],
+  [
+    'a path that can not be',
+    project({ 'Definitions/swagger.yaml': 'paths:\n  "/a b":\n    get: {}\n' }),
+    /found the path "\/a b"/,
+  ],
+];
+for (const [why, files, message] of broken) {
+  test(`${why}: the API keeps its place, and says what to do`, () => {
+    const { apis } = read(files);
+    const [api] = apis;
+    assert.ok(api);
+    const lines = api.problems.map(
+      ({ file, line, key, message: text }) => `${file}:${line}: ${key}: ${text}`,
+    );
+    assert.match(lines.join('\n'), message);
+    assert.ok(api.problems.every(({ line }) => line >= 1));
+    if (!/name|bomb|twice|YAML/.test(why)) assert.equal(api.written.basePath, '/petstore/1.0.5');
+  });
+}
+
+test('without any client nobody is admitted, and the API stays: who took the last one out meant it', () => {
+  const { apis, warnings } = read({ 'api.yaml': apiYaml(['mutualssl']) });
+  assert.deepEqual(
+    [apis[0]?.problems, apis[0]?.written.mutualSSL, apis[0]?.written.clients],
+    [[], 'mandatory', []],
+  );
+  assert.match(warnings[0]?.message ?? '', /no client has one in Client-certificates: nobody is admitted/);
+});
+
+test('8: one broken project beside others: they go on', () => {
+  const folder = put({});
+  const all = put({
+    ...Object.fromEntries(Object.entries(project()).map(([name, text]) => [`good/${name}`, text])),
+    'bad/api.yaml': 'data: [',
+    'bad.zip': 'no archive',
+  });
+  assert.ok(folder !== all);
+  const { apis, problems } = readChoreoConnect(entryOf(all));
+  assert.deepEqual(apis.map(({ problems: own }) => own.length > 0).sort(), [false, true]);
+  assert.match(problems[0]?.message ?? '', /is no archive that can be unpacked/);
+});
+
+const zips: readonly [why: string, entries: Readonly<Record<string, Uint8Array>>, message: RegExp][] = [
+  [
+    'an entry that leads out of it',
+    { 'api.yaml': strToU8('a'), '../../evil': strToU8('x') },
+    /leads out of the archive/,
+  ],
+  ['an absolute one', { 'api.yaml': strToU8('a'), '/etc/evil': strToU8('x') }, /leads out of the archive/],
+  ['a bomb', { 'api.yaml': new Uint8Array(70_000_000) }, /unpacks to more than 67108864 bytes/],
+  [
+    'thousands of entries',
+    Object.fromEntries(Array.from({ length: 5001 }, (_, i) => [`f${i}`, new Uint8Array()])),
+    /more than 5000 entries/,
+  ],
+  ['no API', { 'readme.md': strToU8('x') }, /has no api\.yaml in it/],
+];
+for (const [why, entries, message] of zips) {
+  test(`an archive with ${why} is not read`, () => {
+    const path = join(put({ 'x.txt': '' }), 'a.zip');
+    writeFileSync(path, zipSync(entries));
+    assert.match(readChoreoConnect(entryOf(path)).problems[0]?.message ?? '', message);
+  });
+}
+
+test('a project that is mounted by links, as Kubernetes does, is read', () => {
+  const real = put(project());
+  const folder = put({});
+  mkdirSync(join(root, `p${count}`), { recursive: true });
+  const linked = join(root, `p${count++}`);
+  assert.ok(folder);
+  symlinkSync(join(real, 'api.yaml'), join(linked, 'api.yaml'));
+  const { apis } = readChoreoConnect(entryOf(linked));
+  assert.equal(apis[0]?.written.name, 'Petstore');
+});
+
+test('context, version, hosts and JSON endpoints, as they are met', () => {
+  const of = (more: string, files: Files = {}) =>
+    read({ 'api.yaml': apiYaml(['oauth2'], more), ...files }).apis[0]?.written;
+  assert.equal(of('')?.basePath, '/petstore/1.0.5');
+  const replaced = (context: string) =>
+    read({ 'api.yaml': apiYaml(['oauth2']).replace('/petstore', context) }).apis[0]?.written.basePath;
+  assert.equal(replaced('/petstore/1.0.5'), '/petstore/1.0.5');
+  assert.equal(replaced('/{version}/petstore'), '/1.0.5/petstore');
+  const unquoted = read({ 'api.yaml': apiYaml(['oauth2']).replace('1.0.5', '1.10') }).apis[0]?.written;
+  assert.deepEqual([unquoted?.version, unquoted?.basePath], ['1.10', '/petstore/1.10']);
+  assert.equal(
+    of('  endpointConfig: \'{"production_endpoints":{"url":"https://b.test/v2"}}\'\n')?.backend,
+    'https://b.test/v2',
+  );
+  assert.deepEqual(
+    of('', {
+      'deployment_environments.yaml':
+        'type: deployment_environments\ndata:\n  - deploymentVhost: a.test\n  - deploymentVhost: a.test\n',
+    })?.hosts,
+    ['a.test'],
+  );
+});
+
+const settings: readonly [
+  why: string,
+  toml: string,
+  more: Partial<DefinitionEntry>,
+  sources: unknown,
+  warning: RegExp | undefined,
+][] = [
+  ['the handshake', 'enableClientValidation = true', {}, [{ format: 'peer' }], undefined],
+  [
+    'a header',
+    'enableClientValidation = false\ncertificateHeader = "SSL-CLIENT-CERT"',
+    { trustedSenders: ['10.0.0.1'] },
+    [{ format: 'auto', header: 'SSL-CLIENT-CERT', trustedSenders: ['10.0.0.1'] }],
+    undefined,
+  ],
+  [
+    'an encoded header',
+    'enableClientValidation = false\nclientCertificateEncode = true',
+    { trustedSenders: ['10.0.0.1'] },
+    [{ format: 'percent-pem', header: 'X-WSO2-CLIENT-CERTIFICATE', trustedSenders: ['10.0.0.1'] }],
+    undefined,
+  ],
+  [
+    'a header that nobody may send',
+    'enableClientValidation = false',
+    {},
+    [{ format: 'peer' }],
+    /Add trustedSenders/,
+  ],
+  [
+    'an outbound header',
+    'enableOutboundCertificateHeader = true',
+    {},
+    [{ format: 'peer' }],
+    /only with this key in our own config\.toml/,
+  ],
+];
+for (const [why, toml, more, sources, warning] of settings) {
+  test(`its config.toml says where certificates come from: ${why}`, () => {
+    const files = Object.entries(project()).map(([name, text]) => [`p/${name}`, text] as const);
+    const folder = put({
+      ...Object.fromEntries(files),
+      'conf/config.toml': `[enforcer.security.mutualSSL]\n${toml}\n`,
+    });
+    const { apis, warnings } = readChoreoConnect({ ...entryOf(folder), ...more });
+    assert.deepEqual(apis[0]?.written.sources, sources);
+    if (warning) assert.match(warnings[0]?.message ?? '', warning);
+    else assert.deepEqual(warnings, []);
+  });
+}
+
+test('ten thousand projects load in seconds', { timeout: 60_000 }, () => {
+  const folder = join(root, 'many');
+  for (let i = 0; i < 10_000; i++) {
+    mkdirSync(join(folder, `a${i}`), { recursive: true });
+    writeFileSync(
+      join(folder, `a${i}`, 'api.yaml'),
+      apiYaml(['oauth2']).replaceAll('etstore', `etstore${i}`),
+    );
+  }
+  assert.equal(readChoreoConnect(entryOf(folder)).apis.length, 10_000);
+});
+
+test('docs/migrating/choreo-connect.md: each snippet is what it says it is', () => {
+  const page = readFileSync(new URL('../../../../docs/migrating/choreo-connect.md', import.meta.url), 'utf8');
+  const snippets = [...page.matchAll(/```(toml)\n([\s\S]*?)```/g)];
+  assert.ok(snippets.length >= 3);
+  for (const [, kind, text = ''] of snippets) {
+    assert.equal(kind, 'toml');
+    const read = readConfig(text, 'config.toml', { DB_PASSWORD: 'x' });
+    assert.ok('config' in read, JSON.stringify(read));
+  }
+});

@@ -1,0 +1,343 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { readConfig } from '../../../../src/config/read-config.ts';
+import { readMicrogatewayConf } from '../../../../src/definitions/microgateway/conf.ts';
+import { readMicrogateway } from '../../../../src/definitions/microgateway/microgateway.ts';
+import type { DefinitionEntry, WrittenApi } from '../../../../src/definitions/written.ts';
+import { selfSigned } from '../../../support/certificate-authority.ts';
+import { makeJks } from '../../../support/key-stores.ts';
+
+const acme = await selfSigned({ subject: 'CN=acme' });
+const globex = await selfSigned({ subject: 'CN=globex' });
+const root = mkdtempSync(join(tmpdir(), 'microgateway-'));
+after(() => rmSync(root, { recursive: true }));
+const store = makeJks(
+  [
+    ['ballerina', acme.der],
+    ['wso2apim310', globex.der],
+    ['own', acme.der, 'private-key'],
+    ['twin', acme.der],
+    ['Twin', globex.der],
+  ],
+  'ballerina',
+);
+
+let count = 0;
+function put(files: Readonly<Record<string, string | Buffer>>): string {
+  const folder = join(root, `p${count++}`);
+  for (const [name, content] of Object.entries({ 'trust.jks': store, ...files })) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+  return folder;
+}
+const entryOf = (path: string, more: Partial<DefinitionEntry> = {}): DefinitionEntry => ({
+  kind: 'microgateway',
+  path,
+  trustedSenders: undefined,
+  backend: undefined,
+  home: undefined,
+  ...more,
+});
+const listener = '[listenerConfig]\ntrustStorePath = "trust.jks"\ntrustStorePassword = "ballerina"\n';
+const conf = (aliases = '"Ballerina"', mutual = '', binding = ''): string =>
+  `${listener}[mutualSSLConfig]\n${mutual}\n[[mutualSSLConfig.api.certificates]]\nname = "swagger petstore"\nversion = "1.0.5"\naliasList = [${aliases}]\n${binding}\n`;
+const openApi = (lines = 'x-wso2-mutual-ssl: "Mandatory"\n'): string =>
+  `openapi: 3.0.0\ninfo:\n  title: Swagger Petstore\n  version: 1.0.5\nx-wso2-basePath: /petstore/v1\n${lines}paths:\n  /pet:\n    get: {}\n`;
+const read = (files: Record<string, string | Buffer>, more: Partial<DefinitionEntry> = {}) =>
+  readMicrogateway(entryOf(put(files), more));
+const api = (files: Record<string, string | Buffer>, more: Partial<DefinitionEntry> = {}) => {
+  const found = read(files, more).apis[0];
+  assert.ok(found);
+  return found;
+};
+
+test('the example, as it stands', () => {
+  const home = join(root, 'home');
+  mkdirSync(join(home, 'runtime/bre/security'), { recursive: true });
+  writeFileSync(join(home, 'runtime/bre/security/ballerinaTruststore.p12'), store);
+  const folder = join(root, 'example');
+  cpSync(new URL('../../../../examples/microgateway/', import.meta.url), folder, { recursive: true });
+  const { apis, problems, warnings } = readMicrogateway(
+    entryOf(folder, { home, trustedSenders: ['10.20.0.0/16'] }),
+  );
+  assert.deepEqual([problems, warnings, apis[0]?.problems], [[], [], []]);
+  assert.deepEqual(apis[0]?.written, {
+    name: 'Swagger Petstore',
+    version: '1.0.5',
+    basePath: '/petstore/v1',
+    mutualSSL: 'mandatory',
+    clients: [
+      { alias: 'ballerina', pem: acme.pem },
+      { alias: 'wso2apim310', pem: globex.pem },
+    ],
+    optionalCertificate: 'ignore-wrong',
+    sources: [{ format: 'peer' }, { format: 'auto', header: 'X-SSL-CERT', trustedSenders: ['10.20.0.0/16'] }],
+    applicationSecurity: 'optional',
+    operations: [
+      { path: '/pet/{petId}', methods: ['GET'] },
+      { path: '/pet/{petId}', methods: ['DELETE'], scopes: ['write:pets'], scopesMatch: 'any' },
+      { path: '/health', methods: ['GET'], secured: false },
+    ],
+    errorFormat: 'microgateway',
+    backend: 'https://petstore.internal:9443/v2',
+  } satisfies WrittenApi);
+});
+
+test('without trustedSenders no header is read, and the line to add is told', () => {
+  const { apis, warnings } = read({
+    'micro-gw.conf': conf(undefined, 'certificateHeaderName = "X-SSL-CERT"'),
+    'a.yaml': openApi(),
+  });
+  assert.deepEqual(apis[0]?.written.sources, [{ format: 'peer' }]);
+  assert.match(
+    warnings[0]?.message ?? '',
+    /in the header X-SSL-CERT there.* add trustedSenders = \["10\.20\.0\.0\/16"\]/,
+  );
+});
+
+const headers: readonly [why: string, mutual: string, binding: string, header: string][] = [
+  ['nothing said', '', '', 'X-WSO2-CLIENT-CERTIFICATE'],
+  ['for all', 'certificateHeaderName = "X-A"', '', 'X-A'],
+  ['for all, the other spelling', 'certificateHeadername = "X-A"', '', 'X-A'],
+  [
+    'for one API, which the original ignored',
+    'certificateHeaderName = "X-A"',
+    'certificateHeadername = "X-B"',
+    'X-B',
+  ],
+  ['for one API, the other spelling', '', 'certificateHeaderName = "X-B"', 'X-B'],
+];
+for (const [why, mutual, binding, header] of headers) {
+  test(`the header's name, ${why}`, () => {
+    const { written } = api(
+      { 'micro-gw.conf': conf('"ballerina"', mutual, binding), 'a.yaml': openApi() },
+      { trustedSenders: ['10.0.0.1'] },
+    );
+    assert.equal(written.sources?.[1]?.header, header);
+  });
+}
+
+const modes: readonly [
+  why: string,
+  mutual: string,
+  lines: string,
+  mutualSSL: string,
+  applicationSecurity: string,
+][] = [
+  ['mandatory, in any case', '', 'x-wso2-mutual-ssl: "MANDATORY"\n', 'mandatory', 'mandatory'],
+  ['optional', '', 'x-wso2-mutual-ssl: optional\n', 'optional', 'mandatory'],
+  ['what sslVerifyClient says', 'sslVerifyClient = "require"', '', 'mandatory', 'mandatory'],
+  ['optional unless it says so', '', '', 'optional', 'mandatory'],
+  [
+    'an optional token',
+    '',
+    'x-wso2-mutual-ssl: mandatory\nx-wso2-application-security: {optional: true}\n',
+    'mandatory',
+    'optional',
+  ],
+  [
+    'security switched off: the certificate is all there is',
+    '',
+    'x-wso2-mutual-ssl: optional\nx-wso2-disable-security: true\n',
+    'mandatory',
+    'off',
+  ],
+];
+for (const [why, mutual, lines, mutualSSL, applicationSecurity] of modes) {
+  test(`${why}: mutual TLS ${mutualSSL}, token ${applicationSecurity}`, () => {
+    const { written, problems } = api({
+      'micro-gw.conf': conf('"ballerina"', mutual),
+      'a.yaml': openApi(lines),
+    });
+    assert.deepEqual(
+      [problems, written.mutualSSL, written.applicationSecurity],
+      [[], mutualSSL, applicationSecurity],
+    );
+  });
+}
+
+test('an API of which nobody says anything asks for a token alone', () => {
+  const { written } = api({ 'micro-gw.conf': listener, 'a.yaml': openApi('') });
+  assert.deepEqual([written.mutualSSL, written.applicationSecurity], ['off', 'mandatory']);
+});
+
+test('OpenAPI 2, JSON, basePath of its own', () => {
+  const { written } = api({
+    'micro-gw.conf': conf(),
+    'a.json': JSON.stringify({
+      swagger: '2.0',
+      info: { title: 'Swagger Petstore', version: '1.0.5' },
+      basePath: '/v2',
+      'x-wso2-mutual-ssl': 'mandatory',
+      paths: { '/pet': { get: {} }, '/pet/{a}-{b}': { get: {} } },
+    }),
+  });
+  assert.equal(written.basePath, '/v2');
+  assert.deepEqual(
+    written.operations?.map(({ path }) => path),
+    ['/pet', '/{several}'].map((path, i) => (i === 0 ? path : '/pet/{several}')),
+  );
+});
+
+const broken: readonly [why: string, files: Record<string, string | Buffer>, message: RegExp][] = [
+  [
+    'an alias that the store lacks',
+    { 'micro-gw.conf': conf('"acme"'), 'a.yaml': openApi() },
+    /found "acme", which the trust store does not have; it has: ballerina/,
+  ],
+  [
+    'an alias of a private key',
+    { 'micro-gw.conf': conf('"own"'), 'a.yaml': openApi() },
+    /found "own", which is the entry of a private key/,
+  ],
+  [
+    'aliases that differ by case',
+    { 'micro-gw.conf': conf('"twin"'), 'a.yaml': openApi() },
+    /has 2 that differ by case only/,
+  ],
+  [
+    'a wrong password',
+    { 'micro-gw.conf': conf().replace('"ballerina"\n[mutual', '"x"\n[mutual'), 'a.yaml': openApi() },
+    /which can not be opened with this password/,
+  ],
+  [
+    'a store that is not there',
+    { 'micro-gw.conf': conf().replace('trust.jks', 'none.p12'), 'a.yaml': openApi() },
+    /none\.p12, which does not exist/,
+  ],
+  [
+    'a store that is none',
+    { 'micro-gw.conf': conf(), 'trust.jks': 'hello', 'a.yaml': openApi() },
+    /is neither a JKS nor a PKCS#12 key store/,
+  ],
+  [
+    'a home that is not known',
+    { 'micro-gw.conf': conf().replace('trust.jks', '${' + 'mgw-runtime.home}/t.p12'), 'a.yaml': openApi() },
+    /write home = "…"/,
+  ],
+  [
+    'another word for mandatory',
+    { 'micro-gw.conf': conf(), 'a.yaml': openApi('x-wso2-mutual-ssl: required\n') },
+    /x-wso2-mutual-ssl: found "required"; write mandatory or optional/,
+  ],
+  [
+    'an optional token beside an optional certificate',
+    {
+      'micro-gw.conf': conf(),
+      'a.yaml': openApi('x-wso2-mutual-ssl: optional\nx-wso2-application-security: {optional: true}\n'),
+    },
+    /needs x-wso2-mutual-ssl: "mandatory"/,
+  ],
+  [
+    'API keys alone',
+    {
+      'micro-gw.conf': conf(),
+      'a.yaml': openApi(
+        'x-wso2-mutual-ssl: mandatory\nx-wso2-application-security: {security-types: [apikey]}\n',
+      ),
+    },
+    /can be called by apikey, which is not taken here/,
+  ],
+  [
+    'a key that is misspelt',
+    { 'micro-gw.conf': conf(undefined, 'sslVerifyCleint = "require"'), 'a.yaml': openApi() },
+    /sslVerifyCleint: is not known here/,
+  ],
+  [
+    'a binding without aliases',
+    { 'micro-gw.conf': conf(''), 'a.yaml': openApi() },
+    /needs name, version and aliasList/,
+  ],
+  [
+    'a configuration that breaks off',
+    { 'micro-gw.conf': '[mutualSSLConfig\n', 'a.yaml': openApi() },
+    /micro-gw\.conf:\d+/,
+  ],
+  [
+    'no base path',
+    { 'micro-gw.conf': conf(), 'a.yaml': openApi().replace('x-wso2-basePath: /petstore/v1\n', '') },
+    /has no x-wso2-basePath/,
+  ],
+];
+for (const [why, files, message] of broken) {
+  test(`${why}: the API keeps its place, and says what to do`, () => {
+    const { problems, written } = api(files);
+    assert.match(
+      problems.map(({ file, line, key, message: text }) => `${file}:${line}: ${key}: ${text}`).join('\n'),
+      message,
+    );
+    assert.equal(written.name, 'Swagger Petstore');
+  });
+}
+
+test('without any binding nobody is admitted, and the API stays: who took the last one out meant it', () => {
+  const { apis, warnings } = read({ 'micro-gw.conf': listener, 'a.yaml': openApi() });
+  assert.deepEqual(
+    [apis[0]?.problems, apis[0]?.written.mutualSSL, apis[0]?.written.clients],
+    [[], 'mandatory', []],
+  );
+  assert.match(warnings.map(({ message }) => message).join(), /is for this API: nobody is admitted/);
+});
+
+test('8: an OpenAPI file that breaks off keeps its place; the others go on', () => {
+  const { apis, problems } = read({
+    'micro-gw.conf': conf(),
+    'good.yaml': openApi(),
+    'bad.yaml':
+      'openapi: 3.0.0\ninfo:\n  title: Other\n  version: 2.0\nx-wso2-basePath: /petstore/v1/other\npaths: [',
+  });
+  assert.equal(problems.length, 1);
+  assert.deepEqual(
+    apis.map(({ written, problems: own }) => [written.name, written.basePath, own.length > 0]).sort(),
+    [
+      ['Other', '/petstore/v1/other', true],
+      ['Swagger Petstore', '/petstore/v1', false],
+    ],
+  );
+});
+
+test('issuers of micro-gw.conf, by certificates of its trust store', () => {
+  const { tokenServices, warnings } = read({
+    'micro-gw.conf': `${conf()}[[jwtTokenConfig]]\nissuer = "https://idp.test"\naudience = "http://org.wso2.apimgt/gateway"\ncertificateAlias = "wso2apim310"\n[[jwtTokenConfig]]\nissuer = "https://lost.test"\ncertificateAlias = "gone"\n`,
+    'a.yaml': openApi(),
+  });
+  assert.deepEqual(tokenServices, [
+    {
+      name: 'https://idp.test',
+      issuer: 'https://idp.test',
+      certificatePem: globex.pem,
+      audiences: ['http://org.wso2.apimgt/gateway'],
+      tokenTypes: ['at+jwt', 'JWT', 'none'],
+    },
+  ]);
+  assert.match(
+    warnings.map(({ message }) => message).join(),
+    /its certificateAlias is not in the trust store/,
+  );
+});
+
+test('docs/migrating/microgateway.md: each snippet is what it says it is', () => {
+  const page = readFileSync(new URL('../../../../docs/migrating/microgateway.md', import.meta.url), 'utf8');
+  const snippets = [...page.matchAll(/```(toml)\n([\s\S]*?)```/g)];
+  assert.ok(snippets.length >= 3);
+  for (const [, kind, text = ''] of snippets) {
+    assert.equal(kind, 'toml');
+    // The document's own snippets are of micro-gw.conf, all others of ours.
+    if (text.includes('[mutualSSLConfig]')) {
+      const conf = readMicrogatewayConf(
+        join(put({ 'micro-gw.conf': text }), 'micro-gw.conf'),
+        entryOf('.'),
+        [],
+        [],
+      );
+      assert.deepEqual([conf.lost, conf.bindings[0]?.aliases], [[], ['ballerina', 'wso2apim310']]);
+      continue;
+    }
+    const read = readConfig(text, 'config.toml', { DB_PASSWORD: 'x' });
+    assert.ok('config' in read, JSON.stringify(read));
+  }
+});

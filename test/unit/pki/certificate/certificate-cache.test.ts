@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CertificateError } from '../../../../src/pki/certificate/certificate.ts';
+import { CertificateCache, vouchFor } from '../../../../src/pki/certificate/certificate-cache.ts';
+import { integer } from '../der-writer.ts';
+import { forgeDer } from '../forge.ts';
+
+const make = (serial: number): Uint8Array => forgeDer({ serialNumber: integer(serial) });
+const certificateOf = (cache: CertificateCache, der: Uint8Array) => {
+  const read = cache.read(der);
+  assert.ok(!(read instanceof CertificateError));
+  return read;
+};
+
+test('the same bytes are the same object', () => {
+  const cache = new CertificateCache();
+  const der = make(1);
+  assert.equal(cache.read(der), cache.read(new Uint8Array(der)));
+});
+
+test('bytes that differ anywhere are another certificate', () => {
+  const cache = new CertificateCache();
+  const der = make(1);
+  const first = cache.read(der);
+  for (const at of [0, 5, 20, Math.floor(der.length / 2), der.length - 17, der.length - 1]) {
+    const changed = new Uint8Array(der);
+    changed[at]! ^= 1;
+    assert.notEqual(cache.read(changed), first, `octet ${at}`);
+    assert.equal(cache.read(der), first);
+  }
+});
+
+test('changing the bytes afterwards does not change what is remembered', () => {
+  const cache = new CertificateCache();
+  const der = make(1);
+  const buffer = Buffer.from(der);
+  const first = cache.read(buffer);
+  buffer.fill(0);
+  assert.equal(cache.read(der), first);
+});
+
+test('what can not be read is remembered, too', () => {
+  const cache = new CertificateCache();
+  const junk = Buffer.from('junk that is no certificate');
+  const read = cache.read(junk);
+  assert.ok(read instanceof CertificateError);
+  assert.equal(cache.read(junk), read);
+});
+
+test('strangers push each other out, and none that is vouched for', () => {
+  const cache = new CertificateCache({ maxKnown: 8, maxStrangers: 4 });
+  const [good, fresh] = [make(1), make(2)];
+  const known = certificateOf(cache, good);
+  vouchFor(known);
+  const stranger = cache.read(fresh);
+  for (let serial = 10; serial < 40; serial++) cache.read(make(serial));
+  assert.equal(cache.read(good), known);
+  assert.notEqual(cache.read(fresh), stranger);
+});
+
+test('one that was vouched for after it came is kept when its place is taken', () => {
+  const cache = new CertificateCache({ maxKnown: 8, maxStrangers: 4 });
+  const good = make(1);
+  const known = certificateOf(cache, good);
+  for (let serial = 10; serial < 13; serial++) cache.read(make(serial));
+  vouchFor(known);
+  for (let serial = 20; serial < 40; serial++) cache.read(make(serial));
+  assert.equal(cache.read(good), known);
+});
+
+test('strangers that come again and again do not push out one that is vouched for', () => {
+  const cache = new CertificateCache({ maxKnown: 8, maxStrangers: 4 });
+  const good = make(1);
+  const known = certificateOf(cache, good);
+  vouchFor(known);
+  for (let serial = 10; serial < 40; serial++) {
+    const der = make(serial);
+    for (let i = 0; i < 3; i++) cache.read(der);
+  }
+  assert.equal(cache.read(good), known);
+});
+
+test('of those vouched for, the unused are pushed out first', () => {
+  const cache = new CertificateCache({ maxKnown: 2, maxStrangers: 2 });
+  const ders = [1, 2, 3].map(make);
+  const read = (i: number) => {
+    const certificate = certificateOf(cache, ders[i]!);
+    vouchFor(certificate);
+    return certificate;
+  };
+  // Twice each: the second time finds it vouched for.
+  const [first, second] = [read(0), read(1)];
+  read(0);
+  read(1);
+  read(0);
+  read(2);
+  read(2);
+  assert.equal(read(0), first);
+  assert.notEqual(read(1), second);
+});
+
+test('a certificate too large to be worth a place is read each time', () => {
+  const cache = new CertificateCache({ maxKnown: 8, maxStrangers: 4 });
+  const large = forgeDer({ subject: Buffer.concat([Buffer.from([0x30, 0x00])]), tail: new Uint8Array(5000) });
+  assert.notEqual(cache.read(large), cache.read(large));
+});

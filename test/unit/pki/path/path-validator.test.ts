@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Certificate } from '../../../../src/pki/certificate/certificate.ts';
+import { PathValidator } from '../../../../src/pki/path/path-validator.ts';
+import { createTrustStore } from '../../../../src/pki/path/trust-store.ts';
+import { createCrlSet } from '../../../../src/pki/revocation/revocation.ts';
+import { now } from '../../../support/certificate-authority.ts';
+import { ca, certify, dayMs, entity, keyUsage, validity } from '../forge.ts';
+import { crl } from '../revocation/crl-forge.ts';
+
+const [root, inter, leaf] = [entity('Root'), entity('Intermediate'), entity('leaf')];
+const rootCa = certify(root, root, [ca()]);
+const interCa = certify(root, inter, [ca()]);
+const end = certify(inter, leaf);
+
+const validator = (
+  anchors: readonly Certificate[] = [rootCa],
+  known: readonly Certificate[] = [],
+  policy = {},
+): PathValidator =>
+  new PathValidator(
+    createTrustStore({
+      anchors: anchors.map((certificate) => ({ kind: 'ca', certificate })),
+      intermediates: known,
+    }),
+    policy,
+  );
+
+const code = (
+  judge: PathValidator,
+  one: Certificate,
+  intermediates: readonly Certificate[],
+  at = now,
+): string => {
+  const verdict = judge.validate(one, intermediates, at);
+  return verdict.valid ? 'valid' : verdict.code;
+};
+
+test('a verdict is remembered', () => {
+  const judge = validator();
+  const first = judge.validate(end, [interCa], now);
+  assert.equal(judge.validate(end, [interCa], now + 1), first);
+});
+
+test('a valid path is remembered whatever is sent along, a refusal is not', () => {
+  const judge = validator();
+  assert.equal(code(judge, end, []), 'issuer_unknown');
+  assert.equal(code(judge, end, [interCa]), 'valid');
+  assert.equal(code(judge, end, []), 'valid');
+});
+
+test('a valid verdict ends with the certificate that ends first', () => {
+  for (const [short, expected] of [
+    ['leaf', 'certificate_expired'],
+    ['inter', 'issuer_expired'],
+    ['root', 'issuer_expired'],
+  ] as const) {
+    const dates = (of: string) => ({ validity: validity(now - dayMs, of === short ? now : now + dayMs) });
+    const judge = validator([certify(root, root, [ca()], dates('root'))]);
+    const middle = certify(root, inter, [ca()], dates('inter'));
+    const one = certify(inter, leaf, [], dates('leaf'));
+    assert.equal(code(judge, one, [middle], now), 'valid');
+    assert.equal(code(judge, one, [middle], now + 999), 'valid');
+    assert.equal(code(judge, one, [middle], now + 1000), expected, short);
+    assert.equal(code(judge, one, [middle], now), 'valid', 'the clock was set back');
+  }
+});
+
+test('a refusal ends when a certificate begins, sent along or known', () => {
+  const later = certify(root, inter, [ca()], { validity: validity(now + 5000, now + dayMs) });
+  for (const [judge, sent] of [
+    [validator(), [later]],
+    [validator([rootCa], [later]), []],
+  ] as const) {
+    assert.equal(code(judge, end, sent, now), 'issuer_not_yet_valid');
+    assert.equal(code(judge, end, sent, now + 4999), 'issuer_not_yet_valid');
+    assert.equal(code(judge, end, sent, now + 5000), 'valid');
+  }
+});
+
+test('a verdict ends with the revocation data', () => {
+  const crls = createCrlSet([crl(root), crl(inter, { nextUpdate: now + 5000 })]);
+  const judge = validator([rootCa], [], { revocation: { crls, unknown: 'refuse' } });
+  assert.equal(code(judge, end, [interCa], now), 'valid');
+  assert.equal(code(judge, end, [interCa], now + 5999), 'valid');
+  assert.equal(code(judge, end, [interCa], now + 6000), 'revocation_unknown');
+});
+
+test('a verdict ends when a newer CRL begins', () => {
+  const crls = createCrlSet([
+    crl(root),
+    crl(inter),
+    crl(inter, { number: 2, thisUpdate: now + 5000, revoked: [end.serialNumber] }),
+  ]);
+  const judge = validator([rootCa], [], { revocation: { crls, unknown: 'refuse' } });
+  assert.equal(code(judge, end, [interCa], now + 4999), 'valid');
+  assert.equal(code(judge, end, [interCa], now + 5000), 'certificate_revoked');
+});
+
+test('a verdict on an unknown status ends when a CRL begins', () => {
+  const crls = createCrlSet([crl(inter, { thisUpdate: now + 5000, revoked: [end.serialNumber] })]);
+  const judge = validator([rootCa], [], { revocation: { crls, unknown: 'accept' } });
+  assert.equal(code(judge, end, [interCa], now), 'valid');
+  assert.equal(code(judge, end, [interCa], now + 5000), 'certificate_revoked');
+});
+
+test("a verdict ends with the certificate of a CRL's signer", () => {
+  const crlKey = entity('Intermediate');
+  const signer = certify(inter, crlKey, [keyUsage('02')], { validity: validity(now - dayMs, now + 5000) });
+  const crls = createCrlSet([crl(root), crl(crlKey)]);
+  const judge = validator([rootCa], [], { revocation: { crls, unknown: 'refuse' } });
+  assert.equal(code(judge, end, [interCa, signer], now), 'valid');
+  assert.equal(code(judge, end, [interCa, signer], now + 6000), 'revocation_unknown');
+});
+
+test('what was refused for lack of budget is not searched again, unless something else is offered', () => {
+  const judge = validator([rootCa], [], { maxSignatureChecks: 1 });
+  const first = judge.validate(end, [interCa], now);
+  assert.equal(first.valid || first.code, 'path_search_exhausted');
+  assert.equal(judge.validate(end, [interCa], now), first);
+  assert.notEqual(judge.validate(end, [interCa, rootCa], now), first);
+});
+
+test('one validator does not speak for another', () => {
+  const other = entity('Other');
+  const judges = [validator(), validator([certify(other, other, [ca()])])];
+  assert.deepEqual(
+    judges.map((judge) => code(judge, end, [interCa])),
+    ['valid', 'issuer_unknown'],
+  );
+});

@@ -1,0 +1,415 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { problemLine } from '../../../src/config/problem.ts';
+import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { createAuthority, now, selfSigned } from '../../support/certificate-authority.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'load-config-'));
+after(() => rmSync(folder, { recursive: true }));
+const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+
+const ca = await createAuthority({ subject: 'CN=CA' });
+const acme = await ca.issue({ subject: 'CN=acme', extendedKeyUsage: 'client' });
+const own = await selfSigned({ subject: 'CN=own' });
+const old = await ca.issue({
+  subject: 'CN=old',
+  notBefore: new Date('2025-01-01'),
+  notAfter: new Date('2026-01-01'),
+});
+const early = await ca.issue({
+  subject: 'CN=early',
+  notBefore: new Date('2027-01-01'),
+  notAfter: new Date('2028-01-01'),
+});
+write('ca.pem', ca.pem);
+write('acme.pem', acme.pem);
+write('acme.key', acme.privateKeyPem);
+write('own.pem', own.pem);
+write('own.key', own.privateKeyPem);
+write('old.pem', old.pem);
+write('server.pem', (await ca.issue({ subject: 'CN=server', extendedKeyUsage: 'server' })).pem);
+write('early.pem', early.pem);
+write('two.pem', acme.pem + own.pem);
+write('with-key.pem', acme.pem + acme.privateKeyPem);
+write('empty.pem', '');
+write('text.pem', 'no certificate here\n');
+write('broken.pem', acme.pem.replace(/\n[A-Za-z0-9+/]{64}\n/, '\n'));
+write('junk.pem', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
+
+const load = (text: string): LoadedConfig | readonly string[] => {
+  const file = join(folder, 'config.toml');
+  write('config.toml', text);
+  const loaded = loadConfig(file, {}, now);
+  return isProblems(loaded)
+    ? loaded.map((problem) => problemLine({ ...problem, file: 'config.toml' }))
+    : loaded;
+};
+const good = (text: string): LoadedConfig => {
+  const loaded = load(text);
+  if (isProblems(loaded as never)) assert.fail((loaded as readonly string[]).join('\n'));
+  return loaded as LoadedConfig;
+};
+const warnings = (text: string): string[] =>
+  good(text).warnings.map((warning) => problemLine({ ...warning, file: 'config.toml' }));
+
+const client = (alias: string, file: string): string => `[[clients]]\nalias = "${alias}"\n${file}\n`;
+const acmeClient = client('acme', 'file = "acme.pem"');
+const api = (more: string): string => `[[apis]]\nname = "n"\nversion = "1"\nbasePath = "/n"\n${more}\n`;
+const mutualSSL = (lines: string): string => `[enforcer.security.mutualSSL]\n${lines}\n`;
+const authService = (lines: string): string => `[enforcer.authService]\n${lines}\n`;
+
+const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
+  [
+    'two aliases that differ by case only',
+    acmeClient + client('ACME', 'file = "own.pem"'),
+    /^config.toml:5: clients\[1\].alias: found "ACME", which differs from "acme" by case only/,
+  ],
+  [
+    'two tiers of one alias',
+    client('acme', 'file = "acme.pem"\ntier = "Gold"') + client('acme', 'file = "own.pem"\ntier = "Silver"'),
+    /^config.toml:8: clients\[1\].tier: alias "acme" has tier "Silver" here and "Gold" in an entry before/,
+  ],
+  [
+    'a name without a CA',
+    client('acme', 'dns = ["a.test"]'),
+    /^config.toml:3: clients\[0\].dns: alias "acme" is only a name, and anyone can write any name/,
+  ],
+  [
+    'a key without a CA',
+    client('acme', `spki = ["${'a'.repeat(64)}"]`),
+    /^config.toml:1: clients\[0\]: alias "acme" is only a key, whose holder can sign himself any certificate/,
+  ],
+  [
+    'a name beside an exact certificate',
+    client('acme', 'file = "acme.pem"\ndns = ["a.test"]'),
+    /^config.toml:4: clients\[0\].dns: found beside file, which already means exactly one certificate/,
+  ],
+  [
+    'an issuer without trusted CAs',
+    client('acme', 'issuer = "CN=CA"'),
+    /^config.toml:3: clients\[0\].issuer: found "CN=CA", but no trusted CA to look for it among/,
+  ],
+  [
+    'an issuer that is none of the trusted CAs',
+    `[router.downstream.tls]\ntrustedCertPath = "ca.pem"\n${client('acme', 'issuer = "CN=Other"')}`,
+    /^config.toml:5: clients\[0\].issuer: found "CN=Other", which no CA of trustedCertPath .* there are: CN=CA$/,
+  ],
+  [
+    'a subject that is no name',
+    client('acme', 'caFile = "ca.pem"\nsubject = "acme"'),
+    /^config.toml:4: clients\[0\].subject: found "acme"; write a name as RFC 4514 has it/,
+  ],
+  [
+    'a fingerprint that is none',
+    client('acme', 'fingerprints = ["abc"]'),
+    /^config.toml:3: clients\[0\].fingerprints\[0\]: found "abc"; write a SHA-256/,
+  ],
+  [
+    'an entry that ends before it begins',
+    client('acme', 'file = "acme.pem"\nnotBefore = 2026-02-01T00:00:00Z\nnotAfter = 2026-01-01T00:00:00Z'),
+    /^config.toml:5: clients\[0\].notAfter: found a date before notBefore/,
+  ],
+  [
+    'a client without a certificate',
+    client('acme', ''),
+    /^config.toml:1: clients\[0\]: alias "acme" names no certificate; write file/,
+  ],
+  [
+    'a client with both kinds',
+    client('acme', 'file = "acme.pem"\ncaFile = "ca.pem"'),
+    /^config.toml:1: clients\[0\]: .* both file and caFile/,
+  ],
+  [
+    'an alias that no client defines',
+    acmeClient + api('aliases = ["amce"]'),
+    /^config.toml:8: apis\[0\].aliases\[0\]: found "amce", which no \[\[clients\]\] entry defines; did you mean "acme"\?/,
+  ],
+  [
+    'two APIs that claim the same place',
+    acmeClient + api('mutualSSL = "off"') + api('mutualSSL = "off"'),
+    /^config.toml:12: apis\[1\].basePath: "n" 1 claims \*\/n, which "n" 1 has already/,
+  ],
+  [
+    'a file that is not there',
+    client('acme', 'file = "none.pem"'),
+    /^config.toml:3: clients\[0\].file: found "none.pem", which does not exist; write/,
+  ],
+  ['an endless file', client('acme', 'file = "/dev/zero"'), /found "\/dev\/zero", which is no regular file/],
+  [
+    'a folder',
+    client('acme', 'file = "."'),
+    /^config.toml:3: clients\[0\].file: found ".", which is a folder/,
+  ],
+  [
+    'an empty file',
+    client('acme', 'file = "empty.pem"'),
+    /found "empty.pem", which is empty; it needs a PEM certificate/,
+  ],
+  [
+    'a file without a certificate',
+    client('acme', 'file = "text.pem"'),
+    /found "text.pem", which has no certificate in it/,
+  ],
+  [
+    'a file with two certificates',
+    client('acme', 'file = "two.pem"'),
+    /found "two.pem", which has 2 certificates where one belongs/,
+  ],
+  [
+    'a file with a private key',
+    client('acme', 'file = "with-key.pem"'),
+    /found "with-key.pem", which has a private key in it \(line \d+\); take it out/,
+  ],
+  [
+    'a broken certificate',
+    client('acme', 'file = "broken.pem"'),
+    /found "broken.pem", which has a certificate that can't be read/,
+  ],
+  [
+    'no certificate at all in PEM',
+    client('acme', 'file = "junk.pem"'),
+    /found "junk.pem", which has a certificate that can't be read/,
+  ],
+  [
+    'a caFile that is no CA',
+    client('acme', 'caFile = "acme.pem"'),
+    /^config.toml:3: clients\[0\].caFile: found CN=acme, which is no CA/,
+  ],
+  [
+    'a mandatory API bound to no alias',
+    api(''),
+    /^config.toml:1: apis\[0\]: "n" needs a certificate but is bound to no alias/,
+  ],
+  [
+    'header mode without trusted senders',
+    mutualSSL('enableClientValidation = false'),
+    /^config.toml:2: enforcer.security.mutualSSL.enableClientValidation: .* A certificate is public, so a header proves nothing by itself: write who may, for example trustedSenders = \["10.20.0.0\/16"\]/,
+  ],
+  [
+    'a sender by an alias that nobody defines',
+    mutualSSL('enableClientValidation = false\ntrustedSenders = ["alias:lb"]'),
+    /^config.toml:3: enforcer.security.mutualSSL.trustedSenders\[0\]: found "alias:lb", which no entry of senders defines/,
+  ],
+  [
+    'a header that HTTP itself uses',
+    mutualSSL('enableClientValidation = false\ntrustedSenders = ["::1"]\ncertificateHeader = "Host"'),
+    /found "host", which HTTP itself uses/,
+  ],
+  [
+    'plain keys and sources together',
+    `${mutualSSL('enableClientValidation = false')}[[enforcer.security.mutualSSL.sources]]\nformat = "peer"\n`,
+    /^config.toml:2: enforcer.security.mutualSSL.enableClientValidation: the plain keys are the short form/,
+  ],
+  [
+    'two sources for one sender',
+    '[[enforcer.security.mutualSSL.sources]]\nformat = "aws-alb"\ntrustedSenders = ["10.0.0.0/8"]\n[[enforcer.security.mutualSSL.sources]]\nformat = "rfc9440"\ntrustedSenders = ["10.1.0.0/16"]\n',
+    /^config.toml:6: enforcer.security.mutualSSL.sources\[1\].trustedSenders: some of these senders are trusted for x-amzn-mtls-clientcert/,
+  ],
+  [
+    'a source without senders',
+    '[[enforcer.security.mutualSSL.sources]]\nformat = "nginx"\n',
+    /^config.toml:1: .*nobody is trusted to send it/,
+  ],
+  [
+    'senders of a peer',
+    '[[enforcer.security.mutualSSL.sources]]\nformat = "peer"\ntrustedSenders = ["::1"]\n',
+    /^config.toml:3: .*the peer is whoever is no sender/,
+  ],
+  [
+    'peer mode with a listener that asks for no certificate',
+    `[router.downstream.tls]\nmTLSAPIsEnabled = false\n${acmeClient}${api('aliases = ["acme"]')}`,
+    /^config.toml:6: apis\[0\].mutualSSL: "n" has mutualSSL = "mandatory", but router.downstream.tls.mTLSAPIsEnabled is false/,
+  ],
+  [
+    'neither port nor socket',
+    authService('port = 0'),
+    /^config.toml:2: enforcer.authService.port: found 0 and no socket/,
+  ],
+  [
+    'beyond loopback without TLS',
+    authService('address = "0.0.0.0"'),
+    /^config.toml:2: enforcer.authService.address: found "0.0.0.0", which is beyond loopback, and no TLS/,
+  ],
+  [
+    'a certificate without its key',
+    authService('certPath = "acme.pem"'),
+    /^config.toml:2: enforcer.authService.certPath: certPath and keyPath go together/,
+  ],
+  [
+    'a key of another certificate',
+    authService('certPath = "acme.pem"\nkeyPath = "own.key"'),
+    /^config.toml:2: enforcer.authService.certPath: found "acme.pem", which does not make a key pair/,
+  ],
+  [
+    'mutual TLS without an own certificate',
+    authService('clientCaPath = "ca.pem"'),
+    /^config.toml:2: enforcer.authService.clientCaPath: mutual TLS needs the own certificate too/,
+  ],
+  [
+    'trusted CAs without a CA',
+    '[router.downstream.tls]\ntrustedCertPath = "acme.pem"\n',
+    /^config.toml:2: router.downstream.tls.trustedCertPath: found "acme.pem", which has no usable CA/,
+  ],
+  [
+    'verification in the handshake against nothing',
+    '[router.downstream.tls]\nverifyInHandshake = true\n',
+    /^config.toml:2: router.downstream.tls.verifyInHandshake: found true without trustedCertPath/,
+  ],
+  [
+    'a TLS minimum above the maximum',
+    '[router.upstream.tls]\nminimumProtocolVersion = "TLS1_3"\nmaximumProtocolVersion = "TLS1_2"\n',
+    /^config.toml:2: router.upstream.tls.minimumProtocolVersion: found "TLS1_3", which is newer than maximumProtocolVersion "TLS1_2"/,
+  ],
+  [
+    'an identity header that is a certificate header',
+    '[enforcer.answers]\naliasHeader = "X-WSO2-Client-Certificate"\n',
+    /^config.toml:2: enforcer.answers.aliasHeader: found "x-wso2-client-certificate", which is a certificate header/,
+  ],
+  [
+    'two identity headers of one name',
+    '[enforcer.answers]\naliasHeader = "X-Who"\ntierHeader = "x-who"\n',
+    /^config.toml:3: enforcer.answers.tierHeader: found "x-who", which aliasHeader has already/,
+  ],
+  [
+    'verification in the handshake beside senders',
+    `[router.downstream.tls]\ntrustedCertPath = "ca.pem"\nverifyInHandshake = true\n[[enforcer.security.mutualSSL.senders]]\nalias = "lb"\nfile = "own.pem"\n`,
+    /^config.toml:3: router.downstream.tls.verifyInHandshake: found true beside senders/,
+  ],
+  [
+    'everything at once',
+    `${client('a', 'file = "none.pem"')}${client('b', 'caFile = "acme.pem"')}${api('aliases = ["c"]')}`,
+    /:3: clients\[0\]/,
+    /:6: clients\[1\]/,
+    /:11: apis\[0\].aliases/,
+  ],
+];
+for (const [why, text, ...patterns] of wrong) {
+  test(`${why} is an error`, () => {
+    const loaded = load(text);
+    assert.ok(Array.isArray(loaded), 'it was accepted');
+    assert.equal(loaded.length, patterns.length, loaded.join('\n'));
+    patterns.forEach((pattern, i) => {
+      assert.match(loaded[i], pattern);
+      assert.doesNotMatch(loaded[i], /MII|MIG/);
+    });
+  });
+}
+
+test('a file that can not be read for another reason is an error that names the reason', () => {
+  symlinkSync('loop.pem', join(folder, 'loop.pem'));
+  assert.match(
+    (load(client('acme', 'file = "loop.pem"')) as string[])[0]!,
+    /which can not be read \(ELOOP\); write/,
+  );
+});
+
+test('no config.toml at all is an error', () => {
+  const loaded = loadConfig(join(folder, 'none.toml'), {}, now);
+  assert.ok(isProblems(loaded) && /does not exist/.test(problemLine(loaded[0]!)));
+});
+
+const tokens =
+  '[[enforcer.security.tokenService]]\nname = "idp"\nissuer = "https://idp.test"\njwksURL = "https://idp.test/jwks"\naudiences = ["x"]\n\n';
+const warned: readonly [why: string, text: string, warning: RegExp | undefined][] = [
+  [
+    'an expired certificate',
+    client('old', 'file = "old.pem"'),
+    /^config.toml:3: clients\[0\].file: alias "old": the certificate expired on 2026-01-01/,
+  ],
+  [
+    'a certificate that is not valid yet',
+    client('early', 'file = "early.pem"'),
+    /the certificate is not valid before 2027-01-01/,
+  ],
+  [
+    'senders that are everyone',
+    mutualSSL('enableClientValidation = false\ntrustedSenders = ["0.0.0.0/0", "::/0"]'),
+    /^config.toml:3: .*whoever reaches the router can send anyone's certificate/,
+  ],
+  [
+    'no TLS beyond loopback, spelled out',
+    authService('address = "0.0.0.0"\nplaintext = true'),
+    /^config.toml:3: enforcer.authService.plaintext: the service listens on 0.0.0.0 without TLS/,
+  ],
+  [
+    "backends' certificates not checked",
+    '[router.upstream.tls]\ndisableSslVerification = true\n',
+    /^config.toml:2: router.upstream.tls.disableSslVerification: found true/,
+  ],
+  [
+    'a backend over plain HTTP',
+    api('mutualSSL = "off"\nbackend = "http://127.0.0.1:1"'),
+    /^config.toml:6: apis\[0\].backend: found http:\/\/127.0.0.1:1: .*clear text/,
+  ],
+  [
+    'TLS 1.1',
+    '[router.downstream.tls]\nminimumProtocolVersion = "TLS1_1"\n',
+    /^config.toml:2: .*read as "TLS1_2"/,
+  ],
+  [
+    'an optional API bound to no alias',
+    tokens + api('mutualSSL = "optional"\napplicationSecurity = "optional"'),
+    /^config.toml:7: apis\[0\]: "n" is bound to no alias/,
+  ],
+  [
+    'an optional certificate beside no token',
+    acmeClient + api('aliases = ["acme"]\nmutualSSL = "optional"'),
+    /"n" is open: its mutualSSL is optional and the other off/,
+  ],
+  [
+    'tokens that are meant for anybody',
+    tokens.replace('audiences = ["x"]\n', '') + api('mutualSSL = "off"\napplicationSecurity = "mandatory"'),
+    /"n" takes tokens of "idp" that are meant for anybody \(aud\)/,
+  ],
+  [
+    'an entry that is over',
+    client('acme', 'file = "acme.pem"\nnotAfter = 2026-01-01T00:00:00Z'),
+    /^config.toml:4: clients\[0\].notAfter: this entry ended on 2026-01-01/,
+  ],
+  [
+    'two aliases of one API that mean one certificate',
+    `${acmeClient}${client('all', 'caFile = "ca.pem"')}${api('aliases = ["all", "acme"]')}`,
+    /^config.toml:11: apis\[0\].aliases: the certificate of "acme" fits "all" as well/,
+  ],
+  [
+    'credentials for every origin',
+    '[router.cors]\nallowCredentials = true\n',
+    /^config.toml:2: router.cors.allowCredentials: found true beside allowOrigins = \["\*"\]/,
+  ],
+  [
+    'a certificate for servers only',
+    client('acme', 'file = "server.pem"'),
+    /^config.toml:3: clients\[0\].file: alias "acme": extended_key_usage_not_client: .* every request with it is refused/,
+  ],
+  ['nothing odd', acmeClient + api('aliases = ["ACME"]'), undefined],
+];
+for (const [why, text, warning] of warned) {
+  test(`${why}: ${warning ? 'accepted, and warned about' : 'no warning'}`, () => {
+    const found = warnings(text);
+    assert.equal(found.length, warning ? 1 : 0, found.join('\n'));
+    if (warning) assert.match(found[0]!, warning);
+  });
+}
+
+test('the other certificates work beside an expired one', () => {
+  const { snapshot } = good(
+    client('old', 'file = "old.pem"') + acmeClient + api('aliases = ["old", "acme"]'),
+  );
+  assert.equal(snapshot.apis.apis[0]?.security.clients.exact.size, 2);
+});
+
+test('an IPv6 address as a host is found with brackets, as requests have it', () => {
+  const { snapshot } = good(api('mutualSSL = "off"\nhosts = ["::1", "2001:DB8::1"]'));
+  assert.deepEqual([...snapshot.apis.byHost.keys()], ['[::1]', '[2001:db8::1]']);
+});
+
+test('renamed outbound headers are removed as well: a client that has no chain could send one', () => {
+  const { snapshot } = good(
+    '[enforcer.security.mutualSSL]\nenableOutboundCertificateHeader = true\noutboundFormat = "rfc9440"\noutboundHeader = "X-Out"\noutboundChainHeader = "X-Out-Chain"\n',
+  );
+  const removed = snapshot.answers.headersToRemove;
+  assert.ok(removed.includes('x-out') && removed.includes('x-out-chain'));
+});
