@@ -196,23 +196,17 @@ export class ClientCertificateTables {
   }
 
   /**
-   * Starts what is new, closes what is no longer wanted, and reads again what was not read just now.
+   * Starts what is new, and reads again what was not read just now. Nothing is closed and no interval changed: who asks
+   * may be refused yet.
+   *
    * @returns rows by URL, once all have been read, well or not
    */
   async use(wanted: readonly TableAddress[]): Promise<TableRows> {
-    const byUrl = Map.groupBy(wanted, ({ url }) => url);
-    for (const [url, table] of this.#tables) {
-      if (byUrl.has(url)) continue;
-      this.#tables.delete(url);
-      await table.close();
-    }
-    const read = [...byUrl].map(async ([url, addresses]) => {
-      const every = Math.min(...addresses.map((address) => address.every));
+    const read = intervals(wanted).map(async ({ url, every }) => {
       const table =
         this.#tables.get(url) ??
         new ClientCertificateTable({ url, every }, (event) => this.#tell(withoutPassword(url), event));
       this.#tables.set(url, table);
-      table.every = every;
       if (table.rows === undefined || table.age > 1_000) await table.start();
       return [url, table.rows] as const;
     });
@@ -220,11 +214,34 @@ export class ClientCertificateTables {
     return new Map(rows.flatMap(([url, own]) => (own === undefined ? [] : [[url, own] as const])));
   }
 
+  /** Once these are in force: closes all others. */
+  async keepOnly(wanted: readonly TableAddress[]): Promise<void> {
+    const kept = new Map(intervals(wanted).map(({ url, every }) => [url, every]));
+    const closing: Promise<void>[] = [];
+    for (const [url, table] of this.#tables) {
+      const every = kept.get(url);
+      if (every !== undefined) {
+        table.every = every;
+        continue;
+      }
+      this.#tables.delete(url);
+      closing.push(table.close());
+    }
+    await Promise.all(closing);
+  }
+
   async close(): Promise<void> {
     for (const table of this.#tables.values()) await table.close();
     this.#tables.clear();
   }
 }
+
+/** Each database once, read as often as the most impatient entry asks for. */
+const intervals = (wanted: readonly TableAddress[]): readonly TableAddress[] =>
+  [...Map.groupBy(wanted, ({ url }) => url)].map(([url, addresses]) => ({
+    url,
+    every: Math.min(...addresses.map(({ every }) => every)),
+  }));
 
 /** Rows by the database's URL; one that could not be read is not among them. */
 export type TableRows = ReadonlyMap<string, readonly TableRow[]>;

@@ -7,6 +7,7 @@ import { ClientCertificateTables, type TableEvent } from '../feeds/api-manager-t
 import { type FeedEvent, JwksFeeds } from '../feeds/jwks.ts';
 import { auditDenial } from '../observability/audit.ts';
 import { createLog, type Log } from '../observability/log.ts';
+import { tablesOf } from '../provision/definitions.ts';
 import { readDefinitionsAhead } from '../provision/definitions-worker.ts';
 import {
   countClients,
@@ -96,6 +97,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
         await jwksFeeds.start(loaded.feeds, firstKeysWithin);
         current = loaded;
         jwksFeeds.keepOnly(loaded.feeds);
+        void tables.keepOnly(tablesOf(loaded.config));
         log = createLog(current.config.enforcer.log);
         announce(log, 'reloaded', options, current, server);
       }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -141,6 +141,32 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
     await database.start();
   });
 
+  it('what is refused closes no table and forgets none of its rows; what is in force closes the others', async () => {
+    const told: string[] = [];
+    const tables = new ClientCertificateTables((url) => told.push(url));
+    await tables.use([{ url: database.url, every: 3_600_000 }]);
+    await database.query('DELETE FROM AM_API_CLIENT_CERTIFICATE');
+    // As a file says that is being written, or has a typo in it.
+    assert.equal((await tables.use([])).size, 0);
+    await database.query('NOTIFY am_api_client_certificate');
+    for (const before = told.length; told.length === before; ) await new Promise(setImmediate);
+    const rows = await tables.use([{ url: database.url, every: 3_600_000 }]);
+    assert.deepEqual(
+      rows.get(database.url)?.map(({ alias, removed }) => [alias, removed]),
+      [
+        ['acme', true],
+        ['globex', true],
+        ['gone', true],
+      ],
+    );
+    await tables.keepOnly([]);
+    assert.equal((await tables.use([{ url: database.url, every: 3_600_000 }])).get(database.url)?.length, 0);
+    await tables.close();
+    await insert('acme', acme);
+    await insert('globex', globex);
+    await insert('gone', globex, true);
+  });
+
   it('the service serves by it, and follows a change without a signal', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'table-'));
     writeFileSync(join(folder, 'readme.txt'), '');
@@ -150,6 +176,11 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
     );
     const enforcer = await EnforcerProcess.start(join(folder, 'config.toml'));
     assert.match(enforcer.lines.join('\n'), /info +started .*apis=1/);
+    // A reload that is refused ends no watch: what is deleted after it is heard of.
+    const config = readFileSync(join(folder, 'config.toml'), 'utf8');
+    writeFileSync(join(folder, 'config.toml'), config.replace('port =', 'prot ='));
+    assert.equal(await enforcer.reload(), 'refused');
+    writeFileSync(join(folder, 'config.toml'), config);
     const from = enforcer.lines.length;
     await database.query('DELETE FROM AM_API_CLIENT_CERTIFICATE');
     await database.query('NOTIFY am_api_client_certificate');
