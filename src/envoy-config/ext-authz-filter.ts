@@ -87,7 +87,9 @@ export const removeCertificateHeaders = (headers: readonly string[]): Message =>
   });
 
 /** What comes behind the body: some backends take it for headers, and the enforcer never sees it. */
-export const removeTrailers = (headers: readonly string[]): Message =>
+export const removeTrailers = (regex: string): Message =>
   extension('trailers', 'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
-    mutations: { request_trailers_mutations: headers.map((header) => ({ remove: header })) },
+    mutations: {
+      request_trailers_mutations: [{ remove_on_match: { key_matcher: { safe_regex: { regex } } } }],
+    },
   });

@@ -5,7 +5,7 @@ import { downstreamTls } from './downstream-tls.ts';
 import { extAuthzFilter, removeCertificateHeaders, removeTrailers } from './ext-authz-filter.ts';
 import { extension, type Message, socketAddress } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
-import { certificateHeaders, earlyMutations, identityHeaders } from './request-headers.ts';
+import { certificateHeaders, earlyMutations, trailersToRemove } from './request-headers.ts';
 import { routeConfiguration, type Scheme } from './routes.ts';
 
 /** The TLS listener, and the plain one where there is to be one. */
@@ -56,7 +56,7 @@ function connectionManager(config: Config, scheme: Scheme): Message {
         ...corsFilters(config),
         extAuthzFilter,
         removeCertificateHeaders(certificateHeaders(config)),
-        removeTrailers([...identityHeaders(config), ...certificateHeaders(config)]),
+        removeTrailers(trailersToRemove(config)),
         extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router'),
       ],
       route_config: routeConfiguration(config, scheme),

@@ -28,11 +28,15 @@ export function certificateHeaders({ enforcer, apis }: Config): readonly string[
   ]);
 }
 
+/** Some frameworks take a POST for what one of these says: a method that the enforcer has not judged. */
+export const methodOverrides = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const;
+
 /**
  * What is changed before any filter, the enforcer's Check included. Not by a route's `request_headers_to_remove`:
  * that comes after ext_authz and would take away what the enforcer has set.
  *
- * `_` for `-`: CGI and its heirs (WSGI, PHP) read x_client_cert_alias and x-client-cert-alias as one name.
+ * Any separator for `-`: CGI and its heirs (WSGI, PHP) read x_client_cert_alias, x.client.cert.alias and
+ * x-client-cert-alias as one name.
  *
  * An XFCC that a load balancer sent is kept under another name, since SANITIZE_SET is about to overwrite it; a copy that
  * the client made itself goes.
@@ -44,9 +48,12 @@ export function earlyMutations(config: Config, withCertificates: boolean): reado
   const patterns = [
     ...identityHeaders(config).map(anySeparator),
     anySeparator(RECEIVED_XFCC),
+    // Envoy's own to say, and left by it as the client sent it.
+    anySeparator('x-envoy-attempt-count'),
     ...certificates.flatMap((name) =>
       withCertificates ? [anySeparator(name)] : misspellings(name, certificates),
     ),
+    ...methodOverrides.flatMap((name) => misspellings(name, methodOverrides)),
   ];
   // One pattern a group, not one a name: each is tried on each header of each request.
   return [
@@ -68,25 +75,44 @@ export function earlyMutations(config: Config, withCertificates: boolean): reado
   ];
 }
 
-/** The name with `-` and `_` in each other's place anywhere. */
-const anySeparator = (name: string): string => name.split(/[-_]/).map(escapeRegex).join('[-_]');
+/**
+ * Trailers that a backend may take for what a header of that name says: who the client is, or one of those that RFC
+ * 9110 section 6.5.1 keeps out of trailers. The enforcer never sees them.
+ */
+export const trailersToRemove = (config: Config): string =>
+  [
+    ...[...identityHeaders(config), ...certificateHeaders(config), ...methodOverrides],
+    config.enforcer.security.authHeader.authorizationHeader.toLowerCase(),
+    ...['authorization', 'proxy-authorization', 'cookie', 'host', 'forwarded', 'x-real-ip', 'x-request-id'],
+  ]
+    .map(anySeparator)
+    .concat(['x-forwarded-', 'x-envoy-'].map((prefix) => `${anySeparator(prefix)}.*`))
+    .join('|');
+
+const separator = '[^a-z0-9]';
+
+/** The name with anything that is no letter and no digit in the place of its separators. */
+const anySeparator = (name: string): string => name.split(/[^a-z0-9]/).join(separator);
 
 /** The same without the name itself, and without those that mean something by themselves (ssl_client_cert). */
 function misspellings(name: string, meant: readonly string[]): readonly string[] {
   if (!name.includes('-')) return [];
-  const [first = '', ...rest] = name.split('-');
-  const spelled = rest.reduce<readonly string[]>(
-    (all, part) => all.flatMap((start) => [`${start}-${part}`, `${start}_${part}`]),
-    [first],
-  );
-  if (spelled.some((other) => other !== name && meant.includes(other))) {
-    return spelled.filter((other) => !meant.includes(other)).map(escapeRegex);
-  }
-  // At least one `_`: the first of them here, whatever follows.
   const parts = name.split('-').map(escapeRegex);
+  const others = meant.filter((other) => other !== name && new RegExp(`^${anySeparator(name)}$`).test(other));
+  if (others.length > 0) {
+    const [first = '', ...rest] = parts;
+    return rest
+      .reduce<readonly string[]>(
+        (all, part) =>
+          all.flatMap((start) => ['-', '_', '[^-_a-z0-9]'].map((between) => `${start}${between}${part}`)),
+        [first],
+      )
+      .filter((spelled) => !meant.includes(spelled));
+  }
+  // At least one other separator: the first of them here, whatever follows.
   return parts
     .slice(1)
-    .map((_, i) => `${parts.slice(0, i + 1).join('-')}_${parts.slice(i + 1).join('[-_]')}`);
+    .map((_, i) => `${parts.slice(0, i + 1).join('-')}[^-a-z0-9]${parts.slice(i + 1).join(separator)}`);
 }
 
 export const escapeRegex = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');

@@ -5,7 +5,7 @@ import { backendOf } from './backends.ts';
 import { corsPolicy } from './cors.ts';
 import { contextExtensions } from './ext-authz-filter.ts';
 import { type Message, seconds } from './extension.ts';
-import { escapeRegex } from './request-headers.ts';
+import { escapeRegex, methodOverrides } from './request-headers.ts';
 
 type Api = Config['apis'][number];
 export type Scheme = 'https' | 'http';
@@ -68,6 +68,8 @@ function apiRoute(config: Config, api: Api, domain: string, scheme: Scheme): Mes
       basePath: basePath || '/',
       vHost: domain,
     }),
+    // An operation was judged by the request's own method.
+    ...(api.operations.length > 0 && { request_headers_to_remove: methodOverrides }),
     ...action(config, api, basePath, scheme),
   };
 }

@@ -104,7 +104,8 @@ function admitted(
 }
 
 /**
- * CGI and its heirs (WSGI, PHP) read x_client_cert_alias and x-client-cert-alias as one name, so one goes with the other.
+ * CGI and its heirs (WSGI, PHP) read x_client_cert_alias, x.client.cert.alias and x-client-cert-alias as one name, so one
+ * goes with the other.
  * The generated Envoy configuration has done that before; one written by hand may have not.
  */
 function misspelled(received: readonly Header[], answers: AnswerSettings): readonly string[] {
@@ -132,7 +133,7 @@ function namesOf(answers: AnswerSettings): Names {
   return names;
 }
 
-const asCgi = (name: string): string => name.replaceAll('_', '-');
+const asCgi = (name: string): string => name.replace(/[^a-z0-9]/g, '-');
 
 function denied(
   { code, api, certificate, scopes }: Denial,

@@ -69,6 +69,12 @@ export type ExtAuthzServer = {
 const authorization = 'envoy.service.auth.v3.Authorization';
 const protoFolder = fileURLToPath(new URL('../../proto/', import.meta.url));
 
+/**
+ * Calls that one connection may have open, each with memory for half a message. HTTP/2's own advice (RFC 9113 section
+ * 6.5.2); an Envoy that needs more opens another connection.
+ */
+const maxStreams = 100;
+
 /** @throws Error: an address in use, a socket that another process answers on, TLS files that don't fit */
 export async function startServer(options: ServerOptions): Promise<ExtAuthzServer> {
   // It tells its errors to its caller; its own lines on standard error would break a JSON log.
@@ -82,6 +88,7 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
   });
   const server = new Server({
     'grpc.max_receive_message_length': options.maxMessageBytes,
+    'grpc.max_concurrent_streams': maxStreams,
     // Not 'grpc.enable_channelz': 0, though it would save 3 %: grpc-js 1.14 then forgets its sessions, and
     // forceShutdown leaves them open for ever.
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, linkSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, type Settings } from 'node:http2';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,12 +54,14 @@ async function withServer(
   }
 }
 
+const checkPath = '/envoy.service.auth.v3.Authorization/Check';
+
 /** One call over real gRPC with bytes as they are on the wire, so that no proto of ours is on the client's side. */
 function call(
   address: string,
   message: Uint8Array,
   secured: ChannelCredentials = credentials.createInsecure(),
-  method = '/envoy.service.auth.v3.Authorization/Check',
+  method = checkPath,
 ): Promise<Buffer> {
   const client = new Client(address, secured, { 'grpc.ssl_target_name_override': 'localhost' });
   return new Promise<Buffer>((resolve, reject) => {
@@ -226,6 +229,27 @@ test('a message over the cap gets RESOURCE_EXHAUSTED', async () => {
 const health = '/grpc.health.v1.Health/Check';
 const serving = async (at: string, service = ''): Promise<number> =>
   (await call(at, text(1, service), undefined, health))[1] ?? 0;
+
+test('a caller has 100 calls open on one connection, no more, and another connection is answered', async () => {
+  await withServer({}, async (_, address) => {
+    const session = connect(`http://${address}`).on('error', () => {});
+    const [settings] = (await once(session, 'remoteSettings')) as [Settings];
+    assert.equal(settings.maxConcurrentStreams, 100);
+    const halfSent = Buffer.concat([Buffer.from([0, 0, 0, 255, 255]), Buffer.alloc(1000)]);
+    for (let i = 0; i < 300; i++)
+      session
+        .request({
+          ':method': 'POST',
+          ':path': checkPath,
+          'content-type': 'application/grpc',
+          te: 'trailers',
+        })
+        .on('error', () => {})
+        .write(halfSent);
+    assert.deepEqual(await call(address, checkRequest), await call(address, checkRequest));
+    session.destroy();
+  });
+});
 
 test('health is SERVING only once said so, for the server and for the service', async () => {
   await withServer({}, async (server, at) => {

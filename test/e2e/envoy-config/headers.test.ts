@@ -22,7 +22,9 @@ allowHeaderOverPlaintext = ${allowHeaderOverPlaintext}
 ${api('mandatory', 'mandatory')}
 ${api('optional', 'optional')}
 ${api('off', 'off')}
-${api('off/inner', 'mandatory')}`;
+${api('off/inner', 'mandatory')}
+${api('listed', 'off')}
+operations = [{ path = "/*", methods = ["GET", "POST"] }]`;
 
 let gateway: Gateway;
 let client: ClientCertificate;
@@ -45,6 +47,8 @@ const spellings = (name: string) => [
   name.replaceAll('-', '_'),
   name.replace('-', '_'),
   name.replace(/-([^-]*)$/, '_$1'),
+  name.replaceAll('-', '.'),
+  name.replace('-', '~'),
 ];
 const forged = (names: readonly string[]) => names.map((name) => [name, 'forged'] as const);
 
@@ -80,6 +84,26 @@ test("other users' headers with underscores are not lost", { skip }, async () =>
   assert.deepEqual(seenHeader(seen, 'my_own_header'), ['kept']);
   assert.deepEqual(seenHeader(seen, 'x_client_cert_aliases'), ['kept']);
 });
+
+const overrides: readonly [path: string, header: string, seen: boolean, why: string][] = [
+  ['/listed/a', 'x-http-method-override', false, 'an operation is judged by the method of the request'],
+  ['/listed/a', 'X-HTTP-Method', false, 'however it is called'],
+  ['/listed/a', 'X-Method-Override', false, 'and written'],
+  ['/listed/a', 'x_http_method_override', false, 'as CGI reads it'],
+  ['/off', 'x.http.method', false, 'nobody means it so'],
+  ['/off', 'x-http-method-override', true, 'whatever the method, it was judged alike'],
+];
+for (const [path, header, reaches, why] of overrides) {
+  test(`${header} at ${path} ${reaches ? 'reaches' : 'does not reach'} the backend: ${why}`, {
+    skip,
+  }, async () => {
+    const seen = await gateway.served({ path, method: 'POST', headers: [[header, 'DELETE']] });
+    assert.deepEqual(
+      seen.headers.filter(([, value]) => value === 'DELETE'),
+      reaches ? [[header, 'DELETE']] : [],
+    );
+  });
+}
 
 test('what the enforcer says of the client reaches the backend, whatever the client said, and once', {
   skip,
@@ -117,7 +141,7 @@ for (const name of certificateHeaders) {
     assert.deepEqual(seenHeader(seen, name), []);
   });
 
-  test(`${name} with _ for - is seen by nobody`, { skip }, async () => {
+  test(`${name} with _ or another sign for - is seen by nobody`, { skip }, async () => {
     const others = spellings(name).filter((other) => !certificateHeaders.includes(other.toLowerCase()));
     gateway.authz.asked.length = 0;
     const seen = await gateway.served({ path: '/off', headers: forged(others) });
@@ -200,6 +224,7 @@ test('the scheme, the sender and Envoy’s own headers are not the client’s to
     ['x-envoy-original-path', '/x'],
     ['x-envoy-internal', 'true'],
     ['x-envoy-max-retries', '9'],
+    ['x-envoy-attempt-count', '9'],
     ['x-request-id', 'forged-id'],
   ] as const;
   // A request with x-forwarded-for is never internal to Envoy: the one without it is the harder case.
@@ -209,7 +234,10 @@ test('the scheme, the sender and Envoy’s own headers are not the client’s to
     const [asked] = gateway.authz.asked;
     assert.equal(asked!.http.scheme, 'http');
     assert.equal(asked!.source.address, '127.0.0.1');
-    for (const name of ['x-envoy-upstream-rq-timeout-ms', 'x-envoy-internal', 'x-envoy-max-retries'])
+    for (const name of [
+      ...['x-envoy-upstream-rq-timeout-ms', 'x-envoy-internal', 'x-envoy-max-retries'],
+      'x-envoy-attempt-count',
+    ])
       assert.deepEqual(seenHeader(seen, name), [], name);
     assert.deepEqual(seenHeader(seen, 'x-envoy-original-path'), ['/off']);
     assert.notDeepEqual(seenHeader(seen, 'x-request-id'), ['forged-id']);

@@ -36,7 +36,12 @@ test('what docs/envoy.md shows is what envoy/envoy.yaml has', () => {
 test('the pattern in docs/envoy.md fits every spelling of the identity headers, and nothing else', () => {
   const regex = new RegExp(`^(?:${/regex: "([^"]+)"/.exec(page)![1]})$`);
   for (const last of ['alias', 'tier', 'sha256', 'subject']) {
-    for (const name of [`x-client-cert-${last}`, `x_client_cert_${last}`, `x-client_cert-${last}`])
+    for (const name of [
+      `x-client-cert-${last}`,
+      `x_client_cert_${last}`,
+      `x-client_cert-${last}`,
+      `x.client.cert.${last}`,
+    ])
       assert.match(name, regex);
   }
   for (const name of ['x-client-cert', 'x-client-cert-aliases']) assert.doesNotMatch(name, regex);
