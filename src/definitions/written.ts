@@ -1,3 +1,4 @@
+import { disk, type Files } from '../documents/files.ts';
 import type { ClientCertificateRow } from './api-manager/table-row.ts';
 
 /**
@@ -140,4 +141,9 @@ export type DefinitionEntry = {
   readonly keyType?: 'PRODUCTION' | 'SANDBOX' | undefined;
   /** What the foreign product's home is called in its paths (`${mgw-runtime.home}`, `repository/…`): a folder. */
   readonly home: string | undefined;
+  /** Unset: the disk. */
+  readonly files?: Files | undefined;
 };
+
+/** Readers read no file but by these. */
+export const filesOf = ({ files }: Pick<DefinitionEntry, 'files'>): Files => files ?? disk;

@@ -9,6 +9,16 @@ export class FileProblem extends Error {
 /** More than any bundle of CAs; a mistaken path to something endless must not stop the service. */
 const maxBytes = 16 * 1024 * 1024;
 
+/** Where files are read: the disk, or what was read of it before, or a test's memory. */
+export type Files = {
+  /** @throws FileProblem: not a regular file, too large, or the system's reason */
+  readonly bytes: (path: string) => Buffer;
+  /** The same, as text. @throws FileProblem */
+  readonly text: (path: string) => string;
+  /** The regular files that a path means, sorted. @throws FileProblem: nothing there, or more than can be meant */
+  readonly list: (path: string) => readonly string[];
+};
+
 /** @throws FileProblem: not a regular file, too large, or the system's reason */
 export const readText = (path: string): string => readBytes(path).toString('utf8');
 
@@ -75,3 +85,5 @@ export function filesAt(path: string): readonly string[] {
 }
 
 const escapeGlob = (path: string): string => path.replace(/[*?[\]{}()!+@\\]/g, '[$&]');
+
+export const disk: Files = { bytes: readBytes, text: readText, list: filesAt };

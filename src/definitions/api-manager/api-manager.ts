@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs';
-import type {
-  DefinedApi,
-  Definition,
-  DefinitionEntry,
-  DefinitionProblem,
-  WrittenApi,
-  WrittenClient,
-  WrittenSource,
+import {
+  type DefinedApi,
+  type Definition,
+  type DefinitionEntry,
+  type DefinitionProblem,
+  filesOf,
+  type WrittenApi,
+  type WrittenClient,
+  type WrittenSource,
 } from '../written.ts';
 import { readProjectApi } from '../wso2-project/project-api.ts';
 import { findProjects } from '../wso2-project/project-files.ts';
@@ -17,12 +17,13 @@ import type { TableRow } from './table-row.ts';
 
 /** API Manager: exported APIs, its configuration files of all ages, and its table of client certificates. */
 export function readApiManager(entry: DefinitionEntry): Definition {
-  const { projects, others, problems: unfound } = findProjects(entry.path);
+  const { projects, others, problems: unfound } = findProjects(entry.path, filesOf(entry));
   const problems: DefinitionProblem[] = [...unfound];
   const warnings: DefinitionProblem[] = [];
   const inside = projects
-    .flatMap(({ names, shown }) => names.filter(isConf).map(shown))
-    .filter((file) => existsSync(file));
+    .flatMap(({ names, shown, wholeOf }) => names.filter(isConf).map((name) => [shown(name), wholeOf(name)]))
+    // What is in an archive is no file of its own.
+    .flatMap(([file, whole]) => (file !== undefined && file === whole ? [file] : []));
   const conf = readApiManagerConf([...others, ...inside], entry, problems, warnings);
   if (isTableMissing(entry)) problems.push(tableMissing(entry));
   const byApi = Map.groupBy(currentRows(entry), rowKey);

@@ -1,10 +1,10 @@
 import { basename, dirname, resolve } from 'node:path';
-import { FileProblem, readBytes, readText } from '../../documents/files.ts';
+import { FileProblem } from '../../documents/files.ts';
 import { parseToml, TomlSyntaxError } from '../../documents/toml.ts';
 import { findXml, readXml, type XmlElement, XmlProblem } from '../../documents/xml.ts';
 import { readKeyStore } from '../../pki/containers/key-store.ts';
 import { KeyStoreError } from '../../pki/containers/key-store-entry.ts';
-import type { DefinitionEntry, DefinitionProblem } from '../written.ts';
+import { type DefinitionEntry, type DefinitionProblem, filesOf } from '../written.ts';
 
 /** What API Manager's own configuration says of mutual SSL, from files of all its ages. */
 export type ApiManagerConf = {
@@ -34,7 +34,7 @@ export function readApiManagerConf(
     const said: Said = {};
     all.push([file, said]);
     try {
-      read(file, readText(file), said, entry, lost, warnings);
+      read(file, filesOf(entry).text(file), said, entry, lost, warnings);
     } catch (error) {
       if (!(error instanceof FileProblem || error instanceof TomlSyntaxError || error instanceof XmlProblem))
         throw error;
@@ -218,7 +218,7 @@ function checkListener(
   if (location === undefined || password === undefined) return;
   const path = resolve(entry.home ?? homeOf(file), location.text);
   try {
-    readKeyStore(readBytes(path), password.text);
+    readKeyStore(filesOf(entry).bytes(path), password.text);
   } catch (error) {
     if (!(error instanceof FileProblem || error instanceof KeyStoreError)) throw error;
     // Not needed to know the clients: their certificates stand in the archives, or the database.

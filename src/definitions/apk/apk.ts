@@ -1,11 +1,12 @@
 import { below, lineOf, neededText, type Problems, problemAt, shown } from '../place.ts';
-import type {
-  DefinedApi,
-  Definition,
-  DefinitionEntry,
-  DefinitionProblem,
-  WrittenApi,
-  WrittenOperation,
+import {
+  type DefinedApi,
+  type Definition,
+  type DefinitionEntry,
+  type DefinitionProblem,
+  filesOf,
+  type WrittenApi,
+  type WrittenOperation,
 } from '../written.ts';
 import { readApiResource } from './api-resource.ts';
 import { type ReadAsk, readAuthenticationSpec } from './authentication.ts';
@@ -17,7 +18,7 @@ import { readTokenIssuers } from './token-issuers.ts';
 
 /** WSO2 APK: `*.apk-conf` files and Kubernetes manifests, together. Never throws for what stands in them. */
 export function readApk(entry: DefinitionEntry): Definition {
-  const files = readApkFiles(entry.path);
+  const files = readApkFiles(entry.path, filesOf(entry));
   const problems: DefinitionProblem[] = [...files.problems];
   const warnings: DefinitionProblem[] = [];
   const lost: DefinitionProblem[] = [...files.lost];

@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import { FileProblem, filesAt, readText } from '../../documents/files.ts';
+import { FileProblem, type Files } from '../../documents/files.ts';
 import { readYaml, YamlProblem } from '../../documents/yaml.ts';
 import { below, documentPlace, isTable, type Place, problemAt, shown } from '../place.ts';
 import type { DefinitionProblem } from '../written.ts';
@@ -48,18 +48,18 @@ const groups = {
 export type Kind = keyof typeof groups;
 
 /** All `*.apk-conf` and manifests at a path. Other files are none of ours, unless they are named one by one. */
-export function readApkFiles(path: string): ApkFiles {
+export function readApkFiles(path: string, disk: Files): ApkFiles {
   const confs: Place[] = [];
   const found: Resource[] = [];
   const problems: DefinitionProblem[] = [];
   const broken: BrokenFile[] = [];
   const lost: DefinitionProblem[] = [];
-  const files = list(path, problems);
+  const files = list(path, disk, problems);
   for (const file of files) {
     if (!(file === path || /^\.(apk-conf|ya?ml|json)$/.test(extname(file)))) continue;
     let text = '';
     try {
-      text = readText(file);
+      text = disk.text(file);
       for (const document of readYaml(text)) sort(documentPlace(file, document), confs, found, lost);
     } catch (error) {
       if (!(error instanceof FileProblem || error instanceof YamlProblem)) throw error;
@@ -85,9 +85,9 @@ export function readApkFiles(path: string): ApkFiles {
   };
 }
 
-function list(path: string, problems: DefinitionProblem[]): readonly string[] {
+function list(path: string, disk: Files, problems: DefinitionProblem[]): readonly string[] {
   try {
-    return filesAt(path);
+    return disk.list(path);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
     problems.push({ file: path, line: 1, key: '', message: error.message });

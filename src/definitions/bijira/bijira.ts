@@ -1,8 +1,14 @@
 import { extname } from 'node:path';
-import { FileProblem, filesAt, readText } from '../../documents/files.ts';
+import { FileProblem } from '../../documents/files.ts';
 import { readYaml, YamlProblem } from '../../documents/yaml.ts';
 import { below, documentPlace, isTable, type Place, problemAt, shown } from '../place.ts';
-import type { DefinedApi, Definition, DefinitionEntry, DefinitionProblem } from '../written.ts';
+import {
+  type DefinedApi,
+  type Definition,
+  type DefinitionEntry,
+  type DefinitionProblem,
+  filesOf,
+} from '../written.ts';
 import { readBijiraApi } from './api.ts';
 
 /**
@@ -13,11 +19,11 @@ export function readBijira(entry: DefinitionEntry): Definition {
   const problems: DefinitionProblem[] = [];
   const warnings: DefinitionProblem[] = [];
   const apis: DefinedApi[] = [];
-  for (const file of list(entry.path, problems)) {
+  for (const file of list(entry, problems)) {
     if (!(file === entry.path || /^\.(ya?ml|json)$/.test(extname(file)))) continue;
     let text = '';
     try {
-      text = readText(file);
+      text = filesOf(entry).text(file);
       const places = readYaml(text).flatMap((document) => proxies(documentPlace(file, document), problems));
       apis.push(...places.map((place) => readBijiraApi(place, entry, warnings)));
     } catch (error) {
@@ -39,12 +45,12 @@ export function readBijira(entry: DefinitionEntry): Definition {
   return { apis, tokenServices: [], problems, warnings };
 }
 
-function list(path: string, problems: DefinitionProblem[]): readonly string[] {
+function list(entry: DefinitionEntry, problems: DefinitionProblem[]): readonly string[] {
   try {
-    return filesAt(path);
+    return filesOf(entry).list(entry.path);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
-    problems.push({ file: path, line: 1, key: '', message: error.message });
+    problems.push({ file: entry.path, line: 1, key: '', message: error.message });
     return [];
   }
 }

@@ -1,20 +1,21 @@
 import { dirname, resolve } from 'node:path';
-import { FileProblem, readText } from '../../documents/files.ts';
+import { FileProblem } from '../../documents/files.ts';
 import { parseToml, type TomlFile, TomlSyntaxError } from '../../documents/toml.ts';
-import type {
-  DefinedApi,
-  Definition,
-  DefinitionEntry,
-  DefinitionProblem,
-  WrittenSource,
-  WrittenTokenService,
+import {
+  type DefinedApi,
+  type Definition,
+  type DefinitionEntry,
+  type DefinitionProblem,
+  filesOf,
+  type WrittenSource,
+  type WrittenTokenService,
 } from '../written.ts';
 import { readProjectApi } from '../wso2-project/project-api.ts';
 import { findProjects } from '../wso2-project/project-files.ts';
 
 /** Choreo Connect: API projects (folders or archives of `apictl`), and the issuers of its config.toml. */
 export function readChoreoConnect(entry: DefinitionEntry): Definition {
-  const { projects, others, problems: unfound } = findProjects(entry.path);
+  const { projects, others, problems: unfound } = findProjects(entry.path, filesOf(entry));
   const problems: DefinitionProblem[] = [...unfound];
   const warnings: DefinitionProblem[] = [];
   const tokenServices: WrittenTokenService[] = [];
@@ -66,7 +67,7 @@ function readConf(
   warnings: DefinitionProblem[],
 ): Conf {
   try {
-    const toml = parseToml(readText(file));
+    const toml = parseToml(filesOf(entry).text(file));
     const enforcer = isTable(toml.value.enforcer) ? toml.value.enforcer : {};
     const security = isTable(enforcer.security) ? enforcer.security : {};
     return {

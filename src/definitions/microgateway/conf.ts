@@ -1,10 +1,16 @@
 import { dirname, resolve } from 'node:path';
-import { FileProblem, readBytes, readText } from '../../documents/files.ts';
+import { FileProblem } from '../../documents/files.ts';
 import { parseToml, type TomlFile, TomlSyntaxError } from '../../documents/toml.ts';
 import { readKeyStore } from '../../pki/containers/key-store.ts';
 import { type KeyStoreEntry, KeyStoreError } from '../../pki/containers/key-store-entry.ts';
 import { pemOf } from '../pem-clients.ts';
-import type { DefinitionEntry, DefinitionProblem, WrittenClient, WrittenTokenService } from '../written.ts';
+import {
+  type DefinitionEntry,
+  type DefinitionProblem,
+  filesOf,
+  type WrittenClient,
+  type WrittenTokenService,
+} from '../written.ts';
 
 /** One `[[mutualSSLConfig.api.certificates]]`: who may call an API. */
 export type Binding = {
@@ -52,7 +58,7 @@ export function readMicrogatewayConf(
 ): MicrogatewayConf {
   let toml: TomlFile;
   try {
-    toml = parseToml(readText(file));
+    toml = parseToml(filesOf(entry).text(file));
   } catch (error) {
     if (!(error instanceof FileProblem || error instanceof TomlSyntaxError)) throw error;
     const line = error instanceof TomlSyntaxError ? error.line : 1;
@@ -173,9 +179,10 @@ type Store = ReadonlyMap<string, readonly KeyStoreEntry[]> | DefinitionProblem;
 function trustStore(
   toml: TomlFile,
   file: string,
-  { home }: DefinitionEntry,
+  entry: DefinitionEntry,
   problemAt: (path: Path, message: string) => DefinitionProblem,
 ): Store {
+  const { home } = entry;
   const listener = table(toml.value, ['listenerConfig']);
   const path = ['listenerConfig', 'trustStorePath'];
   const written = listener.trustStorePath;
@@ -193,7 +200,9 @@ function trustStore(
     );
   const store = resolve(dirname(file), written.replace(placeholder, home ?? ''));
   try {
-    return Map.groupBy(readKeyStore(readBytes(store), password), ({ alias }) => alias.toLowerCase());
+    return Map.groupBy(readKeyStore(filesOf(entry).bytes(store), password), ({ alias }) =>
+      alias.toLowerCase(),
+    );
   } catch (error) {
     if (!(error instanceof FileProblem || error instanceof KeyStoreError)) throw error;
     return problemAt(path, `found ${store}, which ${error.message}`);

@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import { FileProblem, filesAt, readText } from '../../documents/files.ts';
+import { FileProblem } from '../../documents/files.ts';
 import { readYaml, YamlProblem } from '../../documents/yaml.ts';
 import {
   below,
@@ -14,14 +14,15 @@ import {
   versionAt,
   wordAt,
 } from '../place.ts';
-import type {
-  DefinedApi,
-  Definition,
-  DefinitionEntry,
-  DefinitionProblem,
-  WrittenApi,
-  WrittenClient,
-  WrittenSource,
+import {
+  type DefinedApi,
+  type Definition,
+  type DefinitionEntry,
+  type DefinitionProblem,
+  filesOf,
+  type WrittenApi,
+  type WrittenClient,
+  type WrittenSource,
 } from '../written.ts';
 import { readOpenApi } from '../wso2-project/openapi.ts';
 import { type Binding, emptyConf, type MicrogatewayConf, readMicrogatewayConf } from './conf.ts';
@@ -34,7 +35,7 @@ export function readMicrogateway(entry: DefinitionEntry): Definition {
   const warnings: DefinitionProblem[] = [];
   let files: readonly string[] = [];
   try {
-    files = filesAt(entry.path);
+    files = filesOf(entry).list(entry.path);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
     problems.push({ file: entry.path, line: 1, key: '', message: error.message });
@@ -83,7 +84,7 @@ function readFile(
   warnings: DefinitionProblem[],
 ): readonly DefinedApi[] {
   try {
-    const places = readYaml(readText(file)).map((document) => documentPlace(file, document));
+    const places = readYaml(filesOf(entry).text(file)).map((document) => documentPlace(file, document));
     return places
       .filter(
         (place) => below(place, 'openapi').value !== undefined || below(place, 'swagger').value !== undefined,
@@ -93,15 +94,15 @@ function readFile(
     if (!(error instanceof FileProblem || error instanceof YamlProblem)) throw error;
     const line = error instanceof YamlProblem ? error.line : 1;
     problems.push({ file, line, key: '', message: error.message });
-    return placesIn(file, { file, line, key: '', message: error.message });
+    return placesIn(file, entry, { file, line, key: '', message: error.message });
   }
 }
 
 /** A file that breaks off keeps the place that can be found in it. */
-function placesIn(file: string, problem: DefinitionProblem): readonly DefinedApi[] {
+function placesIn(file: string, entry: DefinitionEntry, problem: DefinitionProblem): readonly DefinedApi[] {
   let text = '';
   try {
-    text = readText(file);
+    text = filesOf(entry).text(file);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
   }

@@ -1,6 +1,6 @@
 import { basename, dirname, join, relative } from 'node:path';
 import { unzipSync } from 'fflate';
-import { FileProblem, filesAt, readBytes } from '../../documents/files.ts';
+import { FileProblem, type Files } from '../../documents/files.ts';
 import type { DefinitionProblem } from '../written.ts';
 
 /** An API project: a folder, or an archive of one. */
@@ -24,14 +24,17 @@ const maxUnpacked = 64 * 1024 * 1024;
  *
  * @param others what else is there, such as a config.toml
  */
-export function findProjects(path: string): {
+export function findProjects(
+  path: string,
+  disk: Files,
+): {
   readonly projects: readonly Project[];
   readonly others: readonly string[];
   readonly problems: readonly DefinitionProblem[];
 } {
   let files: readonly string[];
   try {
-    files = filesAt(path);
+    files = disk.list(path);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
     return { projects: [], others: [], problems: [{ file: path, line: 1, key: '', message: error.message }] };
@@ -49,13 +52,13 @@ export function findProjects(path: string): {
   }
   const unpacked = archives.flatMap((file) => {
     try {
-      return [archive(file)];
+      return [archive(file, disk)];
     } catch (error) {
       problems.push({ file, line: 1, key: '', message: (error as Error).message });
       return [];
     }
   });
-  const folders = [...inProject].map(([root, own]) => folder(root, own));
+  const folders = [...inProject].map(([root, own]) => folder(root, own, disk));
   return { projects: [...folders, ...unpacked], others, problems };
 }
 
@@ -72,7 +75,7 @@ function rootOf(file: string, roots: ReadonlySet<string>): string | undefined {
   return undefined;
 }
 
-function folder(path: string, files: readonly string[]): Project {
+function folder(path: string, files: readonly string[], disk: Files): Project {
   const names = new Map(files.map((file) => [relative(path, file), file]));
   return {
     path,
@@ -81,14 +84,14 @@ function folder(path: string, files: readonly string[]): Project {
     wholeOf: (name) => join(path, name),
     read: (name) => {
       const file = names.get(name);
-      return file === undefined ? undefined : readBytes(file).toString('utf8');
+      return file === undefined ? undefined : disk.text(file);
     },
   };
 }
 
 /** @throws Error: no archive, more in it than a project has, names that lead out of it */
-function archive(path: string): Project {
-  const bytes = readBytes(path);
+function archive(path: string, disk: Files): Project {
+  const bytes = disk.bytes(path);
   let count = 0;
   let size = 0;
   const entries = unzip(bytes, ({ name, originalSize }) => {
