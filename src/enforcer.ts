@@ -1,8 +1,9 @@
 import { admit } from './apis/admission.ts';
-import type { Api, Security } from './apis/api.ts';
+import type { Api } from './apis/api.ts';
 import { findApi, isAnotherApi } from './apis/api-index.ts';
 import { findOperation, type OperationFailure } from './apis/operations.ts';
 import { pathAmbiguity } from './apis/request-path.ts';
+import type { Security } from './apis/security.ts';
 import type { Attributes } from './attributes.ts';
 import { readPresented } from './client-certificate/source.ts';
 import type { Admission, Client, Decision, Denial, DenialCode } from './decision.ts';
@@ -79,7 +80,11 @@ function judgeCertificate(
   const leaf = snapshot.certificates.read(presented.leaf);
   if (leaf instanceof CertificateError) return { kind: 'wrong', code: leaf.code, detail: leaf.detail };
   const intermediates = snapshot.certificates.readable(presented.intermediates);
-  const result = admit(clients, leaf, intermediates, snapshot.everyone, now);
+  const result = admit(
+    { leaf, intermediates, now, revocation: snapshot.revocation },
+    clients,
+    snapshot.everyone,
+  );
   if (!result.admitted) return { kind: 'wrong', code: result.code, detail: result.detail, certificate: leaf };
   const { alias, tier } = result.client;
   const between = result.path.slice(1).map(({ der }) => der);

@@ -1,8 +1,10 @@
-import type { ErrorFormat, Everyone } from './apis/api.ts';
+import type { ErrorFormat } from './apis/api.ts';
 import type { ApiIndex } from './apis/api-index.ts';
+import type { Everyone } from './apis/security.ts';
 import type { CertificateFormat } from './client-certificate/formats/table.ts';
 import type { TokenHeader } from './oauth2/bearer-token.ts';
 import type { CertificateCache } from './pki/certificate/certificate-cache.ts';
+import type { RevocationState } from './pki/revocation/crl-set.ts';
 import type { BackendJwtSigner } from './upstream/backend-jwt.ts';
 
 /**
@@ -15,6 +17,8 @@ export type Snapshot = {
   readonly apis: ApiIndex;
   readonly everyone: Everyone;
   readonly certificates: CertificateCache;
+  /** A live handle: what it knows changes while the snapshot stays. undefined: revocation is not looked at. */
+  readonly revocation: RevocationState | undefined;
   readonly answers: AnswerSettings;
   /** Signs what the backend is told; undefined: switched off. */
   readonly backendJwt: BackendJwtSigner | undefined;

@@ -1,4 +1,4 @@
-import type { Security } from './apis/api.ts';
+import type { Security } from './apis/security.ts';
 import type { Client, DenialCode } from './decision.ts';
 import type { TokenVerdict } from './oauth2/access-token.ts';
 import type { Certificate } from './pki/certificate/certificate.ts';

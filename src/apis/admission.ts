@@ -1,6 +1,7 @@
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { PathFailureCode } from '../pki/path/failures.ts';
-import type { BoundClients, Client, Everyone, Term } from './api.ts';
+import type { PathRequest } from '../pki/path/path-options.ts';
+import type { BoundClients, Client, Everyone, Term } from './security.ts';
 
 export type Admitted = {
   readonly admitted: true;
@@ -20,25 +21,19 @@ export type Refused = {
  *
  * @param everyone what is not valid there is valid nowhere, so that a stranger's certificate costs one search, not one
  *   for each alias; and it tells "untrusted" from "another API's client"
- * @param now milliseconds since the epoch
  */
-export function admit(
-  clients: BoundClients,
-  leaf: Certificate,
-  intermediates: readonly Certificate[],
-  everyone: Everyone,
-  now: number,
-): Admitted | Refused {
+export function admit(request: PathRequest, clients: BoundClients, everyone: Everyone): Admitted | Refused {
+  const { leaf, now } = request;
   const exact = (clients.exact.get(leaf.sha256) ?? []).filter(({ term }) => isInForce(term, now));
   const validator = exact[0]?.validator ?? everyone.validator;
-  const verdict = validator.validate(leaf, intermediates, now);
+  const verdict = validator.validate(request);
   if (!verdict.valid) return { admitted: false, code: verdict.code, detail: verdict.detail };
 
-  const suspended = findSuspended(leaf, intermediates, clients, everyone, now);
+  const suspended = findSuspended(request, clients, everyone);
   if (suspended !== undefined) return refuseSuspended(suspended);
   for (const client of candidates(exact, clients)) {
     if (!isInForce(client.term, now) || !client.fits(leaf)) continue;
-    const own = client.validator.validate(leaf, intermediates, now);
+    const own = client.validator.validate(request);
     if (own.valid) return { admitted: true, client, path: own.path };
   }
   return {
@@ -59,17 +54,16 @@ function* candidates(exact: readonly Client[], { rules, issuedBy }: BoundClients
  * whatever else would admit it. Unless the same alias has an exact entry in force for it.
  */
 function findSuspended(
-  leaf: Certificate,
-  intermediates: readonly Certificate[],
+  request: PathRequest,
   own: BoundClients,
   { restricted, exactByOwner }: Everyone,
-  now: number,
 ): Client | undefined {
+  const { leaf, now } = request;
   const suspends = ({ owner, kind, term, means, validator }: Client): boolean =>
     !isInForce(term, now) &&
     means(leaf) &&
     // An exact one is known by its bytes, and was found valid before.
-    (kind === 'exact' || validator.validate(leaf, intermediates, now).valid) &&
+    (kind === 'exact' || validator.validate(request).valid) &&
     !(exactByOwner.get(owner) ?? []).some((other) => isInForce(other.term, now) && other.fits(leaf));
   return restricted.find(suspends) ?? own.restricted.find(suspends);
 }

@@ -1,56 +1,5 @@
-import type { CertificateSources } from '../client-certificate/source.ts';
-import type { TokenPolicy } from '../oauth2/issuer.ts';
-import type { Certificate } from '../pki/certificate/certificate.ts';
-import type { PathValidator } from '../pki/path/path-validator.ts';
 import type { Operations } from './operations.ts';
-
-/** How much a factor counts: the client's certificate, or an access token. */
-export type Requirement = 'mandatory' | 'optional' | 'off';
-
-/** Who a certificate may be: one entry of `[[clients]]`, resolved. An alias may have several (old and new together). */
-export type Client = {
-  readonly alias: string;
-  /** The alias, told apart from those that other APIs call the same. */
-  readonly owner: string;
-  readonly tier: string | undefined;
-  /** exact: one certificate. rule: what a CA issued, as far as it says what it must. issuedBy: all that a CA issued. */
-  readonly kind: 'exact' | 'rule' | 'issuedBy';
-  /** Whether the certificate says what it must; whether it is true, `validator` finds out. */
-  readonly fits: (leaf: Certificate) => boolean;
-  /** The same for keeping it out: also what it can be made into without a key (`twinFingerprints`). */
-  readonly means: (leaf: Certificate) => boolean;
-  /** Holds the trust anchors that the alias's certificates must lead up to. */
-  readonly validator: PathValidator;
-  /** When the entry counts; undefined: always. */
-  readonly term: Term | undefined;
-};
-
-/** Milliseconds since the epoch, both inclusive. */
-export type Term = { readonly disabled: boolean; readonly notBefore: number; readonly notAfter: number };
-
-/** Clients by what they are known by; each kind in the order they were given in. */
-export type BoundClients = {
-  /** By the certificate's SHA-256 in lower-case hex. */
-  readonly exact: ReadonlyMap<string, readonly Client[]>;
-  readonly rules: readonly Client[];
-  readonly issuedBy: readonly Client[];
-  /** Of this API's own clients, those that may be out of force. */
-  readonly restricted: readonly Client[];
-};
-
-/** What a request must bring, to an API or to one of its operations. */
-export type Security = {
-  readonly mutualSsl: Requirement;
-  /** In the order of `aliases`. */
-  readonly clients: BoundClients;
-  /** Where its clients' certificates come from. */
-  readonly sources: CertificateSources;
-  /** An optional certificate that is wrong: a refusal (APK), or as good as none (Choreo Connect). */
-  readonly optionalCertificate: 'reject-wrong' | 'ignore-wrong';
-  readonly applicationSecurity: Requirement;
-  /** undefined: the API has nothing to do with access tokens, and its Authorization header is its backend's. */
-  readonly tokens: TokenPolicy | undefined;
-};
+import type { Security } from './security.ts';
 
 /** Whose error bodies a denial has. */
 export type ErrorFormat =
@@ -60,16 +9,6 @@ export type ErrorFormat =
   | 'api-manager'
   | 'bijira'
   | 'problem+json';
-
-/** All clients that there are, whichever API they may call. */
-export type Everyone = {
-  /** Over the trust anchors of all of them. */
-  readonly validator: PathValidator;
-  /** Those that may be out of force, but for an API's own. */
-  readonly restricted: readonly Client[];
-  /** Exact ones by `owner`: what may be left of an alias whose other entries are out of force. */
-  readonly exactByOwner: ReadonlyMap<string, readonly Client[]>;
-};
 
 export type Api = {
   readonly name: string;

@@ -1,4 +1,4 @@
-import type { Security } from './api.ts';
+import type { Security } from './security.ts';
 
 /** What an API does at one path, with security of its own. */
 export type Operation = {

@@ -1,5 +1,5 @@
-import type { Term } from '../apis/api.ts';
 import type { ClientRule } from '../apis/client-rule.ts';
+import type { Term } from '../apis/security.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';

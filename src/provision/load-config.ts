@@ -199,6 +199,7 @@ function build(
       apis,
       everyone: trust.everyone,
       certificates: new CertificateCache(),
+      revocation: undefined,
       answers,
       backendJwt,
     },

@@ -1,4 +1,4 @@
-import type { BoundClients, Client, Requirement, Security } from '../apis/api.ts';
+import type { BoundClients, Client, Requirement, Security } from '../apis/security.ts';
 import type { CertificateSources } from '../client-certificate/source.ts';
 import { nearest } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
@@ -273,7 +273,7 @@ function warnAboutOverlaps(
         (client) =>
           client.alias !== alias &&
           client.fits(certificate) &&
-          client.validator.validate(certificate, [], now).valid,
+          client.validator.validate({ leaf: certificate, intermediates: [], now }).valid,
       )?.alias;
     seen.set(certificate.sha256, alias);
     if (other !== undefined && other !== alias) {

@@ -49,7 +49,7 @@ export function buildSenderVerifier(
     const leaf = certificates.read(leafDer);
     if (leaf instanceof CertificateError) return undefined;
     const intermediates = certificates.readable(intermediateDers);
-    const result = admit(bound, leaf, intermediates, trust.everyone, instant);
+    const result = admit({ leaf, intermediates, now: instant }, bound, trust.everyone);
     return result.admitted ? result.client.alias : undefined;
   };
 }

@@ -1,4 +1,4 @@
-import type { Requirement } from '../apis/api.ts';
+import type { Requirement } from '../apis/security.ts';
 import { nearest } from '../config/problem.ts';
 import type { BoundTokens, Issuer, TokenPolicy } from '../oauth2/issuer.ts';
 import type { Findings } from './findings.ts';

@@ -1,5 +1,5 @@
-import type { Client, Everyone, Term } from '../apis/api.ts';
 import { type ClientRule, fitsRule } from '../apis/client-rule.ts';
+import type { Client, Everyone, Term } from '../apis/security.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { twinFingerprints } from '../pki/certificate/ecdsa-twin.ts';
 import { PathValidator } from '../pki/path/path-validator.ts';

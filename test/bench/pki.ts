@@ -86,7 +86,8 @@ function cached({ leaf, inter, root }: Chain): () => void {
     return certificate;
   };
   return () => {
-    if (!validator.validate(read(leaf), [read(inter)], now).valid) throw new Error('refused');
+    if (!validator.validate({ leaf: read(leaf), intermediates: [read(inter)], now }).valid)
+      throw new Error('refused');
   };
 }
 

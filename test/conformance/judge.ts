@@ -10,7 +10,7 @@ import { type PathVerdict, validatePath } from '../../src/pki/path/path-validati
 import { createTrustStore } from '../../src/pki/path/trust-store.ts';
 import { type Crl, readCrl } from '../../src/pki/revocation/crl.ts';
 import { CrlError } from '../../src/pki/revocation/crl-error.ts';
-import { createCrlSet } from '../../src/pki/revocation/revocation.ts';
+import { createCrlSet } from '../../src/pki/revocation/crl-set.ts';
 import type { Case, Peer } from './case.ts';
 
 export type Judgement = {
@@ -49,7 +49,6 @@ function validate(given: Case, leaf: Certificate, wallClock: number): PathVerdic
   const policy: Partial<PathPolicy> = {
     purpose: given.kind,
     ...(typeof given.maxDepth === 'number' && { maxIntermediates: given.maxDepth }),
-    ...(given.crls?.length && { revocation: { crls: createCrlSet(crls), unknown: 'refuse' } }),
     ...(asked && {
       policies: {
         initialPolicySet: asked.initial ?? [anyPolicy],
@@ -63,6 +62,9 @@ function validate(given: Case, leaf: Certificate, wallClock: number): PathVerdic
     ...policy,
     trustStore: createTrustStore({ anchors: anchors.map((certificate) => ({ kind: 'ca', certificate })) }),
     intermediates: (given.inters ?? []).map(readOr).filter(isCertificate),
+    ...(given.crls?.length && {
+      revocation: { version: 1, crls: createCrlSet(crls), unknown: 'refuse' as const },
+    }),
     now: given.time ? Date.parse(given.time) : wallClock,
   });
 }

@@ -1,4 +1,5 @@
-import type { Api, BoundClients, Security } from '../../src/apis/api.ts';
+import type { Api } from '../../src/apis/api.ts';
+import type { BoundClients, Security } from '../../src/apis/security.ts';
 import type { AnswerSettings } from '../../src/snapshot.ts';
 
 const nobody: BoundClients = { exact: new Map(), rules: [], issuedBy: [], restricted: [] };

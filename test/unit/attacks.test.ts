@@ -179,10 +179,10 @@ test('one leaf offered with ever other intermediates is searched once for each',
   const leaf = readCertificate(fired.der);
   const validator = new PathValidator(createTrustStore({ anchors: [] }), { maxSignatureChecks: 0 });
   const [one, two] = [[readCertificate(ca.der)], [leaf]];
-  const first = validator.validate(leaf, one, now);
-  const second = validator.validate(leaf, two, now);
-  assert.equal(validator.validate(leaf, one, now), first);
-  assert.equal(validator.validate(leaf, two, now), second);
+  const first = validator.validate({ leaf, intermediates: one, now });
+  const second = validator.validate({ leaf, intermediates: two, now });
+  assert.equal(validator.validate({ leaf, intermediates: one, now }), first);
+  assert.equal(validator.validate({ leaf, intermediates: two, now }), second);
 });
 
 const senders: readonly [written: string, warned: boolean][] = [

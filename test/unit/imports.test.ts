@@ -64,6 +64,20 @@ test('a file imports from its own room or from a lower floor', () => {
   }
 });
 
+test('no file imports itself, by whatever way round, be it for a type', () => {
+  const done = new Set<string>();
+  const visit = (file: string, way: readonly string[]): void => {
+    const circle = way.indexOf(file);
+    if (circle !== -1)
+      assert.fail([...way.slice(circle), file].map((name) => relative(src, name)).join(' -> '));
+    if (done.has(file)) return;
+    for (const name of imports(file).filter((name) => name.startsWith('.')))
+      visit(resolve(dirname(file), name), [...way, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+});
+
 test('a package is imported by its own room only', () => {
   for (const file of files) {
     for (const name of imports(file).filter((name) => !name.startsWith('.') && !name.startsWith('node:'))) {

@@ -1,6 +1,6 @@
 import { hasRepeatedMember } from '../../documents/repeated-members.ts';
 import { type PresentedError, presentedError } from '../presented.ts';
-import type { XfccElement } from './xfcc.ts';
+import type { XfccElement } from './xfcc-element.ts';
 
 /** `format: JSON` of Envoy 1.38 and later: an array of objects with lower-case keys; PEM as it is, `chain` an array. */
 export function parseXfccJson(value: string): readonly XfccElement[] | PresentedError {

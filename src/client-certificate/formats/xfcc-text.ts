@@ -1,5 +1,5 @@
 import { type PresentedError, presentedError } from '../presented.ts';
-import type { XfccElement } from './xfcc.ts';
+import type { XfccElement } from './xfcc-element.ts';
 
 /** Envoy never writes these twice; URI and DNS it does, once for each name. */
 const once = new Set(['by', 'hash', 'cert', 'chain', 'subject', 'issuer']);

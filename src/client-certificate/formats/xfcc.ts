@@ -4,6 +4,7 @@ import { readPem, writePem } from './pem-text.ts';
 import { percentDecode, percentEncode } from './percent-encoding.ts';
 import { certificates, type Limits, type Reading } from './reading.ts';
 import type { ReadingCache } from './reading-cache.ts';
+import type { XfccElement } from './xfcc-element.ts';
 import { parseXfccJson } from './xfcc-json.ts';
 import { parseXfccText } from './xfcc-text.ts';
 
@@ -19,13 +20,6 @@ export const RECEIVED_XFCC = 'x-received-client-cert';
 
 /** The name under which a header that was sent as `name` is found behind our Envoy. */
 export const asReceived = (name: string): string => (name === XFCC ? RECEIVED_XFCC : name);
-
-/** What counts of an element, as written: percent-encoded PEM in the text form, PEM in the JSON form. */
-export type XfccElement = {
-  readonly hash: string | undefined;
-  readonly cert: string | undefined;
-  readonly chain: string | undefined;
-};
 
 /**
  * Envoy's X-Forwarded-Client-Cert. In its text form URI, DNS and By stand bare and unescaped: whoever makes a

@@ -169,3 +169,9 @@ function escapeValue(text: string): string {
 
 const hexEscapes = (character: string): string =>
   Buffer.from(character).toString('hex').toUpperCase().replace(/../g, '\\$&');
+
+/** Who a certificate is of, for the log. Names come from strangers: cut before they fill it. */
+export function named({ subject }: { readonly subject: Name }): string {
+  const name = formatName(subject);
+  return name === '' ? 'the certificate' : name.length > 200 ? `${name.slice(0, 197)}...` : name;
+}

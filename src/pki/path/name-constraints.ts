@@ -1,10 +1,10 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import type { GeneralSubtree } from '../certificate/extensions.ts';
 import type { GeneralName, NameForm } from '../certificate/general-name.ts';
-import { formatName } from '../certificate/name.ts';
+import { formatName, named } from '../certificate/name.ts';
 import { failure, type PathFailure } from './failures.ts';
 import { type Base, type Comparison, comparisonOf, prepareBase } from './name-matching.ts';
-import { type Chain, named } from './path-checks.ts';
+import type { Chain } from './path-checks.ts';
 import type { Budget } from './path-options.ts';
 
 /**

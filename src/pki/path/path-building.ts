@@ -1,8 +1,7 @@
 import type { Certificate } from '../certificate/certificate.ts';
-import { formatName } from '../certificate/name.ts';
+import { formatName, named } from '../certificate/name.ts';
 import { equalBytes } from '../der/der-values.ts';
 import { failure, moreTelling, type PathFailure } from './failures.ts';
-import { named } from './path-checks.ts';
 import type { Budget, PathPolicy } from './path-options.ts';
 import { signatureFailure, spend } from './signature-checks.ts';
 import { type BySubject, distinct, isSameCa, type TrustStore } from './trust-store.ts';

@@ -1,6 +1,6 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import { isProcessed } from '../certificate/extensions.ts';
-import { formatName } from '../certificate/name.ts';
+import { named } from '../certificate/name.ts';
 import { failure, type PathFailure } from './failures.ts';
 import type { PathPolicy } from './path-options.ts';
 
@@ -144,12 +144,6 @@ function first(
     if (failed !== undefined) return failed;
   }
   return undefined;
-}
-
-/** Names come from strangers: cut before they fill the log. */
-export function named(certificate: Certificate): string {
-  const name = formatName(certificate.subject);
-  return name === '' ? 'the certificate' : name.length > 200 ? `${name.slice(0, 197)}...` : name;
 }
 
 const instant = (ms: number): string => new Date(ms).toISOString().replace('.000', '');

@@ -1,5 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
-import type { Revocation } from '../revocation/revocation.ts';
+import type { RevocationState } from '../revocation/crl-set.ts';
 import type { TrustStore } from './trust-store.ts';
 
 /** The inputs of RFC 5280 6.1.1 (c) to (g). */
@@ -34,8 +34,6 @@ export type PathPolicy = {
   readonly maxSignatureChecks: number;
   /** Name against constraint, in one search. As many as Go's crypto/x509 allows. */
   readonly maxNameComparisons: number;
-  /** undefined: revocation is not looked at. */
-  readonly revocation: Revocation | undefined;
 };
 
 export const anyPolicy = '2.5.29.32.0';
@@ -53,16 +51,20 @@ export const defaultPolicy: PathPolicy = {
   maxIntermediates: 10,
   maxSignatureChecks: 100,
   maxNameComparisons: 250_000,
-  revocation: undefined,
 };
 
-export type PathInputs = {
-  readonly trustStore: TrustStore;
+/** A certificate that somebody presents, and what it is judged by besides trust anchors and policy. */
+export type PathRequest = {
+  readonly leaf: Certificate;
   /** Sent along by the client; not trusted, in any order, with anything in them. */
   readonly intermediates: readonly Certificate[];
   /** Milliseconds since the epoch. Dates count whole seconds. */
   readonly now: number;
+  /** undefined: revocation is not looked at. */
+  readonly revocation?: RevocationState | undefined;
 };
+
+export type PathInputs = Omit<PathRequest, 'leaf'> & { readonly trustStore: TrustStore };
 
 /** What a search may still spend. Shared by all that it does, so that no mixture of tricks costs more. */
 export type Budget = { signatureChecks: number; nameComparisons: number };

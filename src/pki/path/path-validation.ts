@@ -1,4 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
+import { named } from '../certificate/name.ts';
 import { checkRevocation, type SignerPath } from '../revocation/path-revocation.ts';
 import { failure, type PathFailure } from './failures.ts';
 import { checkNames } from './name-constraints.ts';
@@ -11,7 +12,6 @@ import {
   checkLeafKey,
   checkPathLengths,
   checkPurpose,
-  named,
 } from './path-checks.ts';
 import { type Budget, defaultPolicy, type PathInputs, type PathPolicy } from './path-options.ts';
 import { checkPolicies } from './policies.ts';
@@ -37,7 +37,7 @@ export type PathVerdict = PathAccepted | PathFailure;
  */
 export function validatePath(
   leaf: Certificate,
-  { trustStore, intermediates, now, ...given }: PathInputs & Partial<PathPolicy>,
+  { trustStore, intermediates, now, revocation, ...given }: PathInputs & Partial<PathPolicy>,
 ): PathVerdict {
   const policy: PathPolicy = { ...defaultPolicy, ...given };
   const budget: Budget = {
@@ -58,7 +58,7 @@ export function validatePath(
   if (unfit !== undefined) return unfit;
   const offered = bySubject(intermediates);
   const search: Search = {
-    inputs: { trustStore, intermediates, now },
+    inputs: { trustStore, intermediates, now, revocation },
     offered,
     policy,
     budget,

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Certificate } from '../certificate/certificate.ts';
 import { vouchFor } from '../certificate/certificate-cache.ts';
-import type { PathPolicy } from './path-options.ts';
+import type { PathPolicy, PathRequest } from './path-options.ts';
 import { type PathVerdict, validatePath } from './path-validation.ts';
 import { type TrustStore, turnsOf } from './trust-store.ts';
 
@@ -15,6 +15,8 @@ type Remembered = {
    * themselves would be kept alive by whoever sends them.
    */
   readonly offered: string | undefined;
+  /** Of the revocation data that it was judged by; undefined: none. */
+  readonly revocationVersion: number | undefined;
 };
 
 /**
@@ -32,45 +34,50 @@ export class PathValidator {
     this.#policy = policy;
   }
 
-  /**
-   * @param intermediates sent along with the leaf
-   * @param now milliseconds since the epoch
-   */
-  validate(leaf: Certificate, intermediates: readonly Certificate[], now: number): PathVerdict {
-    const current = (this.#verdicts.get(leaf) ?? []).filter(({ from, until }) => now >= from && now < until);
+  validate(request: PathRequest): PathVerdict {
+    const { leaf, intermediates, now, revocation } = request;
+    const version = revocation?.version;
+    const current = (this.#verdicts.get(leaf) ?? []).filter(
+      ({ from, until, revocationVersion }) => now >= from && now < until && revocationVersion === version,
+    );
     const admitted = current.find(({ offered }) => offered === undefined);
     if (admitted !== undefined) return admitted.verdict;
     const offered = current.length === 0 ? '' : hashOf(intermediates);
     const refused = current.find((known) => known.offered === offered);
     if (refused !== undefined) return refused.verdict;
-    const trustStore = this.#trustStore;
-    const verdict = validatePath(leaf, { ...this.#policy, trustStore, intermediates, now });
+    const inputs = { trustStore: this.#trustStore, intermediates, now, revocation };
+    const verdict = validatePath(leaf, { ...this.#policy, ...inputs });
     if (verdict.valid) for (const certificate of verdict.path) vouchFor(certificate);
-    const remembered = this.#remember(verdict, leaf, intermediates, now);
+    const remembered = this.#remember(verdict, request);
     if (remembered !== undefined) this.#verdicts.set(leaf, [remembered, ...current].slice(0, maxRemembered));
     return verdict;
   }
 
   #remember(
     verdict: PathVerdict,
-    leaf: Certificate,
-    intermediates: readonly Certificate[],
-    now: number,
+    { leaf, intermediates, now, revocation }: PathRequest,
   ): Remembered | undefined {
+    const revocationVersion = revocation?.version;
     if (verdict.valid) {
       // Signers of CRLs count too, and may be any of these.
-      const others = this.#policy.revocation === undefined ? [] : this.#turnsBeside(intermediates, now);
+      const others = revocation === undefined ? [] : this.#turnsBeside(intermediates, now);
       const { from, until } = windowAround(now, [
         ...[...verdict.path, verdict.anchor].flatMap(turnsOf),
         ...others,
       ]);
-      return { verdict, from, until: Math.min(until, verdict.validUntil), offered: undefined };
+      return {
+        verdict,
+        from,
+        until: Math.min(until, verdict.validUntil),
+        offered: undefined,
+        revocationVersion,
+      };
     }
     // Also a search that ran out of budget: from the same certificates it would again, and the client pays for each.
     // Revocation data gets old, and the refusal does not say when.
-    if (this.#policy.revocation !== undefined) return undefined;
+    if (revocation !== undefined) return undefined;
     const { from, until } = windowAround(now, [...turnsOf(leaf), ...this.#turnsBeside(intermediates, now)]);
-    return { verdict, from, until, offered: hashOf(intermediates) };
+    return { verdict, from, until, offered: hashOf(intermediates), revocationVersion };
   }
 
   /** When one of the certificates begins or ends that a path may be built from. */

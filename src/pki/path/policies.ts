@@ -1,6 +1,7 @@
 import type { Certificate } from '../certificate/certificate.ts';
+import { named } from '../certificate/name.ts';
 import { failure, type PathFailure } from './failures.ts';
-import { type Chain, named } from './path-checks.ts';
+import type { Chain } from './path-checks.ts';
 import { anyPolicy, type PolicyInputs } from './path-options.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { Certificate } from '../certificate/certificate.ts';
+import { named } from '../certificate/name.ts';
 import { type Signed, verifySignature } from '../certificate/signature.ts';
 import { failure, type PathFailure } from './failures.ts';
-import { named } from './path-checks.ts';
 import type { Budget, PathPolicy } from './path-options.ts';
 
 /**

@@ -24,13 +24,12 @@ export type SignerPath = (
  */
 export function checkRevocation(
   { path, anchor }: Candidate,
-  { trustStore, intermediates, now }: PathInputs,
+  { trustStore, intermediates, now, revocation }: PathInputs,
   policy: PathPolicy,
   budget: Budget,
   signerPath: SignerPath,
   pending: readonly Certificate[],
 ): RevocationVerdict {
-  const { revocation } = policy;
   if (revocation === undefined) return { valid: true, validUntil: Infinity };
   const isSignedBy = (crl: Crl, signer: Certificate): boolean => signs(signer, crl, policy, budget);
   const findSigner = (crl: Crl, issuer: Certificate): Certificate | undefined => {

@@ -1,27 +1,10 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import { allReasons } from '../certificate/distribution-point.ts';
+import { named } from '../certificate/name.ts';
 import { failure, type PathFailure } from '../path/failures.ts';
-import { named } from '../path/path-checks.ts';
 import type { Crl, RevokedEntry } from './crl.ts';
 import { crlIssuersOf, distributionPointsOf, isDeltaOf, reasonsCovered } from './crl-scope.ts';
-
-/** CRLs by the key of their issuer, the newest first. */
-export type CrlSet = ReadonlyMap<string, readonly Crl[]>;
-
-/** So that an older CRL never overrules a newer one of the same scope (RFC 5280 5.2.3). */
-export function createCrlSet(crls: readonly Crl[]): CrlSet {
-  const newestFirst = crls.toSorted((a, b) =>
-    a.cRLNumber === b.cRLNumber ? b.thisUpdate - a.thisUpdate : a.cRLNumber < b.cRLNumber ? 1 : -1,
-  );
-  return Map.groupBy(newestFirst, ({ issuer }) => issuer.key);
-}
-
-/** CRLs to judge by. */
-export type Revocation = {
-  readonly crls: CrlSet;
-  /** What becomes of a path with a certificate whose status can't be told. Revoked ones are refused always. */
-  readonly unknown: 'refuse' | 'accept';
-};
+import type { CrlSet, RevocationState } from './crl-set.ts';
 
 /**
  * Whether the key of some certificate with the CRL issuer's name made the CRL's signature, may do so, and stands at
@@ -109,7 +92,7 @@ export function revocationFailure(
   result: RevocationStatus,
   certificate: Certificate,
   at: number,
-  unknown: Revocation['unknown'],
+  unknown: RevocationState['unknown'],
 ): PathFailure | undefined {
   if (result.status === 'revoked') {
     const { revocationDate, reasonCode } = result.entry;

@@ -12,7 +12,7 @@ import { validatePath } from '../../../src/pki/path/path-validation.ts';
 import { type Anchor, createTrustStore } from '../../../src/pki/path/trust-store.ts';
 import { readCrl } from '../../../src/pki/revocation/crl.ts';
 import { CrlError } from '../../../src/pki/revocation/crl-error.ts';
-import { createCrlSet } from '../../../src/pki/revocation/revocation.ts';
+import { createCrlSet } from '../../../src/pki/revocation/crl-set.ts';
 import { now } from '../../support/certificate-authority.ts';
 import { bytes, explicit, extension, implicit, name, sequence } from './der-writer.ts';
 import {
@@ -93,7 +93,7 @@ function judge(certificate: Certificate): void {
       trustStore: createTrustStore({ anchors }),
       intermediates,
       now,
-      revocation: { crls, unknown: 'accept' },
+      revocation: { version: 1, crls, unknown: 'accept' },
     });
   use(certificate, [], [{ kind: 'ca', certificate: anchor }]);
   use(end, [certificate], [{ kind: 'ca', certificate: anchor }]);

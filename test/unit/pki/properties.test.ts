@@ -126,7 +126,7 @@ test('the verdict is the same with and without caches', () => {
       const sent = bundles.get(leaf) ?? list;
       bundles.set(leaf, sent);
       const at = now + days * dayMs;
-      const cached = validator.validate(read(leaf), sent.map(read), at);
+      const cached = validator.validate({ leaf: read(leaf), intermediates: sent.map(read), now: at });
       const fresh = validatePath(leaf, { trustStore, intermediates: sent, now: at });
       assert.equal(word(cached), word(fresh));
     }),

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Certificate } from '../../../../src/pki/certificate/certificate.ts';
 import { PathValidator } from '../../../../src/pki/path/path-validator.ts';
 import { createTrustStore } from '../../../../src/pki/path/trust-store.ts';
-import { createCrlSet } from '../../../../src/pki/revocation/revocation.ts';
+import { createCrlSet, type RevocationState } from '../../../../src/pki/revocation/crl-set.ts';
 import { now } from '../../../support/certificate-authority.ts';
 import { ca, certify, dayMs, entity, keyUsage, validity } from '../forge.ts';
 import { crl } from '../revocation/crl-forge.ts';
@@ -31,15 +31,16 @@ const code = (
   one: Certificate,
   intermediates: readonly Certificate[],
   at = now,
+  revocation?: RevocationState,
 ): string => {
-  const verdict = judge.validate(one, intermediates, at);
+  const verdict = judge.validate({ leaf: one, intermediates, now: at, revocation });
   return verdict.valid ? 'valid' : verdict.code;
 };
 
 test('a verdict is remembered', () => {
   const judge = validator();
-  const first = judge.validate(end, [interCa], now);
-  assert.equal(judge.validate(end, [interCa], now + 1), first);
+  const first = judge.validate({ leaf: end, intermediates: [interCa], now });
+  assert.equal(judge.validate({ leaf: end, intermediates: [interCa], now: now + 1 }), first);
 });
 
 test('a valid path is remembered whatever is sent along, a refusal is not', () => {
@@ -80,10 +81,11 @@ test('a refusal ends when a certificate begins, sent along or known', () => {
 
 test('a verdict ends with the revocation data', () => {
   const crls = createCrlSet([crl(root), crl(inter, { nextUpdate: now + 5000 })]);
-  const judge = validator([rootCa], [], { revocation: { crls, unknown: 'refuse' } });
-  assert.equal(code(judge, end, [interCa], now), 'valid');
-  assert.equal(code(judge, end, [interCa], now + 5999), 'valid');
-  assert.equal(code(judge, end, [interCa], now + 6000), 'revocation_unknown');
+  const judge = validator();
+  const revocation: RevocationState = { version: 1, crls, unknown: 'refuse' };
+  assert.equal(code(judge, end, [interCa], now, revocation), 'valid');
+  assert.equal(code(judge, end, [interCa], now + 5999, revocation), 'valid');
+  assert.equal(code(judge, end, [interCa], now + 6000, revocation), 'revocation_unknown');
 });
 
 test('a verdict ends when a newer CRL begins', () => {
@@ -92,33 +94,50 @@ test('a verdict ends when a newer CRL begins', () => {
     crl(inter),
     crl(inter, { number: 2, thisUpdate: now + 5000, revoked: [end.serialNumber] }),
   ]);
-  const judge = validator([rootCa], [], { revocation: { crls, unknown: 'refuse' } });
-  assert.equal(code(judge, end, [interCa], now + 4999), 'valid');
-  assert.equal(code(judge, end, [interCa], now + 5000), 'certificate_revoked');
+  const judge = validator();
+  const revocation: RevocationState = { version: 1, crls, unknown: 'refuse' };
+  assert.equal(code(judge, end, [interCa], now + 4999, revocation), 'valid');
+  assert.equal(code(judge, end, [interCa], now + 5000, revocation), 'certificate_revoked');
 });
 
 test('a verdict on an unknown status ends when a CRL begins', () => {
   const crls = createCrlSet([crl(inter, { thisUpdate: now + 5000, revoked: [end.serialNumber] })]);
-  const judge = validator([rootCa], [], { revocation: { crls, unknown: 'accept' } });
-  assert.equal(code(judge, end, [interCa], now), 'valid');
-  assert.equal(code(judge, end, [interCa], now + 5000), 'certificate_revoked');
+  const judge = validator();
+  const revocation: RevocationState = { version: 1, crls, unknown: 'accept' };
+  assert.equal(code(judge, end, [interCa], now, revocation), 'valid');
+  assert.equal(code(judge, end, [interCa], now + 5000, revocation), 'certificate_revoked');
 });
 
 test("a verdict ends with the certificate of a CRL's signer", () => {
   const crlKey = entity('Intermediate');
   const signer = certify(inter, crlKey, [keyUsage('02')], { validity: validity(now - dayMs, now + 5000) });
   const crls = createCrlSet([crl(root), crl(crlKey)]);
-  const judge = validator([rootCa], [], { revocation: { crls, unknown: 'refuse' } });
-  assert.equal(code(judge, end, [interCa, signer], now), 'valid');
-  assert.equal(code(judge, end, [interCa, signer], now + 6000), 'revocation_unknown');
+  const judge = validator();
+  const revocation: RevocationState = { version: 1, crls, unknown: 'refuse' };
+  assert.equal(code(judge, end, [interCa, signer], now, revocation), 'valid');
+  assert.equal(code(judge, end, [interCa, signer], now + 6000, revocation), 'revocation_unknown');
+});
+
+test('a verdict ends when something new is known of revocation, whatever was known before', () => {
+  const judge = validator();
+  const good = createCrlSet([crl(root), crl(inter)]);
+  const live = { version: 1, crls: good, unknown: 'refuse' as const };
+  assert.equal(code(judge, end, [interCa], now, live), 'valid');
+  live.crls = createCrlSet([crl(root), crl(inter, { number: 2, revoked: [end.serialNumber] })]);
+  assert.equal(code(judge, end, [interCa], now, live), 'valid', 'not told that anything is new');
+  live.version = 2;
+  assert.equal(code(judge, end, [interCa], now, live), 'certificate_revoked');
+  assert.equal(code(judge, end, [interCa], now), 'valid', 'without revocation it is another question');
+  live.crls = good;
+  assert.equal(code(judge, end, [interCa], now, live), 'valid', 'refusals are not remembered');
 });
 
 test('what was refused for lack of budget is not searched again, unless something else is offered', () => {
   const judge = validator([rootCa], [], { maxSignatureChecks: 1 });
-  const first = judge.validate(end, [interCa], now);
+  const first = judge.validate({ leaf: end, intermediates: [interCa], now });
   assert.equal(first.valid || first.code, 'path_search_exhausted');
-  assert.equal(judge.validate(end, [interCa], now), first);
-  assert.notEqual(judge.validate(end, [interCa, rootCa], now), first);
+  assert.equal(judge.validate({ leaf: end, intermediates: [interCa], now }), first);
+  assert.notEqual(judge.validate({ leaf: end, intermediates: [interCa, rootCa], now }), first);
 });
 
 test('one validator does not speak for another', () => {

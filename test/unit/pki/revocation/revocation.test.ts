@@ -4,7 +4,7 @@ import type { Certificate } from '../../../../src/pki/certificate/certificate.ts
 import { type PathVerdict, validatePath } from '../../../../src/pki/path/path-validation.ts';
 import { createTrustStore } from '../../../../src/pki/path/trust-store.ts';
 import type { Crl } from '../../../../src/pki/revocation/crl.ts';
-import { createCrlSet } from '../../../../src/pki/revocation/revocation.ts';
+import { createCrlSet } from '../../../../src/pki/revocation/crl-set.ts';
 import { now } from '../../../support/certificate-authority.ts';
 import { bytes, explicit, extension, implicit, name, sequence } from '../der-writer.ts';
 import { ca, certify, dayMs, entity, keyUsage, validity } from '../forge.ts';
@@ -39,7 +39,7 @@ function verdict({
     trustStore: createTrustStore({ anchors }),
     intermediates,
     now: at,
-    revocation: { crls: createCrlSet(crls), unknown },
+    revocation: { version: 1, crls: createCrlSet(crls), unknown },
   });
 }
 
