@@ -8,6 +8,7 @@ import {
   type WrittenClient,
   type WrittenSource,
 } from '../written.ts';
+import { withoutOuterSlashes } from '../wso2-project/broken-text.ts';
 import { readProjectApi } from '../wso2-project/project-api.ts';
 import { findProjects } from '../wso2-project/project-files.ts';
 import { asProject } from './archive.ts';
@@ -68,7 +69,7 @@ const placeInTable = (row: TableRow): Pick<WrittenApi, 'name' | 'version' | 'bas
   name: row.apiName,
   version: row.apiVersion,
   // With the version, there.
-  basePath: `/${row.apiContext.replaceAll(/^\/+|\/+$/g, '')}`,
+  basePath: `/${withoutOuterSlashes(row.apiContext)}`,
 });
 
 /**

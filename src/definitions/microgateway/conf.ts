@@ -24,10 +24,15 @@ export type Binding = {
   readonly key: string;
 };
 
+/** Name and version without case, as there. */
+export const apiKey = ({ name, version }: { readonly name: string; readonly version: string }): string =>
+  JSON.stringify([name.toLowerCase(), version.toLowerCase()]);
+
 export type MicrogatewayConf = {
   readonly sslVerifyClient: 'optional' | 'require';
   readonly header: string | undefined;
   readonly bindings: readonly Binding[];
+  readonly bindingsOf: (name: string, version: string) => readonly Binding[];
   readonly tokenServices: readonly WrittenTokenService[];
   /** What makes all APIs doubtful: the file could not be read. */
   readonly lost: readonly DefinitionProblem[];
@@ -41,6 +46,7 @@ export const emptyConf: MicrogatewayConf = {
   sslVerifyClient: 'optional',
   header: undefined,
   bindings: [],
+  bindingsOf: () => [],
   tokenServices: [],
   lost: [],
   clientsOf: () => [],
@@ -86,12 +92,14 @@ export function readMicrogatewayConf(
     );
   const header = headerIn(mutual, ['mutualSSLConfig'], fail);
   const bindings = readBindings(toml, file, fail);
+  const byApi = Map.groupBy(bindings, apiKey);
   const store = trustStore(toml, file, entry, problemAt);
   problems.push(...lost);
   return {
     sslVerifyClient: sslVerifyClient === 'require' ? 'require' : 'optional',
     header,
     bindings,
+    bindingsOf: (name, version) => byApi.get(apiKey({ name, version })) ?? [],
     tokenServices: issuers(toml, store, problemAt, warnings),
     lost,
     clientsOf: (own, wrong) => own.flatMap((binding) => clientsOf(binding, store, wrong)),

@@ -24,8 +24,9 @@ import {
   type WrittenClient,
   type WrittenSource,
 } from '../written.ts';
+import { valueIn } from '../wso2-project/broken-text.ts';
 import { readOpenApi } from '../wso2-project/openapi.ts';
-import { type Binding, emptyConf, type MicrogatewayConf, readMicrogatewayConf } from './conf.ts';
+import { apiKey, type Binding, emptyConf, type MicrogatewayConf, readMicrogatewayConf } from './conf.ts';
 
 const defaultHeader = 'X-WSO2-CLIENT-CERTIFICATE';
 
@@ -52,8 +53,9 @@ export function readMicrogateway(entry: DefinitionEntry): Definition {
   const apis = files
     .filter((file) => /\.(ya?ml|json)$/i.test(file))
     .flatMap((file) => readFile(file, conf, entry, problems, warnings));
+  const known = new Set(apis.map(({ written }) => apiKey(written)));
   for (const binding of conf.bindings) {
-    if (!apis.some(({ written }) => isFor(binding, written)))
+    if (!known.has(apiKey(binding)))
       warnings.push(
         problemOf(binding, `is for "${binding.name}" ${binding.version}, which none of the OpenAPI files is`),
       );
@@ -106,18 +108,16 @@ function placesIn(file: string, entry: DefinitionEntry, problem: DefinitionProbl
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
   }
-  const basePath = /^[ \t"]*(?:x-wso2-)?basePath"?[ \t]*:[ \t]*["']?(\/[^"'\s#,]*)/m.exec(text)?.[1];
-  if (basePath === undefined) return [];
-  const find = (key: string): string | undefined =>
-    new RegExp(`^[ \\t"]*${key}"?[ \\t]*:[ \\t]*["']?([^"'\\n#,]+?)["',]*[ \\t]*$`, 'm').exec(text)?.[1];
+  const basePath = (valueIn(text, 'x-wso2-basePath') ?? valueIn(text, 'basePath'))?.split(/\s/, 1)[0];
+  if (basePath?.startsWith('/') !== true) return [];
   return [
     {
       origin: { file, line: problem.line },
       problems: [problem],
       notes: [],
       written: {
-        name: find('title') ?? 'unknown',
-        version: find('version') ?? '0',
+        name: valueIn(text, 'title') ?? 'unknown',
+        version: valueIn(text, 'version') ?? '0',
         basePath,
         mutualSSL: 'mandatory',
         applicationSecurity: 'mandatory',
@@ -139,7 +139,7 @@ function readApi(
   const name = neededText(below(info, 'title'), problems, '"Swagger Petstore"') ?? 'unknown';
   const version = versionAt(below(info, 'version'), problems, '"1.0.5"') ?? '0';
   const openApi = readOpenApi(place, problems);
-  const bindings = conf.bindings.filter((binding) => isFor(binding, { name, version }));
+  const bindings = conf.bindingsOf(name, version);
   const clients = conf.clientsOf(bindings, problems);
   const asked = askedBy(place, conf, clients, problems, notes, warnings);
   const header =
@@ -268,13 +268,6 @@ function applicationOf(
     );
   return optional ? 'optional' : 'mandatory';
 }
-
-const isFor = (
-  binding: Pick<Binding, 'name' | 'version'>,
-  api: Pick<WrittenApi, 'name' | 'version'>,
-): boolean =>
-  binding.name.toLowerCase() === api.name.toLowerCase() &&
-  binding.version.toLowerCase() === api.version.toLowerCase();
 
 const problemOf = ({ file, line, key }: Binding, message: string): DefinitionProblem => ({
   file,

@@ -18,6 +18,8 @@ export function readOpenApi(document: Place, problems: Problems): OpenApi {
   const notes: { key: string; text: string }[] = [];
   const groups = new Map<string, { operation: WrittenOperation; methods: string[] }>();
   const disabled = isDisabled(document);
+  // Once for all operations: their number times that of its scopes has no bound.
+  const inherited = scopesOf(below(document, 'security'), problems);
   if (paths.value !== undefined && !isTable(paths.value))
     problems.push(problemAt(paths, `found ${shown(paths.value)}; write a table of paths`));
   for (const path of isTable(paths.value) ? Object.keys(paths.value) : []) {
@@ -38,7 +40,7 @@ export function readOpenApi(document: Place, problems: Problems): OpenApi {
     for (const method of methods) {
       const operation = below(item, method);
       if (operation.value === undefined) continue;
-      const security = securityOf(operation, item, document, disabled, problems);
+      const security = securityOf(operation, item, disabled, inherited, problems);
       const key = JSON.stringify([template, security]);
       const group = groups.get(key) ?? { operation: { path: template, ...security }, methods: [] };
       group.methods.push(method.toUpperCase());
@@ -67,9 +69,17 @@ function readTemplate(path: string): string | undefined {
     const isLast = i === parts.length - 1;
     if ((part === '*' || part === '') && isLast) return part;
     if (segment.test(part)) return part;
-    return /^[^*/]*\{[^/]*\}[^*/]*$/.test(part) ? '{several}' : undefined;
+    return isMixed(part) ? '{several}' : undefined;
   });
   return read.includes(undefined) ? undefined : `/${read.join('/')}`;
+}
+
+/** Names in braces with text around, and no wildcard there. By hand: a pattern would try every pair of braces. */
+function isMixed(part: string): boolean {
+  const [open, close] = [part.indexOf('{'), part.lastIndexOf('}')];
+  return (
+    open !== -1 && close > open && !part.slice(0, open).includes('*') && !part.slice(close).includes('*')
+  );
 }
 
 type Security = Pick<WrittenOperation, 'secured' | 'scopes' | 'scopesMatch'>;
@@ -78,14 +88,19 @@ type Security = Pick<WrittenOperation, 'secured' | 'scopes' | 'scopesMatch'>;
 function securityOf(
   operation: Place,
   item: Place,
-  document: Place,
   disabled: boolean,
+  inherited: readonly string[],
   problems: Problems,
 ): Security {
   const own = switched(operation) ?? switched(item) ?? disabled;
   if (own) return { secured: false };
-  const scopes = scopesOf(operation, document, problems);
-  return scopes.length === 0 ? {} : { scopes, scopesMatch: 'any' };
+  const security = below(operation, 'security');
+  const older = below(operation, 'x-scope').value;
+  const scopes = [
+    ...(security.value === undefined ? inherited : scopesOf(security, problems)),
+    ...(typeof older === 'string' ? older.split(/[ ,]+/).filter(Boolean) : []),
+  ];
+  return scopes.length === 0 ? {} : { scopes: [...new Set(scopes)].sort(), scopesMatch: 'any' };
 }
 
 const isDisabled = (place: Place): boolean => switched(place) ?? false;
@@ -101,23 +116,23 @@ function switched(place: Place): boolean | undefined {
   return Array.isArray(security) && security.length === 0 ? true : undefined;
 }
 
-/** Of `security`, whatever its scheme is called, and of the older `x-scope`. */
-function scopesOf(operation: Place, document: Place, problems: Problems): readonly string[] {
-  const security = [below(operation, 'security'), below(document, 'security')].find(
-    ({ value }) => value !== undefined,
-  );
-  const scopes = new Set<string>();
-  const { value } = security ?? { value: undefined };
+/** More than any token carries. */
+const maxScopes = 256;
+
+/** Of a list of requirements, whatever their schemes are called. */
+function scopesOf(security: Place, problems: Problems): readonly string[] {
+  const { value } = security;
   if (value !== undefined && !Array.isArray(value))
-    problems.push(problemAt(security!, `found ${shown(value)}; write a list`));
-  for (const requirement of Array.isArray(value) ? (value as unknown[]) : []) {
-    for (const named of isTable(requirement) ? Object.values(requirement) : []) {
-      if (Array.isArray(named)) for (const scope of named) if (typeof scope === 'string') scopes.add(scope);
-    }
-  }
-  const older = below(operation, 'x-scope').value;
-  if (typeof older === 'string') for (const scope of older.split(/[ ,]+/).filter(Boolean)) scopes.add(scope);
-  return [...scopes].sort();
+    problems.push(problemAt(security, `found ${shown(value)}; write a list`));
+  const scopes = (Array.isArray(value) ? (value as unknown[]) : [])
+    .flatMap((requirement) => (isTable(requirement) ? Object.values(requirement) : []))
+    .flat()
+    .filter((scope) => typeof scope === 'string');
+  if (scopes.length <= maxScopes) return scopes;
+  problems.push(
+    problemAt(security, `has ${scopes.length} scopes, more than ${maxScopes} are not read; write fewer`),
+  );
+  return [];
 }
 
 function basePathOf(document: Place): string | undefined {

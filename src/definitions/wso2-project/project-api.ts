@@ -22,6 +22,7 @@ import type {
   WrittenApi,
   WrittenClient,
 } from '../written.ts';
+import { valueIn, withoutOuterSlashes } from './broken-text.ts';
 import { type OpenApi, readOpenApi, usable } from './openapi.ts';
 import type { Project } from './project-files.ts';
 import { type Asked, readSchemes } from './wso2-security.ts';
@@ -96,8 +97,7 @@ function lost(
   errorFormat: NonNullable<WrittenApi['errorFormat']>,
 ): DefinedApi {
   const text = tryRead(project, main) ?? '';
-  const find = (key: string): string | undefined =>
-    new RegExp(`^[ \\t"]*${key}"?[ \\t]*:[ \\t]*["']?([^"'\\s#,]+)`, 'm').exec(text)?.[1];
+  const find = (key: string): string | undefined => valueIn(text, key)?.split(/\s/, 1)[0];
   const version = find('version');
   const context = find('context');
   return {
@@ -146,7 +146,7 @@ const eitherOf: Asked = {
 
 /** `/ctx` and version, unless the context has it, by template or in full. */
 function placeOf(context: string, version: string): string {
-  const path = `/${context.replaceAll(/^\/+|\/+$/g, '')}`;
+  const path = `/${withoutOuterSlashes(context)}`;
   if (path.includes('{version}')) return path.replaceAll('{version}', version);
   return version === '' || path.endsWith(`/${version}`) ? path : `${path === '/' ? '' : path}/${version}`;
 }

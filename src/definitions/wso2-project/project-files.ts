@@ -46,7 +46,9 @@ export function findProjects(
   const archives: string[] = [];
   for (const file of files) {
     const root = rootOf(file, roots);
-    if (root !== undefined) inProject.set(root, [...(inProject.get(root) ?? []), file]);
+    const own = root === undefined ? undefined : inProject.get(root);
+    if (own !== undefined) own.push(file);
+    else if (root !== undefined) inProject.set(root, [file]);
     else if (file.toLowerCase().endsWith('.zip')) archives.push(file);
     else others.push(file);
   }
