@@ -9,6 +9,8 @@ export type Backend = {
   /** Name of its cluster: one for each scheme, host and port. */
   readonly cluster: string;
   readonly tls: boolean;
+  /** Requests may be upgraded: what follows is no HTTP, and nobody judges it. */
+  readonly webSocket: boolean;
   /** Name or address, without brackets. */
   readonly host: string;
   readonly port: number;
@@ -18,13 +20,14 @@ export type Backend = {
   readonly path: string;
 };
 
-/** @param url an http:// or https:// URL, as the configuration has checked */
+/** @param url http://, https://, ws:// or wss://, as the configuration has checked */
 export function backendOf(url: string): Backend {
   const { protocol, hostname, port, host, origin, pathname } = new URL(url);
-  const tls = protocol === 'https:';
+  const tls = protocol === 'https:' || protocol === 'wss:';
   return {
     cluster: origin,
     tls,
+    webSocket: protocol === 'ws:' || protocol === 'wss:',
     host: hostname.replace(/^\[|\]$/g, ''),
     port: port === '' ? (tls ? 443 : 80) : Number(port),
     authority: host,
@@ -42,17 +45,23 @@ export function backendClusters(config: Config, options: EnvoyConfigOptions): re
   }
   return [...backends.values()].map((backend) => ({
     name: backend.cluster,
+    alt_stat_name: statName(backend),
     connect_timeout: '5s',
     ...endpoint(backend.cluster, backend.host, backend.port),
     typed_extension_protocol_options: httpProtocolOptions(
-      // HTTP/2 where the backend agrees to it (ALPN), so that gRPC works. There is no ALPN in clear text.
-      backend.tls
+      // HTTP/2 where the backend agrees to it (ALPN), so that gRPC works. There is no ALPN in clear text, and an upgrade
+      // is of HTTP/1.1 (RFC 6455).
+      backend.tls && !backend.webSocket
         ? { auto_config: { http_protocol_options: {}, http2_protocol_options: {} } }
         : { explicit_http_config: { http_protocol_options: {} } },
     ),
     ...(backend.tls && { transport_socket: backendTls(backend, config, options) }),
   }));
 }
+
+/** Envoy's Prometheus names take what stands before a dot for the cluster, and the rest for the metric's own name. */
+const statName = ({ host, port, webSocket }: Backend): string =>
+  [...(webSocket ? ['ws'] : []), host.replace(/[^A-Za-z0-9-]/g, '_'), port].join('_');
 
 /** How a cluster with one endpoint is found. */
 export const endpoint = (cluster: string, host: string, port: number): Message => ({

@@ -86,7 +86,9 @@ function action(config: Config, api: Api, basePath: string, scheme: Scheme): Mes
       cluster: backend.cluster,
       host_rewrite_literal: backend.authority,
       ...rewrite(basePath, backend.path),
-      timeout: seconds(timeouts.routeTimeoutInSeconds),
+      // A WebSocket's answer ends with the connection.
+      timeout: seconds(backend.webSocket ? 0 : timeouts.routeTimeoutInSeconds),
+      ...(backend.webSocket && { upgrade_configs: [{ upgrade_type: 'websocket' }] }),
       idle_timeout: seconds(timeouts.routeIdleTimeoutInSeconds),
     },
   };

@@ -69,10 +69,10 @@ export function checkRouter(config: Config, findings: Findings): void {
     );
   }
   config.apis.forEach((api, i) => {
-    if (api.backend?.toLowerCase().startsWith('http:')) {
+    if (api.backend !== undefined && /^(http|ws):/i.test(api.backend)) {
       findings.warn(
         ['apis', i, 'backend'],
-        `found ${api.backend}: requests and the client's identity go to this backend in clear text; write https://`,
+        `found ${api.backend}: requests and the client's identity go to this backend in clear text; write ${/^ws/i.test(api.backend) ? 'wss' : 'https'}://`,
       );
     }
   });

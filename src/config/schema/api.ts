@@ -3,7 +3,7 @@ import { client } from './client.ts';
 import { errorFormats } from './enforcer.ts';
 import { source } from './mutual-ssl.ts';
 import { audiences, boundTokens } from './token-service.ts';
-import { absoluteUrl, basePath, hostPattern, table, text } from './values.ts';
+import { backendUrl, basePath, hostPattern, table, text } from './values.ts';
 
 const requirement = () => z.enum(['mandatory', 'optional', 'off']);
 
@@ -110,9 +110,9 @@ export const api = table({
     .enum(['deny', 'api'])
     .default('deny')
     .describe('`api`: paths that no operation has are served under the security of the API itself.'),
-  backend: absoluteUrl()
+  backend: backendUrl()
     .optional()
     .describe(
-      "URL of the backend, for the generated Envoy configuration; its path takes the base path's place.",
+      "URL of the backend, for the generated Envoy configuration; its path takes the base path's place. `ws://` and `wss://`: upgrades to WebSocket are passed on, too.",
     ),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { absoluteUrl, sender, table, text } from './values.ts';
+import { backendUrl, sender, table, text } from './values.ts';
 
 /** The systems whose files are read: one folder each in `definitions/`. */
 export const kinds = ['microgateway', 'choreo-connect', 'apk', 'api-manager', 'bijira'] as const;
@@ -16,7 +16,7 @@ export const definition = table({
     .describe(
       'Who may send the certificate header: the files don’t say. Unset: `[enforcer.security.mutualSSL]` `trustedSenders`; without either no header is read.',
     ),
-  backend: absoluteUrl()
+  backend: backendUrl()
     .optional()
     .describe('Backend of all its APIs, in place of those that the files name.'),
   database: z

@@ -67,14 +67,17 @@ export const basePath = () =>
       },
     );
 
-export const absoluteUrl = ({ query = false, empty = false } = {}) =>
+/** A backend's: also of a WebSocket one. */
+export const backendUrl = () => absoluteUrl({ webSocket: true });
+
+export const absoluteUrl = ({ query = false, empty = false, webSocket = false } = {}) =>
   z.string().refine(
     (value) => {
       if (value === '') return empty;
       const url = URL.parse(value);
       return (
         url !== null &&
-        /^https?:$/.test(url.protocol) &&
+        (/^https?:$/.test(url.protocol) || (webSocket && /^wss?:$/.test(url.protocol))) &&
         (query || url.search === '') &&
         url.hash === '' &&
         url.username === '' &&
@@ -84,7 +87,7 @@ export const absoluteUrl = ({ query = false, empty = false } = {}) =>
     {
       error: query
         ? 'write an http:// or https:// URL without user and password, for example "https://idp.example.com/oauth2/jwks"'
-        : 'write an http:// or https:// URL without query, user and password, for example "https://127.0.0.1:9443/v2"',
+        : `write an http:// or https:// URL ${webSocket ? '(for WebSockets ws:// or wss://) ' : ''}without query, user and password, for example "https://127.0.0.1:9443/v2"`,
     },
   );
 

@@ -53,6 +53,18 @@ async function withGateway(options: GatewayOptions, use: (gateway: Gateway) => P
   }
 }
 
+const stats = async (gateway: Gateway, path: string): Promise<string> =>
+  (await (await fetch(`http://${gateway.envoy.admin}${path}`)).text()).trim();
+
+/** There is nothing to wait for but the answer. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline, 'in time');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 const backends: readonly [
   url: string,
   certificate: () => ClientCertificate,
@@ -114,12 +126,41 @@ test('routeTimeoutInSeconds and routeIdleTimeoutInSeconds are taken, 0 as no lim
 test('more connections than maxConnections are refused', { skip }, () =>
   withGateway({ toml: api(byAddress), router: 'maxConnections = 2' }, async (gateway) => {
     const held = [1, 2].map(() => connect(gateway.port, '127.0.0.1').on('error', () => {}));
-    await Promise.all(held.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    // The kernel takes connections before Envoy counts them.
+    const active = `listener.127.0.0.1_${gateway.port}.downstream_cx_active`;
+    await until(async () => (await stats(gateway, `/stats?filter=^${active}$`)) === `${active}: 2`);
     await assert.rejects(gateway.send({}));
     const admin = await fetch(`http://${gateway.envoy.admin}/ready`);
     assert.equal(admin.status, 200, 'but the operator still gets in');
     for (const socket of held) socket.destroy();
   }),
+);
+
+test('Prometheus finds every backend under the same names, by its host and port', { skip }, () =>
+  withGateway(
+    { toml: api(byAddress) + api(byName, 'named', '/n') + api('ws://chat.example.com', 'chat', '/c') },
+    async (gateway) => {
+      await gateway.send({});
+      const text = await stats(gateway, '/stats/prometheus');
+      const { port } = gateway.backend;
+      const names = new Set(
+        [...text.matchAll(/^(envoy_cluster_\w+)\{envoy_cluster_name="([^"]*)"/gm)].map(([, name]) => name!),
+      );
+      for (const cluster of ['enforcer', `127_0_0_1_${port}`, `localhost_${port}`, 'ws_chat_example_com_80'])
+        assert.match(
+          text,
+          new RegExp(`^envoy_cluster_upstream_cx_total\\{envoy_cluster_name="${cluster}"\\}`, 'm'),
+        );
+      assert.match(
+        text,
+        new RegExp(
+          `^envoy_cluster_upstream_rq\\{envoy_response_code="200",envoy_cluster_name="127_0_0_1_${port}"\\} 1$`,
+          'm',
+        ),
+      );
+      for (const name of names) assert.doesNotMatch(name, /\d_\d|example|localhost/);
+    },
+  ),
 );
 
 test('the enforcer on a unix socket', { skip }, () => {

@@ -220,6 +220,28 @@ const keys: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: unk
     'its own certificate is trusted, and no other',
   ],
   [api('https://b.test/v2'), (t) => cluster(t, 'https://b.test').type, 'STRICT_DNS', 'a backend by name'],
+  [
+    api('https://[2001:db8::1]:8443'),
+    (t) => cluster(t, 'https://[2001:db8::1]:8443').alt_stat_name,
+    '2001_db8__1_8443',
+    'no dot and no colon in the names of its metrics',
+  ],
+  [
+    api('wss://b.test/chat'),
+    (t) => [
+      upstreamTls(t, 'wss://b.test').sni,
+      routes(t)[0].route.upgrade_configs,
+      routes(t)[0].route.timeout,
+    ],
+    ['b.test', [{ upgrade_type: 'websocket' }], '0s'],
+    'a WebSocket lasts as long as it is used',
+  ],
+  [
+    api('https://b.test/v2'),
+    (t) => [routes(t)[0].route.upgrade_configs, routes(t)[0].route.timeout],
+    [undefined, '60s'],
+    'other backends are asked for no upgrade',
+  ],
   [api('https://b.test/v2'), (t) => upstreamTls(t, 'https://b.test').sni, 'b.test', 'with its name in SNI'],
   [
     api('https://b.test/v2'),
