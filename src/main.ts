@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { endWithoutReader, OutputError, print } from './commands/output.ts';
 import { type Problem, problemLine } from './config/problem.ts';
 import { kinds } from './config/schema/definitions.ts';
 import { readDefinition } from './definitions/readers.ts';
@@ -23,6 +24,7 @@ const EX_OK = 0;
 const EX_USAGE = 64;
 const EX_UNAVAILABLE = 69;
 const EX_SOFTWARE = 70;
+const EX_IOERR = 74;
 const EX_CONFIG = 78;
 
 const help = `mtls-enforcer: client-certificate authentication for Envoy (ext_authz v3)
@@ -36,7 +38,7 @@ const help = `mtls-enforcer: client-certificate authentication for Envoy (ext_au
   mtls-enforcer COMMAND --help
 
 FILE is config.toml in this folder unless given. Exit codes: 0 good, 64 wrong usage, 69 can't
-listen or not serving, 78 wrong configuration.
+listen or not serving, 74 can't write its output, 78 wrong configuration.
 `;
 
 const commandHelp: Readonly<Record<string, string>> = {
@@ -97,13 +99,13 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { values, positionals } = parsed;
   const [command, ...rest] = positionals;
-  if (values.version) return print(`mtls-enforcer ${version()}\n`);
-  if (command === undefined) return values.help ? print(help) : usage('which command?');
+  if (values.version) return say(`mtls-enforcer ${version()}\n`);
+  if (command === undefined) return values.help ? say(help) : usage('which command?');
   if (command === 'import' && !values.help) return importFiles(values, rest);
-  if (command === 'import') return print(commandHelp[command]!);
+  if (command === 'import') return say(commandHelp[command]!);
   const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
   if (run === undefined || rest.length > 0) return usage(`unknown: ${[command, ...rest].join(' ')}`);
-  if (values.help) return print(commandHelp[command]!);
+  if (values.help) return say(commandHelp[command]!);
   return run(values.config);
 }
 
@@ -129,10 +131,11 @@ async function runService(file: string): Promise<number> {
     env: process.env,
     version: version(),
     onSignal: (handler) => {
-      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)
         process.on(signal, () => handler(signal));
     },
   });
+  endWithoutReader();
   return problems.length === 0 ? EX_OK : refuse(problems);
 }
 
@@ -142,7 +145,7 @@ async function checkConfig(file: string): Promise<number> {
   if (loaded.problems.length > 0) return EX_CONFIG;
   const { apis } = loaded.config;
   if (loaded.ignored.length > 0) process.stderr.write(`not ours, and ignored: ${loaded.ignored.join(' ')}\n`);
-  return print(
+  return say(
     `${file}: good (${counted(apis.length, 'API')}, ${counted(countClients(loaded.config), 'client')}, ${counted(loaded.warnings.length, 'warning')})\n`,
   );
 }
@@ -152,7 +155,7 @@ const counted = (count: number, what: string): string => `${count} ${what}${coun
 async function envoyConfig(file: string): Promise<number> {
   const loaded = await load(file);
   if (typeof loaded === 'number') return loaded;
-  return print(
+  return say(
     writeEnvoyConfig(loaded.config, {
       enforcer: loaded.config.router.enforcer,
       resolvePath: (path) => seenFromHere(file, path),
@@ -160,10 +163,10 @@ async function envoyConfig(file: string): Promise<number> {
   );
 }
 
-function importFiles(
+async function importFiles(
   { from, home, 'trusted-sender': trustedSenders }: ReturnType<typeof readArguments>['values'],
   paths: readonly string[],
-): number {
+): Promise<number> {
   const kind = kinds.find((name) => name === from);
   const [path] = paths;
   if (kind === undefined) return usage(`import needs --from, one of ${kinds.join(', ')}`);
@@ -176,7 +179,7 @@ function importFiles(
     backend: undefined,
   });
   for (const warning of definition.warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);
-  print(writeToml(definition));
+  await print(writeToml(definition));
   const problems = [...definition.problems, ...definition.apis.flatMap((api) => api.problems)];
   return problems.length === 0 ? EX_OK : refuse(problems);
 }
@@ -186,7 +189,7 @@ async function health(file: string): Promise<number> {
   if (isProblems(service)) return refuse(service);
   const listener = listenersOf(service).at(-1)!; // the socket, where there is one
   const trouble = await askHealth(listener, 2000);
-  if (trouble === undefined) return print('SERVING\n');
+  if (trouble === undefined) return say('SERVING\n');
   process.stderr.write(`mtls-enforcer: ${trouble}\n`);
   return EX_UNAVAILABLE;
 }
@@ -218,8 +221,8 @@ function usage(message: string): number {
   return EX_USAGE;
 }
 
-function print(text: string): number {
-  process.stdout.write(text);
+async function say(text: string): Promise<number> {
+  await print(text);
   return EX_OK;
 }
 
@@ -236,9 +239,10 @@ main(process.argv.slice(2)).then(
     process.exitCode = code;
   },
   (error: unknown) => {
-    const isListenError = error instanceof ListenError;
-    const text = error instanceof Error && !isListenError ? error.stack : String((error as Error).message);
+    const isForeseen = error instanceof ListenError || error instanceof OutputError;
+    const text = error instanceof Error && !isForeseen ? error.stack : String((error as Error).message);
     process.stderr.write(`mtls-enforcer: ${text}\n`);
-    process.exitCode = isListenError ? EX_UNAVAILABLE : EX_SOFTWARE;
+    process.exitCode =
+      error instanceof ListenError ? EX_UNAVAILABLE : error instanceof OutputError ? EX_IOERR : EX_SOFTWARE;
   },
 );

@@ -3,11 +3,16 @@
  * The command's first file: written so that any Node can read it, and say why it goes no further. What comes behind it
  * needs Node 24.
  */
+
+// Node opens its inspector at SIGUSR1, and with it this process to all on this host's loopback; SIGUSR2 would end it.
+// Recipes for the rotation of logs send either. What runs may take them for something; nobody gets more than that.
+for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => {});
+
 const needed = 24;
 const [major] = process.versions.node.split('.');
 if (Number(major) < needed) {
   process.stderr.write(
-    `mtls-enforcer: this is Node ${process.versions.node}, and ${needed} or newer is needed; install it, or run: npx -p node@${needed} mtls-enforcer\n`,
+    `mtls-enforcer: this is Node ${process.versions.node}, and ${needed} or newer is needed; install it, or run: npx -y -p node@${needed} mtls-enforcer\n`,
   );
   process.exitCode = 69;
 } else {

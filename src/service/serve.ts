@@ -24,10 +24,10 @@ export type ServeOptions = {
   readonly file: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
-  /** Calls `handler` at each SIGTERM, SIGINT or SIGHUP. */
+  /** Calls `handler` at each of these signals. */
   readonly onSignal: (handler: (signal: Signal) => void) => void;
 };
-type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
+type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
 
 /**
  * Runs the service until it is told to stop.
@@ -106,6 +106,8 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     onSignal = (signal) => {
       if (signal === 'SIGHUP') {
         void reloadAll();
+      } else if (signal === 'SIGUSR1' || signal === 'SIGUSR2') {
+        log.warn('this signal is not used; SIGHUP reads the configuration again', { signal });
       } else if (draining) {
         log.warn('stopped at once, calls in flight are lost', { signal });
         void server.close().then(stopped);

@@ -74,6 +74,19 @@ test('a second signal ends it at once', { timeout: 30_000 }, async () => {
   client.close();
 });
 
+test('SIGUSR1 opens no inspector, SIGUSR2 ends nothing, and both are told', async () => {
+  const enforcer = await EnforcerProcess.start(configure('usr.toml', `port = ${await freePort()}`));
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
+    enforcer.kill(signal);
+    await enforcer.line(
+      new RegExp(`warn +this signal is not used; SIGHUP reads the configuration again signal=${signal}`),
+    );
+  }
+  assert.equal(await enforcer.reload(), 'reloaded');
+  assert.deepEqual(await enforcer.stop(), { code: 0, signal: null });
+  assert.ok(!enforcer.lines.some((line) => line.includes('Debugger')), enforcer.lines.join('\n'));
+});
+
 test('a unix socket alone: mode 0660 while it runs, gone afterwards', async () => {
   const socket = join(folder, 'authz.sock');
   const enforcer = await EnforcerProcess.start(configure('socket.toml', `port = 0\nsocket = "authz.sock"`));

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Child, type Exit } from './child.ts';
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const start = fileURLToPath(new URL('../../src/start.ts', import.meta.url));
 
 /** `mtls-enforcer serve --config FILE`, as a process of its own. */
 export class EnforcerProcess {
@@ -20,7 +20,7 @@ export class EnforcerProcess {
    * @throws Error with its last lines if it ends instead, as it does for a wrong configuration
    */
   static async start(config: string, env: NodeJS.ProcessEnv = {}): Promise<EnforcerProcess> {
-    const child = new Child('enforcer', [process.execPath, main, 'serve', '--config', config], {
+    const child = new Child('enforcer', [process.execPath, start, 'serve', '--config', config], {
       env: { ...process.env, ...env },
     });
     const started = await child.line(/\binfo +started\b|"message":"started"/);

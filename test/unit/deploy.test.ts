@@ -45,7 +45,10 @@ test("the enforcer's image runs as nobody in particular, has a health check, and
 
 test('what the image runs is what the package calls mtls-enforcer', () => {
   const { bin } = JSON.parse(read('package.json')) as { bin: Record<string, string> };
-  assert.match(stages.enforcer ?? '', new RegExp(`ENTRYPOINT \\["node", "/app/${bin['mtls-enforcer']}"\\]`));
+  assert.match(
+    stages.enforcer ?? '',
+    new RegExp(`ENTRYPOINT \\["node", "--disable-sigusr1", "/app/${bin['mtls-enforcer']}"\\]`),
+  );
 });
 
 test('secrets and built files stay out of the build context', () => {

@@ -20,6 +20,7 @@ const floors: readonly (readonly string[])[] = [
   ['provision'],
   ['ext-authz', 'envoy-config'],
   ['service'],
+  ['commands'],
   ['main'],
   ['start'],
 ];
