@@ -3,7 +3,13 @@ import { join } from 'node:path';
 
 /** Why a file can't be used: a message that follows "found …" and says what to do. Never quotes the content. */
 export class FileProblem extends Error {
-  override readonly name = 'FileProblem';
+  override readonly name: string = 'FileProblem';
+  /** 1-based; 1 where it is about the file as a whole. */
+  readonly line: number;
+  constructor(message: string, line = 1) {
+    super(message);
+    this.line = line;
+  }
 }
 
 /** More than any bundle of CAs; a mistaken path to something endless must not stop the service. */

@@ -15,7 +15,7 @@ export const readOneCertificate = (path: string): Certificate => certificateIn(r
  */
 export function certificateIn(pem: string): Certificate {
   const { certificates, broken } = bundleIn(pem);
-  if (broken.length > 0) throw new FileProblem(broken[0]);
+  if (broken.length > 0) throw new FileProblem(broken[0]!);
   if (certificates.length > 1) {
     throw new FileProblem(
       `has ${certificates.length} certificates where one belongs; write each into its own file`,
