@@ -10,7 +10,7 @@ type Table = { readonly [key: string]: Value };
  */
 export function writeToml({ apis, tokenServices }: Definition): string {
   const sections = [
-    ...tokenServices.map((service) => writeTable('[enforcer.security.tokenService]', service as Table)),
+    ...tokenServices.map(({ written }) => writeTable('[enforcer.security.tokenService]', written as Table)),
     ...apis.map(writeApi),
   ];
   return `${sections.join('\n')}`;

@@ -8,7 +8,7 @@ import type { ClientCertificateRow } from './api-manager/table-row.ts';
 export type Definition = {
   readonly apis: readonly DefinedApi[];
   /** Issuers of access tokens that the files name, as `[[enforcer.security.tokenService]]`. */
-  readonly tokenServices: readonly WrittenTokenService[];
+  readonly tokenServices: readonly DefinedTokenService[];
   /** What is wrong with a file as a whole, or with something that is no API: it is left out, the others go on. */
   readonly problems: readonly DefinitionProblem[];
   /** What is worth a line in the log, without being wrong. */
@@ -33,6 +33,11 @@ export type DefinedApi = {
   /** Where a meaning had to be chosen: a comment at the key, in what `import` prints. '' as key: at the API itself. */
   readonly notes: readonly { readonly key: string; readonly text: string }[];
   readonly written: WrittenApi;
+};
+
+export type DefinedTokenService = {
+  readonly origin: DefinedApi['origin'];
+  readonly written: WrittenTokenService;
 };
 
 type Mode = 'mandatory' | 'optional' | 'off';

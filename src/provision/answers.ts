@@ -77,6 +77,28 @@ export const identityKeys = [
   'tokenSubjectHeader',
 ] as const;
 
+/** Headers that tell the backend something, and the keys that name them. */
+const toldHeaders = ({ enforcer: { answers, jwtGenerator } }: Config) => [
+  ...identityKeys.map((key) => [key, ['enforcer', 'answers', key], answers[key].toLowerCase()] as const),
+  ['header', ['enforcer', 'jwtGenerator', 'header'], jwtGenerator.header.toLowerCase()] as const,
+];
+
+/** An API's own source can't take the certificate from a header that tells the backend something. */
+export function checkToldHeaders(
+  config: Config,
+  headers: readonly string[],
+  at: readonly PropertyKey[],
+  findings: Findings,
+): void {
+  for (const [key, , name] of toldHeaders(config)) {
+    if (name !== '' && headers.includes(name))
+      findings.error(
+        at,
+        `found "${name}" as a certificate header, which the backend gets from us (${key}); write another name`,
+      );
+  }
+}
+
 /** A header can't be told and removed at once. */
 export function checkAnswers(
   config: Config,
@@ -90,12 +112,7 @@ export function checkAnswers(
     outbound?.chainHeader,
   ];
   const seen = new Map<string, string>();
-  const names = [
-    ...identityKeys.map((key) => [key, ['enforcer', 'answers', key], config.enforcer.answers[key]] as const),
-    ['header', ['enforcer', 'jwtGenerator', 'header'], config.enforcer.jwtGenerator.header] as const,
-  ];
-  for (const [key, at, written] of names) {
-    const name = written.toLowerCase();
+  for (const [key, at, name] of toldHeaders(config)) {
     if (name === '') continue;
     const other = seen.get(name);
     if (certificates.includes(name))

@@ -44,6 +44,10 @@ export function buildApis(ground: Ground): ApiIndex {
   return index;
 }
 
+/** What it claims: as many as it has hosts. */
+export const placesOf = ({ hosts, basePath }: Ground['config']['apis'][number]): readonly string[] =>
+  [...new Set(hosts.map(asInRequests))].map((host) => `${host}${trimSlash(basePath) || '/'}`);
+
 /** As it stands in the Host header: an IPv6 address in brackets. */
 const asInRequests = (host: string): string =>
   isIPv6(host) ? `[${host.toLowerCase()}]` : normalizeHost(host);

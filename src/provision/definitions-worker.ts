@@ -3,7 +3,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { readConfig } from '../config/read-config.ts';
 import { FileProblem, readText } from '../documents/files.ts';
 import type { TableRows } from '../feeds/api-manager-table.ts';
-import { type Definitions, readDefinitions } from './definitions.ts';
+import { type Definitions, entriesOf, readEntry } from './definitions.ts';
 
 type Work = {
   readonly file: string;
@@ -12,7 +12,7 @@ type Work = {
 };
 
 /** Foreign files as they were read beside the thread that decides, and of which `[[definitions]]`. */
-export type ReadAhead = { readonly entries: string; readonly definitions: Definitions };
+export type ReadAhead = { readonly entries: string; readonly definitions: readonly Definitions[] };
 
 /**
  * Reads the foreign files that config.toml names, in a thread of its own: ten thousand of them take seconds, in which no
@@ -41,8 +41,8 @@ function work({ file, env, tables }: Work): ReadAhead | undefined {
   try {
     const read = readConfig(readText(file), file, env);
     if (!('config' in read) || read.config.definitions.length === 0) return undefined;
-    const definitions = readDefinitions(read.config, (path) => resolve(dirname(file), path), tables);
-    return { entries: entriesText(read.config.definitions), definitions };
+    const entries = entriesOf(read.config, (path) => resolve(dirname(file), path));
+    return { entries: entriesText(entries), definitions: entries.map((entry) => readEntry(entry, tables)) };
   } catch (error) {
     if (error instanceof FileProblem) return undefined;
     throw error;

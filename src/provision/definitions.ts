@@ -1,82 +1,112 @@
-import type { Problem } from '../config/problem.ts';
+import { keyText, type Problem, shown } from '../config/problem.ts';
 import { describeIssue } from '../config/read-config.ts';
 import { api as apiSchema } from '../config/schema/api.ts';
 import type { Config } from '../config/schema/config.ts';
 import { tokenService } from '../config/schema/token-service.ts';
 import { readDefinition } from '../definitions/readers.ts';
-import type { DefinedApi, DefinitionProblem, WrittenTokenService } from '../definitions/written.ts';
+import type { DefinedApi, DefinedTokenService, DefinitionEntry } from '../definitions/written.ts';
+import { disk, FileProblem, type Files } from '../documents/files.ts';
 import type { TableAddress, TableRows } from '../feeds/api-manager-table.ts';
 
 /** The databases that a configuration names. */
-export const tablesOf = (config: Config): readonly TableAddress[] =>
+export const tablesOf = (config: Pick<Config, 'definitions'>): readonly TableAddress[] =>
   config.definitions.flatMap(({ database, pollIntervalInSeconds }) =>
     database === undefined ? [] : [{ url: database, every: pollIntervalInSeconds * 1000 }],
   );
 
 type Api = Config['apis'][number];
+type Service = Config['enforcer']['security']['tokenService'][number];
+
+/** One `[[definitions]]` entry, plain data: all that there is to know for reading its files, wherever that is done. */
+export type Entry = Omit<DefinitionEntry, 'files' | 'rows'> & {
+  /** What it is known by over reloads. */
+  readonly id: string;
+  readonly optionalCertificate: Api['optionalCertificate'];
+  /** Whose tokens its APIs take. */
+  readonly issuers: readonly string[] | undefined;
+};
+
+/** Whether an entry wants an issuer that its files name. */
+export const isNamed = (
+  { issuers }: Pick<Entry, 'issuers'>,
+  { name, issuer }: Pick<Service, 'name' | 'issuer'>,
+): boolean => issuers?.some((wanted) => wanted === name || wanted === issuer) ?? false;
 
 /** An API of a foreign file, as config.toml would have it. */
 export type ForeignApi = {
   readonly api: Api;
   readonly origin: DefinedApi['origin'];
-  /** What it is known by over reloads: file, name, version, base path and hosts. */
+  /** Of which entry. */
+  readonly entry: string;
+  /** What it is known by over reloads: entry, file, name, version, base path and hosts. */
   readonly key: string;
   /** What is wrong with it. It keeps its place and admits nobody, unless there is a good one from before. */
   readonly problems: readonly Problem[];
 };
 
+/** An issuer of access tokens that a foreign file names. */
+export type ForeignService = { readonly service: Service; readonly origin: DefinedApi['origin'] };
+
+/** What the files of one entry say, and of no other. What is wrong stays with the API that it is wrong with. */
 export type Definitions = {
+  /** The entry's. */
+  readonly id: string;
+  /** As in the entry, absolute: what is wrong with it as such is told by this name. */
+  readonly path: string;
   readonly apis: readonly ForeignApi[];
-  readonly services: Config['enforcer']['security']['tokenService'];
+  readonly services: readonly ForeignService[];
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 };
 
-/** All `[[definitions]]`, read. What is wrong stays with the API that it is wrong with. */
-export function readDefinitions(
-  config: Config,
-  resolve: (path: string) => string,
-  tables: TableRows = new Map(),
-): Definitions {
-  const { mutualSSL, tokenService: own } = config.enforcer.security;
-  const all = config.definitions.map((entry) => {
-    const definition = readDefinition({
-      kind: entry.kind,
-      path: resolve(entry.path),
-      trustedSenders: entry.trustedSenders ?? mutualSSL.trustedSenders,
-      backend: entry.backend,
-      home: entry.home === undefined ? undefined : resolve(entry.home),
-      database: entry.database,
-      rows: entry.database === undefined ? undefined : tables.get(entry.database),
-      tenant: entry.tenant,
-      keyType: entry.keyType,
-    });
+export function entriesOf(config: Config, resolve: (path: string) => string): readonly Entry[] {
+  const { trustedSenders } = config.enforcer.security.mutualSSL;
+  const seen = new Map<string, number>();
+  return config.definitions.map((written) => {
+    const path = resolve(written.path);
+    const name = JSON.stringify([written.kind, path]);
+    const before = seen.get(name) ?? 0;
+    seen.set(name, before + 1);
     return {
-      ...definition,
-      apis: definition.apis.map((defined) => foreignApi(defined, entry.backend, entry.optionalCertificate)),
+      // Twice the same: told apart by their order.
+      id: before === 0 ? name : `${name}#${before}`,
+      kind: written.kind,
+      path,
+      trustedSenders: written.trustedSenders ?? trustedSenders,
+      backend: written.backend,
+      home: written.home === undefined ? undefined : resolve(written.home),
+      database: written.database,
+      tenant: written.tenant,
+      keyType: written.keyType,
+      optionalCertificate: written.optionalCertificate,
+      issuers: written.issuers,
     };
   });
-  const known = new Set(own.map(({ issuer }) => issuer));
+}
+
+export function readEntry(entry: Entry, tables: TableRows = new Map(), files: Files = disk): Definitions {
+  const { id, path, database } = entry;
+  const rows = database === undefined ? undefined : tables.get(database);
+  const read = readDefinition({ ...entry, rows, files });
+  const problems: Problem[] = [...read.problems];
   return {
-    apis: all.flatMap(({ apis }) => apis),
-    services: all.flatMap(({ tokenServices }) => tokenServices).flatMap((written) => service(written, known)),
-    problems: all.flatMap(({ problems }) => problems),
-    warnings: all.flatMap(({ warnings }) => warnings),
+    id,
+    path,
+    apis: read.apis.map((defined) => foreignApi(defined, entry)),
+    services: read.tokenServices.flatMap((defined) => foreignService(defined, entry, files, problems)),
+    problems,
+    warnings: read.warnings,
   };
 }
 
-function foreignApi(
-  defined: DefinedApi,
-  backend: string | undefined,
-  optionalCertificate: Api['optionalCertificate'],
-): ForeignApi {
+function foreignApi(defined: DefinedApi, { id, backend, optionalCertificate }: Entry): ForeignApi {
   const { origin } = defined;
   const written = {
     ...(backend !== undefined && { backend }),
     ...defined.written,
     ...(optionalCertificate !== undefined && { optionalCertificate }),
   };
-  const problems: DefinitionProblem[] = [...defined.problems];
+  const problems: Problem[] = [...defined.problems];
   const parsed = apiSchema.safeParse(written);
   // Where its reader has found fault already, what follows from that is no news.
   for (const issue of problems.length === 0 ? (parsed.error?.issues ?? []) : [])
@@ -84,23 +114,18 @@ function foreignApi(
       problems.push({ ...origin, key: path.map(String).join('.'), message });
     });
   const { name, version, basePath, hosts } = defined.written;
-  const key = JSON.stringify([origin.file, name, version, basePath, hosts]);
-  const api = parsed.data ?? placeholder(defined);
-  return {
-    api: problems.length === 0 ? api : placeholder({ ...defined, written: api }),
-    origin,
-    key,
-    problems,
-  };
+  const key = JSON.stringify([id, origin.file, name, version, basePath, hosts]);
+  const api = parsed.data ?? placeholder(defined.written);
+  return { api: problems.length === 0 ? api : placeholder(api), origin, entry: id, key, problems };
 }
 
 /** It claims its place, so that nothing falls through to a shorter base path, and asks for nothing: it is refused as faulty. */
 export function placeholder({
-  written,
-}: {
-  readonly written: Pick<DefinedApi['written'], 'name' | 'version' | 'basePath' | 'hosts'>;
-}): Api {
-  const { name, version, basePath, hosts } = written;
+  name,
+  version,
+  basePath,
+  hosts,
+}: Pick<DefinedApi['written'], 'name' | 'version' | 'basePath' | 'hosts'>): Api {
   const place = apiSchema.safeParse({
     name,
     version,
@@ -121,13 +146,33 @@ export function placeholder({
   );
 }
 
-/** The first that says who issues is the one that counts: config.toml's own before all others. */
-function service(
-  written: WrittenTokenService,
-  known: Set<string>,
-): Config['enforcer']['security']['tokenService'] {
-  if (known.has(written.issuer)) return [];
-  known.add(written.issuer);
+/** Its certificate is taken in: the file may be away later, when it is fallen back on. */
+function foreignService(
+  { origin, written }: DefinedTokenService,
+  entry: Entry,
+  files: Files,
+  problems: Problem[],
+): readonly ForeignService[] {
+  const { certificateFilePath: path, ...others } = written;
+  if (path !== undefined && isNamed(entry, written)) {
+    try {
+      return foreignService(
+        { origin, written: { ...others, certificatePem: files.text(path) } },
+        entry,
+        files,
+        problems,
+      );
+    } catch (error) {
+      if (!(error instanceof FileProblem)) throw error;
+      const message = `found ${shown(path)}, which ${error.message}; tokens of it are refused`;
+      problems.push({ ...origin, key: 'certificateFilePath', message });
+      return [];
+    }
+  }
   const parsed = tokenService.safeParse(written);
-  return parsed.success ? [parsed.data] : [];
+  for (const issue of parsed.error?.issues ?? [])
+    describeIssue(issue, written, (path, message) => {
+      problems.push({ ...origin, key: keyText(path), message: `${message}; tokens of it are refused` });
+    });
+  return parsed.success ? [{ service: parsed.data, origin }] : [];
 }

@@ -10,6 +10,12 @@ export type Findings = {
   readonly warnings: readonly Problem[];
   readonly error: (path: Path, message: string) => void;
   readonly warn: (path: Path, message: string) => void;
+  /** About what stands in another file. */
+  readonly warnElsewhere: (problem: Problem) => void;
+  /** As it would be told of that place. */
+  readonly problemAt: (path: Path, message: string) => Problem;
+  /** How many errors there are by now, those of foreign files among them. */
+  readonly count: () => number;
   /** A path of config.toml is relative to that file. */
   readonly resolve: (path: string) => string;
   /** Runs `read` on the file named at `path`; what goes wrong with the file becomes an error there. */
@@ -59,6 +65,9 @@ export function createFindings(
     warnings,
     error,
     warn: (path, message) => warnings.push(locate(path, message).problem),
+    warnElsewhere: (problem) => warnings.push(problem),
+    problemAt: (path, message) => locate(path, message).problem,
+    count: () => [...foreign.errors.values()].reduce((sum, { length }) => sum + length, errors.length),
     resolve: resolvePath,
     file: (path, name, read) => reading(path, shown(name), () => read(resolvePath(name))),
     text: (path, text, read) => reading(path, 'a text', () => read(text)),

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { trimSlash } from '../apis/api-index.ts';
 import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
 import { isChoreoConnectFile } from '../config/choreo-connect-keys.ts';
 import type { Problem } from '../config/problem.ts';
@@ -10,20 +11,40 @@ import { type JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { checkAnswers, readAnswers } from './answers.ts';
+import { checkAnswers, checkToldHeaders, readAnswers } from './answers.ts';
 import { buildApis } from './apis.ts';
 import { readBackendJwt } from './backend-jwt.ts';
 import { type Cas, readCas, readClients } from './clients.ts';
-import { type Definitions, readDefinitions, tablesOf } from './definitions.ts';
+import {
+  type Definitions,
+  type Entry,
+  entriesOf,
+  type ForeignService,
+  readEntry,
+  tablesOf,
+} from './definitions.ts';
 import { entriesText, type ReadAhead } from './definitions-worker.ts';
 import { createFindings, type Findings, type ForeignFindings } from './findings.ts';
-import { firstStates, type GoodApis, merge, setBack } from './last-good.ts';
+import { issuersOfEntry } from './issuers.ts';
+import {
+  firstStates,
+  goodOf,
+  isUnread,
+  knownServices,
+  type LastGood,
+  merge,
+  nothingYet,
+  type State,
+  setBack,
+} from './last-good.ts';
 import { certificateIn } from './pem-files.ts';
+import { settlePlaces } from './places.ts';
 import { checkRouter } from './router.ts';
 import { groupByScope, scopeOf } from './security.ts';
 import { buildSenderVerifier } from './senders.ts';
 import { readService, type ServiceSettings } from './service.ts';
 import { buildSourceList, buildSources } from './sources.ts';
+import type { Issuers } from './token-policies.ts';
 import { readTokenServices } from './token-services.ts';
 import { buildTrust, type ClientEntry } from './trust.ts';
 
@@ -34,7 +55,7 @@ export type LoadedConfig = {
   readonly warnings: readonly Problem[];
   /** What is wrong with foreign files: their APIs are in their last good state, or admit nobody; all else is in force. */
   readonly problems: readonly Problem[];
-  readonly good: GoodApis;
+  readonly good: LastGood;
   /** Certificates by the text they were read from: what has not changed is not read again. */
   readonly certificates: CertificateTexts;
   /** Issuers' keys that the snapshot needs kept fresh. */
@@ -90,20 +111,20 @@ export function loadConfig(
   }
   const read = readConfig(text, file, env);
   if (isProblems(read)) return read;
-  const isAhead = readAhead !== undefined && readAhead.entries === entriesText(read.config.definitions);
-  const definitions = isAhead
-    ? readAhead.definitions
-    : readDefinitions(read.config, (path) => resolve(dirname(file), path), tables);
-  const { good = new Map(), certificates = new Map() } = before ?? {};
-  return settle(read, definitions, { file, now, jwksFeeds, good, certificates });
+  const entries = entriesOf(read.config, (path) => resolve(dirname(file), path));
+  const isAhead = readAhead !== undefined && readAhead.entries === entriesText(entries);
+  const definitions = isAhead ? readAhead.definitions : entries.map((entry) => readEntry(entry, tables));
+  const { good = nothingYet, certificates = new Map() } = before ?? {};
+  return settle(read, definitions, { file, now, jwksFeeds, good, certificates, entries });
 }
 
 type Circumstances = {
   readonly file: string;
   readonly now: number;
   readonly jwksFeeds: JwksFeeds;
-  readonly good: GoodApis;
+  readonly good: LastGood;
   readonly certificates: CertificateTexts;
+  readonly entries: readonly Entry[];
 };
 
 /**
@@ -112,49 +133,72 @@ type Circumstances = {
  */
 function settle(
   read: ConfigText,
-  definitions: Definitions,
+  definitions: readonly Definitions[],
   circumstances: Circumstances,
 ): LoadedConfig | readonly Problem[] {
   const { good: before, file } = circumstances;
-  const problems: Problem[] = [...definitions.problems];
-  const states = firstStates(definitions, before);
-  for (const foreign of definitions.apis) problems.push(...foreign.problems);
+  const services = new Map(definitions.map((each) => [each.id, knownServices(each, before)]));
+  const first = settlePlaces(
+    definitions.flatMap((each) => firstStates(each, before)),
+    before,
+  );
+  const { states } = first;
+  const problems: Problem[] = [
+    ...definitions.flatMap((each) => each.problems),
+    ...definitions.flatMap(({ apis }) => apis.flatMap((foreign) => foreign.problems)),
+    ...first.problems,
+  ];
+  const own = read.config.apis.length;
+  const unread = definitions.filter((each) => isUnread(each, before)).map(({ path }) => path);
   for (;;) {
-    const own = read.config.apis.length;
-    const config = merge(read.config, states, definitions.services);
+    const config = merge(read.config, states);
     const foreign: ForeignFindings = { originOf: (index) => states[index - own]?.origin, errors: new Map() };
     const findings = createFindings(file, read.lineOf, foreign);
-    const faults = new Map(states.map(({ fault }, i) => [own + i, fault] as const));
-    const built = build(config, faults, read, findings, circumstances);
+    const built = build({ ...read, config }, states, services, findings, { ...circumstances, unread });
     // A place that another API has is no news for one that admits nobody.
     const wrong = [...foreign.errors].filter(([index]) => states[index - own]?.state !== 'faulty');
     if (wrong.length === 0) {
       if (findings.errors.length > 0) return findings.errors.toSorted((a, b) => a.line - b.line);
-      const good = new Map(
-        states.flatMap(({ state, key, api, origin }) =>
-          state === 'faulty' ? [] : [[key, { key, api, origin }] as const],
-        ),
-      );
-      const warnings = [...read.warnings, ...findings.warnings, ...definitions.warnings];
+      problems.push(...built.problems);
+      const warnings = [
+        ...read.warnings,
+        ...findings.warnings,
+        ...definitions.flatMap((each) => each.warnings),
+      ];
+      const good = goodOf(states, services, definitions, before);
       return { ...built, warnings, config, problems, good, ignored: read.ignored };
     }
     for (const [index, errors] of wrong) {
       problems.push(...errors);
       const state = states[index - own]!;
       // What was good before and is not now can't be built beside the rest any more.
-      states[index - own] = setBack(state, state.state === 'good' ? before : new Map(), errors);
+      states[index - own] = setBack(state, state.state === 'good' ? before : nothingYet, errors);
     }
   }
 }
 
-/** Everything that a configuration means. What is wrong goes to `findings`. */
+type Built = Pick<LoadedConfig, 'service' | 'feeds' | 'snapshot' | 'certificates' | 'problems'>;
+
+/**
+ * Everything that a configuration means. What is wrong goes to `findings`.
+ *
+ * @param states of the foreign APIs, which are the last of `config.apis`
+ * @param services issuers that foreign files name, by their entry
+ */
 function build(
-  config: Config,
-  faults: ReadonlyMap<number, string | undefined>,
-  { config: { apis: written }, isWritten, ignored }: ConfigText,
+  { config, isWritten, ignored }: ConfigText,
+  states: readonly State[],
+  foreignServices: ReadonlyMap<string, readonly ForeignService[]>,
   findings: Findings,
-  { now, jwksFeeds, certificates: known }: Circumstances,
-): Pick<LoadedConfig, 'service' | 'feeds' | 'snapshot' | 'certificates'> {
+  {
+    now,
+    jwksFeeds,
+    certificates: known,
+    entries,
+    unread,
+  }: Circumstances & { readonly unread: readonly string[] },
+): Built {
+  const foreignFrom = config.apis.length - states.length;
   const tls = config.router.downstream.tls;
   const at = (key: string) => ['router', 'downstream', 'tls', key];
   const trusted = readCas(at('trustedCertPath'), tls.trustedCertPath, findings, now);
@@ -167,32 +211,45 @@ function build(
   const verifySender = buildSenderVerifier(config, [...clients, ...own], findings, now);
   const sources = buildSources(config, isWritten, findings, verifySender);
   const sourcesOf = ownSources(config, findings, verifySender);
-  const services = readTokenServices(config, isChoreoConnectFile(ignored), jwksFeeds, findings);
+  const surroundings = { isChoreoConnect: isChoreoConnectFile(ignored), jwksFeeds, findings };
+  const services = readTokenServices(
+    config.enforcer.security.tokenService,
+    ['enforcer', 'security', 'tokenService'],
+    surroundings,
+  );
+  const byEntry = new Map(
+    entries.map(({ id }, i) => [
+      id,
+      issuersOfEntry(config.definitions[i]!, ['definitions', i], foreignServices.get(id) ?? [], {
+        ...surroundings,
+        own: services.issuers,
+      }),
+    ]),
+  );
+  const ownIssuers: Issuers = { known: services.issuers, takesAll: false };
   const apis = buildApis({
     config,
     directory: groupByScope(trust),
-    services,
+    issuersOf: (api) => byEntry.get(states[api - foreignFrom]?.entry ?? '')?.issuers ?? ownIssuers,
     sources,
     sourcesOf: sourcesOf.at,
-    faults,
-    foreignFrom: written.length,
+    faults: new Map([
+      ...states.map(({ fault }, i) => [foreignFrom + i, fault] as const),
+      ...catchAlls(config.apis.slice(0, foreignFrom), unread),
+    ]),
+    foreignFrom,
     findings,
     now,
   });
   const service = readService(config, findings);
   checkRouter(config, findings);
-  const answers = readAnswers(
-    config,
-    isWritten,
-    [sources, ...sourcesOf.all()].flatMap(({ headers }) =>
-      headers.flatMap(({ header, chainHeader }) => (chainHeader ? [header, chainHeader] : [header])),
-    ),
-  );
-  checkAnswers(config, answers, findings);
+  const answers = readAnswers(config, isWritten, headersOf([sources, ...sourcesOf.all()]));
+  checkAnswers(config, readAnswers(config, isWritten, headersOf([sources])), findings);
   const backendJwt = readBackendJwt(config, isWritten, findings);
   return {
     service,
-    feeds: services.feeds,
+    feeds: [...services.feeds, ...[...byEntry.values()].flatMap(({ feeds }) => feeds)],
+    problems: [...byEntry.values()].flatMap(({ problems }) => problems),
     certificates,
     snapshot: {
       rejectUntrustedHeader: config.enforcer.security.mutualSSL.rejectUntrustedHeader,
@@ -217,6 +274,27 @@ const rememberingText =
     return certificate;
   };
 
+const headersOf = (all: readonly CertificateSources[]): readonly string[] =>
+  all.flatMap(({ headers }) =>
+    headers.flatMap(({ header, chainHeader }) => (chainHeader ? [header, chainHeader] : [header])),
+  );
+
+/**
+ * What files that could never be read would claim, nobody knows: until they can be, an API that has all paths which
+ * nobody else claims would answer for theirs, too.
+ */
+const catchAlls = (apis: Config['apis'], unread: readonly string[]): readonly (readonly [number, string])[] =>
+  apis.flatMap(({ basePath }, i) =>
+    unread.length > 0 && trimSlash(basePath) === ''
+      ? [
+          [
+            i,
+            `APIs below its base path may not be known yet: ${unread.join(', ')} could not be read`,
+          ] as const,
+        ]
+      : [],
+  );
+
 /** Clients that only one API, or one of its operations, knows. */
 const readOwnClients = (config: Config, cas: Cas, findings: Findings, now: number): readonly ClientEntry[] =>
   config.apis.flatMap((api, i) => [
@@ -233,9 +311,13 @@ function ownSources(config: Config, findings: Findings, verifySender: SenderVeri
   return {
     at: (written: Config['apis'][number]['sources'], path: readonly PropertyKey[]): CertificateSources => {
       const key = JSON.stringify(written);
-      const sources =
-        known.get(key) ?? buildSourceList(written ?? [], path, mutualSSL, findings, verifySender);
-      known.set(key, sources);
+      const shared = known.get(key);
+      if (shared !== undefined) return shared;
+      const errors = findings.count();
+      const sources = buildSourceList(written ?? [], path, mutualSSL, findings, verifySender);
+      checkToldHeaders(config, headersOf([sources]), path, findings);
+      // What is wrong is wrong with each API that says so.
+      if (findings.count() === errors) known.set(key, sources);
       return sources;
     },
     all: () => [...known.values()],

@@ -4,8 +4,7 @@ import { nearest } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type BoundTokens, strictest, type TokenPolicy } from '../oauth2/issuer.ts';
 import type { Findings } from './findings.ts';
-import { buildTokenPolicy } from './token-policies.ts';
-import type { TokenServices } from './token-services.ts';
+import { buildTokenPolicy, type Issuers } from './token-policies.ts';
 import { fingerprintsOf, type Trust, type TrustedClient } from './trust.ts';
 
 type Path = readonly PropertyKey[];
@@ -18,11 +17,15 @@ export type Directory = ReadonlyMap<string, readonly TrustedClient[]>;
 export const scopeOf = (api: number, operation?: number): string =>
   operation === undefined ? `${api}` : `${api}.${operation}`;
 
+/** Whose scope that is. */
+export const apiOf = (scope: string): number => Number(scope.split('.')[0]);
+
 /** What all APIs are built from. */
 export type Ground = {
   readonly config: Config;
   readonly directory: Directory;
-  readonly services: TokenServices;
+  /** Whose tokens an API, by index, may take. */
+  readonly issuersOf: (api: number) => Issuers;
   readonly sources: CertificateSources;
   /** An API's own sources. */
   readonly sourcesOf: (written: WrittenApi['sources'], at: Path) => CertificateSources;
@@ -37,11 +40,15 @@ export type Ground = {
 export const groupByScope = ({ clients }: Trust): Directory =>
   Map.groupBy(clients, ({ entry }) => entry.scope);
 
+/** Where an API's aliases are looked up: a foreign one never names a client of config.toml. */
+const scopesOf = (api: number, { foreignFrom }: Ground): readonly string[] =>
+  api < foreignFrom ? [scopeOf(api), ''] : [scopeOf(api)];
+
 /** What an API as a whole asks for. */
 export function apiSecurity(api: WrittenApi, i: number, ground: Ground): Security {
   const { findings } = ground;
   const at = ['apis', i];
-  const clients = chooseClients(api.aliases, [scopeOf(i), ''], at, ground);
+  const clients = chooseClients(api.aliases, scopesOf(i, ground), at, ground);
   const mutualSsl = api.mutualSSL ?? 'mandatory';
   const applicationSecurity = api.applicationSecurity ?? 'off';
   const isBound = (api.aliases ?? api.clients).length > 0;
@@ -86,7 +93,7 @@ export function operationSecurity(
   const clients = own
     ? chooseClients(
         operation.aliases,
-        operation.clients === undefined ? [scopeOf(i), ''] : [scopeOf(i, j), scopeOf(i), ''],
+        [...(operation.clients === undefined ? [] : [scopeOf(i, j)]), ...scopesOf(i, ground)],
         at,
         ground,
       )
@@ -145,9 +152,9 @@ function policy(
   written: Parameters<typeof buildTokenPolicy>[0],
   { name, applicationSecurity }: Whole,
   at: Path,
-  { services, findings, config, sources }: Ground,
+  { issuersOf, findings, config, sources }: Ground,
 ): TokenPolicy {
-  const built = buildTokenPolicy(written, name, applicationSecurity, services, at, findings);
+  const built = buildTokenPolicy(written, name, applicationSecurity, issuersOf(Number(at[1])), at, findings);
   const isRequired = [...built.issuers.values()].some(
     ({ boundTokens }) => strictest(boundTokens, built.boundTokens) === 'required',
   );

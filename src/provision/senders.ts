@@ -6,7 +6,7 @@ import { CertificateError } from '../pki/certificate/certificate.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
 import { readCas, readClients } from './clients.ts';
 import type { Findings } from './findings.ts';
-import { byKind } from './security.ts';
+import { apiOf, byKind } from './security.ts';
 import { buildTrust, type ClientEntry, fingerprintsOf } from './trust.ts';
 
 /**
@@ -32,15 +32,26 @@ export function buildSenderVerifier(
     findings,
     now,
   );
-  for (const entry of entries) {
-    const own = fingerprintsOf(entry);
-    const same = clients.find((client) => fingerprintsOf(client).some((sha256) => own.includes(sha256)));
-    if (same !== undefined) {
+  const senderOf = new Map(
+    entries.flatMap((entry) => fingerprintsOf(entry).map((sha256) => [sha256, entry] as const)),
+  );
+  for (const client of clients) {
+    const sender = fingerprintsOf(client)
+      .map((sha256) => senderOf.get(sha256))
+      .find((entry) => entry !== undefined);
+    if (sender === undefined) continue;
+    const message = `a sender could pose as that client and the client as a sender; give each its own`;
+    // An API's own client is that API's affair: it may stand in a foreign file.
+    if (client.scope === '')
       findings.error(
-        [...at, 'senders', entry.index],
-        `alias "${entry.alias}" has the certificate of the client "${same.alias}": a sender could pose as that client and the client as a sender; give each its own`,
+        [...at, 'senders', sender.index],
+        `alias "${sender.alias}" has the certificate of the client "${client.alias}": ${message}`,
       );
-    }
+    else
+      findings.error(
+        ['apis', apiOf(client.scope), 'clients'],
+        `client "${client.alias}" has the certificate of the sender "${sender.alias}": ${message}`,
+      );
   }
   const trust = buildTrust(entries, cas, []);
   const bound = byKind(trust.clients);

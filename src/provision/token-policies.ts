@@ -1,8 +1,8 @@
 import type { Requirement } from '../apis/security.ts';
 import { nearest } from '../config/problem.ts';
-import type { BoundTokens, Issuer, TokenPolicy } from '../oauth2/issuer.ts';
+import type { BoundTokens, TokenPolicy } from '../oauth2/issuer.ts';
 import type { Findings } from './findings.ts';
-import type { TokenServices } from './token-services.ts';
+import type { KnownIssuer } from './token-services.ts';
 
 type Path = readonly PropertyKey[];
 
@@ -16,16 +16,23 @@ export type WrittenPolicy = {
   readonly boundTokens: BoundTokens | undefined;
 };
 
+/** Whose tokens an API may take. */
+export type Issuers = {
+  readonly known: readonly KnownIssuer[];
+  /** An API that names none takes those of all: foreign files don't say whose they mean. */
+  readonly takesAll: boolean;
+};
+
 /** What an access token must be and say. What does not add up is reported at `at`. */
 export function buildTokenPolicy(
   written: WrittenPolicy,
   name: string,
   requirement: Requirement,
-  { issuers: known }: TokenServices,
+  available: Issuers,
   at: Path,
   findings: Findings,
 ): TokenPolicy {
-  const issuers = chooseIssuers(written.issuers, name, known, at, findings);
+  const issuers = chooseIssuers(written.issuers, name, available, at, findings);
   const { scopes = [], scopesMatch = 'all', audiences, consumerKeys } = written;
   if (requirement !== 'off') {
     for (const issuer of issuers) {
@@ -51,20 +58,20 @@ export function buildTokenPolicy(
   };
 }
 
-function chooseIssuers<T extends Issuer>(
+function chooseIssuers(
   written: readonly string[] | undefined,
   name: string,
-  known: readonly T[],
+  { known, takesAll }: Issuers,
   at: Path,
   findings: Findings,
-): readonly T[] {
+): readonly KnownIssuer[] {
   const names = known.map((issuer) => issuer.name);
   if (written === undefined) {
-    if (known.length === 1) return known;
+    if (known.length === 1 || (takesAll && known.length > 0)) return known;
     findings.error(
       at,
       known.length === 0
-        ? `"${name}" asks for access tokens, but nobody who issues them is known; write [[enforcer.security.tokenService]]`
+        ? `"${name}" asks for access tokens, but nobody who issues them is known; write [[enforcer.security.tokenService]]${takesAll ? ', or issuers = ["…"] at its [[definitions]] if its files name one' : ''}`
         : `"${name}" asks for access tokens, and there are several who issue them; write issuers = ["…"], of ${names.map((one) => JSON.stringify(one)).join(', ')}`,
     );
     return [];

@@ -13,33 +13,41 @@ import { certificateIn, readOneCertificate } from './pem-files.ts';
 type Written = Config['enforcer']['security']['tokenService'][number];
 type Path = readonly PropertyKey[];
 
+export type KnownIssuer = Issuer & { readonly validatesSubscription: boolean };
+
 export type TokenServices = {
   /** One for each entry that adds up. */
-  readonly issuers: readonly (Issuer & { readonly validatesSubscription: boolean })[];
+  readonly issuers: readonly KnownIssuer[];
   /** To be kept going while they are in force. */
   readonly feeds: readonly JwksFeed[];
 };
 
+export type ServiceSurroundings = {
+  /** config.toml has tables of Choreo Connect's own: its tokens are of type JWT, or of none. */
+  readonly isChoreoConnect: boolean;
+  readonly jwksFeeds: JwksFeeds;
+  readonly findings: Findings;
+};
+
 /**
- * `[[enforcer.security.tokenService]]`, with their files read.
+ * Token services, with their files read.
  *
- * @param isChoreoConnect the file has tables of Choreo Connect's own: its tokens are of type JWT, or of none
+ * @param list where they are written
  */
 export function readTokenServices(
-  config: Config,
-  isChoreoConnect: boolean,
-  jwksFeeds: JwksFeeds,
-  findings: Findings,
+  written: readonly Written[],
+  list: Path,
+  { isChoreoConnect, jwksFeeds, findings }: ServiceSurroundings,
 ): TokenServices {
   const feeds: JwksFeed[] = [];
   // Choreo Connect's own file writes "" for what is not there.
-  const services = config.enforcer.security.tokenService.map((service) => ({
+  const services = written.map((service) => ({
     ...service,
     jwksURL: service.jwksURL || undefined,
     certificateFilePath: service.certificateFilePath || undefined,
   }));
   const issuers = services.flatMap((written, i) => {
-    const at: Path = ['enforcer', 'security', 'tokenService', i];
+    const at: Path = [...list, i];
     for (const key of ['name', 'issuer'] as const) {
       if (services.findIndex((other) => other[key] === written[key]) !== i)
         findings.error(

@@ -49,6 +49,13 @@ export const definition = table({
     .describe(
       "Folder of the product itself, where the files' own paths begin (Microgateway: `mgw-runtime.home`).",
     ),
+  issuers: z
+    .array(text('the name of a token service, or its issuer'))
+    .min(1, { error: 'write at least one, or leave it out' })
+    .optional()
+    .describe(
+      'Whose access tokens its APIs take: names (or issuers) of `[[enforcer.security.tokenService]]`, or of those that its own files name, which count nowhere else and only if they are named here. Unset: all of `[[enforcer.security.tokenService]]`, and none of its files’.',
+    ),
   optionalCertificate: z
     .enum(['reject-wrong', 'ignore-wrong'])
     .optional()

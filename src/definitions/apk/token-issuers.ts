@@ -1,9 +1,9 @@
-import { below, elementsAt, neededText, type Problems, problemAt, textAt } from '../place.ts';
-import type { WrittenTokenService } from '../written.ts';
+import { below, elementsAt, lineOf, neededText, type Problems, problemAt, textAt } from '../place.ts';
+import type { DefinedTokenService } from '../written.ts';
 import type { ApkFiles } from './files.ts';
 
 /** `TokenIssuer` resources with a JWKS. One that can't be taken is left out: its tokens then open nothing. */
-export function readTokenIssuers(files: ApkFiles, problems: Problems): readonly WrittenTokenService[] {
+export function readTokenIssuers(files: ApkFiles, problems: Problems): readonly DefinedTokenService[] {
   return (files.resources.get('TokenIssuer') ?? []).flatMap((resource) => {
     const spec = below(resource, 'spec');
     const name = textAt(below(spec, 'name'), problems, '"Okta"') ?? resource.name;
@@ -40,13 +40,16 @@ export function readTokenIssuers(files: ApkFiles, problems: Problems): readonly 
     });
     return [
       {
-        name,
-        issuer,
-        jwksURL,
-        ...(consumerKeyClaim !== undefined && { consumerKeyClaim }),
-        ...(claimMapping.length > 0 && { claimMapping }),
-        // APK does not look at `typ`.
-        tokenTypes: ['at+jwt', 'JWT', 'none'],
+        origin: { file: resource.file, line: lineOf(resource) },
+        written: {
+          name,
+          issuer,
+          jwksURL,
+          ...(consumerKeyClaim !== undefined && { consumerKeyClaim }),
+          ...(claimMapping.length > 0 && { claimMapping }),
+          // APK does not look at `typ`.
+          tokenTypes: ['at+jwt', 'JWT', 'none'],
+        },
       },
     ];
   });

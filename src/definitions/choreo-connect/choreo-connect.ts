@@ -3,6 +3,7 @@ import { FileProblem } from '../../documents/files.ts';
 import { parseToml, type TomlFile, TomlSyntaxError } from '../../documents/toml.ts';
 import {
   type DefinedApi,
+  type DefinedTokenService,
   type Definition,
   type DefinitionEntry,
   type DefinitionProblem,
@@ -18,7 +19,7 @@ export function readChoreoConnect(entry: DefinitionEntry): Definition {
   const { projects, others, problems: unfound } = findProjects(entry.path, filesOf(entry));
   const problems: DefinitionProblem[] = [...unfound];
   const warnings: DefinitionProblem[] = [];
-  const tokenServices: WrittenTokenService[] = [];
+  const tokenServices: DefinedTokenService[] = [];
   const apis: DefinedApi[] = [];
   for (const project of projects) {
     const read = readProjectApi(project, entry, 'choreo-connect');
@@ -55,7 +56,7 @@ const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
 
 type Conf = {
-  readonly tokenServices: readonly WrittenTokenService[];
+  readonly tokenServices: readonly DefinedTokenService[];
   readonly sources: readonly WrittenSource[] | undefined;
 };
 
@@ -119,13 +120,13 @@ function issuersOf(
   { lineOf }: TomlFile,
   services: unknown,
   problems: DefinitionProblem[],
-): readonly WrittenTokenService[] {
+): readonly DefinedTokenService[] {
   return (Array.isArray(services) ? (services as unknown[]) : []).flatMap((service, i) => {
     const written = isTable(service) ? issuer(service, dirname(file)) : undefined;
-    if (written !== undefined) return [written];
+    const origin = { file, line: lineOf(['enforcer', 'security', 'tokenService', i]) };
+    if (written !== undefined) return [{ origin, written }];
     problems.push({
-      file,
-      line: lineOf(['enforcer', 'security', 'tokenService', i]),
+      ...origin,
       key: `enforcer.security.tokenService[${i}]`,
       message: 'needs name and issuer, and jwksURL or certificateFilePath; its tokens are refused',
     });

@@ -5,11 +5,11 @@ import { readKeyStore } from '../../pki/containers/key-store.ts';
 import { type KeyStoreEntry, KeyStoreError } from '../../pki/containers/key-store-entry.ts';
 import { pemOf } from '../pem-clients.ts';
 import {
+  type DefinedTokenService,
   type DefinitionEntry,
   type DefinitionProblem,
   filesOf,
   type WrittenClient,
-  type WrittenTokenService,
 } from '../written.ts';
 
 /** One `[[mutualSSLConfig.api.certificates]]`: who may call an API. */
@@ -33,7 +33,7 @@ export type MicrogatewayConf = {
   readonly header: string | undefined;
   readonly bindings: readonly Binding[];
   readonly bindingsOf: (name: string, version: string) => readonly Binding[];
-  readonly tokenServices: readonly WrittenTokenService[];
+  readonly tokenServices: readonly DefinedTokenService[];
   /** What makes all APIs doubtful: the file could not be read. */
   readonly lost: readonly DefinitionProblem[];
   readonly clientsOf: (
@@ -255,9 +255,9 @@ function issuers(
   store: Store,
   problemAt: (path: Path, message: string) => DefinitionProblem,
   warnings: DefinitionProblem[],
-): readonly WrittenTokenService[] {
+): readonly DefinedTokenService[] {
   const list = toml.value.jwtTokenConfig;
-  return (Array.isArray(list) ? (list as unknown[]) : []).flatMap((item, i): WrittenTokenService[] => {
+  return (Array.isArray(list) ? (list as unknown[]) : []).flatMap((item, i): DefinedTokenService[] => {
     const { issuer, audience, certificateAlias, jwksURL, validateSubscription, consumerKeyClaim } = isTable(
       item,
     )
@@ -277,16 +277,20 @@ function issuers(
       );
       return [];
     }
+    const { file, line } = problemAt(['jwtTokenConfig', i], '');
     return [
       {
-        name: issuer,
-        issuer,
-        ...(hasJwks && { jwksURL }),
-        ...(entry && { certificatePem: pemOf(entry.der) }),
-        ...(typeof audience === 'string' && audience !== '' && { audiences: [audience] }),
-        ...(typeof consumerKeyClaim === 'string' && { consumerKeyClaim }),
-        ...(validateSubscription === true && { validateSubscription: true }),
-        tokenTypes: ['at+jwt', 'JWT', 'none'],
+        origin: { file, line },
+        written: {
+          name: issuer,
+          issuer,
+          ...(hasJwks && { jwksURL }),
+          ...(entry && { certificatePem: pemOf(entry.der) }),
+          ...(typeof audience === 'string' && audience !== '' && { audiences: [audience] }),
+          ...(typeof consumerKeyClaim === 'string' && { consumerKeyClaim }),
+          ...(validateSubscription === true && { validateSubscription: true }),
+          tokenTypes: ['at+jwt', 'JWT', 'none'],
+        },
       },
     ];
   });

@@ -137,13 +137,16 @@ test('an API that is taken out of the files is gone', async () => {
   assert.equal(await call(load(good), '/three/x'), 'api_not_found');
 });
 
-test('two that claim one place: the second is the broken one', async () => {
-  put('a.yaml', proxy('one') + proxy('other', globex.pem, '/one'));
-  const loaded = load();
+test('two that claim one place: the one that had it keeps it; where neither had, both are the broken ones', async () => {
+  put('a.yaml', proxy('one'));
+  const first = load();
+  put('a.yaml', proxy('other', globex.pem, '/one') + proxy('one'));
+  const loaded = load(first);
   assert.equal(await call(loaded, '/one/x'), 'mtls-authenticator');
+  assert.equal(await call(load(), '/one/x'), 'api_misconfigured');
   assert.match(
     loaded.problems.map(problemLine).join('\n'),
-    /"other" v1 claims \*\/one, which "one" v1 has already/,
+    /"other" v1 claims \*\/one, which "one" v1 \(.*a\.yaml:\d+\) has already/,
   );
 });
 

@@ -456,8 +456,10 @@ test('TokenIssuer: with a JWKS a token service, else left out and told', () => {
   const issuer = (validation: string): string =>
     `apiVersion: dp.wso2.com/v1alpha2\nkind: TokenIssuer\nmetadata: {name: i}\nspec:\n  name: Idp\n  issuer: https://idp.example.com\n  consumerKeyClaim: azp\n  signatureValidation: ${validation}\n`;
   assert.deepEqual(
-    read({ 'i.yaml': issuer('{jwks: {url: "https://idp.example.com/jwks"}}'), 'e.apk-conf': conf('') })
-      .tokenServices,
+    read({
+      'i.yaml': issuer('{jwks: {url: "https://idp.example.com/jwks"}}'),
+      'e.apk-conf': conf(''),
+    }).tokenServices.map(({ written }) => written),
     [
       {
         name: 'Idp',

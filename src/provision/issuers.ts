@@ -1,0 +1,74 @@
+import type { Problem } from '../config/problem.ts';
+import type { Config } from '../config/schema/config.ts';
+import type { JwksFeed } from '../feeds/jwks.ts';
+import { type ForeignService, isNamed } from './definitions.ts';
+import { createFindings, type Findings } from './findings.ts';
+import type { Issuers } from './token-policies.ts';
+import { type KnownIssuer, readTokenServices, type ServiceSurroundings } from './token-services.ts';
+
+export type EntryIssuers = {
+  readonly issuers: Issuers;
+  readonly feeds: readonly JwksFeed[];
+  /** What is wrong with a foreign file's issuer is that one's own affair: it is left out. */
+  readonly problems: readonly Problem[];
+};
+
+/**
+ * Whose tokens the APIs of one `[[definitions]]` entry take. Who writes a file below its path must not be able to let
+ * himself into the APIs of others: an issuer that the files name counts for this entry alone, and only where config.toml
+ * names it.
+ *
+ * @param at where the entry stands in config.toml
+ * @param services those that its files name
+ */
+export function issuersOfEntry(
+  { issuers: wanted }: Pick<Config['definitions'][number], 'issuers'>,
+  at: readonly PropertyKey[],
+  services: readonly ForeignService[],
+  { own, ...surroundings }: ServiceSurroundings & { readonly own: readonly KnownIssuer[] },
+): EntryIssuers {
+  const { findings } = surroundings;
+  const problems: Problem[] = [];
+  const feeds: JwksFeed[] = [];
+  const known: KnownIssuer[] = [];
+  for (const { service, origin } of services) {
+    const same = own.find(({ issuer }) => issuer === service.issuer);
+    if (same !== undefined) continue; // config.toml's own counts
+    const say = (message: string): Problem => ({ ...origin, key: 'tokenService', message });
+    if (!isNamed({ issuers: wanted }, service)) {
+      findings.warnElsewhere(
+        say(
+          `names the issuer "${service.name}", whose tokens are not taken; if they should be, write issuers = [${JSON.stringify(service.name)}] at its [[definitions]]`,
+        ),
+      );
+    } else if (
+      [...own, ...known].some(({ name, issuer }) => name === service.name || issuer === service.issuer)
+    ) {
+      problems.push(say(`names "${service.name}" a second time; it is left out`));
+    } else {
+      const aside = createFindings(origin.file, () => origin.line);
+      const read = readTokenServices([service], ['tokenService'], { ...surroundings, findings: aside });
+      problems.push(
+        ...aside.errors.map((problem) => ({ ...problem, message: `${problem.message}; it is left out` })),
+      );
+      for (const warning of aside.warnings) findings.warnElsewhere(warning);
+      if (aside.errors.length > 0) continue;
+      known.push(...read.issuers);
+      feeds.push(...read.feeds);
+    }
+  }
+  if (wanted === undefined) return { issuers: { known: own, takesAll: true }, feeds, problems };
+  const chosen = wanted.flatMap((name, i) => {
+    const found = [...own, ...known].filter((issuer) => issuer.name === name || issuer.issuer === name);
+    if (found.length === 0) problems.push(unknown(name, [...at, 'issuers', i], findings));
+    return found;
+  });
+  return { issuers: { known: [...new Set(chosen)], takesAll: true }, feeds, problems };
+}
+
+/** No error: a foreign file that can't be read for the moment must not refuse config.toml. */
+const unknown = (name: string, at: readonly PropertyKey[], findings: Findings): Problem =>
+  findings.problemAt(
+    at,
+    `found ${JSON.stringify(name)}, which neither [[enforcer.security.tokenService]] nor the files of this entry name: no token of it is taken; correct the name, or the files`,
+  );

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { createPrivateKey } from 'node:crypto';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { beforeEach, test } from 'node:test';
+import { problemLine } from '../../../src/config/problem.ts';
+import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { now, selfSigned } from '../../support/certificate-authority.ts';
+import { outcome } from '../../support/enforcer.ts';
+import { createTokenIssuer } from '../../support/token-issuer.ts';
+
+// What may whoever writes one file below the path of a [[definitions]] entry do to others? Nothing.
+
+const [acme, evil] = [await selfSigned({ subject: 'CN=acme' }), await selfSigned({ subject: 'CN=evil' })];
+const idp = createTokenIssuer(now, { issuer: 'https://idp' });
+const theirs = createTokenIssuer(now, {
+  issuer: 'https://evil',
+  kid: undefined,
+  privateKey: createPrivateKey(evil.privateKeyPem),
+});
+
+let folder = '';
+beforeEach((t) => {
+  folder = mkdtempSync(join(tmpdir(), 'isolation-'));
+  (t as unknown as { after: (done: () => void) => void }).after(() => rmSync(folder, { recursive: true }));
+  put('jwks.json', idp.jwks);
+  put('acme.pem', acme.pem);
+});
+function put(name: string, text: string): void {
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
+  writeFileSync(join(folder, name), text);
+}
+
+/** An API project of Choreo Connect. */
+function project(
+  path: string,
+  api: { name?: string; scheme?: string; client?: string; context?: string },
+): void {
+  const { name = 'Payments', scheme = 'mutualssl, mutualssl_mandatory', client, context = '/payments' } = api;
+  put(
+    `${path}/api.yaml`,
+    `type: api\nversion: v4\ndata:\n  name: ${name}\n  version: "1.0"\n  context: ${context}\n  securityScheme: [${scheme}]\n`,
+  );
+  if (client === undefined) return;
+  put(`${path}/Client-certificates/client_certificates.yaml`, '- alias: acme\n  certificate: c.crt\n');
+  put(`${path}/Client-certificates/c.crt`, client);
+}
+const token = 'oauth2, oauth_basic_auth_api_key_mandatory';
+
+const definitions = (more = '', path = 'p'): string =>
+  `[[definitions]]\nkind = "choreo-connect"\npath = "${path}"\n${more}\n`;
+const ownIssuer =
+  '[[enforcer.security.tokenService]]\nname = "idp"\nissuer = "https://idp"\njwksPath = "jwks.json"\naudiences = ["https://api.test"]\n';
+const ownApi = (more: string): string => `[[apis]]\nname = "own"\nversion = "1"\n${more}\n`;
+const openRoot = ownApi('basePath = "/"\nmutualSSL = "off"');
+
+function load(toml: string, before?: LoadedConfig): LoadedConfig {
+  put('config.toml', toml);
+  const loaded = loadConfig(join(folder, 'config.toml'), {}, now, before && { before });
+  if (isProblems(loaded)) throw new Error(loaded.map(problemLine).join('\n'));
+  return loaded;
+}
+const said = ({ problems, warnings }: LoadedConfig): string =>
+  [...problems, ...warnings].map(problemLine).join('\n').replaceAll(folder, '');
+const call = (loaded: LoadedConfig, client?: { readonly pem: string }, path = '/payments/1.0/x') =>
+  outcome({ path, ...(client && { certificate: encodeURIComponent(client.pem) }) }, loaded.snapshot);
+const bearing = (loaded: LoadedConfig, bearer: string, path = '/payments/1.0/x') =>
+  outcome({ path, headers: [['authorization', `Bearer ${bearer}`]] }, loaded.snapshot);
+const forged = (): string => theirs.token({ sub: 'ceo' }, { kid: undefined });
+const theirIssuer = (name = 'evil', more = 'certificateFilePath = "evil.pem"'): string =>
+  `[[enforcer.security.tokenService]]\nname = "${name}"\nissuer = "https://evil"\n${more}\n`;
+
+test('who has a place keeps it, whatever the name of the file that claims it too', async () => {
+  for (const other of ['team-a', 'team-z']) {
+    project('p/team-b', { client: acme.pem });
+    const first = load(definitions());
+    assert.equal(await call(first, acme), 'acme');
+    project(`p/${other}`, { client: evil.pem });
+    const second = load(definitions(), first);
+    assert.equal(await call(second, acme), 'acme');
+    assert.equal(await call(second, evil), 'issuer_unknown');
+    assert.match(
+      said(second),
+      new RegExp(
+        `/p/${other}/api.yaml:1: basePath: "Payments" 1.0 claims \\*/payments/1.0, which "Payments" 1.0 \\(/p/team-b/api.yaml:1\\) has already`,
+      ),
+    );
+    assert.equal(await call(load(definitions(), second), acme), 'acme', 'and at each further reload');
+    rmSync(join(folder, 'p'), { recursive: true });
+  }
+});
+
+test('where neither had the place before, both are refused', async () => {
+  project('p/team-a', { client: evil.pem });
+  project('p/team-b', { client: acme.pem });
+  const loaded = load(definitions() + openRoot);
+  for (const client of [acme, evil, undefined]) assert.equal(await call(loaded, client), 'api_misconfigured');
+  assert.match(said(loaded), /nobody knows whose it is, and both are refused/);
+});
+
+test('a broken one that never had the place does not take it from who has it', async () => {
+  project('p/team-b', { client: acme.pem });
+  const first = load(definitions());
+  project('p/team-a', { scheme: 'nonsense' });
+  assert.equal(await call(load(definitions(), first), acme), 'acme');
+});
+
+test('config.toml’s own API comes before any foreign one', async () => {
+  project('p/team-b', { client: evil.pem });
+  const toml = `${definitions()}[[clients]]\nalias = "mine"\nfile = "acme.pem"\n${ownApi('basePath = "/payments/1.0"\naliases = ["mine"]')}`;
+  const first = load(definitions());
+  assert.equal(await call(first, evil), 'acme');
+  const second = load(toml, first);
+  assert.equal(await call(second, acme), 'mine');
+  assert.equal(await call(second, evil), 'issuer_unknown');
+});
+
+for (const [what, away] of [
+  ['is away', () => renameSync(join(folder, 'p'), join(folder, 'away'))],
+  [
+    'is empty',
+    () => {
+      rmSync(join(folder, 'p'), { recursive: true });
+      mkdirSync(join(folder, 'p'));
+    },
+  ],
+] as const) {
+  test(`the folder ${what} at a reload: all that came from it is as it was, its issuers too`, async () => {
+    project('p/team-b', { client: acme.pem });
+    project('p/orders', { name: 'Orders', context: '/orders', scheme: token });
+    put('p/config.toml', theirIssuer());
+    put('p/evil.pem', evil.pem);
+    const toml = definitions('issuers = ["evil"]') + openRoot;
+    const first = load(toml);
+    assert.equal(await bearing(first, forged(), '/orders/1.0/x'), 'token');
+    away();
+    let later = load(toml, first);
+    later = load(toml, later);
+    assert.equal(await call(later), 'certificate_missing');
+    assert.equal(await call(later, acme), 'acme');
+    assert.equal(await bearing(later, forged(), '/orders/1.0/x'), 'token');
+    assert.match(said(later), /\/p:1: names no file/);
+    assert.equal(await call(load(openRoot, later)), 'allowed', 'gone with its entry');
+  });
+
+  test(`the folder ${what} at the start: nothing falls through to an API that has all paths`, async () => {
+    mkdirSync(join(folder, 'p'));
+    away();
+    const loaded = load(`${definitions()}${openRoot}${ownApi('basePath = "/other"\nmutualSSL = "off"')}`);
+    assert.equal(await call(loaded), 'api_misconfigured');
+    assert.equal(await call(loaded, undefined, '/other/x'), 'allowed');
+    project('p/team-b', { client: acme.pem });
+    const later = load(definitions() + openRoot, loaded);
+    assert.equal(await call(later, undefined, '/x'), 'allowed', 'once it is known what there is');
+    assert.equal(await call(later), 'certificate_missing');
+  });
+}
+
+test('an issuer that a file names opens no API, unless its entry names it, and then of this entry alone', async () => {
+  project('p/team-b', { scheme: token });
+  project('q/team-c', { name: 'Toys', context: '/toys', scheme: token });
+  put('p/config.toml', theirIssuer());
+  put('p/evil.pem', evil.pem);
+  const unnamed = load(definitions() + definitions('', 'q') + ownIssuer);
+  assert.equal(await bearing(unnamed, idp.token()), 'token');
+  assert.equal(await bearing(unnamed, forged()), 'token_issuer_unknown');
+  assert.match(
+    said(unnamed),
+    /\/p\/config\.toml:1: tokenService: names the issuer "evil", whose tokens are not taken; .*issuers = \["evil"\]/,
+  );
+  const own = ownApi('basePath = "/own"\nmutualSSL = "off"\napplicationSecurity = "mandatory"');
+  const named = load(definitions('issuers = ["idp", "evil"]') + definitions('', 'q') + ownIssuer + own);
+  assert.equal(await bearing(named, idp.token()), 'token');
+  assert.equal(await bearing(named, forged()), 'token');
+  assert.equal(await bearing(named, forged(), '/toys/1.0/x'), 'token_issuer_unknown');
+  assert.equal(await bearing(named, forged(), '/own/x'), 'token_issuer_unknown');
+  const only = load(definitions('issuers = ["https://evil"]') + ownIssuer);
+  assert.equal(
+    await bearing(only, idp.token()),
+    'token_issuer_unknown',
+    'those that are named, and no others',
+  );
+});
+
+for (const [why, text, message] of [
+  ['a second of our name', theirIssuer('idp'), /names "idp" a second time; it is left out/],
+  [
+    'a certificate that is not there',
+    theirIssuer('evil', 'certificateFilePath = "/nowhere.pem"'),
+    /config\.toml:1: certificateFilePath: found "\/nowhere\.pem", which does not exist.*; tokens of it are refused/,
+  ],
+  ['a URL that is none', theirIssuer('evil', 'jwksURL = "ftp://x"'), /jwksURL: found "ftp:\/\/x"/],
+] as const) {
+  test(`an issuer of a file that does not add up is left out and told: ${why}`, async () => {
+    project('p/team-b', { scheme: token });
+    put('p/config.toml', text);
+    put('p/evil.pem', evil.pem);
+    const own = ownApi('basePath = "/own"\nmutualSSL = "off"\napplicationSecurity = "mandatory"');
+    const loaded = load(definitions('issuers = ["idp", "evil"]') + ownIssuer + own);
+    assert.equal(await bearing(loaded, idp.token()), 'token');
+    assert.equal(await bearing(loaded, idp.token(), '/own/x'), 'token');
+    assert.equal(await bearing(loaded, forged()), 'token_issuer_unknown');
+    assert.match(said(loaded), message);
+  });
+}
+
+test('a file whose client has a sender’s certificate, or whose header is one of ours, is its own affair', async () => {
+  put('lb.pem', evil.pem);
+  const senders =
+    '[enforcer.security.mutualSSL]\n[[enforcer.security.mutualSSL.senders]]\nalias = "lb"\nfile = "lb.pem"\n';
+  project('p/team-b', { client: evil.pem });
+  project('p/team-c', { name: 'Toys', context: '/toys', client: acme.pem });
+  const posing = load(senders + definitions());
+  assert.equal(await call(posing, evil), 'api_misconfigured');
+  assert.equal(await call(posing, acme, '/toys/1.0/x'), 'acme');
+  assert.match(said(posing), /client "acme" has the certificate of the sender "lb"/);
+  put(
+    'p/config.toml',
+    '[enforcer.security.mutualSSL]\nenableClientValidation = false\ncertificateHeader = "X-Client-Cert-Alias"\n',
+  );
+  const told = load(
+    `${definitions('trustedSenders = ["10.0.0.1"]')}${ownApi('basePath = "/own"\nmutualSSL = "off"')}`,
+  );
+  assert.equal(await call(told, undefined, '/own/x'), 'allowed');
+  for (const path of ['/payments/1.0/x', '/toys/1.0/x'])
+    assert.equal(await call(told, acme, path), 'api_misconfigured');
+});
