@@ -1,72 +1,201 @@
 import type { Attributes, Header } from '../attributes.ts';
+import { bytesField, WireError, WireReader } from './wire.ts';
 
-/** A CheckRequest as proto-loader decodes it: any field may be absent. */
-export type CheckRequest = {
-  readonly attributes?: {
-    readonly source?: {
-      readonly address?: { readonly socket_address?: { readonly address?: string } | null } | null;
-      readonly certificate?: string;
-    } | null;
-    readonly request?: {
-      readonly http?: {
-        readonly method?: string;
-        readonly headers?: Readonly<Record<string, string>>;
-        readonly path?: string;
-        readonly host?: string;
-        readonly scheme?: string;
-        readonly protocol?: string;
-        readonly header_map?: {
-          readonly headers?: readonly {
-            readonly key?: string;
-            readonly value?: string;
-            readonly raw_value?: Uint8Array;
-          }[];
-        } | null;
-      } | null;
-    } | null;
-    readonly context_extensions?: Readonly<Record<string, string>>;
-  } | null;
+/** What is found, as it is found: of a field that comes twice the last one counts, and messages are merged. */
+type Draft = {
+  address: string;
+  certificate: string;
+  method: string;
+  path: string;
+  host: string;
+  scheme: string;
+  protocol: string;
+  /** Repeats joined by ','; only without encode_raw_headers. */
+  joined: Map<string, string> | undefined;
+  raw: Header[] | undefined;
+  contextExtensions: Map<string, string>;
 };
 
-/** The only reader of the proto. What Envoy left out is empty, and an empty request finds no API. */
-export function readCheckRequest({ attributes }: CheckRequest): Attributes {
-  const http = attributes?.request?.http;
-  const raw = http?.header_map?.headers;
+type Reader = (wire: WireReader, end: number, draft: Draft) => void;
+
+/**
+ * The only reader of the proto (proto/envoy/service/auth/v3): one pass over the wire bytes of a CheckRequest, in which
+ * what we do not read is skipped. What Envoy left out is empty, and an empty request finds no API.
+ *
+ * @returns undefined: it is no protobuf message
+ */
+export function readCheckRequest(message: Buffer): Attributes | undefined {
+  const draft: Draft = {
+    address: '',
+    certificate: '',
+    method: '',
+    path: '',
+    host: '',
+    scheme: '',
+    protocol: '',
+    joined: undefined,
+    raw: undefined,
+    contextExtensions: new Map(),
+  };
+  try {
+    readRequest(new WireReader(message), message.length, draft);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    return undefined;
+  }
+  const { address, certificate, method, path, host, scheme, protocol, joined, raw, contextExtensions } =
+    draft;
   return {
-    source: {
-      address: attributes?.source?.address?.socket_address?.address || undefined,
-      certificate: attributes?.source?.certificate ?? '',
-    },
+    source: { address: address || undefined, certificate },
     http: {
-      method: http?.method ?? '',
-      path: http?.path ?? '',
-      host: http?.host ?? '',
-      scheme: http?.scheme ?? '',
-      protocol: http?.protocol ?? '',
-      headers: raw === undefined ? joinedHeaders(http?.headers ?? {}) : raw.map(rawHeader),
+      method,
+      path,
+      host,
+      scheme,
+      protocol,
+      headers: raw ?? [...(joined ?? [])].map(([name, value]): Header => [name.toLowerCase(), value]),
       headersAreRaw: raw !== undefined,
     },
-    contextExtensions: new Map(Object.entries(attributes?.context_extensions ?? {})),
+    contextExtensions,
   };
 }
 
-const rawHeader = ({
-  key = '',
-  value = '',
-  raw_value: raw,
-}: {
-  key?: string;
-  value?: string;
-  raw_value?: Uint8Array;
-}): Header => [
-  key.toLowerCase(),
-  raw !== undefined && raw.length > 0
-    ? Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString('latin1')
-    : latin1(value),
-];
+/** CheckRequest. */
+const readRequest: Reader = (wire, end, draft) => {
+  while (wire.at < end) {
+    const tag = wire.tag(end);
+    if (tag === bytesField(1)) readAttributes(wire, wire.end(end), draft);
+    else wire.skip(tag, end);
+  }
+};
 
-const joinedHeaders = (headers: Readonly<Record<string, string>>): Header[] =>
-  Object.entries(headers).map(([name, value]) => [name.toLowerCase(), latin1(value)]);
+/** AttributeContext. */
+const readAttributes: Reader = (wire, end, draft) => {
+  while (wire.at < end) {
+    const tag = wire.tag(end);
+    if (tag === bytesField(1)) readPeer(wire, wire.end(end), draft);
+    else if (tag === bytesField(4)) readAttributesRequest(wire, wire.end(end), draft);
+    else if (tag === bytesField(10)) readEntry(wire, wire.end(end), draft.contextExtensions);
+    else wire.skip(tag, end);
+  }
+};
 
-/** A text's UTF-8 bytes as latin1, as raw headers are. */
-const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+/** AttributeContext.Peer: `principal` and `service` are not read, for a client can set both. */
+const readPeer: Reader = (wire, end, draft) => {
+  while (wire.at < end) {
+    const tag = wire.tag(end);
+    if (tag === bytesField(1)) readAddress(wire, wire.end(end), draft);
+    else if (tag === bytesField(5)) draft.certificate = wire.text(end);
+    else wire.skip(tag, end);
+  }
+};
+
+/** Address: a `pipe` has none to go by. */
+const readAddress: Reader = (wire, end, draft) => {
+  while (wire.at < end) {
+    const tag = wire.tag(end);
+    if (tag === bytesField(1)) readSocketAddress(wire, wire.end(end), draft);
+    else wire.skip(tag, end);
+  }
+};
+
+const readSocketAddress: Reader = (wire, end, draft) => {
+  while (wire.at < end) {
+    const tag = wire.tag(end);
+    if (tag === bytesField(2)) draft.address = wire.text(end);
+    else wire.skip(tag, end);
+  }
+};
+
+/** AttributeContext.Request. */
+const readAttributesRequest: Reader = (wire, end, draft) => {
+  while (wire.at < end) {
+    const tag = wire.tag(end);
+    if (tag === bytesField(2)) readHttp(wire, wire.end(end), draft);
+    else wire.skip(tag, end);
+  }
+};
+
+/** AttributeContext.HttpRequest. */
+const readHttp: Reader = (wire, end, draft) => {
+  while (wire.at < end) {
+    const tag = wire.tag(end);
+    switch (tag) {
+      case bytesField(2):
+        draft.method = wire.text(end);
+        break;
+      case bytesField(3):
+        readJoinedHeader(wire, wire.end(end), draft);
+        break;
+      case bytesField(4):
+        draft.path = wire.text(end);
+        break;
+      case bytesField(5):
+        draft.host = wire.text(end);
+        break;
+      case bytesField(6):
+        draft.scheme = wire.text(end);
+        break;
+      case bytesField(10):
+        draft.protocol = wire.text(end);
+        break;
+      case bytesField(13):
+        readHeaderMap(wire, wire.end(end), draft);
+        break;
+      default:
+        wire.skip(tag, end);
+    }
+  }
+};
+
+/** HeaderMap. */
+const readHeaderMap: Reader = (wire, end, draft) => {
+  while (wire.at < end) {
+    const tag = wire.tag(end);
+    if (tag === bytesField(1)) readRawHeader(wire, wire.end(end), draft);
+    else wire.skip(tag, end);
+  }
+};
+
+/** HeaderValue: `raw_value`, and `value` where there is none. */
+const readRawHeader: Reader = (wire, end, draft) => {
+  let key = '';
+  let value = '';
+  let raw = '';
+  while (wire.at < end) {
+    const tag = wire.tag(end);
+    if (tag === bytesField(1)) key = wire.text(end);
+    else if (tag === bytesField(2)) value = wire.latin1(end);
+    else if (tag === bytesField(3)) raw = wire.latin1(end);
+    else wire.skip(tag, end);
+  }
+  draft.raw ??= [];
+  draft.raw.push([key.toLowerCase(), raw === '' ? value : raw]);
+};
+
+/** Entry of `headers`. */
+const readJoinedHeader: Reader = (wire, end, draft) => {
+  let key = '';
+  let value = '';
+  while (wire.at < end) {
+    const tag = wire.tag(end);
+    if (tag === bytesField(1)) key = wire.text(end);
+    else if (tag === bytesField(2)) value = wire.latin1(end);
+    else wire.skip(tag, end);
+  }
+  draft.joined ??= new Map();
+  draft.joined.set(key, value);
+};
+
+/** Entry of a map of texts. */
+function readEntry(wire: WireReader, end: number, map: Map<string, string>): void {
+  let key = '';
+  let value = '';
+  while (wire.at < end) {
+    const tag = wire.tag(end);
+    if (tag === bytesField(1)) key = wire.text(end);
+    else if (tag === bytesField(2)) value = wire.text(end);
+    else wire.skip(tag, end);
+  }
+  map.set(key, value);
+}

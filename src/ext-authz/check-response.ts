@@ -22,7 +22,7 @@ export type CheckResponse = {
   readonly dynamic_metadata: Struct;
 };
 /** `append` is left unset: admitted, it overwrites; denied, it adds (measured on Envoy 1.40). */
-type HeaderValueOption = { readonly header: { readonly key: string; readonly value: string } };
+export type HeaderValueOption = { readonly header: { readonly key: string; readonly value: string } };
 /** proto-loader reads google.protobuf.Struct in camelCase, whatever `keepCase` says. */
 type Struct = { readonly fields: Readonly<Record<string, { readonly stringValue: string }>> };
 

@@ -7,7 +7,7 @@ const src = resolve(import.meta.dirname, '../../src');
 
 /** From the ground up: a file imports from its own room or from a lower floor. See docs/architecture.md. */
 const floors: readonly (readonly string[])[] = [
-  ['pki', 'documents', 'attributes'],
+  ['pki', 'documents', 'attributes', 'grpc'],
   ['client-certificate', 'oauth2'],
   ['apis'],
   ['decision'],
@@ -30,7 +30,6 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   '@grpc/grpc-js': ['ext-authz'],
   '@grpc/proto-loader': ['ext-authz'],
   '@grpc/reflection': ['ext-authz'],
-  'grpc-health-check': ['ext-authz'],
   toml: ['documents'],
   'toml/lib/parser': ['documents'],
   winston: ['observability'],

@@ -30,7 +30,12 @@ export const authService = table({
     .describe(
       'true: listen beyond loopback without TLS. Whoever reads this network can read and forge decisions. Warned about at each start.',
     ),
-  reflection: z.boolean().default(false).describe('gRPC server reflection, for grpcurl and the like.'),
+  reflection: z
+    .boolean()
+    .default(false)
+    .describe(
+      'gRPC server reflection, for grpcurl and the like: grpc-js then serves, and a Check costs three times as much.',
+    ),
   maxMessageSize: z
     .int()
     .min(16_384)

@@ -1,14 +1,10 @@
-import { fileURLToPath } from 'node:url';
-import {
-  loadPackageDefinition,
-  Server,
-  ServerCredentials,
-  type ServiceClientConstructor,
-} from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { HealthImplementation } from 'grpc-health-check';
 import type { Attributes } from '../../../src/attributes.ts';
-import { type CheckRequest, readCheckRequest } from '../../../src/ext-authz/check-request.ts';
+import { readCheckRequest } from '../../../src/ext-authz/check-request.ts';
+import type { CheckResponse } from '../../../src/ext-authz/check-response.ts';
+import { encodeCheckResponse } from '../../../src/ext-authz/encode.ts';
+import type { Method } from '../../../src/grpc/call.ts';
+import { createHealth } from '../../../src/grpc/health.ts';
+import { GrpcServer } from '../../../src/grpc/server.ts';
 import type { ClientCertificate } from '../../support/client.ts';
 
 /** What the script says of a request; header values are written as they are. */
@@ -38,44 +34,37 @@ export type AuthzOptions = {
 
 /** An ext_authz service that does what a test says, so that Envoy's part can be seen by itself. */
 export async function startScriptedAuthz({ socket, tls }: AuthzOptions = {}): Promise<ScriptedAuthz> {
-  const definition = loadSync('envoy/service/auth/v3/external_auth.proto', {
-    includeDirs: [fileURLToPath(new URL('../../../proto/', import.meta.url))],
-    keepCase: true,
-  });
-  const root = loadPackageDefinition(definition) as unknown as {
-    envoy: { service: { auth: { v3: { Authorization: ServiceClientConstructor } } } };
+  const health = createHealth([]);
+  const check: Method = {
+    kind: 'unary',
+    handle: async (message) => {
+      const attributes = readCheckRequest(message)!;
+      authz.asked.push(attributes);
+      return encodeCheckResponse(response(await authz.script(attributes)));
+    },
   };
-  const server = new Server();
+  const server = new GrpcServer({
+    methods: new Map([...health.methods, ['/envoy.service.auth.v3.Authorization/Check', check]]),
+    maxMessageBytes: 1 << 20,
+    onError: (error) => {
+      throw error;
+    },
+  });
   const authz: ScriptedAuthz = {
     port: 0,
     asked: [],
     script: () => ({ allow: false, status: 500, reason: 'no_script' }),
-    stop: () => server.forceShutdown(),
+    stop: () => void server.close(),
   };
-  server.addService(root.envoy.service.auth.v3.Authorization.service, {
-    Check: ({ request }: { request: CheckRequest }, reply: (error: null, response: object) => void) => {
-      const attributes = readCheckRequest(request);
-      authz.asked.push(attributes);
-      void Promise.resolve(authz.script(attributes)).then((verdict) => reply(null, response(verdict)));
-    },
-  });
-  new HealthImplementation({ '': 'SERVING' }).addToServer(server);
-  const credentials = tls
-    ? ServerCredentials.createSsl(
-        tls.clientCaPem ? Buffer.from(tls.clientCaPem) : null,
-        [{ cert_chain: Buffer.from(tls.certificatePem), private_key: Buffer.from(tls.privateKeyPem) }],
-        tls.clientCaPem !== undefined,
-      )
-    : ServerCredentials.createInsecure();
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(socket ? `unix:${socket}` : '127.0.0.1:0', credentials, (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    );
-  });
+  health.setServing(true);
+  const port = await server.listen(
+    socket ? { socket } : { host: '127.0.0.1', port: 0 },
+    tls && { ...tls, clientCaPem: tls.clientCaPem },
+  );
   return Object.assign(authz, { port });
 }
 
-function response(verdict: Verdict): object {
+function response(verdict: Verdict): CheckResponse {
   const headers = (fields: Readonly<Record<string, string>>) =>
     Object.entries(fields).map(([key, value]) => ({ header: { key, value } }));
   if (verdict.allow) {

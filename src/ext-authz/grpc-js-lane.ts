@@ -1,0 +1,91 @@
+import { fileURLToPath } from 'node:url';
+import {
+  logVerbosity,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  setLogVerbosity,
+} from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import type { Method, Reply } from '../grpc/call.ts';
+import { prefixLength } from '../grpc/message.ts';
+import type { Endpoint, GrpcServerOptions, ServerTls } from '../grpc/server.ts';
+
+const protoFolder = fileURLToPath(new URL('../../proto/', import.meta.url));
+
+/**
+ * The same methods behind grpc-js, which can be asked what it serves (reflection, for grpcurl and the like). A Check
+ * costs three times as much here, so it is for trying things; and for comparing our own server with.
+ */
+export class GrpcJsServer {
+  readonly #server: Server;
+
+  constructor({ methods, maxMessageBytes }: Pick<GrpcServerOptions, 'methods' | 'maxMessageBytes'>) {
+    // It tells its errors to its caller; its own lines on standard error would break a JSON log.
+    setLogVerbosity(logVerbosity.NONE);
+    this.#server = new Server({ 'grpc.max_receive_message_length': maxMessageBytes });
+    for (const [path, method] of methods) {
+      const isStream = method.kind === 'server-stream';
+      this.#server.register(
+        path,
+        isStream ? streaming(method.handle) : unary(method.handle),
+        (message: Buffer) => message,
+        (bytes: Buffer) => bytes,
+        isStream ? 'serverStream' : 'unary',
+      );
+    }
+    new ReflectionService(
+      loadSync('envoy/service/auth/v3/external_auth.proto', { includeDirs: [protoFolder], keepCase: true }),
+    ).addToServer(this.#server);
+  }
+
+  listen(endpoint: Endpoint, tls?: ServerTls): Promise<number> {
+    const address =
+      'socket' in endpoint
+        ? `unix:${endpoint.socket}`
+        : `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, credentialsOf(tls), (error, port) =>
+        error ? reject(error) : resolve(port),
+      );
+    });
+  }
+
+  drain(): Promise<void> {
+    return new Promise((resolve) => this.#server.tryShutdown(() => resolve()));
+  }
+
+  async close(): Promise<void> {
+    this.#server.forceShutdown();
+  }
+}
+
+const credentialsOf = (tls: ServerTls | undefined): ServerCredentials =>
+  tls === undefined
+    ? ServerCredentials.createInsecure()
+    : ServerCredentials.createSsl(
+        tls.clientCaPem === undefined ? null : Buffer.from(tls.clientCaPem),
+        [{ cert_chain: Buffer.from(tls.certificatePem), private_key: Buffer.from(tls.privateKeyPem) }],
+        tls.clientCaPem !== undefined,
+      );
+
+const unary =
+  (handle: Extract<Method, { kind: 'unary' }>['handle']) =>
+  (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
+    const answer = (reply: Reply): void => {
+      if (Buffer.isBuffer(reply)) callback(null, reply.subarray(prefixLength));
+      else callback({ code: reply.code, details: reply.message });
+    };
+    Promise.resolve(handle(call.request)).then(answer, callback);
+  };
+
+const streaming =
+  (handle: Extract<Method, { kind: 'server-stream' }>['handle']) =>
+  (call: ServerWritableStream<Buffer, Buffer>): void => {
+    const stop = handle(call.request, (framed) => void call.write(framed.subarray(prefixLength)));
+    if (typeof stop === 'function') call.on('cancelled', stop);
+    else call.emit('error', { code: stop.code, details: stop.message });
+  };

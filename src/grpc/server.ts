@@ -1,0 +1,199 @@
+import { createSecureServer, createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import { Call, type CallOptions } from './call.ts';
+
+/**
+ * A small gRPC server on node:http2: unary calls and streams of answers, over TCP, TLS or a unix socket. It knows gRPC
+ * (https://grpc.io: "gRPC over HTTP2") and nothing of what its methods do. grpc-js does more, and costs a call three
+ * times as much.
+ */
+export type GrpcServerOptions = CallOptions & {
+  readonly limits?: Partial<Limits>;
+};
+
+/** Bounds on what callers can make us hold. */
+export type Limits = {
+  readonly connections: number;
+  readonly streamsPerConnection: number;
+  /** Bytes of a call's headers. */
+  readonly headerListBytes: number;
+  /** Milliseconds that a call has for sending its message, and for fetching its answer. */
+  readonly patience: number;
+  /** Milliseconds that a connection may stand without a call. */
+  readonly idle: number;
+};
+
+const defaults: Limits = {
+  connections: 4096,
+  // Each may hold half a message. HTTP/2's own advice (RFC 9113 6.5.2); an Envoy that needs more opens a connection more.
+  streamsPerConnection: 100,
+  headerListBytes: 16_384,
+  patience: 10_000,
+  // Envoy gives up an idle connection of its own after an hour.
+  idle: 2 * 3_600_000,
+};
+
+export type Endpoint = { readonly socket: string } | { readonly host: string; readonly port: number };
+export type ServerTls = {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+  /** Set: the caller must present a certificate that leads up to one of these. */
+  readonly clientCaPem: string | undefined;
+};
+
+/** How often the clock is read that calls and connections expire by: nothing that they wait for is finer. */
+const tick = 500;
+
+/** A server of these methods, on any number of endpoints. */
+export class GrpcServer {
+  readonly #options: CallOptions;
+  readonly #limits: Limits;
+  readonly #servers = new Set<Http2Server>();
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Map<ServerHttp2Session, { lastCall: number }>();
+  readonly #calls = new Set<Call>();
+  readonly #timer: NodeJS.Timeout;
+  #now = performance.now();
+  #draining = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor({ limits, ...options }: GrpcServerOptions) {
+    this.#options = options;
+    this.#limits = { ...defaults, ...limits };
+    this.#timer = setInterval(() => this.#expire(), tick);
+    this.#timer.unref();
+  }
+
+  /**
+   * @returns the port; 0 for a unix socket
+   * @throws Error: node's own, such as EADDRINUSE, and those of TLS files that don't fit
+   */
+  async listen(endpoint: Endpoint, tls?: ServerTls): Promise<number> {
+    const server = this.#create(tls);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      const listening = (): void => {
+        server.off('error', reject);
+        resolve();
+      };
+      if ('socket' in endpoint) server.listen(endpoint.socket, listening);
+      else server.listen(endpoint.port, endpoint.host, listening);
+    });
+    this.#servers.add(server);
+    const address = server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** Takes no more calls, and returns once those in hand are answered; streams of answers are ended. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    for (const server of this.#servers) server.close();
+    for (const call of this.#calls) call.end();
+    for (const session of this.#sessions.keys()) this.#goAway(session);
+    if (this.#calls.size > 0)
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+  }
+
+  /** At once, whatever is in hand. */
+  async close(): Promise<void> {
+    this.#draining = true;
+    clearInterval(this.#timer);
+    const closed = [...this.#servers].map(
+      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+    );
+    for (const session of this.#sessions.keys()) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closed);
+    this.#servers.clear();
+  }
+
+  #create(tls: ServerTls | undefined): Http2Server {
+    const { streamsPerConnection, headerListBytes, connections } = this.#limits;
+    const options = {
+      settings: {
+        enablePush: false,
+        maxConcurrentStreams: streamsPerConnection,
+        maxHeaderListSize: headerListBytes,
+        initialWindowSize: 1 << 20,
+      },
+      maxHeaderListPairs: 128,
+      // Megabytes; what a session holds beyond it is refused.
+      maxSessionMemory: 32,
+      maxSessionInvalidFrames: 100,
+      maxSessionRejectedStreams: 100,
+      // Rapid reset (CVE-2023-44487): a connection that resets more than this is ended. Envoy resets what timed out.
+      streamResetBurst: 1000,
+      streamResetRate: 200,
+    };
+    const server =
+      tls === undefined
+        ? createServer(options)
+        : createSecureServer({
+            ...options,
+            cert: tls.certificatePem,
+            key: tls.privateKeyPem,
+            minVersion: 'TLSv1.2',
+            handshakeTimeout: 10_000,
+            ALPNProtocols: ['h2'],
+            ...(tls.clientCaPem !== undefined && {
+              ca: tls.clientCaPem,
+              requestCert: true,
+              rejectUnauthorized: true,
+            }),
+          });
+    server.maxConnections = connections;
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.setKeepAlive(true, 60_000);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    // Whoever speaks no HTTP/2, or breaks it, is hung up on; that is all there is to say.
+    server.on('sessionError', () => {});
+    server.on('tlsClientError', (_: Error, socket: Socket) => socket.destroy());
+    server.on('unknownProtocol', (socket: Socket) => socket.destroy());
+    server.on('session', (session) => this.#serve(session));
+    return server;
+  }
+
+  #serve(session: ServerHttp2Session): void {
+    const state = { lastCall: this.#now };
+    this.#sessions.set(session, state);
+    session.on('close', () => this.#sessions.delete(session));
+    session.on('stream', (stream, headers) => {
+      state.lastCall = this.#now;
+      const call = new Call(stream, headers, this.#options, this.#now);
+      this.#calls.add(call);
+      stream.once('close', () => {
+        call.closed();
+        this.#calls.delete(call);
+        if (this.#calls.size === 0) this.#onIdle?.();
+      });
+    });
+    if (this.#draining) this.#goAway(session);
+  }
+
+  /**
+   * First that no more calls are wanted, then, once the other side has heard of it, that none will be taken (RFC 9113
+   * 6.8): what was on its way meanwhile is still answered.
+   */
+  #goAway(session: ServerHttp2Session): void {
+    if (session.destroyed || session.closed) return;
+    session.goaway(0, 2 ** 31 - 1);
+    const close = (): void => {
+      if (!session.destroyed) session.close();
+    };
+    // Whoever answers no ping has until the drain's own end.
+    if (!session.ping(close)) close();
+  }
+
+  #expire(): void {
+    this.#now = performance.now();
+    for (const call of this.#calls) call.expire(this.#now, this.#limits.patience);
+    for (const [session, { lastCall }] of this.#sessions) {
+      const isIdle = this.#now - lastCall >= this.#limits.idle;
+      if (isIdle && ![...this.#calls].some(({ stream }) => stream.session === session)) session.close();
+    }
+  }
+}

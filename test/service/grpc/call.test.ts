@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { test } from 'node:test';
+import type { Method } from '../../../src/grpc/call.ts';
+import { frame } from '../../../src/grpc/message.ts';
+import { codes, encodeMessage, status } from '../../../src/grpc/status.ts';
+import { grpcHeaders, messageOf, send, serving, statusOf, textOf } from './serving.ts';
+
+const hello = frame(Buffer.from('hello'));
+const prefixed = (flag: number, length: number, ...rest: number[]): Buffer => {
+  const head = Buffer.alloc(5);
+  head[0] = flag;
+  head.writeUInt32BE(length, 1);
+  return Buffer.concat([head, Buffer.from(rest)]);
+};
+const bytesOf = (buffer: Buffer): Buffer[] => [...buffer].map((byte) => Buffer.of(byte));
+
+const answered: readonly [string, readonly Buffer[], string, Record<string, string>?][] = [
+  ['in one frame', [hello], 'HELLO'],
+  ['byte by byte', bytesOf(hello), 'HELLO'],
+  ['the prefix in two pieces', [hello.subarray(0, 3), hello.subarray(3)], 'HELLO'],
+  ['the message in two pieces', [hello.subarray(0, 7), hello.subarray(7)], 'HELLO'],
+  ['with nothing in it', [frame(Buffer.alloc(0))], ''],
+  ['in pieces, some of them empty', [hello.subarray(0, 5), Buffer.alloc(0), hello.subarray(5)], 'HELLO'],
+  ['of the largest size', [frame(Buffer.alloc(65_536, 'a'))], 'A'.repeat(65_536)],
+  ['as application/grpc+proto', [hello], 'HELLO', { 'content-type': 'application/grpc+proto' }],
+  ['with a parameter behind the type', [hello], 'HELLO', { 'content-type': 'application/grpc;v=1' }],
+  ['that says it would take gzip', [hello], 'HELLO', { 'grpc-accept-encoding': 'gzip' }],
+  ['uncompressed, of a caller that may compress', [hello], 'HELLO', { 'grpc-encoding': 'gzip' }],
+  ['with all the time there is', [hello], 'HELLO', { 'grpc-timeout': '99999999H' }],
+];
+for (const [name, chunks, text, headers] of answered)
+  test(`a message ${name} is answered`, () =>
+    serving({}, async ({ port }) => {
+      const answer = await send(port, chunks, headers);
+      assert.equal(statusOf(answer), codes.ok);
+      assert.equal(answer.headers[':status'], 200);
+      assert.equal(answer.headers['content-type'], 'application/grpc');
+      assert.equal(textOf(answer), text);
+    }));
+
+const failing: readonly [string, readonly Buffer[], number, RegExp, Record<string, string>?][] = [
+  [
+    'of an unknown method',
+    [hello],
+    codes.unimplemented,
+    /no method \/test.T\/Other/,
+    { ':path': '/test.T/Other' },
+  ],
+  ['without a message', [], codes.internal, /there is no message/],
+  ['with a message that is cut off', [hello.subarray(0, 9)], codes.internal, /cut off/],
+  ['with a prefix that is cut off', [hello.subarray(0, 4)], codes.internal, /cut off/],
+  ['with two messages in one frame', [Buffer.concat([hello, hello])], codes.internal, /more than one/],
+  ['with a message that is too large', [prefixed(0, 65_537)], codes.resourceExhausted, /65537 bytes; 65536/],
+  ['with one of four gigabytes', [prefixed(0, 0xffff_ffff, 1)], codes.resourceExhausted, /4294967295/],
+  [
+    'with one that is too large, byte by byte',
+    bytesOf(prefixed(0, 65_537)),
+    codes.resourceExhausted,
+    /65537 bytes/,
+  ],
+  [
+    'compressed by gzip',
+    [prefixed(1, 2, 1, 2)],
+    codes.unimplemented,
+    /compressed by gzip/,
+    { 'grpc-encoding': 'gzip' },
+  ],
+  ['compressed by nothing', [prefixed(1, 2, 1, 2)], codes.internal, /compressed, by nothing/],
+  [
+    'compressed by identity',
+    [prefixed(1, 2, 1, 2)],
+    codes.internal,
+    /by nothing/,
+    { 'grpc-encoding': 'identity' },
+  ],
+  ['with a flag that there is not', [prefixed(2, 2, 1, 2)], codes.internal, /compressed/],
+  ['with a timeout in no unit', [hello], codes.internal, /grpc-timeout/, { 'grpc-timeout': '5x' }],
+  [
+    'with a timeout of nine digits',
+    [hello],
+    codes.internal,
+    /grpc-timeout/,
+    { 'grpc-timeout': '123456789S' },
+  ],
+  ['with an empty timeout', [hello], codes.internal, /grpc-timeout/, { 'grpc-timeout': '' }],
+];
+for (const [name, chunks, code, text, headers] of failing)
+  test(`a call ${name} gets status ${code}, in trailers alone`, () =>
+    serving({}, async ({ port, errors }) => {
+      const answer = await send(port, chunks, headers);
+      assert.equal(statusOf(answer), code);
+      assert.match(messageOf(answer) ?? '', text);
+      assert.equal(answer.headers[':status'], 200);
+      assert.equal(answer.body.length, 0);
+      if (code === codes.unimplemented) assert.equal(answer.headers['grpc-accept-encoding'], 'identity');
+      assert.deepEqual(errors, []);
+    }));
+
+const refused: readonly [string, Record<string, string>, number][] = [
+  ['another content type', { 'content-type': 'application/json' }, 415],
+  ['no content type', { 'content-type': '' }, 415],
+  ['a type that only begins like it', { 'content-type': 'application/grpc-web' }, 415],
+  ['GET', { ':method': 'GET' }, 405],
+  ['PUT', { ':method': 'PUT' }, 405],
+];
+for (const [name, headers, code] of refused)
+  test(`a request with ${name} is answered as HTTP, ${code}`, () =>
+    serving({}, async ({ port }) => {
+      const answer = await send(port, [], headers);
+      assert.equal(answer.headers[':status'], code);
+      assert.equal(answer.headers['grpc-status'], undefined);
+    }));
+
+const texts: readonly [string, string][] = [
+  ['plain text!', 'plain text!'],
+  ['50% of é\n', '50%25 of %C3%A9%0A'],
+  ['', ''],
+];
+for (const [text, encoded] of texts)
+  test(`grpc-message ${JSON.stringify(text)} is sent as ${JSON.stringify(encoded)}`, () =>
+    assert.equal(encodeMessage(text), encoded));
+
+const method = '/test.T/Own';
+const own = (handle: Extract<Method, { kind: 'unary' }>['handle']) => ({
+  methods: new Map<string, Method>([[method, { kind: 'unary', handle }]]),
+});
+
+test('a method that throws, or whose promise fails, is INTERNAL to its caller, and told', async () => {
+  for (const handle of [
+    () => {
+      throw new Error('secret');
+    },
+    () => Promise.reject(new Error('secret')),
+    () => Promise.reject('secret'),
+  ])
+    await serving(own(handle), async ({ port, errors }) => {
+      const answer = await send(port, [hello], { ':path': method });
+      assert.equal(statusOf(answer), codes.internal);
+      assert.doesNotMatch(messageOf(answer) ?? '', /secret/);
+      assert.equal(errors.length, 1);
+      assert.match(errors[0]!.message, /secret/);
+    });
+});
+
+test('a status, now or later, is the answer without a message', async () => {
+  const none = status('notFound', 'none like it');
+  for (const handle of [() => none, () => Promise.resolve(none)])
+    await serving(own(handle), async ({ port }) => {
+      const answer = await send(port, [hello], { ':path': method });
+      assert.equal(statusOf(answer), codes.notFound);
+      assert.equal(messageOf(answer), 'none like it');
+    });
+});
+
+test('a deadline that passes ends the call, and what comes after it is dropped', async () => {
+  let late = (_: Buffer): void => {};
+  const handle = () =>
+    new Promise<Buffer>((resolve) => {
+      late = resolve;
+    });
+  await serving(own(handle), async ({ port, errors }) => {
+    const answer = await send(port, [hello], { ':path': method, 'grpc-timeout': '20m' });
+    assert.equal(statusOf(answer), codes.deadlineExceeded);
+    late(hello);
+    assert.equal(textOf(await send(port, [hello])), 'HELLO');
+    assert.deepEqual(errors, []);
+  });
+});
+
+test('a call that is cancelled takes nothing with it', async () => {
+  let answer = (_: Buffer): void => {};
+  let begun = (): void => {};
+  const hasBegun = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const handle = () =>
+    new Promise<Buffer>((resolve) => {
+      answer = resolve;
+      begun();
+    });
+  await serving(own(handle), async ({ port, errors }) => {
+    const session = connect(`http://127.0.0.1:${port}`);
+    const stream = session.request({ ...grpcHeaders, ':path': method });
+    stream.on('error', () => {});
+    stream.end(hello);
+    await hasBegun;
+    stream.close(8);
+    await once(stream, 'close');
+    answer(hello);
+    assert.equal(textOf(await send(session, [hello])), 'HELLO', 'on the same connection');
+    session.destroy();
+    assert.deepEqual(errors, []);
+  });
+});

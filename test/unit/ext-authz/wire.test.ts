@@ -1,0 +1,336 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { loadSync } from '@grpc/proto-loader';
+import fc from 'fast-check';
+import type { Attributes } from '../../../src/attributes.ts';
+import { readCheckRequest } from '../../../src/ext-authz/check-request.ts';
+import type { CheckResponse } from '../../../src/ext-authz/check-response.ts';
+import { encodeCheckResponse } from '../../../src/ext-authz/encode.ts';
+
+/** The reader and writer that everybody uses, and that ours are held against. */
+type Codec = {
+  readonly requestSerialize: (value: object) => Buffer;
+  readonly requestDeserialize: (bytes: Buffer) => Decoded;
+  readonly responseSerialize: (value: object) => Buffer;
+};
+const definition = loadSync('envoy/service/auth/v3/external_auth.proto', {
+  includeDirs: [fileURLToPath(new URL('../../../proto/', import.meta.url))],
+  keepCase: true,
+  longs: Number,
+  defaults: false,
+});
+const { Check: codec } = definition['envoy.service.auth.v3.Authorization'] as unknown as { Check: Codec };
+
+type Decoded = {
+  readonly attributes?: {
+    readonly source?: {
+      readonly address?: { readonly socket_address?: { readonly address?: string } };
+      readonly certificate?: string;
+    };
+    readonly request?: {
+      readonly http?: Readonly<
+        Partial<Record<'method' | 'path' | 'host' | 'scheme' | 'protocol', string>>
+      > & {
+        readonly headers?: Readonly<Record<string, string>>;
+        readonly header_map?: {
+          readonly headers?: readonly { key?: string; value?: string; raw_value?: Uint8Array }[];
+        };
+      };
+    };
+    readonly context_extensions?: Readonly<Record<string, string>>;
+  };
+};
+
+/** As attributes say it, of what proto-loader decoded. */
+function attributesOf({ attributes }: Decoded): Attributes {
+  const http = attributes?.request?.http;
+  const raw = http?.header_map?.headers;
+  const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+  return {
+    source: {
+      address: attributes?.source?.address?.socket_address?.address || undefined,
+      certificate: attributes?.source?.certificate ?? '',
+    },
+    http: {
+      method: http?.method ?? '',
+      path: http?.path ?? '',
+      host: http?.host ?? '',
+      scheme: http?.scheme ?? '',
+      protocol: http?.protocol ?? '',
+      headers:
+        raw === undefined
+          ? Object.entries(http?.headers ?? {}).map(([name, value]) => [name.toLowerCase(), latin1(value)])
+          : raw.map(({ key = '', value = '', raw_value: bytes }) => [
+              key.toLowerCase(),
+              bytes?.length ? Buffer.from(bytes).toString('latin1') : latin1(value),
+            ]),
+      headersAreRaw: raw !== undefined,
+    },
+    contextExtensions: new Map(Object.entries(attributes?.context_extensions ?? {})),
+  };
+}
+
+/** Headers of a map, and context extensions, have no order. */
+const comparable = (attributes: Attributes | undefined) =>
+  attributes && {
+    ...attributes,
+    http: {
+      ...attributes.http,
+      headers: attributes.http.headersAreRaw
+        ? attributes.http.headers
+        : [...attributes.http.headers].map((pair) => JSON.stringify(pair)).sort(),
+    },
+    contextExtensions: [...attributes.contextExtensions].map((pair) => JSON.stringify(pair)).sort(),
+  };
+
+const text = fc.oneof(fc.string({ maxLength: 20 }), fc.string({ unit: 'binary', maxLength: 12 }));
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+/** proto-loader writes a null where there is undefined. */
+const written = (value: unknown): object => JSON.parse(JSON.stringify(value), revive) as object;
+const revive = (_: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && 'type' in value && 'data' in value
+    ? Buffer.from(value.data as number[])
+    : value;
+// A key `__proto__` is lost by proto-loader's own options.
+const key = text.filter((name) => name !== '__proto__');
+const request = fc.record({
+  attributes: maybe(
+    fc.record({
+      source: maybe(
+        fc.record({
+          address: maybe(
+            fc.record({ socket_address: maybe(fc.record({ address: text, port_value: fc.nat() })) }),
+          ),
+          certificate: maybe(text),
+        }),
+      ),
+      request: maybe(
+        fc.record({
+          http: maybe(
+            fc.record({
+              method: maybe(text),
+              path: maybe(text),
+              host: maybe(text),
+              scheme: maybe(text),
+              protocol: maybe(text),
+              headers: maybe(fc.dictionary(key, text, { maxKeys: 5 })),
+              header_map: maybe(
+                fc.record({
+                  headers: fc.array(
+                    fc.record({
+                      key: text,
+                      value: maybe(text),
+                      raw_value: maybe(fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes))),
+                    }),
+                    { maxLength: 5 },
+                  ),
+                }),
+              ),
+            }),
+          ),
+        }),
+      ),
+      context_extensions: maybe(fc.dictionary(key, text, { maxKeys: 4 })),
+    }),
+  ),
+});
+
+test('any CheckRequest is read as proto-loader reads it', () => {
+  fc.assert(
+    fc.property(request, (value) => {
+      const bytes = codec.requestSerialize(written(value));
+      assert.deepEqual(
+        comparable(readCheckRequest(bytes)),
+        comparable(attributesOf(codec.requestDeserialize(bytes))),
+      );
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('mutated bytes are refused by both, or read alike, or are of the kinds that proto-loader reads otherwise', () => {
+  let compared = 0;
+  fc.assert(
+    fc.property(
+      request,
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 }),
+      fc.nat(),
+      (value, changes, cut) => {
+        const bytes = Buffer.from(codec.requestSerialize(written(value)));
+        for (const [at, byte] of changes) if (bytes.length > 0) bytes[at % bytes.length] = byte;
+        const mutated = cut % 3 === 0 ? bytes.subarray(0, cut % (bytes.length + 1)) : bytes;
+        const ours = readCheckRequest(mutated);
+        // Nothing is made up: what is refused here may be taken there (a text cut at the end of the message).
+        if (ours === undefined) return;
+        let theirs: Decoded;
+        try {
+          theirs = codec.requestDeserialize(mutated);
+        } catch {
+          // It reads a known field whatever its wire type says, and trips; protobuf skips it as unknown.
+          return;
+        }
+        if (isOdd(mutated)) return;
+        compared++;
+        assert.deepEqual(comparable(ours), comparable(attributesOf(theirs)));
+      },
+    ),
+    { numRuns: 3000 },
+  );
+  assert.ok(compared > 300, `${compared} were compared`);
+});
+
+/** Field numbers of messages that stand in a CheckRequest, by path; leaves are texts. */
+type Shape = { readonly [field: number]: Shape | 'text' | 'number' };
+const entry: Shape = { 1: 'text', 2: 'text' };
+const shape: Shape = {
+  1: {
+    1: { 1: { 1: { 2: 'text', 3: 'number' } }, 5: 'text' },
+    4: {
+      2: {
+        2: 'text',
+        3: entry,
+        4: 'text',
+        5: 'text',
+        6: 'text',
+        10: 'text',
+        13: { 1: { 1: 'text', 2: 'text', 3: 'text' } },
+      },
+    },
+    10: entry,
+  },
+};
+const isRepeated = new Set<Shape | string>([
+  entry,
+  (shape[1] as { 4: { 2: { 13: { 1: Shape } } } })[4][2][13][1],
+]);
+
+/**
+ * Whether proto-loader reads it otherwise than protobuf has it (protobuf.dev, "Encoding"): a known field in another wire
+ * type is an unknown one, a message that comes twice is merged, texts are UTF-8 (ours takes header values as bytes).
+ */
+function isOdd(bytes: Buffer, of: Shape = shape): boolean {
+  const seen = new Set<number>();
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]!;
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const tag = varint();
+    const [number, type] = [Math.floor(tag / 8), tag % 8];
+    const known = of[number];
+    if (type === 3 || type === 4) return true;
+    if (known !== undefined && type !== (known === 'number' ? 0 : 2)) return true;
+    if (type === 0) varint();
+    else if (type === 1) at += 8;
+    else if (type === 5) at += 4;
+    else {
+      const length = varint();
+      const content = bytes.subarray(at, at + length);
+      at += length;
+      if (known === 'text' && !content.equals(Buffer.from(content.toString('utf8')))) return true;
+      if (typeof known !== 'object') continue;
+      if (seen.has(number) && !isRepeated.has(known)) return true;
+      seen.add(number);
+      if (isOdd(content, known)) return true;
+    }
+  }
+  return false;
+}
+
+// Protobuf by hand.
+const varint = (value: number): number[] =>
+  value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
+const field = (number: number, content: Uint8Array | string): Buffer => {
+  const bytes = Buffer.from(content as string);
+  return Buffer.concat([Buffer.from(varint((number << 3) | 2)), Buffer.from(varint(bytes.length)), bytes]);
+};
+const inHttp = (...fields: Buffer[]): Buffer =>
+  field(1, field(4, field(2, Buffer.concat([field(4, '/path'), ...fields]))));
+const group = (number: number, ...content: Buffer[]): Buffer =>
+  Buffer.concat([Buffer.from(varint((number << 3) | 3)), ...content, Buffer.from(varint((number << 3) | 4))]);
+const nested = (depth: number): Buffer => {
+  let all: Buffer = Buffer.alloc(0);
+  for (let i = 0; i < depth; i++) all = group(99, all);
+  return all;
+};
+
+const paths: readonly [string, Buffer, string | undefined][] = [
+  ['a field that comes twice counts as it comes last', inHttp(field(4, '/other')), '/other'],
+  [
+    'a message that comes twice is merged',
+    Buffer.concat([inHttp(), field(1, field(4, field(2, field(2, 'GET'))))]),
+    '/path',
+  ],
+  ['a known field as a number is an unknown one', inHttp(Buffer.of(4 << 3, 7)), '/path'],
+  ['a known field of four bytes is an unknown one', inHttp(Buffer.of((4 << 3) | 5, 1, 2, 3, 4)), '/path'],
+  [
+    'a known field of eight bytes is an unknown one',
+    inHttp(Buffer.of((4 << 3) | 1, 1, 2, 3, 4, 5, 6, 7, 8)),
+    '/path',
+  ],
+  ['a known field as a group is an unknown one', inHttp(group(4, field(1, 'a'))), '/path'],
+  [
+    'an unknown number of ten bytes',
+    inHttp(Buffer.of(0x98, 0x06, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1)),
+    '/path',
+  ],
+  ['a tag that takes more bytes than it needs', inHttp(Buffer.of(0xa2, 0x80, 0x00, 1, 97)), 'a'],
+  ['groups, 99 deep', inHttp(nested(99)), '/path'],
+  ['groups, 101 deep', inHttp(nested(101)), undefined],
+  ['a million bytes of the beginnings of groups', inHttp(Buffer.alloc(1_000_000, (1 << 3) | 3)), undefined],
+  ['the end of no group', inHttp(Buffer.of((9 << 3) | 4)), undefined],
+  ['the end of another group', inHttp(Buffer.of((9 << 3) | 3, (8 << 3) | 4)), undefined],
+  ['a group without end', inHttp(Buffer.of((9 << 3) | 3)), undefined],
+  ['a wire type that there is not', inHttp(Buffer.of((9 << 3) | 6)), undefined],
+  ['a field of number 0', inHttp(Buffer.of(2, 0)), undefined],
+  ['a length that leads out', inHttp(Buffer.of((4 << 3) | 2, 9, 97)), undefined],
+  ['a length of four gigabytes', inHttp(Buffer.of((4 << 3) | 2, 255, 255, 255, 255, 15)), undefined],
+  ['a length of more than 32 bits', inHttp(Buffer.of((4 << 3) | 2, 255, 255, 255, 255, 31)), undefined],
+  ['a number without end', inHttp(Buffer.from([9 << 3, ...Array(11).fill(255)])), undefined],
+  ['a tag that is cut off', inHttp(Buffer.of(0x80)), undefined],
+  ['four bytes that are cut off', inHttp(Buffer.of((9 << 3) | 5, 1)), undefined],
+];
+for (const [name, bytes, path] of paths)
+  test(`${name}: ${path ?? 'refused'}`, () => assert.equal(readCheckRequest(bytes)?.http.path, path));
+
+const header = fc.record({ header: fc.record({ key: text, value: text }) });
+const response: fc.Arbitrary<CheckResponse> = fc.record({
+  status: fc.oneof(fc.record({ code: fc.nat(16) }), fc.record({ code: fc.nat(16), message: text })),
+  dynamic_metadata: fc.record({
+    fields: fc.dictionary(key, fc.record({ stringValue: text }), { maxKeys: 5 }),
+  }),
+});
+const outcome = fc.oneof(
+  fc.record({
+    denied_response: fc.record({
+      status: fc.record({ code: fc.integer({ min: 100, max: 599 }) }),
+      headers: fc.array(header, { maxLength: 4 }),
+      body: text,
+    }),
+  }),
+  fc.record({
+    ok_response: fc.record({
+      headers: fc.array(header, { maxLength: 4 }),
+      headers_to_remove: fc.array(text, { maxLength: 4 }),
+    }),
+  }),
+);
+
+test('any CheckResponse is written byte for byte as proto-loader writes it', () => {
+  fc.assert(
+    fc.property(response, outcome, (common, rest) => {
+      const value: CheckResponse = { ...common, ...rest };
+      const framed = encodeCheckResponse(value);
+      assert.equal(framed.readUInt32BE(1), framed.length - 5);
+      assert.equal(framed[0], 0);
+      assert.deepEqual(framed.subarray(5).toString('hex'), codec.responseSerialize(value).toString('hex'));
+    }),
+    { numRuns: 1000 },
+  );
+});
