@@ -1,3 +1,5 @@
+import { editDistance } from '../documents/near.ts';
+
 /** What is wrong at one place of a configuration file, and what to do about it. */
 export type Problem = {
   readonly file: string;
@@ -43,17 +45,4 @@ export function nearest(name: string, names: Iterable<string>): string | undefin
     if (distance < least) [best, least] = [candidate, distance];
   }
   return best;
-}
-
-/** Levenshtein's. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -1,3 +1,4 @@
+import { slipOf } from '../documents/near.ts';
 import type { YamlDocument } from '../documents/yaml.ts';
 import type { DefinitionProblem } from './written.ts';
 
@@ -140,5 +141,15 @@ export function knownKeysAt(place: Place, known: readonly string[], problems: Pr
   for (const key of Object.keys(place.value)) {
     if (!known.includes(key))
       problems.push(problemAt(below(place, key), `is not known here; there are: ${known.join(', ')}`));
+  }
+}
+
+/** In a table that may have keys that are nothing to us: one that is a slip of a known one. */
+export function slipsAt(place: Place, known: readonly string[], problems: Problems): void {
+  if (!isTable(place.value)) return;
+  for (const key of Object.keys(place.value)) {
+    const meant = known.includes(key) ? undefined : slipOf(key, known);
+    if (meant !== undefined)
+      problems.push(problemAt(below(place, key), `is not known here; did you mean "${meant}"?`));
   }
 }

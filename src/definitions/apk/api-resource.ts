@@ -7,6 +7,7 @@ import {
   type Place,
   type Problems,
   problemAt,
+  slipsAt,
   textsAt,
   versionAt,
   wordAt,
@@ -22,6 +23,8 @@ export function readApiResource(api: Resource, files: ApkFiles): ApkApi {
   const problems: Problems = [];
   const warnings: DefinitionProblem[] = [];
   const spec = below(api, 'spec');
+  slipsAt(api, ['apiVersion', 'kind', 'metadata', 'spec', 'status'], problems);
+  slipsAt(spec, specKeys, problems);
   if (api.name === '')
     problems.push(problemAt(below(api, 'metadata', 'name'), 'is missing; write the name of this API'));
   const either = (key: string, older: string): Place =>
@@ -51,6 +54,25 @@ export function readApiResource(api: Resource, files: ApkFiles): ApkApi {
     notes: [],
   };
 }
+
+/** Of APK's own definitions, in their versions up to now. */
+const specKeys = [
+  'apiName',
+  'apiDisplayName',
+  'apiVersion',
+  'apiType',
+  'basePath',
+  'context',
+  'isDefaultVersion',
+  'production',
+  'sandbox',
+  'definitionFileRef',
+  'definitionPath',
+  'organization',
+  'environment',
+  'systemAPI',
+  'apiProperties',
+];
 
 /** Production, and the sandbox where it has hosts of its own. */
 function readEnvironments(

@@ -1,4 +1,4 @@
-import { below, lineOf, neededText, type Problems, problemAt, shown } from '../place.ts';
+import { below, knownKeysAt, lineOf, neededText, type Problems, problemAt, shown } from '../place.ts';
 import {
   type DefinedApi,
   type Definition,
@@ -9,7 +9,7 @@ import {
   type WrittenOperation,
 } from '../written.ts';
 import { readApiResource } from './api-resource.ts';
-import { type ReadAsk, readAuthenticationSpec } from './authentication.ts';
+import { authenticationKeys, type ReadAsk, readAuthenticationSpec } from './authentication.ts';
 import { type ApkApi, type ApkRoute, placesIn, readConf } from './conf.ts';
 import { type ApkFiles, type Resource, readApkFiles } from './files.ts';
 import { type Placed, placeOperations } from './operations.ts';
@@ -160,6 +160,7 @@ function asksOf(
       return ask === undefined ? [] : [ask];
     });
   for (const resource of authentications) {
+    knownKeysAt(below(resource, 'spec'), authenticationKeys, problems);
     if (['override', 'default'].every((level) => below(resource, 'spec', level).value === undefined))
       problems.push(
         problemAt(below(resource, 'spec'), 'has neither default nor override; write what it asks for'),

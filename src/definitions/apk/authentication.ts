@@ -77,6 +77,9 @@ const keysOf = {
   JWT: [...tokenKeys, 'audience'],
 } as const;
 
+/** Of an Authentication's `spec`. */
+export const authenticationKeys = ['default', 'override', 'targetRef'] as const;
+
 /** `spec.default` or `spec.override` of an Authentication; undefined: it is not there. */
 export function readAuthenticationSpec(
   spec: Place,

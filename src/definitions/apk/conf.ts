@@ -10,6 +10,7 @@ import {
   type Problems,
   problemAt,
   shown,
+  slipsAt,
   textAt,
   textsAt,
   versionAt,
@@ -53,6 +54,7 @@ export function readConf(conf: Place, files: ApkFiles): ApkApi {
   const warnings: DefinitionProblem[] = [];
   if (!isTable(conf.value))
     problems.push(problemAt(conf, `found ${shown(conf.value)}; write name, basePath, version, operations`));
+  slipsAt(conf, confKeys, problems);
   const name = neededText(below(conf, 'name'), problems, '"EmployeeServiceAPI"') ?? 'unknown';
   const version = versionAt(below(conf, 'version'), problems, '"3.14"') ?? '0';
   const type = wordAt(below(conf, 'type'), ['REST', 'GRAPHQL', 'GRPC'], problems) ?? 'REST';
@@ -79,6 +81,40 @@ export function readConf(conf: Place, files: ApkFiles): ApkApi {
     notes: [],
   };
 }
+
+/** Of APK's own schema; later versions have more. */
+const confKeys = [
+  'name',
+  'id',
+  'basePath',
+  'version',
+  'type',
+  'defaultVersion',
+  'definitionPath',
+  'organization',
+  'environment',
+  'endpointConfigurations',
+  'operations',
+  'authentication',
+  'subscriptionValidation',
+  'apiPolicies',
+  'rateLimit',
+  'apiRateLimit',
+  'aiProvider',
+  'corsConfiguration',
+  'additionalProperties',
+  'keyManagers',
+];
+const operationKeys = [
+  'id',
+  'target',
+  'verb',
+  'secured',
+  'scopes',
+  'endpointConfigurations',
+  'operationPolicies',
+  'rateLimit',
+];
 
 /** APK puts the version behind the base path, unless it ends in it already. A default version is served without it too. */
 function fullBasePaths(
@@ -109,6 +145,8 @@ export function withDefaultVersion(
 
 function readOperations(list: Place, problems: Problems): readonly ApkOperation[] {
   const operations = elementsAt(list, problems).flatMap((place): ApkOperation[] => {
+    slipsAt(place, operationKeys, problems);
+    for (const key of ['secured', 'scopes']) notEmptyAt(place, key, problems);
     const target =
       below(place, 'target').value === undefined
         ? '/*'

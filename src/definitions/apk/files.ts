@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { FileProblem, type Files } from '../../documents/files.ts';
+import { slipOf } from '../../documents/near.ts';
 import { readYaml, YamlProblem } from '../../documents/yaml.ts';
 import { below, documentPlace, isTable, type Place, problemAt, shown } from '../place.ts';
 import type { DefinitionProblem } from '../written.ts';
@@ -30,6 +31,8 @@ export type BrokenFile = {
   readonly text: string;
   readonly problem: DefinitionProblem;
 };
+
+const apkGroup = 'dp.wso2.com';
 
 /** The kinds that say something to us, and the API group that makes them what they are. */
 const groups = {
@@ -116,13 +119,24 @@ function sort(place: Place, confs: Place[], found: Resource[], lost: DefinitionP
   const apiVersion = below(place, 'apiVersion').value;
   const group = typeof apiVersion === 'string' ? apiVersion.replace(/\/?[^/]*$/, '') : undefined;
   if (typeof kind !== 'string' || !Object.hasOwn(groups, kind)) {
-    const isCutOff = kind === undefined && String(below(place, 'apiVersion').value).startsWith('dp.wso2.com');
-    if (isCutOff || asksForSecurity(place))
-      lost.push(problemAt(below(place, 'kind'), `found ${shown(kind)}; is it kind: Authentication?`));
+    const isOfApk = group !== undefined && slipOf(group, [apkGroup]) !== undefined;
+    const meant = typeof kind === 'string' ? slipOf(kind, Object.keys(groups)) : undefined;
+    if (asksForSecurity(place) || (isOfApk && (kind === undefined || meant !== undefined)))
+      lost.push(
+        problemAt(below(place, 'kind'), `found ${shown(kind)}; is it kind: ${meant ?? 'Authentication'}?`),
+      );
     return;
   }
-  if (group === undefined && kind === 'Authentication') lost.push(missing(place, 'apiVersion'));
-  if (groups[kind as Kind] !== group) return;
+  const ownGroup = groups[kind as Kind];
+  if (group !== ownGroup) {
+    // Kubernetes takes no resource of a group that it does not know; dropped here, nobody would hear of it.
+    const isMeant = kind === 'Authentication' && (group === undefined || asksForSecurity(place));
+    if (isMeant || (group !== undefined && slipOf(group, [ownGroup]) !== undefined))
+      lost.push(
+        problemAt(below(place, 'apiVersion'), `found ${shown(apiVersion)}; is it ${ownGroup}/v1alpha2?`),
+      );
+    return;
+  }
   const name = below(place, 'metadata', 'name').value;
   const namespace = below(place, 'metadata', 'namespace').value;
   const isNamed = typeof name === 'string' && name !== '';

@@ -9,11 +9,13 @@ import {
   type Problems,
   problemAt,
   shown,
+  slipsAt,
   textAt,
   textsAt,
+  wordAt,
 } from '../place.ts';
 import type { DefinitionProblem } from '../written.ts';
-import { readAuthenticationSpec } from './authentication.ts';
+import { authenticationKeys, readAuthenticationSpec } from './authentication.ts';
 import { referredBackend } from './backends.ts';
 import { type ApkFiles, findResource, type Kind, type Resource } from './files.ts';
 import type { ApiType, ApkOperation } from './operations.ts';
@@ -39,6 +41,7 @@ export function readRoute(
   warnings: DefinitionProblem[],
 ): ReadRoute {
   const spec = below(route, 'spec');
+  slipsAt(spec, ['parentRefs', 'hostnames', 'rules', 'backendRefs'], problems);
   const rules = elementsAt(below(spec, 'rules'), problems);
   if (rules.length === 0) problems.push(problemAt(below(spec, 'rules'), 'are none; write at least one rule'));
   const backends = [spec, ...rules].map((place) =>
@@ -142,6 +145,27 @@ function targetOf(type: string, value: string): string | undefined {
 
 type RuleSecurity = Pick<ApkOperation, 'secured' | 'scopes' | 'applicationSecurity'>;
 
+/** The Gateway API's filters, and the key that each has its settings under. */
+const filterKeys: Readonly<Record<string, string>> = {
+  ExtensionRef: 'extensionRef',
+  RequestHeaderModifier: 'requestHeaderModifier',
+  ResponseHeaderModifier: 'responseHeaderModifier',
+  RequestMirror: 'requestMirror',
+  RequestRedirect: 'requestRedirect',
+  URLRewrite: 'urlRewrite',
+  CORS: 'cors',
+};
+
+/** What an extension may be; all but the first two close nothing. */
+const extensionKinds = [
+  'Authentication',
+  'Scope',
+  'RateLimitPolicy',
+  'AIRateLimitPolicy',
+  'APIPolicy',
+  'InterceptorService',
+] as const;
+
 /** What a rule's `ExtensionRef` filters ask for. */
 function readFilters(
   filters: Place,
@@ -154,11 +178,14 @@ function readFilters(
   let applicationSecurity: ApkOperation['applicationSecurity'];
   const scopes: string[] = [];
   for (const filter of elementsAt(filters, problems)) {
+    knownKeysAt(filter, ['type', ...Object.values(filterKeys)], problems);
+    const type = wordAt(below(filter, 'type'), Object.keys(filterKeys), problems);
     const reference = below(filter, 'extensionRef');
-    if (reference.value === undefined && below(filter, 'type').value !== 'ExtensionRef') continue;
-    const kind = neededText(below(reference, 'kind'), problems, 'Scope');
+    if (reference.value === undefined && type !== 'ExtensionRef') continue;
+    const kind = wordAt(below(reference, 'kind'), extensionKinds, problems);
     const name = neededText(below(reference, 'name'), problems, '"orders-write"');
-    // What else may stand here (RateLimitPolicy, APIPolicy) opens nothing.
+    if (below(reference, 'kind').value === undefined)
+      problems.push(problemAt(below(reference, 'kind'), `is missing; write ${extensionKinds.join(' or ')}`));
     if ((kind !== 'Authentication' && kind !== 'Scope') || name === undefined) continue;
     const resource = findResource(files, kind, name, route.namespace);
     if (typeof resource === 'string') {
@@ -184,6 +211,7 @@ function readRuleAuthentication(
   problems: Problems,
   warnings: DefinitionProblem[],
 ): Pick<RuleSecurity, 'secured' | 'applicationSecurity'> {
+  knownKeysAt(below(resource, 'spec'), authenticationKeys, problems);
   const specs = ['override', 'default'].map((level) => below(resource, 'spec', level));
   const chosen = specs.find(({ value }) => value !== undefined);
   if (chosen === undefined) return { secured: true };

@@ -1,3 +1,4 @@
+import { slipOf } from '../../documents/near.ts';
 import { CertificateError, readCertificate } from '../../pki/certificate/certificate.ts';
 import { certificatesIn, pemOf } from '../pem-clients.ts';
 import {
@@ -21,6 +22,13 @@ export type Policies = {
 
 const alias = 'mtls-authenticator';
 
+/** Those that close something. */
+const known = ['OAuth2', 'MTLS Authenticator'] as const;
+
+/** Of other policies those that may be there to keep somebody out: they are not done here, and never left out in silence. */
+const mayClose =
+  /auth|jwt|token|key|cert|tls|ssl|secur|sign|ip\b|allow|deny|block|filter|access|guard|valid|scope|role/i;
+
 /** A `policies` list; undefined: it is not written, which is not the same as an empty one. */
 export function readPolicies(
   list: Place,
@@ -32,15 +40,16 @@ export function readPolicies(
   const optional: boolean[] = [];
   const notes: string[] = [];
   let oauth2 = false;
+  const others: Place[] = [];
   for (const attachment of elementsAt(list, problems)) {
-    const policy = neededText(below(attachment, 'policy'), problems, '"MTLS Authenticator"');
-    const known = policy
-      ?.toLowerCase()
-      .replaceAll(/[\s_-]+/g, ' ')
-      .trim();
-    if (known === 'oauth2' || known === 'oauth 2') {
+    const place = below(attachment, 'policy');
+    const policy = neededText(place, problems, '"MTLS Authenticator"');
+    if (policy === undefined) continue;
+    const meant = known.find((name) => plain(name) === plain(policy));
+    if (meant === 'OAuth2') {
+      knownKeysAt(attachment, ['policy'], problems);
       oauth2 = true;
-    } else if (known === 'mtls authenticator') {
+    } else if (meant === 'MTLS Authenticator') {
       knownKeysAt(attachment, ['policy', 'Certificate Content', 'Optional'], problems);
       optional.push(readOptional(below(attachment, 'Optional'), problems));
       const number = optional.length;
@@ -48,15 +57,39 @@ export function readPolicies(
       if (read === undefined) continue;
       clients.push({ alias: number === 1 ? alias : `${alias}#${number}`, ...read.trust });
       if (read.note !== undefined) notes.push(read.note);
-    } else if (policy !== undefined) {
-      warnings.push(problemAt(below(attachment, 'policy'), `found ${shown(policy)}, which is not done here`));
+    } else {
+      others.push(place);
+      const near = slipOf(policy, known);
+      if (near !== undefined)
+        problems.push(
+          problemAt(place, `found ${shown(policy)}, which is no policy here; did you mean "${near}"?`),
+        );
+      else if (mayClose.test(policy))
+        problems.push(
+          problemAt(
+            place,
+            `found ${shown(policy)}, which is not done here and may be there to keep somebody out; take it out if the API is closed enough without it`,
+          ),
+        );
+      else warnings.push(problemAt(place, `found ${shown(policy)}, which is not done here`));
     }
   }
+  // Open is what says so, and nothing else: an empty list.
+  if (!oauth2 && optional.length === 0 && others.length > 0)
+    problems.push(
+      problemAt(
+        list,
+        'has neither OAuth2 nor MTLS Authenticator, and its policies are not done here: nothing would close it; attach one of the two, or write policies: [] if it is open on purpose',
+      ),
+    );
   // Of several the strictest counts: the document has one for each resource.
   const mtls =
     optional.length === 0 ? undefined : { isOptional: optional.every((isOptional) => isOptional), clients };
   return { mtls, oauth2, notes };
 }
+
+/** Whatever the case, and with or without blanks, as in "OAuth 2". */
+const plain = (name: string): string => name.toLowerCase().replaceAll(/[\s_-]+/g, '');
 
 /** The console's form has texts. */
 function readOptional(place: Place, problems: Problems): boolean {

@@ -50,6 +50,16 @@ test('8: a broken API keeps its place and refuses everybody; the others go on, a
   assert.equal(await call(mended, '/one/x', globex.pem), 'mtls-authenticator');
 });
 
+test('a misspelt policy opens nothing: neither at a start nor at a reload', async () => {
+  put('a.yaml', proxy('root', acme.pem, '/') + proxy('one'));
+  put('b.yaml', '');
+  const good = load();
+  put('a.yaml', (proxy('root', acme.pem, '/') + proxy('one')).replaceAll('Authenticator', 'Authenticater'));
+  assert.equal(await outcome({ path: '/one/x' }, load().snapshot), 'api_misconfigured');
+  assert.equal(await outcome({ path: '/one/x' }, load(good).snapshot), 'certificate_missing');
+  assert.equal(await call(load(good), '/one/x'), 'mtls-authenticator', 'in its last good state');
+});
+
 test('a file that is broken as a whole: all that it said last is as it was', async () => {
   put('a.yaml', proxy('one') + proxy('three'));
   const good = load();

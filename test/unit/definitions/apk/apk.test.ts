@@ -708,6 +708,84 @@ const wrong: readonly [sentence: string, files: Files, expected: RegExp][] = [
     withAuth('', { 'a.yaml': 'apiVersion: dp.wso2.com/v1alpha2\n' }),
     /may have been meant for this one/,
   ],
+  [
+    'a list of authentications',
+    { 'e.apk-conf': conf('').replace('operations:', 'authentications: [{authType: mTLS}]\noperations:') },
+    /e\.apk-conf:6: authentications: is not known here; did you mean "authentication"\?/,
+  ],
+  [
+    'the authentication in capitals',
+    { 'e.apk-conf': conf('').replace('operations:', 'Authentication: []\noperations:') },
+    /Authentication: is not known here; did you mean "authentication"\?/,
+  ],
+  [
+    'a scope of an operation',
+    { 'e.apk-conf': conf('').replace('scopes: []', 'scope: [a]') },
+    /operations\[0\]\.scope: is not known here; did you mean "scopes"\?/,
+  ],
+  [
+    'scopes that were cut off',
+    { 'e.apk-conf': conf('').replace('scopes: []', 'scopes: ') },
+    /operations\[0\]\.scopes: is empty/,
+  ],
+  [
+    'a misspelt level of an Authentication beside a good one',
+    withAuth(
+      `${specOf('default', mtlsSpec(inline(acme!.pem)))}overide: {authTypes: {oauth2: {required: mandatory}}}`,
+    ),
+    /spec\.overide: is not known here/,
+  ],
+  [
+    'an Authentication of a misspelt group',
+    withAuth('', {
+      'a.yaml': authentication(specOf('default', mtlsSpec(inline(acme!.pem)))).replace('wso2.com', 'wso2.co'),
+    }),
+    /found "dp\.wso2\.co\/v1alpha2"; is it dp\.wso2\.com\/v1alpha2\?/,
+  ],
+  [
+    'an Authentication of a misspelt kind, with nothing else to tell it by',
+    withAuth('', {
+      'a.yaml': authentication('default: {disabled: true}').replace(
+        'kind: Authentication',
+        'kind: authentication',
+      ),
+    }),
+    /found "authentication"; is it kind: Authentication\?/,
+  ],
+  ...(
+    [
+      [
+        'ExtensionRf, extensionRef: {kind: Scope, name: s}',
+        /filters\[0\]\.type: found "ExtensionRf"; write ExtensionRef/,
+      ],
+      [
+        'ExtensionRef, extensionRefs: {kind: Scope, name: s}',
+        /filters\[0\]\.extensionRefs: is not known here/,
+      ],
+      [
+        'ExtensionRef, extensionRef: {kind: Scpe, name: s}',
+        /extensionRef\.kind: found "Scpe"; write Authentication or Scope/,
+      ],
+      [
+        'ExtensionRef, extensionRef: {kind: SecurityPolicy, name: s}',
+        /found "SecurityPolicy"; write Authentication/,
+      ],
+    ] as const
+  ).map(([filter, expected]): [string, Files, RegExp] => [
+    `a filter of type ${filter}`,
+    { 'api.yaml': api(), 'r.yaml': route(`${match('Exact', '/a')}  filters: [{type: ${filter}}]\n`) },
+    expected,
+  ]),
+  [
+    'a misspelt key of a route',
+    { 'api.yaml': api(), 'r.yaml': route(match('Exact', '/a'), '  hostname: [a.example]\n') },
+    /r\.yaml:\d+: spec\.hostname: is not known here; did you mean "hostnames"\?/,
+  ],
+  [
+    'a misspelt key of an API',
+    { 'api.yaml': `${api()}  sandboxx: []\n`, 'r.yaml': route(match('Exact', '/a')) },
+    /spec\.sandboxx: is not known here; did you mean "sandbox"\?/,
+  ],
   ['an Authentication with nothing in it', withAuth('x: 1'), /has neither default nor override/],
   [
     'an Authentication without a target',

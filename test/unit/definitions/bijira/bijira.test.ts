@@ -213,6 +213,37 @@ const wrong: readonly [sentence: string, text: string, expected: RegExp][] = [
     /resources\[0\]\.policies: is missing/,
   ],
   ['policies as a text', `${head}policies: OAuth2\n`, /policies: found "OAuth2"; write a list/],
+  ...(
+    [
+      ['MTLS Authenticater', /policies\[0\]\.policy: found .*; did you mean "MTLS Authenticator"\?/],
+      ['OAuth', /did you mean "OAuth2"\?/],
+      ['JWT Authentication', /which is not done here and may be there to keep somebody out/],
+      ['API Key', /may be there to keep somebody out/],
+      ['IP Filter', /may be there to keep somebody out/],
+      ['Add Header', /policies: has neither OAuth2 nor MTLS Authenticator.*write policies: \[\]/],
+    ] as const
+  ).flatMap(([policy, message]): [string, string, RegExp][] => [
+    [`${policy} alone`, head + policies(`{policy: ${policy}}`), message],
+    [
+      `${policy} alone at a resource`,
+      `${head}${resources(`path: /a\n${policies(`{policy: ${policy}}`)}`)}`,
+      new RegExp(message.source.replace('policies', 'resources\\[0\\]\\.policies')),
+    ],
+    ...(policy === 'Add Header'
+      ? []
+      : [
+          [`${policy} beside OAuth2`, head + policies(`{policy: ${policy}}`, oauth2), message] as [
+            string,
+            string,
+            RegExp,
+          ],
+        ]),
+  ]),
+  [
+    'a parameter that OAuth2 does not have',
+    head + policies('{policy: OAuth2, scopes: [a]}'),
+    /policies\[0\]\.scopes: is not known here/,
+  ],
   ['a policy without a name', head + policies('{Optional: true}'), /policies\[0\]\.policy: is missing/],
   [
     'a misspelt parameter',
@@ -265,6 +296,14 @@ for (const [sentence, text, expected] of wrong) {
     assert.equal(definition.apis[0]!.written.basePath, '/n');
   });
 }
+
+test('what closes nothing is warned about beside what does', () => {
+  const { warnings } = read(head + policies(oauth2, '{policy: Add Header}'));
+  assert.match(
+    warnings.map(line).join(),
+    /policies\[1\]\.policy: found "Add Header", which is not done here$/,
+  );
+});
 
 test('one broken API stops no other; what is no API is told', () => {
   const one = (more: string): string => `- ${(head + more).trimEnd().replaceAll('\n', '\n  ')}\n`;
