@@ -33,10 +33,13 @@ export type StackOptions = {
   readonly mutualSSL: readonly string[];
   /** Changes config.toml before it is written, for a test of something else. */
   readonly edit?: (toml: string) => string;
+  /** Changes envoy.yaml, for a test of an Envoy that somebody else configures. */
+  readonly editEnvoy?: (yaml: string) => string;
 };
 
 /** Starts everything, in the order in which each needs the other. What was started is stopped if something fails. */
-export async function startStack({ folder, pki, envoy, mutualSSL, edit }: StackOptions): Promise<Stack> {
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { folder, pki, envoy, mutualSSL, edit, editEnvoy = (yaml) => yaml } = options;
   mkdirSync(folder, { recursive: true });
   const stops: (() => Promise<unknown>)[] = [];
   const stop = async () => {
@@ -54,7 +57,9 @@ export async function startStack({ folder, pki, envoy, mutualSSL, edit }: StackO
     configure(mutualSSL);
     const enforcer = await EnforcerProcess.start(configFile);
     stops.push(() => enforcer.stop());
-    const running = envoy && (await startWithGeneratedConfig(envoy, configFile, folder));
+    const yaml = envoy && editEnvoy(await generatedConfig(configFile, folder));
+    if (yaml !== undefined) writeFileSync(join(folder, 'envoy.yaml'), yaml);
+    const running = envoy && (await startEnvoy({ path: envoy.path, config: 'envoy.yaml', folder }));
     if (running) stops.push(() => running.stop());
     return { ports, configFile, backend, enforcer, envoy: running, configure, stop };
   } catch (error) {
@@ -63,14 +68,9 @@ export async function startStack({ folder, pki, envoy, mutualSSL, edit }: StackO
   }
 }
 
-async function startWithGeneratedConfig(
-  { path }: FoundEnvoy,
-  configFile: string,
-  folder: string,
-): Promise<RunningEnvoy> {
+async function generatedConfig(configFile: string, folder: string): Promise<string> {
   const command = [process.execPath, main, 'envoy-config', '--config', configFile] as const;
   const made = await run(command, { env: process.env, cwd: folder });
   if (made.code !== 0) throw new Error(`envoy-config failed (${made.code}):\n${made.stderr}`);
-  writeFileSync(join(folder, 'envoy.yaml'), made.stdout);
-  return startEnvoy({ path, config: 'envoy.yaml', folder });
+  return made.stdout;
 }

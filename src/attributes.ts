@@ -38,3 +38,7 @@ export function headerValues(attributes: Attributes, name: string): readonly str
   for (const header of attributes.http.headers) if (header[0] === name) values.push(header[1]);
   return values;
 }
+
+/** The plain listener's routes say so; the scheme tells it where somebody else wrote Envoy's configuration. */
+export const isPlaintext = ({ contextExtensions, http }: Attributes): boolean =>
+  contextExtensions.get('listener') === 'plain' || http.scheme !== 'https';

@@ -3,7 +3,7 @@ import { type Attributes, headerValues } from '../attributes.ts';
 import { defaultLimits, type Limits, type Reading } from './formats/reading.ts';
 import type { ReadingCaches } from './formats/reading-cache.ts';
 import { type CertificateFormat, type Format, formatOf } from './formats/table.ts';
-import { asReceived, readXfcc } from './formats/xfcc.ts';
+import { asReceived } from './formats/xfcc.ts';
 import { none, type Presented, type PresentedError, presentedError } from './presented.ts';
 import type { TrustedSenders } from './senders.ts';
 
@@ -14,8 +14,6 @@ export type HeaderSource = {
   /** Lower case. Only for formats whose chain comes in a header of its own. */
   readonly chainHeader?: string | undefined;
   readonly senders: TrustedSenders;
-  /** xfcc: elements that the header has, one a hop. 1 behind SANITIZE_SET. */
-  readonly elements?: number | undefined;
   readonly limits?: Limits | undefined;
   /** Of this source alone. */
   readonly caches?: ReadingCaches | undefined;
@@ -34,7 +32,7 @@ export function readHeader(attributes: Attributes, source: HeaderSource): Presen
   if (format.commas && !attributes.http.headersAreRaw && headerIsPresent(attributes, source)) {
     return presentedError('raw_headers_required', `${source.format} with headers that Envoy joined`);
   }
-  const value = oneValue(attributes, asReceived(source.header), source.format === 'xfcc');
+  const value = oneValue(attributes, asReceived(source.header), format.joins === true);
   if (typeof value === 'object') return value;
   const isNone = value === '' || value === format.none;
   const besides = readBesides(attributes, source, isNone);
@@ -59,8 +57,7 @@ function readValue(value: string, source: HeaderSource, format: Format): Reading
   if (!format.commas && value.includes(',')) {
     return presentedError('header_is_list', `${source.header} holds a comma`);
   }
-  const reader = (text: string) =>
-    format.read ? format.read(text, limits) : readXfcc(text, source.elements ?? 1, limits);
+  const reader = (text: string) => format.read(text, limits);
   const read = source.caches ? source.caches.leaf.get(value, reader) : reader(value);
   if (read.kind === 'error') return read;
   return format.chain !== 'inside' && read.ders.length > 1

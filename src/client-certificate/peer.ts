@@ -1,13 +1,18 @@
-import { type Attributes, headerValues } from '../attributes.ts';
+import { type Attributes, headerValues, isPlaintext } from '../attributes.ts';
 import { readPercentPem } from './formats/percent-pem.ts';
-import { defaultLimits, type Limits } from './formats/reading.ts';
+import { type Limits, peerLimits } from './formats/reading.ts';
 import type { ReadingCaches } from './formats/reading-cache.ts';
-import { readXfccChain, XFCC } from './formats/xfcc.ts';
+import { readXfcc, readXfccChain, XFCC } from './formats/xfcc.ts';
 import { none, type Presented, presentedError } from './presented.ts';
 
 export type PeerSource = {
   /** Take intermediates from XFCC's Chain. Only where Envoy overwrites that header. */
   readonly presentedChain: boolean;
+  /**
+   * Take the certificate itself from XFCC, where a gateway's Envoy can't be told to send `source.certificate`. Whoever
+   * can send XFCC past that Envoy is then anybody.
+   */
+  readonly leafFromXfcc?: boolean;
   readonly limits?: Limits;
   /** Of this source alone. */
   readonly caches?: ReadingCaches | undefined;
@@ -15,31 +20,67 @@ export type PeerSource = {
 
 /**
  * The TLS client itself. The leaf comes from `source.certificate`, which Envoy fills and nobody else can; XFCC gives
- * the intermediates only, and only if it begins with that leaf.
+ * the intermediates only, and only if it begins with that leaf. Unless it is told to give the leaf as well.
  */
 export function readPeer(attributes: Attributes, source: PeerSource): Presented {
-  const limits = source.limits ?? defaultLimits;
-  const { certificate } = attributes.source;
+  const own = readCertificate(attributes, source);
+  if (own.kind === 'error') return own;
+  if (source.leafFromXfcc) return agreed(own, readOwnXfcc(attributes, source));
+  if (own.kind === 'none' || !source.presentedChain) return own;
+  const value = headerValues(attributes, XFCC).join(',');
+  if (value === '') return own;
+  const limits = source.limits ?? peerLimits;
+  if (value.length > xfccLength(limits)) return tooLong(value);
+  const leaf = { der: own.leaf, text: attributes.source.certificate };
+  const chain = readXfccChain(value, leaf, limits, source.caches?.chain);
+  return chain?.kind === 'error' ? chain : { ...own, intermediates: chain?.ders.slice(1) ?? [] };
+}
+
+/** `source.certificate`: percent-encoded PEM of the leaf. */
+function readCertificate({ source: { certificate } }: Attributes, source: PeerSource): Presented {
+  const limits = source.limits ?? peerLimits;
   if (certificate === '') return none;
-  if (certificate.length > limits.certificateLength) {
-    return presentedError('header_too_long', `the peer's certificate has ${certificate.length} characters`);
-  }
+  if (certificate.length > limits.certificateLength)
+    return presentedError(
+      'peer_certificate_too_long',
+      `it has ${certificate.length} characters, percent-encoded; at most ${limits.certificateLength} are read`,
+    );
   const reader = (text: string) => readPercentPem(text, limits);
   const read = source.caches ? source.caches.leaf.get(certificate, reader) : reader(certificate);
-  if (read.kind === 'error' || read.ders.length !== 1) {
+  if (read.kind === 'error' || read.ders.length !== 1)
     return presentedError(
       'peer_certificate_unreadable',
       read.kind === 'error' ? `${read.code}: ${read.detail}` : 'more than one certificate',
     );
-  }
-  const leaf = read.ders[0]!;
-  const values = source.presentedChain ? headerValues(attributes, XFCC) : [];
-  if (values.length === 0) return { kind: 'chain', source: 'peer', leaf, intermediates: [] };
-  const value = values.join(',');
-  if (value.length > limits.certificateLength + limits.chainLength) {
-    return presentedError('chain_too_long', `XFCC has ${value.length} characters`);
-  }
-  const chain = readXfccChain(value, { der: leaf, text: certificate }, limits, source.caches?.chain);
-  if (chain?.kind === 'error') return chain;
-  return { kind: 'chain', source: 'peer', leaf, intermediates: chain?.ders.slice(1) ?? [] };
+  return { kind: 'chain', source: 'peer', leaf: read.ders[0]!, intermediates: [] };
 }
+
+/** XFCC of the Envoy that asks: one element (SANITIZE_SET), whatever a client sent is gone. */
+function readOwnXfcc(attributes: Attributes, source: PeerSource): Presented {
+  const limits = source.limits ?? peerLimits;
+  const value = headerValues(attributes, XFCC).join(',');
+  if (value === '') return none;
+  // That Envoy writes it for TLS clients only.
+  if (isPlaintext(attributes)) return presentedError('header_over_plaintext', `${XFCC} on plain HTTP`);
+  if (value.length > xfccLength(limits)) return tooLong(value);
+  const reader = (text: string) => readXfcc(text, limits);
+  const read = source.caches ? source.caches.chain.get(value, reader) : reader(value);
+  if (read.kind === 'error') return read;
+  const [leaf, ...intermediates] = read.ders;
+  return { kind: 'chain', source: 'peer', leaf: leaf!, intermediates };
+}
+
+/** Where both come, they must be of one connection. */
+function agreed(own: Presented, sent: Presented): Presented {
+  if (sent.kind === 'none') return own;
+  if (own.kind !== 'chain' || sent.kind !== 'chain') return sent;
+  return Buffer.compare(own.leaf, sent.leaf) === 0
+    ? sent
+    : presentedError('peer_certificate_differs', `${XFCC} holds another than source.certificate`);
+}
+
+/** Cert, and Chain, which begins with the same again. */
+const xfccLength = (limits: Limits): number => limits.certificateLength + limits.chainLength;
+
+const tooLong = (value: string): Presented =>
+  presentedError('chain_too_long', `${XFCC} has ${value.length} characters`);

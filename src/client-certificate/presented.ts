@@ -90,7 +90,13 @@ export const presentedErrors = {
     sentence: 'X-Forwarded-Client-Cert names Hash, Cert, Chain or Subject twice in one element.',
   },
   xfcc_without_cert: {
-    sentence: 'X-Forwarded-Client-Cert holds no Cert; set cert and chain at the sending Envoy.',
+    sentence: 'X-Forwarded-Client-Cert holds neither Cert nor Chain; set both at the sending Envoy.',
+  },
+  peer_certificate_too_long: {
+    sentence: 'The certificate of the TLS connection is too long.',
+  },
+  peer_certificate_differs: {
+    sentence: 'X-Forwarded-Client-Cert holds another certificate than the TLS connection has.',
   },
   peer_certificate_unreadable: {
     sentence: 'The certificate of the TLS connection reached the enforcer in an unreadable form.',

@@ -1,4 +1,4 @@
-import type { Attributes } from '../attributes.ts';
+import { type Attributes, isPlaintext } from '../attributes.ts';
 import { type HeaderSource, headerIsPresent, readHeader } from './header.ts';
 import { type PeerSource, readPeer } from './peer.ts';
 import { none, type Presented, presentedError } from './presented.ts';
@@ -56,13 +56,9 @@ function fittingSources(
   { headers, peer, verifySender }: CertificateSources,
   now: number,
 ): readonly HeaderSource[] {
-  const { address, certificate } = attributes.source;
+  const { address } = attributes.source;
   let alias: string | undefined;
-  if (
-    verifySender !== undefined &&
-    certificate !== '' &&
-    headers.some(({ senders }) => senders.aliases.size > 0)
-  ) {
+  if (verifySender !== undefined && headers.some(({ senders }) => senders.aliases.size > 0)) {
     const own = readPeer(attributes, peer ?? { presentedChain: false });
     if (own.kind === 'chain') alias = verifySender(own.leaf, own.intermediates, now);
   }
@@ -70,7 +66,3 @@ function fittingSources(
     ({ senders }) => sentFrom(senders, address) || (alias !== undefined && senders.aliases.has(alias)),
   );
 }
-
-/** The plain listener's routes say so; the scheme tells it where somebody else wrote Envoy's configuration. */
-const isPlaintext = (attributes: Attributes): boolean =>
-  attributes.contextExtensions.get('listener') === 'plain' || attributes.http.scheme !== 'https';

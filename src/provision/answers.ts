@@ -1,5 +1,6 @@
 import { companionHeaders } from '../client-certificate/formats/companion-headers.ts';
 import { formatOf, knownCertificateHeaders } from '../client-certificate/formats/table.ts';
+import { XFCC } from '../client-certificate/formats/xfcc.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import type { Findings } from './findings.ts';
@@ -42,6 +43,8 @@ export function readAnswers(
         ),
         mutualSSL.certificateHeader.toLowerCase(),
         ...inbound,
+        // There, nobody else removes it.
+        ...(mutualSSL.peer === 'xfcc' ? [XFCC] : []),
         // Its own as well: where there is no certificate or no chain to tell, a client's must not stay.
         ...(outgoing === undefined
           ? []

@@ -1,4 +1,4 @@
-import { defaultLimits } from '../client-certificate/formats/reading.ts';
+import { defaultLimits, type Limits, peerLimits } from '../client-certificate/formats/reading.ts';
 import { readingCaches } from '../client-certificate/formats/reading-cache.ts';
 import { type CertificateFormat, formatOf } from '../client-certificate/formats/table.ts';
 import type { HeaderSource } from '../client-certificate/header.ts';
@@ -35,6 +35,11 @@ export function buildSources(
   verifySender: SenderVerifier | undefined,
 ): CertificateSources {
   const settings = config.enforcer.security.mutualSSL;
+  if (settings.peer === 'xfcc')
+    findings.warn(
+      at('peer'),
+      'found "xfcc": the TLS client is whoever x-forwarded-client-cert says. The Envoy that asks must write that header itself on every listener (SANITIZE_SET); with FORWARD_ONLY, APPEND_FORWARD or ALWAYS_FORWARD_ONLY there, anybody can pose as any client. Where it can send source.certificate (include_peer_certificate), leave peer out',
+    );
   if (settings.sources.length > 0) {
     checkPlainKeys(isWritten, findings);
     return buildSourceList(settings.sources, at('sources'), settings, findings, verifySender);
@@ -81,7 +86,14 @@ function combine(
     }
   });
   return {
-    peer: peer ? { presentedChain: true, limits: limitsOf(settings), caches: readingCaches() } : undefined,
+    peer: peer
+      ? {
+          presentedChain: true,
+          leafFromXfcc: settings.peer === 'xfcc',
+          limits: limitsOf(settings, peerLimits),
+          caches: readingCaches(),
+        }
+      : undefined,
     headers,
     allowHeaderOverPlaintext: settings.allowHeaderOverPlaintext,
     ...(verifySender && { verifySender }),
@@ -180,13 +192,15 @@ function headerSource(written: Written, settings: MutualSsl, findings: Findings)
     header,
     chainHeader: chainHeader?.toLowerCase(),
     senders: trustedSenders(senders),
-    elements: written.elements,
-    limits: limitsOf(settings),
+    limits: { ...limitsOf(settings, defaultLimits), elements: written.elements },
     caches: readingCaches(),
   };
 }
 
-const limitsOf = (settings: MutualSsl) => ({ ...defaultLimits, certificates: settings.maxCertificates });
+const limitsOf = ({ maxCertificates }: MutualSsl, limits: Limits): Limits => ({
+  ...limits,
+  certificates: maxCertificates,
+});
 
 /** Headers that something else needs: taking a certificate from them, or removing them, breaks requests. */
 const taken = [

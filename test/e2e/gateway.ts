@@ -5,7 +5,7 @@ import { codings } from '../../demo/certificate-header.ts';
 import { type Outcome, outcomeOf } from '../../demo/outcome.ts';
 import { type Pki, preparePki } from '../../demo/pki.ts';
 import { type Holder, header } from '../../demo/requests.ts';
-import { type Stack, startStack } from '../../demo/stack.ts';
+import { type Stack, type StackOptions, startStack } from '../../demo/stack.ts';
 import type { FoundEnvoy } from '../../envoy/find-envoy.ts';
 import { type Answer, type Call, type ClientCertificate, send } from '../support/client.ts';
 
@@ -37,16 +37,16 @@ export class Gateway {
   /** @param options changes config.toml; lines of `[enforcer.security.mutualSSL]` other than for peer mode; a folder with a PKI */
   static async start(
     envoy: FoundEnvoy,
-    options: { edit?: (toml: string) => string; mutualSSL?: readonly string[]; folder?: string } = {},
+    options: Partial<Pick<StackOptions, 'edit' | 'editEnvoy' | 'mutualSSL'>> & { folder?: string } = {},
   ): Promise<Gateway> {
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'mtls-enforcer-e2e-'));
     const pki = await preparePki(folder);
     const stack = await startStack({
+      mutualSSL: peerMode,
+      ...options,
       folder: join(folder, 'run'),
       pki,
       envoy,
-      mutualSSL: options.mutualSSL ?? peerMode,
-      ...(options.edit && { edit: options.edit }),
     });
     return new Gateway(stack, pki, folder);
   }

@@ -14,9 +14,19 @@ export type Limits = {
   readonly chainLength: number;
   /** Certificates, the leaf included. */
   readonly certificates: number;
+  /** XFCC: elements that the header has, exactly, one a hop. 1 behind SANITIZE_SET. */
+  readonly elements: number;
 };
 
 /** Envoy takes 60 KiB of headers from a client; a load balancer may be allowed more, and Envoy's own XFCC is not counted. */
-export const defaultLimits: Limits = { certificateLength: 32_768, chainLength: 131_072, certificates: 10 };
+export const defaultLimits: Limits = {
+  certificateLength: 32_768,
+  chainLength: 131_072,
+  certificates: 10,
+  elements: 1,
+};
+
+/** Of the TLS client: BoringSSL takes 100 KB of certificates in a handshake, and percent-encoding makes half as much again of PEM. */
+export const peerLimits: Limits = { ...defaultLimits, certificateLength: 163_840, chainLength: 163_840 };
 
 export const certificates = (ders: readonly Uint8Array[]): Certificates => ({ kind: 'certificates', ders });

@@ -14,7 +14,7 @@ import type { Reader } from './reading.ts';
 import { readClientCert, readClientCertChain, writeClientCert, writeClientCertChain } from './rfc9440.ts';
 import { readApache, readNginx } from './spaced-pem.ts';
 import { readWso2 } from './wso2.ts';
-import { RECEIVED_XFCC, writeXfcc, XFCC } from './xfcc.ts';
+import { RECEIVED_XFCC, readXfcc, writeXfcc, XFCC } from './xfcc.ts';
 
 /** How one producer writes a client certificate into headers. Names are in lower case. */
 export type Format = {
@@ -27,10 +27,11 @@ export type Format = {
   readonly sha256Header?: string;
   /** A value holds commas by itself, so that Envoy's joined repeats would look like one value. */
   readonly commas: boolean;
+  /** A repeated line is further elements, as Envoy joins them; else a repeat is refused. */
+  readonly joins?: boolean;
   /** Written where there is no certificate, besides an empty value or no header at all. */
   readonly none?: string;
-  /** Absent for XFCC, which also needs the number of elements. */
-  readonly read?: Reader;
+  readonly read: Reader;
   readonly readChain?: Reader;
   readonly write: (leaf: Uint8Array, intermediates: readonly Uint8Array[]) => string;
   readonly writeChain?: (intermediates: readonly Uint8Array[]) => string;
@@ -65,7 +66,7 @@ export const formats = {
     write: (leaf: Uint8Array) => Buffer.from(writePem(leaf), 'latin1').toString('base64'),
   },
   rfc9440: { ...rfc9440, header: 'client-cert', chainHeader: 'client-cert-chain' },
-  xfcc: { header: XFCC, chain: 'inside', commas: true, write: writeXfcc },
+  xfcc: { header: XFCC, chain: 'inside', commas: true, joins: true, read: readXfcc, write: writeXfcc },
   nginx: { ...percentPem, header: 'x-ssl-client-cert', read: readNginx },
   'ingress-nginx': { ...percentPem, header: 'ssl-client-cert' },
   apache: {

@@ -27,21 +27,29 @@ export const asReceived = (name: string): string => (name === XFCC ? RECEIVED_XF
  * Hence: exactly the expected number of elements, no key twice, and Hash, Cert and Chain must belong together. The
  * textual identities are never used.
  *
- * @param elements how many there must be, one for each hop that adds its own; the client's is the leftmost
+ * Where only Chain was written, its first is the leaf.
+ *
+ * @param limits with how many elements there must be, one for each hop that adds its own; the client's is the leftmost
  */
-export function readXfcc(value: string, elements: number, limits: Limits): Reading {
-  const element = clientElement(value, elements);
+export function readXfcc(value: string, limits: Limits): Reading {
+  const element = clientElement(value, limits.elements);
   if ('kind' in element) return element;
   const { hash, cert, chain, decode } = element;
-  if (cert === undefined) return presentedError('xfcc_without_cert', 'the element has no Cert');
-  const leaf = readField(cert, decode, limits, 'Cert');
-  if (leaf.kind === 'error') return leaf;
-  if (leaf.ders.length !== 1) return presentedError('header_is_list', 'Cert holds more than one certificate');
-  const der = leaf.ders[0]!;
-  if (hash?.toLowerCase() !== createHash('sha256').update(der).digest('hex')) {
-    return presentedError('certificate_hash_mismatch', 'Hash is missing or not that of Cert');
-  }
-  return chain === undefined ? leaf : readChain(chain, decode, { der, text: cert }, limits);
+  const field = cert === undefined ? 'Chain' : 'Cert';
+  const written = cert ?? chain;
+  if (written === undefined)
+    return presentedError('xfcc_without_cert', 'the element has neither Cert nor Chain');
+  const read =
+    cert === undefined ? readChainField(written, decode, limits) : readField(written, decode, limits, field);
+  if (read.kind === 'error') return read;
+  if (cert !== undefined && read.ders.length !== 1)
+    return presentedError('header_is_list', 'Cert holds more than one certificate');
+  const der = read.ders[0]!;
+  if (hash?.toLowerCase() !== createHash('sha256').update(der).digest('hex'))
+    return presentedError('certificate_hash_mismatch', `Hash is missing or not that of ${field}`);
+  return cert === undefined || chain === undefined
+    ? read
+    : readChain(chain, decode, { der, text: cert }, limits);
 }
 
 /**
@@ -82,26 +90,33 @@ const asIs: Decode = (text) => text;
 
 /** Chain is all that was presented, so its first is the leaf again: mostly letter by letter, and then not decoded twice. */
 function readChain(text: string, decode: Decode, leaf: Leaf, limits: Limits, cache?: ReadingCache): Reading {
-  if (text.length > limits.chainLength) {
-    return presentedError('chain_too_long', `Chain has ${text.length} characters`);
-  }
+  if (text.length > limits.chainLength) return chainTooLong(text);
   if (text === leaf.text) return certificates([leaf.der]);
   const again = text.startsWith(leaf.text) && text.startsWith('-----BEGIN', leaf.text.length);
-  const further = (rest: string) => readField(rest, decode, fewer(limits), 'Chain');
+  const further = (rest: string) => readChainField(rest, decode, fewer(limits));
   const rest = again ? text.slice(leaf.text.length) : '';
   const read = !again
-    ? readField(text, decode, limits, 'Chain')
+    ? readChainField(text, decode, limits)
     : cache
       ? cache.get(rest, further)
       : further(rest);
-  if (read.kind === 'error') {
-    return read.code === 'header_coding_invalid' ? { ...read, code: 'chain_coding_invalid' } : read;
-  }
+  if (read.kind === 'error') return read;
   if (again) return certificates([leaf.der, ...read.ders]);
   return Buffer.compare(read.ders[0]!, leaf.der) === 0
     ? certificates([leaf.der, ...read.ders.slice(1)])
     : presentedError('chain_leaf_mismatch', 'the first of Chain is another certificate');
 }
+
+function readChainField(text: string, decode: Decode, limits: Limits): Reading {
+  if (text.length > limits.chainLength) return chainTooLong(text);
+  const read = readField(text, decode, limits, 'Chain');
+  return read.kind === 'error' && read.code === 'header_coding_invalid'
+    ? { ...read, code: 'chain_coding_invalid' }
+    : read;
+}
+
+const chainTooLong = (text: string): PresentedError =>
+  presentedError('chain_too_long', `Chain has ${text.length} characters`);
 
 const fewer = (limits: Limits): Limits => ({ ...limits, certificates: limits.certificates - 1 });
 

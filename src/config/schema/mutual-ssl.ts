@@ -38,6 +38,12 @@ export const mutualSSL = table({
     .boolean()
     .default(true)
     .describe("true: take the TLS peer's certificate. false: take the header's, from `trustedSenders` only."),
+  peer: z
+    .enum(['certificate', 'xfcc'])
+    .default('certificate')
+    .describe(
+      "Where the TLS peer's certificate comes from. certificate: `source.certificate` of the Check, which nobody can forge. xfcc: `x-forwarded-client-cert` of the Envoy that asks, for gateways that send no other (docs/gateways); that Envoy must overwrite it (SANITIZE_SET). Warned about at each start.",
+    ),
   clientCertificateEncode: z
     .boolean()
     .default(false)

@@ -258,7 +258,7 @@ const peerRows: readonly [
   ['XFCC that is none', { headers: [['x-forwarded-client-cert', 'junk']] }, 'header_coding_invalid'],
   [
     'XFCC beyond all limits',
-    { headers: [['x-forwarded-client-cert', 'A'.repeat(200_000)]] },
+    { headers: [['x-forwarded-client-cert', 'A'.repeat(400_000)]] },
     'chain_too_long',
   ],
 ];
@@ -319,4 +319,161 @@ test("a load balancer's XFCC is read as our Envoy received it, never what it wro
   assert.equal(outcome(sources, { ...parts, headers: [own, received] }), 'client by header');
   assert.equal(outcome(sources, { ...parts, headers: [own] }), 'none');
   assert.equal(outcome(sources, { source: '10.21.0.1', headers: [received] }), 'header_sender_untrusted');
+});
+
+const oneElement = (name: string, value: string): Header => ['x-forwarded-client-cert', `${name}=${value}`];
+const chainOnly = (hash: Uint8Array, ...ders: readonly Uint8Array[]): Header =>
+  oneElement('Hash', `${sha256(hash)};Chain="${escaped(ders.map(pem).join(''))}"`);
+const certOnly = (der: Uint8Array, rest = ''): Header =>
+  oneElement('Hash', `${sha256(der)};Cert="${escaped(pem(der))}"${rest}`);
+const ofGateway: CertificateSources = { ...peerOnly, peer: { presentedChain: true, leafFromXfcc: true } };
+const twice = (a: Header, b: Header): Header => [a[0], `${a[1]},${b[1]}`];
+
+const gatewayRows: readonly Row[] = [
+  ['the certificate', ofGateway, { headers: [certOnly(leaf)] }, 'client by peer'],
+  [
+    'headers that Envoy joined',
+    ofGateway,
+    { headers: [certOnly(leaf)], headersAreRaw: false },
+    'client by peer',
+  ],
+  ['the chain alone', ofGateway, { headers: [chainOnly(leaf, leaf, intermediate)] }, 'client by peer'],
+  [
+    "Istio's other fields",
+    ofGateway,
+    { headers: [certOnly(leaf, ';Subject="CN=x";URI=spiffe://a/b')] },
+    'client by peer',
+  ],
+  ['no XFCC, no certificate', ofGateway, {}, 'none'],
+  ['an empty one', ofGateway, { headers: [['x-forwarded-client-cert', '']] }, 'none'],
+  [
+    'source.certificate as well, the same',
+    ofGateway,
+    { certificate: escaped(pem(leaf)), headers: [certOnly(leaf)] },
+    'client by peer',
+  ],
+  [
+    'source.certificate as well, another',
+    ofGateway,
+    { certificate: own, headers: [certOnly(rfc8705)] },
+    'peer_certificate_differs',
+  ],
+  [
+    'source.certificate alone, which nobody can forge',
+    ofGateway,
+    { certificate: own },
+    'load balancer by peer',
+  ],
+  [
+    'source.certificate that is none',
+    ofGateway,
+    { certificate: 'junk', headers: [certOnly(leaf)] },
+    'peer_certificate_unreadable',
+  ],
+  [
+    'two lines: a client’s own passed on',
+    ofGateway,
+    { headers: [certOnly(rfc8705), certOnly(leaf)] },
+    'xfcc_element_count',
+  ],
+  [
+    'two joined: APPEND_FORWARD',
+    ofGateway,
+    { headers: [twice(certOnly(rfc8705), certOnly(leaf))], headersAreRaw: false },
+    'xfcc_element_count',
+  ],
+  [
+    'an element from inside a URI',
+    ofGateway,
+    { headers: [certOnly(leaf, `;URI=urn:x,${certOnly(rfc8705)[1]}`)] },
+    'xfcc_element_count',
+  ],
+  [
+    'a Chain from inside a URI',
+    ofGateway,
+    { headers: [certOnly(leaf, `;URI=urn:x;Chain="${escaped(pem(rfc8705))}"`)] },
+    'chain_leaf_mismatch',
+  ],
+  [
+    'the chain of another',
+    ofGateway,
+    { headers: [chainOnly(leaf, rfc8705, leaf)] },
+    'certificate_hash_mismatch',
+  ],
+  [
+    'names alone',
+    ofGateway,
+    { headers: [oneElement('Hash', `${sha256(leaf)};URI=spiffe://a/b`)] },
+    'xfcc_without_cert',
+  ],
+  [
+    'plain HTTP, by its scheme',
+    ofGateway,
+    { scheme: 'http', headers: [certOnly(leaf)] },
+    'header_over_plaintext',
+  ],
+  [
+    'plain HTTP, where headers are believed there',
+    { ...ofGateway, allowHeaderOverPlaintext: true },
+    { scheme: 'http', headers: [certOnly(leaf)] },
+    'header_over_plaintext',
+  ],
+  [
+    'what our own Envoy keeps of a received one is not it',
+    ofGateway,
+    { headers: [['x-received-client-cert', certOnly(leaf)[1]]] },
+    'none',
+  ],
+  ['off unless written: the same without', peerOnly, { headers: [certOnly(leaf)] }, 'none'],
+  [
+    'beyond all limits',
+    ofGateway,
+    { headers: [['x-forwarded-client-cert', 'A'.repeat(400_000)]] },
+    'chain_too_long',
+  ],
+  [
+    'a load balancer known by its own, and its header',
+    { ...several, peer: { presentedChain: true, leafFromXfcc: true } },
+    { source: '192.0.2.1', headers: [certOnly(root), clientCert] },
+    'victim by header',
+  ],
+  [
+    'the same without a header: it is no client',
+    { ...several, peer: { presentedChain: true, leafFromXfcc: true } },
+    { source: '192.0.2.1', headers: [certOnly(root)] },
+    'none',
+  ],
+];
+for (const [sentence, sources, parts, expected] of gatewayRows) {
+  test(`peer = "xfcc": ${sentence}: ${expected}`, () => assert.equal(outcome(sources, parts), expected));
+}
+
+test('peer = "xfcc": the intermediates come along, also without Cert', () => {
+  for (const header of [xfcc(leaf, intermediate, root), chainOnly(leaf, leaf, intermediate, root)]) {
+    const presented = readPresented(request({ headers: [header] }), ofGateway, 0);
+    assert.ok(presented.kind === 'chain', JSON.stringify(presented));
+    assert.deepEqual(
+      [presented.leaf, ...presented.intermediates].map(base64),
+      [leaf, intermediate, root].map(base64),
+    );
+  }
+});
+
+test('peer: a certificate that no handshake can carry has a code of its own, a large one is read', () => {
+  const large = (length: number): string =>
+    escaped(
+      pem(
+        Buffer.concat([
+          Buffer.from([0x30, 0x83, length >> 16, (length >> 8) & 255, length & 255]),
+          Buffer.alloc(length),
+        ]),
+      ),
+    );
+  for (const [length, code] of [
+    [90_000, undefined],
+    [130_000, 'peer_certificate_too_long'],
+  ] as const) {
+    const presented = readPresented(request({ certificate: large(length) }), peerOnly, 0);
+    assert.equal(presented.kind === 'error' ? presented.code : undefined, code, String(length));
+  }
 });

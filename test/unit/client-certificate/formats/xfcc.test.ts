@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { defaultLimits } from '../../../../src/client-certificate/formats/reading.ts';
 import type { PresentedErrorCode } from '../../../../src/client-certificate/presented.ts';
 import { base64, escaped, intermediate, leaf, pem, read, rfc8705, root, sha256 } from '../samples.ts';
 
@@ -57,7 +58,23 @@ const refused: readonly Row[] = [
   ['no Hash', 'certificate_hash_mismatch', cert(leaf)],
   ['the Hash of another', 'certificate_hash_mismatch', `Hash=${sha256(root)};${cert(leaf)}`],
   ['no Cert', 'xfcc_without_cert', `Hash=${sha256(leaf)}`],
-  ['a Chain without Cert', 'xfcc_without_cert', `Hash=${sha256(leaf)};${chain(leaf)}`],
+  [
+    'a Chain of another, without Cert',
+    'certificate_hash_mismatch',
+    `Hash=${sha256(leaf)};${chain(victim, leaf)}`,
+  ],
+  ['a Chain alone, without Hash', 'certificate_hash_mismatch', chain(leaf)],
+  ['a Chain without Cert that is no PEM', 'chain_coding_invalid', `Hash=${sha256(leaf)};Chain="x"`],
+  [
+    'a URI that brings Cert where the sender writes Chain alone',
+    'certificate_hash_mismatch',
+    `Hash=${sha256(leaf)};${chain(leaf)};URI=urn:x;${cert(victim)}`,
+  ],
+  [
+    'JSON: a Chain of another, without Cert',
+    'certificate_hash_mismatch',
+    json({ hash: sha256(leaf), chain: [pem(victim)] }),
+  ],
   [
     'two certificates in Cert',
     'header_is_list',
@@ -106,6 +123,20 @@ for (const [sentence, code, value] of refused) {
   });
 }
 
+for (const [form, value] of [
+  ['text', `Hash=${sha256(leaf)};${chain(leaf, intermediate)}`],
+  ['JSON', json({ hash: sha256(leaf), chain: [pem(leaf), pem(intermediate)] })],
+] as const) {
+  test(`XFCC: a Chain without Cert begins with the leaf, as an Envoy writes it that is told the chain only: ${form}`, () => {
+    const presented = read('xfcc', [['x-forwarded-client-cert', value]]);
+    assert.ok(presented.kind === 'chain', JSON.stringify(presented));
+    assert.deepEqual(
+      [presented.leaf, ...presented.intermediates].map(base64),
+      [leaf, intermediate].map(base64),
+    );
+  });
+}
+
 test('XFCC: two lines are two elements, as they are where Envoy joins them', () => {
   const lines = [
     ['x-forwarded-client-cert', element(leaf)],
@@ -113,13 +144,15 @@ test('XFCC: two lines are two elements, as they are where Envoy joins them', () 
   ] as const;
   const one = read('xfcc', lines);
   assert.equal(one.kind === 'error' && one.code, 'xfcc_element_count');
-  const two = read('xfcc', lines, { elements: 2 });
+  const two = read('xfcc', lines, { limits: { ...defaultLimits, elements: 2 } });
   assert.ok(two.kind === 'chain');
   assert.equal(base64(two.leaf), base64(leaf), 'the leftmost is the client');
 });
 
 test('XFCC: fewer elements than configured are refused too', () => {
-  const presented = read('xfcc', [['x-forwarded-client-cert', element(leaf)]], { elements: 2 });
+  const presented = read('xfcc', [['x-forwarded-client-cert', element(leaf)]], {
+    limits: { ...defaultLimits, elements: 2 },
+  });
   assert.equal(presented.kind === 'error' && presented.code, 'xfcc_element_count');
 });
 
