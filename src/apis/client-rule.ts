@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Certificate } from '../pki/certificate/certificate.ts';
-import { formatName } from '../pki/certificate/name.ts';
-import { type NameText, parseNameText } from '../pki/certificate/name-text.ts';
+import { type Attribute, attributeKey, attributesOf, rdnKey } from '../pki/certificate/name.ts';
+import type { NameText, Rdns } from '../pki/certificate/name-text.ts';
 import { matchesDns, matchesEmail, matchesPath, matchesUri } from './name-pattern.ts';
 
 /**
@@ -11,8 +11,7 @@ import { matchesDns, matchesEmail, matchesPath, matchesUri } from './name-patter
 export type ClientRule = {
   /** SHA-256 of the SubjectPublicKeyInfo, lower-case hex. */
   readonly spki?: ReadonlySet<string> | undefined;
-  /** The whole name, or some of its attributes by their usual short names (any case), each there exactly once. */
-  readonly subject?: NameText | ReadonlyMap<string, string> | undefined;
+  readonly subject?: SubjectRule | undefined;
   readonly dns?: readonly string[] | undefined;
   readonly email?: readonly string[] | undefined;
   readonly uri?: readonly string[] | undefined;
@@ -20,6 +19,21 @@ export type ClientRule = {
     | { readonly trustDomain: string; readonly paths?: readonly string[] | undefined }
     | undefined;
 };
+
+/** By keys that are equal where the names are. */
+export type SubjectRule =
+  /** The whole name is one of these. */
+  | { readonly names: ReadonlySet<string> }
+  /** By OID: each type is there exactly once, and is this. */
+  | { readonly attributes: ReadonlyMap<string, string> };
+
+export const wholeSubject = ({ readings }: Extract<NameText, { ok: true }>): SubjectRule => ({
+  names: new Set(readings.map(nameKey)),
+});
+
+export const subjectAttributes = (attributes: readonly Attribute[]): SubjectRule => ({
+  attributes: new Map(attributes.map((attribute) => [attribute.type, attributeKey(attribute, fold)])),
+});
 
 export function fitsRule(rule: ClientRule, leaf: Certificate): boolean {
   const { spki, subject, dns, email, uri, spiffe } = rule;
@@ -33,42 +47,44 @@ export function fitsRule(rule: ClientRule, leaf: Certificate): boolean {
   );
 }
 
-type Subject = { readonly text: string; readonly attributes: ReadonlyMap<string, readonly string[]> };
+/**
+ * RFC 5280 7.1, without what RFC 4518 maps away besides: neither case nor runs of spaces count, but a no-break space, an
+ * invisible or a full-width letter makes another name. A CA that keeps the two apart must not issue both for one alias.
+ */
+function fold(text: string): string {
+  const folded = text.normalize('NFC').toLowerCase().replace(/ {2,}/g, ' ').replace(/^ | $/g, '');
+  // The Kelvin sign, in lower case, is a k.
+  return `${/^\p{ASCII}*$/u.test(text) ? 'a' : 'u'}${folded}`;
+}
+
+const nameKey = (rdns: Rdns): string => rdns.map((rdn) => rdnKey(rdn, fold)).join(',');
+
+type Subject = { readonly name: string; readonly attributes: ReadonlyMap<string, readonly string[]> };
 
 /** Taken apart once a certificate, not once a rule and request: its owner may have made its subject long. */
-const subjects = new WeakMap<Certificate, Subject | 'unreadable'>();
+const subjects = new WeakMap<Certificate, Subject>();
 
-function subjectOf(leaf: Certificate): Subject | 'unreadable' {
+function subjectOf(leaf: Certificate): Subject {
   const known = subjects.get(leaf);
   if (known !== undefined) return known;
-  const name = parseNameText(formatName(leaf.subject));
-  const attributes = Map.groupBy(name?.flat() ?? [], ([type]) => type);
-  const subject: Subject | 'unreadable' =
-    name === undefined
-      ? 'unreadable'
-      : {
-          text: JSON.stringify(name),
-          attributes: new Map([...attributes].map(([type, all]) => [type, all.map(([, value]) => value)])),
-        };
+  const rdns = leaf.subject.rdns.map(attributesOf);
+  const byType = Map.groupBy(rdns.flat(), ({ type }) => type);
+  const subject = {
+    name: nameKey(rdns),
+    attributes: new Map(
+      [...byType].map(([type, all]) => [type, all.map((attribute) => attributeKey(attribute, fold))]),
+    ),
+  };
   subjects.set(leaf, subject);
   return subject;
 }
 
-/** The whole name as text, or some of its attributes: made once a rule. */
-const wholeNames = new WeakMap<NameText, string>();
-
-function fitsSubject(wanted: NameText | ReadonlyMap<string, string>, leaf: Certificate): boolean {
+function fitsSubject(wanted: SubjectRule, leaf: Certificate): boolean {
   const own = subjectOf(leaf);
-  if (own === 'unreadable') return false;
-  if (Array.isArray(wanted)) {
-    const name = wanted as NameText;
-    const text = wholeNames.get(name) ?? JSON.stringify(name);
-    wholeNames.set(name, text);
-    return text === own.text;
-  }
-  return [...(wanted as ReadonlyMap<string, string>)].every(([type, value]) => {
-    const values = own.attributes.get(type) ?? [];
-    return values.length === 1 && values[0] === value;
+  if ('names' in wanted) return wanted.names.has(own.name);
+  return [...wanted.attributes].every(([type, key]) => {
+    const keys = own.attributes.get(type) ?? [];
+    return keys.length === 1 && keys[0] === key;
   });
 }
 

@@ -1,9 +1,10 @@
-import type { ClientRule } from '../apis/client-rule.ts';
+import { type ClientRule, type SubjectRule, subjectAttributes, wholeSubject } from '../apis/client-rule.ts';
 import type { Term } from '../apis/security.ts';
+import { shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
-import { formatName } from '../pki/certificate/name.ts';
-import { type NameText, parseNameText } from '../pki/certificate/name-text.ts';
+import { type Attribute, formatName } from '../pki/certificate/name.ts';
+import { keysOf, parseAttribute, parseNameText } from '../pki/certificate/name-text.ts';
 import { validatePath } from '../pki/path/path-validation.ts';
 import { createTrustStore } from '../pki/path/trust-store.ts';
 import type { Findings } from './findings.ts';
@@ -180,23 +181,24 @@ function findCas(
   { trusted, intermediates }: Cas,
   findings: Findings,
 ): readonly Certificate[] | undefined {
-  const wanted = JSON.stringify(parseNameText(issuer));
-  if (wanted === undefined || trusted === undefined) {
+  const wanted = parseNameText(issuer);
+  if (!wanted.ok || trusted === undefined) {
     findings.error(
       [...at, 'issuer'],
       trusted === undefined
-        ? `found ${JSON.stringify(issuer)}, but no trusted CA to look for it among; set router.downstream.tls.trustedCertPath, or write caFile = "…"`
-        : `found ${JSON.stringify(issuer)}; write a name as RFC 4514 has it, for example "CN=Issuing CA,O=Acme"`,
+        ? `found ${shown(issuer)}, but no trusted CA to look for it among; set router.downstream.tls.trustedCertPath, or write caFile = "…"`
+        : `found ${shown(issuer)}; ${wanted.ok ? '' : wanted.problem}`,
     );
     return undefined;
   }
   const all = [...trusted, ...intermediates];
-  const named = all.filter(({ subject }) => JSON.stringify(parseNameText(formatName(subject))) === wanted);
+  const keys = keysOf(wanted);
+  const named = all.filter(({ subject }) => keys.has(subject.key));
   if (named.length > 0) return named;
   const known = [...new Set(all.map(({ subject }) => formatName(subject)))].slice(0, 5).join('; ');
   findings.error(
     [...at, 'issuer'],
-    `found ${JSON.stringify(issuer)}, which no CA of trustedCertPath and intermediatesPath is called; there are: ${known}`,
+    `found ${shown(issuer)}, which no CA of trustedCertPath and intermediatesPath is called; there are: ${known}`,
   );
   return undefined;
 }
@@ -213,21 +215,24 @@ function readRule(client: Written, at: Path, findings: Findings): ClientRule {
   };
 }
 
-function readSubject(
-  subject: Written['subject'],
-  at: Path,
-  findings: Findings,
-): NameText | ReadonlyMap<string, string> | undefined {
+function readSubject(subject: Written['subject'], at: Path, findings: Findings): SubjectRule | undefined {
   if (subject === undefined) return undefined;
-  if (typeof subject !== 'string')
-    return new Map(Object.entries(subject).map(([type, value]) => [type.toLowerCase(), value]));
-  const name = parseNameText(subject);
-  if (name === undefined)
-    findings.error(
-      [...at, 'subject'],
-      `found ${JSON.stringify(subject)}; write a name as RFC 4514 has it, for example "CN=acme,O=Acme Inc"`,
-    );
-  return name;
+  if (typeof subject === 'string') {
+    const name = parseNameText(subject);
+    if (name.ok) return wholeSubject(name);
+    findings.error([...at, 'subject'], `found ${shown(subject)}; ${name.problem}`);
+    return undefined;
+  }
+  const attributes = new Map<string, Attribute>();
+  for (const [name, value] of Object.entries(subject)) {
+    const key = [...at, 'subject', name];
+    const read = parseAttribute(name, value);
+    if (!read.ok) findings.error(key, read.problem);
+    else if (attributes.has(read.attribute.type))
+      findings.error(key, 'is there a second time under another of its names; leave one out');
+    else attributes.set(read.attribute.type, read.attribute);
+  }
+  return subjectAttributes([...attributes.values()]);
 }
 
 function readTerm(

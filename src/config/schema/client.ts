@@ -40,7 +40,7 @@ export const client = table({
   issuer: text('a name, for example "CN=Issuing CA,O=Acme"')
     .optional()
     .describe(
-      'Subject (RFC 4514) of a CA of `trustedCertPath` or `intermediatesPath` that must have issued the certificate, in place of a `caFile`.',
+      'Subject, written and compared as for `subject`, of a CA of `trustedCertPath` or `intermediatesPath` that must have issued the certificate, in place of a `caFile`.',
     ),
   spki: z
     .array(sha256())
@@ -64,7 +64,7 @@ export const client = table({
     )
     .optional()
     .describe(
-      'With `caFile` or `issuer`: the whole subject (RFC 4514), or some of its attributes, each there exactly once.',
+      'With `caFile` or `issuer`: the whole subject, as RFC 4514, OpenSSL, Java, .NET and others write it, or some of its attributes, each there exactly once. Compared by RFC 5280 7.1: neither case nor the string type count, but the order of RDNs does (written with spaces around separators, either order is taken). An attribute goes by any of its usual names or its OID, its value as text or as `#` and hex. For mail addresses use `email`: the CA’s name constraints do not bind an `emailAddress` here beside a subjectAltName with a mail address of its own.',
     ),
   dns: patterns('a DNS name, for example "*.clients.example.com"').describe(
     'With `caFile` or `issuer`: a DNS name in the subjectAltName; `*` stands for one whole label.',

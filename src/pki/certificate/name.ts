@@ -9,6 +9,7 @@ import {
   tags,
 } from '../der/der.ts';
 import { hex, latin1, readOid } from '../der/der-values.ts';
+import { attributeName } from './name-attributes.ts';
 
 export type AttributeTypeAndValue = {
   /** Dotted OID. */
@@ -33,8 +34,8 @@ export type Name = {
 export function readName(element: Element): Name {
   if (element.tag !== tags.sequence) throw new DerError('Name: not a SEQUENCE');
   const rdns = elementsOf(element).map(readRdn);
-  const rdnKeys = rdns.map(rdnKey);
-  return { der: encodingOf(element), rdns, rdnKeys, key: rdnKeys.join(',') };
+  const rdnKeys = rdns.map((rdn) => rdnKey(attributesOf(rdn)));
+  return { der: encodingOf(element), rdns, rdnKeys, key: nameKey(rdnKeys) };
 }
 
 /** RelativeDistinguishedName: a SET of at least one attribute. @throws DerError */
@@ -52,13 +53,13 @@ export function readRdn(element: Element): readonly AttributeTypeAndValue[] {
 
 /** The name that stands for an RDN relative to another name (RFC 5280 4.2.1.13, nameRelativeToCRLIssuer). */
 export function appendRdn(name: Name, rdn: readonly AttributeTypeAndValue[]): Pick<Name, 'key'> {
-  return { key: [...name.rdnKeys, rdnKey(rdn)].join(',') };
+  return { key: nameKey([...name.rdnKeys, rdnKey(attributesOf(rdn))]) };
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Any string type as text, so that a name's encoding may change without the name (RFC 5280 7.1, PKITS 4.3.9 ff). */
-function readText(value: Element): string | undefined {
+export function readText(value: Element): string | undefined {
   const content = contentOf(value);
   switch (value.tag) {
     case tags.utf8String:
@@ -96,13 +97,29 @@ function wideText(content: Uint8Array, width: 2 | 4): string {
   return text;
 }
 
-/** The length before each value keeps one name from spelling another's key. */
-function rdnKey(rdn: readonly AttributeTypeAndValue[]): string {
-  const parts = rdn.map(({ type, text, der }) => {
-    const value = text === undefined ? `#${hex(der)}` : prepare(text);
-    return `${type}=${value.length}:${value}`;
-  });
-  return parts.length === 1 ? parts[0]! : parts.sort().join('+');
+/** What an attribute says: text, or the DER of what is none. */
+export type Attribute = { readonly type: string; readonly value: string | Uint8Array };
+
+export const attributesOf = (rdn: readonly AttributeTypeAndValue[]): readonly Attribute[] =>
+  rdn.map(({ type, text, der }) => ({ type, value: text ?? der }));
+
+/** Equal where RFC 5280 7.1 says that the names are. */
+const nameKey = (rdnKeys: readonly string[]): string => rdnKeys.join(',');
+
+/**
+ * The order within an RDN does not count: it is a SET.
+ *
+ * @param fold what makes equal texts the same
+ */
+export function rdnKey(rdn: readonly Attribute[], fold = prepare): string {
+  const keys = rdn.map((attribute) => attributeKey(attribute, fold));
+  return keys.length === 1 ? keys[0]! : keys.sort().join('+');
+}
+
+/** The length before the value keeps one name from spelling another's key. */
+export function attributeKey({ type, value }: Attribute, fold = prepare): string {
+  const comparable = typeof value === 'string' ? fold(value) : `#${hex(value)}`;
+  return `${type}=${comparable.length}:${comparable}`;
 }
 
 const ascii = /^[ -~]*$/;
@@ -121,29 +138,6 @@ function prepare(text: string): string {
     .trim();
 }
 
-/** RFC 4514 section 3, and the attributes that RFC 5280 4.1.2.4 and X.520 add, by the names that tools show. */
-const shortNames: Readonly<Record<string, string>> = {
-  '2.5.4.3': 'CN',
-  '2.5.4.4': 'SN',
-  '2.5.4.5': 'serialNumber',
-  '2.5.4.6': 'C',
-  '2.5.4.7': 'L',
-  '2.5.4.8': 'ST',
-  '2.5.4.9': 'STREET',
-  '2.5.4.10': 'O',
-  '2.5.4.11': 'OU',
-  '2.5.4.12': 'title',
-  '2.5.4.42': 'GN',
-  '2.5.4.43': 'initials',
-  '2.5.4.44': 'generationQualifier',
-  '2.5.4.46': 'dnQualifier',
-  '2.5.4.65': 'pseudonym',
-  '2.5.4.97': 'organizationIdentifier',
-  '0.9.2342.19200300.100.1.1': 'UID',
-  '0.9.2342.19200300.100.1.25': 'DC',
-  '1.2.840.113549.1.9.1': 'emailAddress',
-};
-
 /** RFC 4514: last RDN first. Characters that could deceive a reader of the log are escaped too. */
 export function formatName(name: Name): string {
   return name.rdns.map(formatRdn).reverse().join(',');
@@ -152,7 +146,7 @@ export function formatName(name: Name): string {
 const formatRdn = (rdn: readonly AttributeTypeAndValue[]): string =>
   rdn
     .map(({ type, text, der }) => {
-      const short = shortNames[type];
+      const short = attributeName(type);
       return short === undefined || text === undefined
         ? `${type}=#${hex(der)}`
         : `${short}=${escapeValue(text)}`;

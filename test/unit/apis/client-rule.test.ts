@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { createHash, X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { matchesDns, matchesEmail, matchesPath, matchesUri } from '../../../src/apis/name-pattern.ts';
-import { parseNameText } from '../../../src/pki/certificate/name-text.ts';
 import {
   createAuthority,
   generateKeys,
@@ -51,35 +50,6 @@ for (const [matches, pattern, name, fits] of patterns) {
     assert.equal(matches(pattern, name), fits));
 }
 
-const names: readonly [text: string, name: ReturnType<typeof parseNameText>][] = [
-  ['CN=acme,O=Acme Inc', [[['cn', 'acme']], [['o', 'Acme Inc']]]],
-  [' cn = acme , O = Acme Inc ', [[['cn', 'acme']], [['o', 'Acme Inc']]]],
-  ['CN=a\\,b', [[['cn', 'a,b']]]],
-  ['CN=Zo\\C3\\AB', [[['cn', 'Zoë']]]],
-  ['CN=Zoë', [[['cn', 'Zoë']]]],
-  ['CN=a\\ ', [[['cn', 'a ']]]],
-  [
-    'CN=a+OU=b',
-    [
-      [
-        ['cn', 'a'],
-        ['ou', 'b'],
-      ],
-    ],
-  ],
-  ['CN=', [[['cn', '']]]],
-  ['', undefined],
-  ['acme', undefined],
-  ['CN=a,', undefined],
-  ['CN=a,,O=b', undefined],
-  ['CN=a\\', undefined],
-  ['CN="a"', undefined],
-];
-for (const [text, name] of names) {
-  test(`${JSON.stringify(text)} is ${name ? 'a name' : 'no name'}`, async () =>
-    assert.deepEqual(parseNameText(text), name));
-}
-
 const ca = await createAuthority({ subject: 'CN=CA' });
 const root = await createAuthority({ subject: 'CN=Root' });
 const below = await createAuthority({ subject: 'CN=Below,O=Acme', parent: root });
@@ -107,6 +77,15 @@ const call = (
   });
   return outcome({ path: '/n', certificate: encodeURIComponent(who.pem) }, snapshot, at);
 };
+/** What check-config says of clients. */
+function refusal(clients: string, files: Record<string, string> = {}): string {
+  try {
+    load(clients + api.replace('ALIASES', '"a"'), { 'ca.pem': ca.pem, ...files });
+    return 'good';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
 const underCa = (lines: string): string => `[[clients]]\nalias = "a"\ncaFile = "ca.pem"\n${lines}\n`;
 
 const acme = await issue({
@@ -132,8 +111,13 @@ const rules: readonly [lines: string, who: Issued, expected: string, why: string
     'each kind must fit',
   ],
   ['subject = "O=Acme Inc,CN=acme"', acme, 'a', 'the whole subject'],
+  ['subject = "o=ACME  inc,cn=Acme"', acme, 'a', 'the same name by RFC 5280 7.1'],
+  ['subject = "CN=acme,O=Acme Inc"', acme, 'certificate_not_bound', 'the order of RDNs counts'],
+  ['subject = "/CN=acme/O=Acme Inc"', acme, 'a', "openssl's oneline has the first RDN first"],
   ['subject = "CN=acme"', acme, 'certificate_not_bound', 'a part of the subject is not the subject'],
   ['subject = { CN = "acme" }', acme, 'a', 'some of its attributes'],
+  ['subject = { commonName = "ACME", "2.5.4.10" = "acme inc" }', acme, 'a', 'by other names'],
+  ['subject = { CN = "acme", O = "Acme" }', acme, 'certificate_not_bound', 'a prefix is not the value'],
   ['subject = { cn = "acme", OU = "x" }', acme, 'certificate_not_bound', 'an attribute that is not there'],
   [`spki = ["${spkiOf(acme)}"]`, acme, 'a', 'the key'],
   [`spki = ["${spkiOf(web)}"]`, acme, 'certificate_not_bound', 'another key'],
@@ -145,6 +129,73 @@ const rules: readonly [lines: string, who: Issued, expected: string, why: string
 for (const [lines, who, expected, why] of rules) {
   test(`${lines.replaceAll('\n', ', ')}: ${expected}: ${why}`, async () =>
     assert.equal(await call(underCa(lines), who), expected));
+}
+
+const brazil = 'businessCategory=Private Organization,jurisdictionCountryName=BR';
+const openFinance = await issue({
+  subject: [
+    'C=BR',
+    'O=Banco Acme S.A.',
+    '2.5.4.97=#0c184f464242522d64373338346264302d383432662d34336335',
+    '1.3.6.1.4.1.311.60.2.1.3=#13024252',
+    '2.5.4.15=#0c1450726976617465204f7267616e697a6174696f6e',
+    '2.5.4.5=#130e3133333533323336303030313839',
+    'CN=mtls.example.org',
+  ].join(','),
+});
+const openFinanceRules: readonly [line: string, expected: string][] = [
+  [
+    `"CN=mtls.example.org,serialNumber=13353236000189,${brazil},organizationIdentifier=OFBBR-d7384bd0-842f-43c5,O=Banco Acme S.A.,C=BR"`,
+    'a',
+  ],
+  [
+    '"CN=mtls.example.org,2.5.4.5=#130E3133333533323336303030313839,2.5.4.15=#0c1450726976617465204f7267616e697a6174696f6e,1.3.6.1.4.1.311.60.2.1.3=#13024252,2.5.4.97=OFBBR-d7384bd0-842f-43c5,O=Banco Acme S.A.,C=BR"',
+    'a',
+  ],
+  ['{ businessCategory = "private organization", jurisdictionC = "br" }', 'a'],
+  ['{ organizationIdentifier = "OFBBR-d7384bd0-842f-43c5" }', 'a'],
+  ['{ organizationIdentifier = "OFBBR-d7384bd0-842f-43c6" }', 'certificate_not_bound'],
+  ['{ "2.5.4.5" = "#130e3133333533323336303030313839" }', 'a'],
+];
+for (const [line, expected] of openFinanceRules) {
+  test(`Open Finance Brasil: ${line}: ${expected}`, async () =>
+    assert.equal(await call(underCa(`subject = ${line}`), openFinance), expected));
+}
+
+const lookalikes: readonly [subject: string, expected: string, why: string][] = [
+  ['CN=ACME', 'a', 'case'],
+  ['CN=ac  me', 'certificate_not_bound', 'a space is one'],
+  ['CN=\u00a0acme', 'certificate_not_bound', 'a no-break space'],
+  ['CN=ac\u200bme', 'certificate_not_bound', 'an invisible character'],
+  ['CN=\uff41cme', 'certificate_not_bound', 'a full-width letter'],
+  ['CN=acm\u0435', 'certificate_not_bound', 'a letter of another script'],
+];
+for (const [subject, expected, why] of lookalikes) {
+  test(`a subject that looks like acme: ${why}: ${expected}`, async () => {
+    const leaf = await issue({ subject });
+    assert.equal(await call(underCa('subject = { CN = "acme" }'), leaf), expected);
+    assert.equal(await call(underCa('subject = "CN=acme"'), leaf), expected);
+  });
+}
+
+test('letters beyond ASCII: neither case nor composition counts, and none is one of ASCII', async () => {
+  const leaf = await issue({ subject: 'CN=S\u00c3O PAULO' });
+  assert.equal(await call(underCa('subject = { CN = "sa\u0303o paulo" }'), leaf), 'a');
+  const kelvin = await issue({ subject: 'CN=\u212aelvin' });
+  assert.equal(await call(underCa('subject = { CN = "kelvin" }'), kelvin), 'certificate_not_bound');
+});
+
+const neverNames: readonly [lines: string, message: RegExp][] = [
+  ['subject = { CNN = "acme" }', /subject\.CNN: "CNN" is no attribute that is known; there are CN, /],
+  ['subject = "CNN=acme"', /subject: found "CNN=acme"; "CNN" is no attribute/],
+  [
+    'subject = { CN = "a", commonName = "b" }',
+    /commonName: is there a second time under another of its names/,
+  ],
+  ['subject = "acme"', /subject: found "acme"; write a name as RFC 4514 has it/],
+];
+for (const [lines, message] of neverNames) {
+  test(`check-config refuses ${lines}`, () => assert.match(refusal(underCa(lines)), message));
 }
 
 test('fingerprints mean exactly these certificates, with colons or without', async () => {
