@@ -1,20 +1,20 @@
 import { createSecureContext } from 'node:tls';
-import { FileProblem, readText } from '../documents/files.ts';
+import { FileProblem, readBytes, readText } from '../documents/files.ts';
 import { type Certificate, CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
-import { PemError, parsePem } from '../pki/containers/pem.ts';
+import { readCertificateFile } from '../pki/containers/certificate-file.ts';
 
 /**
- * The one certificate of a PEM file.
+ * The one certificate of a file.
  * @throws FileProblem: unreadable, empty, several certificates, a private key, or no readable certificate
  */
-export const readOneCertificate = (path: string): Certificate => certificateIn(readText(path));
+export const readOneCertificate = (path: string): Certificate => certificateIn(readBytes(path));
 
 /**
- * The one certificate of a PEM text.
+ * The one certificate of a text, or of a file's bytes.
  * @throws FileProblem: as above
  */
-export function certificateIn(pem: string): Certificate {
-  const { certificates, broken } = bundleIn(pem);
+export function certificateIn(content: string | Uint8Array): Certificate {
+  const { certificates, broken } = bundleIn(content);
   if (broken.length > 0) throw new FileProblem(broken[0]!);
   if (certificates.length > 1) {
     throw new FileProblem(
@@ -31,30 +31,21 @@ export type Bundle = {
   readonly broken: readonly string[];
 };
 
-/** @throws FileProblem: unreadable, not PEM, empty, or with a private key in it */
-export const readBundle = (path: string): Bundle => bundleIn(readText(path));
+/** @throws FileProblem: unreadable, without certificates, or with a private key in it */
+export const readBundle = (path: string): Bundle => bundleIn(readBytes(path));
 
-function bundleIn(pem: string): Bundle {
+function bundleIn(content: string | Uint8Array): Bundle {
+  const found = readCertificateFile(content);
+  if (!found.ok) throw new FileProblem(found.problem);
   const certificates: Certificate[] = [];
-  const broken: string[] = [];
-  for (const { label, der, line } of pemBlocks(pem)) {
-    if (label.includes('PRIVATE KEY')) {
-      throw new FileProblem(
-        `has a private key in it (line ${line}); take it out, a certificate file needs none, and treat the key as leaked if others can read this file`,
-      );
-    }
-    if (label !== 'CERTIFICATE' && label !== 'X509 CERTIFICATE' && label !== 'TRUSTED CERTIFICATE') continue;
+  const broken = [...found.faults];
+  for (const { der, line } of found.certificates) {
     try {
       certificates.push(readCertificate(der));
     } catch (error) {
       if (!(error instanceof CertificateError)) throw error;
       broken.push(`has a certificate that can't be read (line ${line}): ${error.code}, ${error.detail}`);
     }
-  }
-  if (certificates.length + broken.length === 0) {
-    throw new FileProblem(
-      'has no certificate in it; it needs a block from "-----BEGIN CERTIFICATE-----" to its END',
-    );
   }
   return { certificates, broken };
 }
@@ -70,14 +61,4 @@ export function readKeyPair(certPath: string, keyPath: string): KeyPair {
     throw new FileProblem(`does not make a key pair with keyPath: ${(error as Error).message}`);
   }
   return pair;
-}
-
-function pemBlocks(text: string): ReturnType<typeof parsePem> {
-  if (text.trim() === '') throw new FileProblem('is empty; it needs a PEM certificate');
-  try {
-    return parsePem(text);
-  } catch (error) {
-    if (!(error instanceof PemError)) throw error;
-    throw new FileProblem(`is not PEM (line ${error.line}): ${error.message}`);
-  }
 }

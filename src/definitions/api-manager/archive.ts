@@ -16,6 +16,7 @@ export function asProject(project: Project, keyType: 'PRODUCTION' | 'SANDBOX'): 
       const text = project.read(own(name));
       return isList.test(name) ? text?.replace(encodedPem, decode) : text;
     },
+    readBytes: (name) => project.readBytes(own(name)),
   };
 }
 

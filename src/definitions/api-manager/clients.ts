@@ -62,8 +62,8 @@ function clientOf(row: TableRow, isChainMode: boolean, tell: Tell): readonly Wri
 function certificateOf({ alias, certificate }: TableRow): Uint8Array | string {
   if (alias.trim() === '') return 'has no alias';
   if (certificate.length === 0) return 'is empty, or larger than a certificate can be';
-  const bytes = Buffer.from(certificate);
-  const ders = bytes[0] === 0x30 ? [bytes] : certificatesIn(pemText(bytes));
+  // Its Publisher stores PEM, or the base64 of it.
+  const ders = certificatesIn(Buffer.from(certificate));
   if (typeof ders === 'string') return ders;
   if (ders.length !== 1) return `has ${ders.length} certificates where one belongs`;
   const problem = certificateProblem(ders[0]!);
@@ -78,14 +78,6 @@ function certificateProblem(der: Uint8Array): string | undefined {
     if (!(error instanceof CertificateError)) throw error;
     return `${error.code}, ${error.detail}`;
   }
-}
-
-/** Its Publisher stores PEM, or the base64 of it. */
-function pemText(bytes: Buffer): string {
-  const text = bytes.toString('utf8');
-  if (text.includes('-----BEGIN')) return text;
-  const decoded = Buffer.from(text, 'base64').toString('utf8');
-  return decoded.includes('-----BEGIN') ? decoded : text;
 }
 
 /** With chain validation on, an uploaded CA admits what it issued; anything else is exactly itself. */

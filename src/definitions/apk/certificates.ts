@@ -31,7 +31,7 @@ export function referredClients(
       return [];
     }
     const value = readKey(resource, key);
-    if (typeof value === 'object') return clientsIn(value.text, `${name}/${key}`, value.place, problems);
+    if (typeof value === 'object') return clientsIn(value.content, `${name}/${key}`, value.place, problems);
     problems.push(problemAt(below(reference, 'key'), value));
     return [];
   });
@@ -45,8 +45,10 @@ export const inlineClients = (list: Place, owner: string, problems: Problems): r
     return text === undefined ? [] : clientsIn(text, alias, element, problems);
   });
 
-/** Where a key's value stands in a ConfigMap or Secret, and its text; or what is wrong. */
-function readKey(resource: Resource, key: string): { readonly text: string; readonly place: Place } | string {
+type Found = { readonly content: string | Uint8Array; readonly place: Place };
+
+/** Where a key's value stands in a ConfigMap or Secret, and it; or what is wrong. */
+function readKey(resource: Resource, key: string): Found | string {
   const encoded = resource.kind === 'Secret' ? 'data' : 'binaryData';
   const plain = resource.kind === 'Secret' ? 'stringData' : 'data';
   // `stringData` overrides `data`, as Kubernetes has it.
@@ -55,10 +57,10 @@ function readKey(resource: Resource, key: string): { readonly text: string; read
     if (place.value === undefined) continue;
     if (typeof place.value !== 'string')
       return `found ${shown(place.value)} at ${table}.${key} of the ${resource.kind} "${resource.name}"; write a text`;
-    const text = table === plain ? place.value : decode(place.value);
-    if (text === undefined)
+    const content = table === plain ? place.value : decode(place.value);
+    if (content === undefined)
       return `${table}.${key} of the ${resource.kind} "${resource.name}" is not base64; encode it, or write it into ${plain}`;
-    return { text, place };
+    return { content, place };
   }
   const known = [plain, encoded].flatMap((table) => {
     const { value } = below(resource, table);
@@ -68,8 +70,8 @@ function readKey(resource: Resource, key: string): { readonly text: string; read
 }
 
 /** Strictly: what Buffer passes over, somebody else may read. */
-function decode(base64: string): string | undefined {
+function decode(base64: string): Uint8Array | undefined {
   const joined = base64.replaceAll(/[\r\n]/g, '').trim();
   const bytes = Buffer.from(joined, 'base64');
-  return bytes.toString('base64') === joined ? bytes.toString('utf8') : undefined;
+  return bytes.toString('base64') === joined ? bytes : undefined;
 }

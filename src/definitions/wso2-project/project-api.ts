@@ -313,19 +313,19 @@ function certificate(
     problems.push(problemAt(place, `found ${shown(file)}; write the name of a file beside this one`));
     return [];
   }
-  let text: string | undefined;
+  let content: Uint8Array | undefined;
   try {
-    text = project.read(path);
+    content = project.readBytes(path);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
     problems.push(problemAt(place, `found ${shown(file)}, which ${error.message}`));
     return [];
   }
-  if (text === undefined) {
+  if (content === undefined) {
     problems.push(problemAt(place, `found ${shown(file)}, which is not beside this file; put it there`));
     return [];
   }
-  const clients = clientsIn(text, alias, place, problems);
+  const clients = clientsIn(content, alias, place, problems);
   if (clients.length > 1)
     problems.push(
       problemAt(

@@ -9,6 +9,7 @@ export type Project = {
   readonly path: string;
   /** By name inside the project, with `/` between. */
   readonly read: (name: string) => string | undefined;
+  readonly readBytes: (name: string) => Uint8Array | undefined;
   readonly names: readonly string[];
   /** A file of it, for messages. */
   readonly shown: (name: string) => string;
@@ -88,6 +89,10 @@ function folder(path: string, files: readonly string[], disk: Files): Project {
       const file = names.get(name);
       return file === undefined ? undefined : disk.text(file);
     },
+    readBytes: (name) => {
+      const file = names.get(name);
+      return file === undefined ? undefined : disk.bytes(file);
+    },
   };
 }
 
@@ -132,6 +137,7 @@ function archive(path: string, disk: Files): Project {
       const data = names.get(name);
       return data === undefined ? undefined : Buffer.from(data).toString('utf8');
     },
+    readBytes: (name) => names.get(name),
   };
 }
 

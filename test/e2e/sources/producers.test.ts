@@ -26,7 +26,7 @@ before(async () => {
 });
 after(() => gateway?.stop());
 
-const derOf = (pem: string): Uint8Array => parsePem(pem)[0]!.der;
+const derOf = (pem: string): Uint8Array => parsePem(pem)[0]!.decode();
 
 /** The same client's certificate in every header and coding that anyone reads: whatever is believed, it is this one. */
 function forged(pem: string): readonly (readonly [string, string])[] {

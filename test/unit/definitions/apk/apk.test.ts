@@ -516,7 +516,7 @@ const wrong: readonly [sentence: string, files: Files, expected: RegExp][] = [
   [
     'an empty value',
     withAuth(refers('{name: k, key: x}'), { 'k.yaml': configMap('k', '  x: ""') }),
-    /has no certificate in it/,
+    /is empty; it needs a PEM certificate/,
   ],
   [
     'a number for a certificate',

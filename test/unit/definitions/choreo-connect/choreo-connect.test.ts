@@ -11,6 +11,7 @@ import { readSchemes } from '../../../../src/definitions/wso2-project/wso2-secur
 import { selfSigned } from '../../../support/certificate-authority.ts';
 
 const { pem } = await selfSigned({ subject: 'CN=acme' });
+const { pem: otherPem } = await selfSigned({ subject: 'CN=other' });
 const root = mkdtempSync(join(tmpdir(), 'choreo-connect-'));
 after(() => rmSync(root, { recursive: true }));
 const example = new URL('../../../../examples/choreo-connect/', import.meta.url);
@@ -205,7 +206,7 @@ const broken: readonly [why: string, files: Files, message: RegExp][] = [
   ['no PEM', project({ 'Client-certificates/acme.crt': 'hello' }), /has no certificate in it|is no PEM/],
   [
     'two certificates',
-    project({ 'Client-certificates/acme.crt': pem + pem }),
+    project({ 'Client-certificates/acme.crt': pem + otherPem }),
     /has 2 certificates where one belongs/,
   ],
   [
