@@ -45,6 +45,14 @@ export function opensslPkcs12(
   }
 }
 
+/** A self-signed RSA certificate, with what `openssl req -x509` can vary of its encoding. */
+export const opensslSigned = (key: 'rsa:2048' | 'rsa-pss', ...flags: readonly string[]): string =>
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', key, '-nodes', '-keyout', '/dev/null', '-subj', '/CN=acme', ...flags],
+    { stdio: 'pipe', encoding: 'utf8' },
+  );
+
 /** A trust store as Java's keytool writes it. */
 export function keytoolStore(
   type: 'PKCS12' | 'JKS',
