@@ -9,6 +9,7 @@ import { writeToml } from './definitions/write-toml.ts';
 import { writeEnvoyConfig } from './envoy-config/bootstrap.ts';
 import { askHealth } from './ext-authz/health-client.ts';
 import { ClientCertificateTables } from './feeds/api-manager-table.ts';
+import { createFindings } from './provision/findings.ts';
 import {
   countClients,
   databasesOf,
@@ -16,6 +17,7 @@ import {
   type LoadedConfig,
   loadConfig,
 } from './provision/load-config.ts';
+import { checkRouterFiles } from './provision/router-files.ts';
 import { readServiceAddress } from './provision/service-address.ts';
 import { ListenError, listenersOf, serve } from './service/serve.ts';
 
@@ -54,8 +56,8 @@ Where it listens ([enforcer.authService]) is read at start only.
 `,
   'check-config': `mtls-enforcer check-config [--config FILE]
 
-Reads the configuration and the files it names as "serve" would, prints every error and warning with file, line
-and key, and exits 0 (good, maybe with warnings) or 78.
+Reads the configuration and the files it names as "serve" would, and those that Envoy will open, prints every error
+and warning with file, line and key, and exits 0 (good, maybe with warnings) or 78.
 
   mtls-enforcer check-config --config config.toml && kill -HUP $(pidof -x mtls-enforcer)
 `,
@@ -153,7 +155,7 @@ async function checkConfig(file: string): Promise<number> {
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 async function envoyConfig(file: string): Promise<number> {
-  const loaded = await load(file);
+  const loaded = await load(file, { alwaysEnvoy: true });
   if (typeof loaded === 'number') return loaded;
   return say(
     writeEnvoyConfig(loaded.config, {
@@ -198,7 +200,8 @@ async function health(file: string): Promise<number> {
 const seenFromHere = (file: string, path: string): string =>
   path.startsWith('/') ? path : relative(process.cwd(), resolve(file, '..', path));
 
-async function load(file: string): Promise<LoadedConfig | number> {
+/** What "serve" would read, and what Envoy would, unless the file says nothing of Envoy. */
+async function load(file: string, { alwaysEnvoy = false } = {}): Promise<LoadedConfig | number> {
   const tables = new ClientCertificateTables((url, event) => {
     if (event.kind === 'failed') process.stderr.write(`error: ${url}: ${event.reason}\n`);
   });
@@ -207,8 +210,11 @@ async function load(file: string): Promise<LoadedConfig | number> {
   const loaded = loadConfig(file, process.env, Date.now(), { tables: rows });
   if (isProblems(loaded)) return refuse(loaded);
   for (const problem of loaded.problems) process.stderr.write(`error: ${problemLine(problem)}\n`);
-  for (const warning of loaded.warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);
-  return loaded;
+  const forEnvoy = createFindings(file, loaded.text.lineOf);
+  if (alwaysEnvoy || loaded.text.isWritten(['router'])) checkRouterFiles(loaded.config, forEnvoy, Date.now());
+  const warnings = [...loaded.warnings, ...forEnvoy.warnings];
+  for (const warning of warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);
+  return forEnvoy.errors.length > 0 ? refuse(forEnvoy.errors) : { ...loaded, warnings };
 }
 
 function refuse(problems: readonly Problem[]): number {

@@ -1,3 +1,4 @@
+import { cipherNames } from '../config/schema/ciphers.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Message } from './extension.ts';
 
@@ -24,7 +25,7 @@ export const tlsParameters = (keys: TlsKeys): Message => ({
   tls_minimum_protocol_version: versions[keys.minimumProtocolVersion],
   tls_maximum_protocol_version: versions[keys.maximumProtocolVersion],
   ...(keys.ciphers !== undefined && {
-    cipher_suites: keys.ciphers.split(/[,:\s]+/).filter((name) => name !== ''),
+    cipher_suites: cipherNames(keys.ciphers),
   }),
 });
 

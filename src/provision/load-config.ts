@@ -62,6 +62,8 @@ export type LoadedConfig = {
   readonly feeds: readonly JwksFeed[];
   /** Tables and keys that are not ours. */
   readonly ignored: readonly string[];
+  /** Where things stand in config.toml. */
+  readonly text: Pick<ConfigText, 'lineOf' | 'isWritten'>;
 };
 
 export type LoadOptions = {
@@ -166,7 +168,7 @@ function settle(
         ...definitions.flatMap((each) => each.warnings),
       ];
       const good = goodOf(states, services, definitions, before);
-      return { ...built, warnings, config, problems, good, ignored: read.ignored };
+      return { ...built, warnings, config, problems, good, ignored: read.ignored, text: read };
     }
     for (const [index, errors] of wrong) {
       problems.push(...errors);

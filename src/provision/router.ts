@@ -13,6 +13,7 @@ export function checkRouter(config: Config, findings: Findings): void {
       );
     }
   }
+  checkPorts(config, findings);
   if (cors.enabled && cors.allowCredentials && cors.allowOrigins.includes('*')) {
     findings.warn(
       ['router', 'cors', 'allowCredentials'],
@@ -75,5 +76,28 @@ export function checkRouter(config: Config, findings: Findings): void {
         `found ${api.backend}: requests and the client's identity go to this backend in clear text; write ${/^ws/i.test(api.backend) ? 'wss' : 'https'}://`,
       );
     }
+  });
+}
+
+/** Envoy does not start where two of its listeners want the same address. */
+function checkPorts({ router }: Config, findings: Findings): void {
+  const listeners = [
+    { key: 'securedListenerPort', host: router.securedListenerHost, port: router.securedListenerPort },
+    { key: 'listenerPort', host: router.listenerHost, port: router.listenerPort },
+    { key: 'adminPort', host: '127.0.0.1', port: router.adminPort },
+  ];
+  const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::';
+  const named = (host: string): string => (host === 'localhost' ? '127.0.0.1' : host);
+  listeners.forEach(({ key, host, port }, i) => {
+    const other = listeners
+      .slice(0, i)
+      .find(
+        (before) =>
+          port !== 0 &&
+          before.port === port &&
+          (named(before.host) === named(host) || isAny(before.host) || isAny(host)),
+      );
+    if (other !== undefined)
+      findings.error(['router', key], `found ${port}, which ${other.key} is as well; write another port`);
   });
 }

@@ -1,8 +1,24 @@
 import { z } from 'zod';
-import { hostName, port, table, text } from './values.ts';
+import { nearest } from '../problem.ts';
+import { cipherNames, envoyCiphers, unknownCipher } from './ciphers.ts';
+import { headerText, hostName, listenerHost, port, table, text, token } from './values.ts';
 
 /** `[router]`: Envoy, towards clients and backends. */
 const tlsVersion = z.enum(['TLS1_0', 'TLS1_1', 'TLS1_2', 'TLS1_3']);
+
+const ciphers = (where: string) =>
+  text('cipher names in OpenSSL form, separated by commas')
+    .superRefine((value, context) => {
+      const unknown = unknownCipher(value);
+      if (cipherNames(value).length > 0 && unknown === undefined) return;
+      const near = nearest(unknown ?? '', envoyCiphers);
+      const message = /^TLS_(AES|CHACHA)/.test(unknown ?? '')
+        ? `write suites of TLS 1.2 only, those of TLS 1.3 are always on; take "${unknown}" out`
+        : `write cipher suites that Envoy knows, by OpenSSL's names, for example "${near ?? envoyCiphers[0]}"${unknown === undefined ? '' : `; it does not know "${unknown}"`}`;
+      context.addIssue({ code: 'custom', message });
+    })
+    .optional()
+    .describe(`TLS 1.2 cipher suites${where}, separated by commas. Unset: those of Envoy.`);
 
 const downstreamTls = table({
   mTLSAPIsEnabled: z
@@ -35,9 +51,7 @@ const downstreamTls = table({
   maximumProtocolVersion: tlsVersion
     .default('TLS1_3')
     .describe('Newest TLS version offered to clients. (Choreo Connect: TLS1_2.)'),
-  ciphers: text('cipher names in OpenSSL form, separated by commas')
-    .optional()
-    .describe('TLS 1.2 cipher suites, separated by commas. Unset: those of Envoy.'),
+  ciphers: ciphers(''),
 });
 
 const upstreamTls = table({
@@ -55,15 +69,13 @@ const upstreamTls = table({
   maximumProtocolVersion: tlsVersion
     .default('TLS1_3')
     .describe('Newest TLS version towards backends. (Choreo Connect: TLS1_2.)'),
-  ciphers: text('cipher names in OpenSSL form, separated by commas')
-    .optional()
-    .describe('TLS 1.2 cipher suites towards backends, separated by commas. Unset: those of Envoy.'),
+  ciphers: ciphers(' towards backends'),
 });
 
 const seconds = (what: number) => z.int().min(0).max(86_400).default(what);
 
 export const router = table({
-  listenerHost: hostName()
+  listenerHost: listenerHost()
     .default('0.0.0.0')
     .describe('Address of the plain-HTTP listener, if there is one.'),
   listenerPort: port({ zero: true })
@@ -71,7 +83,7 @@ export const router = table({
     .describe(
       'Port of the plain-HTTP listener. 0: there is none. It never serves an API whose mutual TLS is mandatory. (Choreo Connect: 9090.)',
     ),
-  securedListenerHost: hostName().default('0.0.0.0').describe('Address of the TLS listener.'),
+  securedListenerHost: listenerHost().default('0.0.0.0').describe('Address of the TLS listener.'),
   securedListenerPort: port().default(9095).describe('Port of the TLS listener.'),
   adminPort: port({ zero: true })
     .default(9901)
@@ -115,13 +127,16 @@ export const router = table({
       .boolean()
       .default(true)
       .describe('Answer CORS pre-flights in the router, ahead of the enforcer.'),
-    allowOrigins: z.array(z.string()).default(['*']).describe('Allowed origins; `*` for all.'),
+    allowOrigins: z
+      .array(headerText('an origin, for example "https://app.example.com", or "*"'))
+      .default(['*'])
+      .describe('Allowed origins; `*` for all.'),
     allowMethods: z
-      .array(z.string())
+      .array(token('a method, for example "GET"'))
       .default(['GET', 'PUT', 'POST', 'DELETE', 'PATCH', 'OPTIONS'])
       .describe('Content of `access-control-allow-methods`.'),
     allowHeaders: z
-      .array(z.string())
+      .array(token('a header name, for example "Content-Type"'))
       .default([
         'authorization',
         'Access-Control-Allow-Origin',
@@ -132,7 +147,10 @@ export const router = table({
         'Internal-Key',
       ])
       .describe('Content of `access-control-allow-headers`.'),
-    exposeHeaders: z.array(z.string()).default([]).describe('Content of `access-control-expose-headers`.'),
+    exposeHeaders: z
+      .array(token('a header name, for example "x-mtls-reason"'))
+      .default([])
+      .describe('Content of `access-control-expose-headers`.'),
     allowCredentials: z.boolean().default(false).describe('Content of `access-control-allow-credentials`.'),
   })
     .prefault({})

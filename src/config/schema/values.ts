@@ -23,6 +23,22 @@ export const hostName = () =>
     error: 'write an IP address or a host name, for example "127.0.0.1"',
   });
 
+/** Where Envoy listens: it looks up no names. */
+export const listenerHost = () =>
+  z.string().refine((value) => isIP(value) !== 0 || value === 'localhost', {
+    error: 'write an IP address, for example "0.0.0.0", or "localhost"; Envoy does not listen on a name',
+  });
+
+/** A word of HTTP (RFC 9110 section 5.6.2). */
+export const token = (what: string) =>
+  z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: `write ${what}` });
+
+/** What may stand in a header: anything else, and what reads it gets something else, or nothing. */
+export const headerText = (what: string) =>
+  text(what).regex(/^[\x20-\x7e]*$/, {
+    error: `write ${what}; in a header there can be no line break, no control character and no letter beyond ASCII`,
+  });
+
 export const headerName = () =>
   z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, {
     error: 'write a header name, for example "X-WSO2-CLIENT-CERTIFICATE"',

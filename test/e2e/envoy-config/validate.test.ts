@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { envoyCiphers } from '../../../src/config/schema/ciphers.ts';
 import { writeEnvoyConfig } from '../../../src/envoy-config/bootstrap.ts';
 import { validateEnvoyConfig } from '../../support/envoy.ts';
 import { realEnvoy } from '../../support/real-envoy.ts';
@@ -46,6 +47,8 @@ const configs: Readonly<Record<string, string>> = {
   'an enforcer by name': `${router}[enforcer.authService]\naddress = "enforcer.test"\nplaintext = true\n${orders}`,
   'the oldest and the newest TLS': `${router}minimumProtocolVersion = "TLS1_0"\n[router.downstream.tls]\nminimumProtocolVersion = "TLS1_0"\nmaximumProtocolVersion = "TLS1_1"\n${orders}`,
   ciphers: `${router}ciphers = "ECDHE-RSA-AES128-GCM-SHA256, ECDHE-ECDSA-AES256-GCM-SHA384"\n[router.downstream.tls]\nciphers = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"\n${orders}`,
+  'every cipher suite that we take': `${router}[router.downstream.tls]\nciphers = "${envoyCiphers.join(',')}"\n${orders}`,
+  'groups of cipher suites': `${router}[router.downstream.tls]\nciphers = "[${envoyCiphers[0]}|${envoyCiphers[4]}], HIGH, ALL"\n${orders}`,
   'no CORS': `${router}[router.cors]\nenabled = false\n${orders}`,
   'CORS with everything': `${router}[router.cors]\nallowOrigins = ["*", "https://a.test", "https://*.b.test(["]\nallowCredentials = true\nexposeHeaders = ["x-a", "x-b"]\n${orders}`,
   'CORS with nothing': `${router}[router.cors]\nallowOrigins = []\nallowMethods = []\nallowHeaders = []\n${orders}`,

@@ -87,6 +87,34 @@ const wrong: readonly [why: string, text: string, ...problems: string[]][] = [
     'config.toml:5: apis[0].backend: found',
   ],
   [
+    'a name where Envoy listens',
+    '[router]\nsecuredListenerHost = "gw.example.com"',
+    'config.toml:2: router.securedListenerHost: found "gw.example.com"; write an IP address, for example "0.0.0.0", or "localhost"; Envoy does not listen on a name',
+  ],
+  [
+    'a cipher suite that Envoy does not know',
+    '[router.downstream.tls]\nciphers = "ECDHE-RSA-AES128-GCM-SHA265"',
+    'config.toml:2: router.downstream.tls.ciphers: found "ECDHE-RSA-AES128-GCM-SHA265"; write cipher suites that Envoy knows, by OpenSSL\'s names, for example "ECDHE-RSA-AES128-GCM-SHA256"; it does not know "ECDHE-RSA-AES128-GCM-SHA265"',
+  ],
+  [
+    'a cipher suite of TLS 1.3',
+    '[router.upstream.tls]\nciphers = "AES128-SHA, TLS_AES_128_GCM_SHA256"',
+    'config.toml:2: router.upstream.tls.ciphers: found "AES128-SHA, TLS_AES_128_GCM_SHA256"; write suites of TLS 1.2 only, those of TLS 1.3 are always on; take "TLS_AES_128_GCM_SHA256" out',
+  ],
+  [
+    'no cipher suite at all',
+    '[router.upstream.tls]\nciphers = " , "',
+    'config.toml:2: router.upstream.tls.ciphers: found " , "; write cipher suites that Envoy knows',
+  ],
+  [
+    'a CORS header that would be two',
+    '[router.cors]\nallowHeaders = ["a\\r\\nb"]\nallowMethods = ["GET POST"]\nallowOrigins = ["https://ä.example"]\nexposeHeaders = ["x:y"]',
+    'config.toml:2: router.cors.allowHeaders[0]: found "a\\r\\nb"; write a header name',
+    'config.toml:3: router.cors.allowMethods[0]: found "GET POST"; write a method',
+    'config.toml:4: router.cors.allowOrigins[0]: found "https://ä.example"; write an origin',
+    'config.toml:5: router.cors.exposeHeaders[0]: found "x:y"; write a header name',
+  ],
+  [
     'an unset environment variable',
     '[router.keystore]\ncertPath = "$env{NOPE}/x"',
     'config.toml:2: router.keystore.certPath: the environment variable NOPE is not set',

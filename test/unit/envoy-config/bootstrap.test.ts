@@ -126,9 +126,9 @@ const keys: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: unk
     'at both ends',
   ],
   [
-    '[router.downstream.tls]\nciphers = "A, B:C"',
+    '[router.downstream.tls]\nciphers = "AES128-SHA, AES256-SHA:ECDHE-RSA-AES128-SHA"',
     (t) => tls(t).common_tls_context.tls_params.cipher_suites,
-    ['A', 'B', 'C'],
+    ['AES128-SHA', 'AES256-SHA', 'ECDHE-RSA-AES128-SHA'],
     'ciphers are a list',
   ],
   [

@@ -113,6 +113,16 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     /^config.toml:5: clients\[0\].notAfter: found a date before notBefore/,
   ],
   [
+    'two ports of Envoy that are one',
+    '[router]\nlistenerPort = 9095\n',
+    /^config.toml:2: router.listenerPort: found 9095, which securedListenerPort is as well; write another port/,
+  ],
+  [
+    "Envoy's admin port on that of a listener",
+    '[router]\nadminPort = 9443\nsecuredListenerPort = 9443\nsecuredListenerHost = "localhost"\n',
+    /^config.toml:2: router.adminPort: found 9443, which securedListenerPort is as well/,
+  ],
+  [
     'a client without a certificate',
     client('acme', ''),
     /^config.toml:1: clients\[0\]: alias "acme" names no certificate; write file/,
