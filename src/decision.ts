@@ -65,9 +65,9 @@ export type DenialCode = OwnDenialCode | PresentedErrorCode | PathFailureCode | 
 
 export type DenialRow = {
   /** HTTP status for the client. */
-  readonly status: 400 | 401 | 403 | 404 | 405;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 429;
   /** The number in the body: WSO2's, where it has one. */
-  readonly number: '900900' | '900901' | '900902' | '900908' | '400' | '404' | '405';
+  readonly number: '900900' | '900901' | '900902' | '900908' | '400' | '404' | '405' | '429';
   /** Whose turn it is. info: the client's. warn: the sender's or the operator's. error: ours. */
   readonly level: 'info' | 'warn' | 'error';
   /** What the client and the documentation read: fixed text. */
@@ -175,11 +175,21 @@ const fromToken = ({ sentence, error, level }: (typeof tokenFailures)[TokenFailu
   challenges: [{ scheme: 'bearer', error }],
 });
 
+/** No fault of the client's, who may try again; the operator should know that somebody floods him. */
+const searchLimited: DenialRow = {
+  ...pathFailures.certificate_search_limited,
+  status: 429,
+  number: '429',
+  level: 'warn',
+  challenges: [],
+};
+
 /** THE table of denials. What has no row here can't be said. */
 export const denials: Readonly<Record<DenialCode, DenialRow>> = {
   ...mapRows(own, (row) => ({ challenges: row.status === 401 ? [mutualSsl] : [], ...row })),
   ...mapRows(presentedErrors, fromRoom('warn')),
   ...mapRows(pathFailures, fromRoom('info')),
+  certificate_search_limited: searchLimited,
   ...mapRows(tokenFailures, fromToken),
 };
 

@@ -11,6 +11,7 @@ import { judgeAccessToken, type TokenVerdict } from './oauth2/access-token.ts';
 import { readBearerToken } from './oauth2/bearer-token.ts';
 import type { Possession } from './oauth2/confirmation.ts';
 import { type Certificate, CertificateError } from './pki/certificate/certificate.ts';
+import { createEffort } from './pki/path/effort.ts';
 import type { Snapshot } from './snapshot.ts';
 import { type CertificateVerdict, weigh } from './weighing.ts';
 
@@ -80,11 +81,9 @@ function judgeCertificate(
   const leaf = snapshot.certificates.read(presented.leaf);
   if (leaf instanceof CertificateError) return { kind: 'wrong', code: leaf.code, detail: leaf.detail };
   const intermediates = snapshot.certificates.readable(presented.intermediates);
-  const result = admit(
-    { leaf, intermediates, now, revocation: snapshot.revocation },
-    clients,
-    snapshot.everyone,
-  );
+  const { revocation, searchLimit, everyone } = snapshot;
+  const effort = createEffort(searchLimit);
+  const result = admit({ leaf, intermediates, now, revocation, effort }, clients, everyone);
   if (!result.admitted) return { kind: 'wrong', code: result.code, detail: result.detail, certificate: leaf };
   const { alias, tier } = result.client;
   const between = result.path.slice(1).map(({ der }) => der);

@@ -4,6 +4,7 @@ import type { Everyone } from './apis/security.ts';
 import type { CertificateFormat } from './client-certificate/formats/table.ts';
 import type { TokenHeader } from './oauth2/bearer-token.ts';
 import type { CertificateCache } from './pki/certificate/certificate-cache.ts';
+import type { SearchLimit } from './pki/path/search-limit.ts';
 import type { RevocationState } from './pki/revocation/crl-set.ts';
 import type { BackendJwtSigner } from './upstream/backend-jwt.ts';
 
@@ -19,6 +20,7 @@ export type Snapshot = {
   readonly certificates: CertificateCache;
   /** A live handle: what it knows changes while the snapshot stays. undefined: revocation is not looked at. */
   readonly revocation: RevocationState | undefined;
+  readonly searchLimit: SearchLimit;
   readonly answers: AnswerSettings;
   /** Signs what the backend is told; undefined: switched off. */
   readonly backendJwt: BackendJwtSigner | undefined;

@@ -1,6 +1,8 @@
 import type { Certificate } from '../pki/certificate/certificate.ts';
-import type { PathFailureCode } from '../pki/path/failures.ts';
-import type { PathRequest } from '../pki/path/path-options.ts';
+import { cutShortCodes } from '../pki/path/effort.ts';
+import type { PathFailure, PathFailureCode } from '../pki/path/failures.ts';
+import type { PathRequest } from '../pki/path/path-request.ts';
+import type { PathAccepted, PathVerdict } from '../pki/path/path-validation.ts';
 import type { BoundClients, Client, Everyone, Term } from './security.ts';
 
 export type Admitted = {
@@ -25,17 +27,19 @@ export type Refused = {
 export function admit(request: PathRequest, clients: BoundClients, everyone: Everyone): Admitted | Refused {
   const { leaf, now } = request;
   const exact = (clients.exact.get(leaf.sha256) ?? []).filter(({ term }) => isInForce(term, now));
-  const validator = exact[0]?.validator ?? everyone.validator;
-  const verdict = validator.validate(request);
-  if (!verdict.valid) return { admitted: false, code: verdict.code, detail: verdict.detail };
+  const verdict = (exact[0]?.validator ?? everyone.validator).validate(request);
+  if (!verdict.valid) return refusal(verdict);
 
-  const suspended = findSuspended(request, clients, everyone);
-  if (suspended !== undefined) return refuseSuspended(suspended);
-  for (const client of candidates(exact, clients)) {
+  const suspended = findSuspended(request, verdict, clients, everyone);
+  if (suspended !== undefined) return suspended;
+  let cutShort: PathFailure | undefined;
+  for (const client of chained(exact, clients.rules, clients.issuedBy)) {
     if (!isInForce(client.term, now) || !client.fits(leaf)) continue;
-    const own = client.validator.validate(request);
+    const own = judgeFor(client, request, verdict);
     if (own.valid) return { admitted: true, client, path: own.path };
+    if (isCutShort(own)) cutShort ??= own;
   }
+  if (cutShort !== undefined) return refusal(cutShort);
   return {
     admitted: false,
     code: 'certificate_not_bound',
@@ -43,29 +47,43 @@ export function admit(request: PathRequest, clients: BoundClients, everyone: Eve
   };
 }
 
-function* candidates(exact: readonly Client[], { rules, issuedBy }: BoundClients): Iterable<Client> {
-  yield* exact;
-  yield* rules;
-  yield* issuedBy;
+function* chained(...lists: readonly (readonly Client[])[]): Iterable<Client> {
+  for (const list of lists) yield* list;
 }
+
+/** Whether there is a path to what the client's entry names. The one that was found already is one, more often than not. */
+const judgeFor = ({ validator }: Client, request: PathRequest, found: PathAccepted): PathVerdict =>
+  validator.holds(found) ? found : validator.validate(request);
+
+/** Not found out, so that it counts for neither. */
+const isCutShort = ({ code }: PathFailure): boolean => cutShortCodes.has(code);
+
+const refusal = ({ code, detail }: PathFailure): Refused => ({ admitted: false, code, detail });
 
 /**
  * An entry that is out of force and means this certificate: whoever switched it off meant to keep the certificate out,
- * whatever else would admit it. Unless the same alias has an exact entry in force for it.
+ * whatever else would admit it. Unless the same alias has an exact entry in force for it. Where it can't be found out
+ * whether one means it, the certificate is kept out as well: who offers what takes too long must not gain by it.
  */
 function findSuspended(
   request: PathRequest,
+  found: PathAccepted,
   own: BoundClients,
   { restricted, exactByOwner }: Everyone,
-): Client | undefined {
+): Refused | undefined {
   const { leaf, now } = request;
-  const suspends = ({ owner, kind, term, means, validator }: Client): boolean =>
-    !isInForce(term, now) &&
-    means(leaf) &&
+  for (const client of chained(restricted, own.restricted)) {
+    const { owner, kind, term, means } = client;
+    if (isInForce(term, now) || !means(leaf)) continue;
+    const others = exactByOwner.get(owner) ?? [];
+    if (others.some((other) => isInForce(other.term, now) && other.fits(leaf))) continue;
     // An exact one is known by its bytes, and was found valid before.
-    (kind === 'exact' || validator.validate(request).valid) &&
-    !(exactByOwner.get(owner) ?? []).some((other) => isInForce(other.term, now) && other.fits(leaf));
-  return restricted.find(suspends) ?? own.restricted.find(suspends);
+    if (kind === 'exact') return refuseSuspended(client);
+    const verdict = judgeFor(client, request, found);
+    if (verdict.valid) return refuseSuspended(client);
+    if (isCutShort(verdict)) return refusal(verdict);
+  }
+  return undefined;
 }
 
 const isInForce = (term: Term | undefined, now: number): boolean =>

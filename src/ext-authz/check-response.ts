@@ -164,7 +164,14 @@ function denied(
 }
 
 /** google.rpc.Code: never 0. */
-const rpcCodes: Readonly<Record<DenialRow['status'], number>> = { 400: 3, 401: 16, 403: 7, 404: 5, 405: 12 };
+const rpcCodes: Readonly<Record<DenialRow['status'], number>> = {
+  400: 3,
+  401: 16,
+  403: 7,
+  404: 5,
+  405: 12,
+  429: 8,
+};
 
 const option = (key: string, value: string): HeaderValueOption => ({
   header: { key, value: fieldValue(value) },

@@ -50,6 +50,7 @@ const words: Readonly<Record<DenialRow['number'], Words>> = {
   },
   '400': { message: 'Bad Request', description: 'The path of the request is ambiguous' },
   '404': { message: 'Not Found', description: 'The requested resource is not available.' },
+  '429': { message: 'Too Many Requests', description: 'Try again in a second.' },
   '405': { message: 'Method Not Allowed', description: 'Method not allowed for given API resource' },
 };
 

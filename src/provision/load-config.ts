@@ -10,6 +10,7 @@ import type { TableAddress, TableRows } from '../feeds/api-manager-table.ts';
 import { type JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
+import { SearchLimit } from '../pki/path/search-limit.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { checkAnswers, checkToldHeaders, readAnswers } from './answers.ts';
 import { buildApis } from './apis.ts';
@@ -259,6 +260,7 @@ function build(
       everyone: trust.everyone,
       certificates: new CertificateCache(),
       revocation: undefined,
+      searchLimit: new SearchLimit(),
       answers,
       backendJwt,
     },

@@ -3,6 +3,7 @@ import type { CertificateSources } from '../client-certificate/source.ts';
 import { nearest } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type BoundTokens, strictest, type TokenPolicy } from '../oauth2/issuer.ts';
+import { createEffort } from '../pki/path/effort.ts';
 import type { Findings } from './findings.ts';
 import { buildTokenPolicy, type Issuers } from './token-policies.ts';
 import { fingerprintsOf, type Trust, type TrustedClient } from './trust.ts';
@@ -280,7 +281,8 @@ function warnAboutOverlaps(
         (client) =>
           client.alias !== alias &&
           client.fits(certificate) &&
-          client.validator.validate({ leaf: certificate, intermediates: [], now }).valid,
+          client.validator.validate({ leaf: certificate, intermediates: [], now, effort: createEffort() })
+            .valid,
       )?.alias;
     seen.set(certificate.sha256, alias);
     if (other !== undefined && other !== alias) {

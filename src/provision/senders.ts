@@ -4,6 +4,8 @@ import { nearest } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { CertificateError } from '../pki/certificate/certificate.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
+import { createEffort } from '../pki/path/effort.ts';
+import { SearchLimit } from '../pki/path/search-limit.ts';
 import { readCas, readClients } from './clients.ts';
 import type { Findings } from './findings.ts';
 import { apiOf, byKind } from './security.ts';
@@ -56,11 +58,13 @@ export function buildSenderVerifier(
   const trust = buildTrust(entries, cas, []);
   const bound = byKind(trust.clients);
   const certificates = new CertificateCache();
+  const searchLimit = new SearchLimit();
   return (leafDer, intermediateDers, instant) => {
     const leaf = certificates.read(leafDer);
     if (leaf instanceof CertificateError) return undefined;
     const intermediates = certificates.readable(intermediateDers);
-    const result = admit({ leaf, intermediates, now: instant }, bound, trust.everyone);
+    const effort = createEffort(searchLimit);
+    const result = admit({ leaf, intermediates, now: instant, effort }, bound, trust.everyone);
     return result.admitted ? result.client.alias : undefined;
   };
 }

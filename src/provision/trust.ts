@@ -3,7 +3,7 @@ import type { Client, Everyone, Term } from '../apis/security.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { twinFingerprints } from '../pki/certificate/ecdsa-twin.ts';
 import { PathValidator } from '../pki/path/path-validator.ts';
-import { type Anchor, createTrustStore } from '../pki/path/trust-store.ts';
+import { type Anchor, createTrustStore, knownCas } from '../pki/path/trust-store.ts';
 
 /** One entry of `[[clients]]`, its files read. */
 export type ClientEntry = {
@@ -55,21 +55,33 @@ export function buildTrust(
   const roots = (trusted ?? cas).map((certificate): Anchor => ({ kind: 'ca', certificate }));
 
   // What one entry knows of the way, all do: whether one is in force must not depend on what a client sends along.
-  const between = [...intermediates, ...cas];
+  const between = knownCas([...intermediates, ...cas]);
   // One for all pins: which alias a pinned certificate is, its fingerprint tells.
   const pinned = new PathValidator(createTrustStore(pins));
   const rooted = new PathValidator(createTrustStore({ anchors: roots, intermediates: between }));
+  // Many aliases may have one CA, told apart by rules: they share its validator.
+  const known = new Map<string, PathValidator>();
+  const byCas = (cas: readonly Certificate[]): PathValidator => {
+    const key = cas.map(({ sha256 }) => sha256).join();
+    const own = cas.map((certificate): Anchor => ({ kind: 'ca', certificate }));
+    const validator =
+      known.get(key) ??
+      new PathValidator(
+        trusted === undefined
+          ? createTrustStore({ anchors: own, intermediates: between })
+          : createTrustStore({ anchors: roots, intermediates: between, through: cas }),
+        {},
+        { remembersRefusals: false },
+      );
+    known.set(key, validator);
+    return validator;
+  };
   const validatorOf = (entry: ClientEntry): PathValidator => {
     if (isPinned(entry)) return pinned;
     if (entry.kind !== 'ca' || entry.cas === undefined) return rooted;
-    const own = entry.cas.map((certificate): Anchor => ({ kind: 'ca', certificate }));
-    return new PathValidator(
-      trusted === undefined
-        ? createTrustStore({ anchors: own, intermediates: between })
-        : createTrustStore({ anchors: roots, intermediates: between, through: entry.cas }),
-    );
+    return byCas(entry.cas);
   };
-  const clients = entries.map((entry) => ({ ...known(entry), validator: validatorOf(entry), entry }));
+  const clients = entries.map((entry) => ({ ...knownBy(entry), validator: validatorOf(entry), entry }));
   const validator = new PathValidator(
     createTrustStore({
       anchors: [...pins.anchors, ...roots],
@@ -85,7 +97,7 @@ export function buildTrust(
   };
 }
 
-function known(
+function knownBy(
   entry: ClientEntry,
 ): Pick<Client, 'alias' | 'owner' | 'tier' | 'kind' | 'fits' | 'means' | 'term'> {
   const { alias, tier, term } = entry;

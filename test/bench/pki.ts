@@ -9,6 +9,7 @@ import {
   readCertificate,
 } from '../../src/pki/certificate/certificate.ts';
 import { CertificateCache } from '../../src/pki/certificate/certificate-cache.ts';
+import { createEffort } from '../../src/pki/path/effort.ts';
 import { validatePath } from '../../src/pki/path/path-validation.ts';
 import { PathValidator } from '../../src/pki/path/path-validator.ts';
 import { createTrustStore, type TrustStore } from '../../src/pki/path/trust-store.ts';
@@ -86,7 +87,10 @@ function cached({ leaf, inter, root }: Chain): () => void {
     return certificate;
   };
   return () => {
-    if (!validator.validate({ leaf: read(leaf), intermediates: [read(inter)], now }).valid)
+    if (
+      !validator.validate({ leaf: read(leaf), intermediates: [read(inter)], now, effort: createEffort() })
+        .valid
+    )
       throw new Error('refused');
   };
 }
@@ -112,12 +116,13 @@ function byPeculiar({ leaf, inter, root }: Chain): () => Promise<void> {
   };
 }
 
-/** Each leads to others of the same name, and none to an anchor. */
+/** Each leads to others of the same name, and one by its issuer's name to the anchor. */
 function manyIssuers(curve: string, scheme: Scheme): () => void {
   const issuers = Array.from({ length: 10 }, () => entity('Evil', generateEc(curve), scheme));
   const intermediates = issuers.flatMap((issuer) =>
     issuers.map((subject) => certify(issuer, subject, [ca()])),
   );
+  intermediates.push(certify(entity('Root'), issuers[0]!, [ca()]));
   const leaf = certify(issuers[0]!, entity('leaf')).der;
   const root = entity('Root');
   const trustStore = trust(certify(root, root, [ca()]));

@@ -4,6 +4,7 @@ import { readText } from '../../src/documents/files.ts';
 import { readCertificate } from '../../src/pki/certificate/certificate.ts';
 import { Fields, readWhole, tags } from '../../src/pki/der/der.ts';
 import { integerOctets } from '../../src/pki/der/der-values.ts';
+import { createEffort } from '../../src/pki/path/effort.ts';
 import { PathValidator } from '../../src/pki/path/path-validator.ts';
 import { createTrustStore } from '../../src/pki/path/trust-store.ts';
 import { createAuthority, now } from '../support/certificate-authority.ts';
@@ -179,10 +180,10 @@ test('one leaf offered with ever other intermediates is searched once for each',
   const leaf = readCertificate(fired.der);
   const validator = new PathValidator(createTrustStore({ anchors: [] }), { maxSignatureChecks: 0 });
   const [one, two] = [[readCertificate(ca.der)], [leaf]];
-  const first = validator.validate({ leaf, intermediates: one, now });
-  const second = validator.validate({ leaf, intermediates: two, now });
-  assert.equal(validator.validate({ leaf, intermediates: one, now }), first);
-  assert.equal(validator.validate({ leaf, intermediates: two, now }), second);
+  const first = validator.validate({ leaf, intermediates: one, now, effort: createEffort() });
+  const second = validator.validate({ leaf, intermediates: two, now, effort: createEffort() });
+  assert.equal(validator.validate({ leaf, intermediates: one, now, effort: createEffort() }), first);
+  assert.equal(validator.validate({ leaf, intermediates: two, now, effort: createEffort() }), second);
 });
 
 const senders: readonly [written: string, warned: boolean][] = [

@@ -69,6 +69,10 @@ export const pathFailures = {
   // No path was completed.
   name_constraints_too_many: row('8', 'The path has more names and constraints than are compared.'),
   path_search_exhausted: row('8', 'The search for a path was given up: too many CA certificates to try.'),
+  certificate_search_limited: row(
+    '8',
+    'Too many unseen certificates are being looked into at the moment. Try again in a second.',
+  ),
   path_too_deep: row('6.1', 'The path has more CA certificates than are allowed.'),
   signature_algorithm_weak: row('RFC 6194, RFC 6151', 'A signature in the path uses a weak algorithm.'),
   signature_algorithm_unsupported: row(

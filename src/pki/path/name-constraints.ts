@@ -2,10 +2,11 @@ import type { Certificate } from '../certificate/certificate.ts';
 import type { GeneralSubtree } from '../certificate/extensions.ts';
 import type { GeneralName, NameForm } from '../certificate/general-name.ts';
 import { formatName, named } from '../certificate/name.ts';
+import { type Account, spendComparison } from './effort.ts';
 import { failure, type PathFailure } from './failures.ts';
 import { type Base, type Comparison, comparisonOf, prepareBase } from './name-matching.ts';
 import type { Chain } from './path-checks.ts';
-import type { Budget } from './path-options.ts';
+import type { PathPolicy } from './path-options.ts';
 
 /**
  * RFC 5280 6.1.3 (b), (c), 6.1.4 (g): each certificate's names against the name constraints of every CA above it, the
@@ -13,7 +14,8 @@ import type { Budget } from './path-options.ts';
  *
  * Constraints without the critical bit count as well: RFC 5280 wants it set, and to ignore one would let in more.
  */
-export function checkNames(chain: Chain, budget: Budget): PathFailure | undefined {
+export function checkNames(chain: Chain, account: Account, policy: PathPolicy): PathFailure | undefined {
+  const afford = (): boolean => spendComparison(account, policy);
   for (let at = 0; at < chain.length - 1; at++) {
     const certificate = chain[at]!;
     if (at > 0 && certificate.isSelfIssued) continue;
@@ -22,7 +24,7 @@ export function checkNames(chain: Chain, budget: Budget): PathFailure | undefine
       const constraints = chain[above]!.values.nameConstraints;
       if (constraints === undefined) continue;
       names ??= namesOf(certificate);
-      const failed = checkAgainst(names, constraints, budget);
+      const failed = checkAgainst(names, constraints, afford);
       if (failed !== undefined) {
         const { code, name } = failed;
         return failure(code, at, `${shown(name)} in ${named(certificate)}, by ${named(chain[above]!)}`);
@@ -60,15 +62,15 @@ type Verdict = {
 function checkAgainst(
   names: readonly GeneralName[],
   { permitted, excluded }: NonNullable<Certificate['values']['nameConstraints']>,
-  budget: Budget,
+  afford: () => boolean,
 ): Verdict | undefined {
   const permittedByForm = byForm(permitted);
   const excludedByForm = byForm(excluded);
   for (const name of names) {
     const compare = comparisonOf(name);
     const code =
-      excludes(compare, excludedByForm.get(name.form), budget) ??
-      permits(compare, permittedByForm.get(name.form), budget);
+      excludes(compare, excludedByForm.get(name.form), afford) ??
+      permits(compare, permittedByForm.get(name.form), afford);
     if (code !== undefined) return { code, name };
   }
   return undefined;
@@ -85,10 +87,10 @@ const byForm = (subtrees: readonly GeneralSubtree[]): ReadonlyMap<NameForm, read
 function excludes(
   compare: Comparison,
   bases: readonly Base[] | undefined,
-  budget: Budget,
+  afford: () => boolean,
 ): Verdict['code'] | undefined {
   for (const base of bases ?? []) {
-    if (budget.nameComparisons-- <= 0) return 'name_constraints_too_many';
+    if (!afford()) return 'name_constraints_too_many';
     const result = compare(base, 'excluded');
     if (result === 'unsupported') return 'name_constraint_unsupported';
     if (result) return 'name_excluded';
@@ -100,12 +102,12 @@ function excludes(
 function permits(
   compare: Comparison,
   bases: readonly Base[] | undefined,
-  budget: Budget,
+  afford: () => boolean,
 ): Verdict['code'] | undefined {
   if (bases === undefined) return undefined;
   let unsupported = false;
   for (const base of bases) {
-    if (budget.nameComparisons-- <= 0) return 'name_constraints_too_many';
+    if (!afford()) return 'name_constraints_too_many';
     const result = compare(base, 'permitted');
     if (result === 'unsupported') unsupported = true;
     else if (result) return undefined;

@@ -1,77 +1,66 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import { formatName, named } from '../certificate/name.ts';
 import { equalBytes } from '../der/der-values.ts';
+import { type Account, cutShort, namesAbove } from './effort.ts';
 import { failure, moreTelling, type PathFailure } from './failures.ts';
-import type { Budget, PathPolicy } from './path-options.ts';
-import { signatureFailure, spend } from './signature-checks.ts';
+import { deadEnd, namesLeadingUp } from './issuer-names.ts';
+import type { PathPolicy } from './path-options.ts';
+import type { PathInputs } from './path-request.ts';
+import { judgeSignature } from './signature-checks.ts';
 import { type BySubject, distinct, isSameCa, type TrustStore } from './trust-store.ts';
 
 /** Path from the leaf up to below the anchor, its signatures verified. */
 export type Candidate = { readonly path: readonly Certificate[]; readonly anchor: Certificate };
 
 type Search<Found> = {
-  readonly trustStore: TrustStore;
+  readonly inputs: PathInputs;
   readonly offered: BySubject;
-  readonly second: number;
   readonly policy: PathPolicy;
-  readonly budget: Budget;
+  readonly account: Account;
   readonly judge: (candidate: Candidate) => Found | PathFailure;
+};
+
+/** A search under way. */
+type Progress<Found> = Search<Found> & {
+  readonly second: number;
+  /** Subjects of CAs from which, by names alone, an anchor can be reached. */
+  readonly leading: ReadonlySet<string>;
   told: PathFailure | undefined;
 };
 
 /**
  * Builds paths from the leaf to trust anchors, depth first with backtracking, until `judge` finds one valid. Issuers are
- * found by name alone; key identifiers and dates only say which to try first. Neither the order in which certificates
- * were given nor what is cached changes the outcome: candidates are sorted, and a remembered signature costs as much of
- * the budget as a fresh one.
+ * found by name alone, and only such as names lead up from to an anchor; key identifiers and dates only say which to try
+ * first. Neither the order in which certificates were given nor what is cached changes the outcome: candidates are
+ * sorted, and a remembered signature costs as much of the budget as a fresh one.
  *
  * @returns what `judge` found, or the most telling of all failures
  */
 export function searchPath<Found extends { readonly valid: true }>(
   leaf: Certificate,
-  trustStore: TrustStore,
-  offered: BySubject,
-  now: number,
-  policy: PathPolicy,
-  budget: Budget,
-  judge: (candidate: Candidate) => Found | PathFailure,
+  search: Search<Found>,
 ): Found | PathFailure {
+  const { inputs, offered, policy, account } = search;
+  const { trustStore, now, effort } = inputs;
+  const names = namesAbove(leaf, trustStore.intermediates, offered, effort);
+  const leading = namesLeadingUp(names, trustStore);
+  if (!leading.has(leaf.issuer.key)) return deadEnd(names, trustStore.intermediates, offered);
+  const off = missesThrough(leaf, leading, trustStore);
+  if (off !== undefined) return off;
   const second = Math.floor(now / 1000) * 1000;
-  const search: Search<Found> = {
-    trustStore,
-    offered,
-    second,
-    policy,
-    budget,
-    judge,
-    told: undefined,
-  };
-  const found = extend([leaf], search);
-  if (found !== undefined) return found;
+  const progress: Progress<Found> = { ...search, second, leading, told: undefined };
+  const found = extend([leaf], progress);
   // A search that was cut short proves nothing about what else it met.
-  if (budget.signatureChecks < 0) {
-    return failure(
-      'path_search_exhausted',
-      0,
-      `signature checks worth ${policy.maxSignatureChecks} of P-256 did not find a path`,
-    );
-  }
-  if (budget.nameComparisons < 0) {
-    return failure(
-      'name_constraints_too_many',
-      0,
-      `more than ${policy.maxNameComparisons} names against constraints`,
-    );
-  }
-  return search.told!;
+  return found ?? cutShort(account, effort, policy) ?? progress.told!;
 }
 
 function extend<Found extends { readonly valid: true }>(
   path: readonly Certificate[],
-  search: Search<Found>,
+  search: Progress<Found>,
 ): Found | undefined {
   const child = path.at(-1)!;
-  const { trustStore, offered, policy } = search;
+  const { offered, policy, leading } = search;
+  const { trustStore } = search.inputs;
   const key = child.issuer.key;
   const anchors = sorted(trustStore.anchors.get(key) ?? [], child, search.second);
   for (const anchor of anchors) {
@@ -82,18 +71,13 @@ function extend<Found extends { readonly valid: true }>(
   }
   const others = bothOf(trustStore.intermediates.get(key), offered.get(key)).filter(
     (issuer) =>
+      leading.has(issuer.issuer.key) &&
       !path.some((above) => isSameEntity(above, issuer)) &&
       !anchors.some(({ der }) => equalBytes(der, issuer.der)),
   );
   if (anchors.length + others.length === 0) {
-    search.told = moreTelling(
-      search.told,
-      failure(
-        'issuer_unknown',
-        path.length - 1,
-        `no certificate of ${shortened(child)}, which ${named(child)} names as its issuer`,
-      ),
-    );
+    const detail = `no other certificate of ${formatName(child.issuer).slice(0, 200)}, which ${named(child)} names as its issuer`;
+    search.told = moreTelling(search.told, failure('issuer_unknown', path.length - 1, detail));
     return undefined;
   }
   const isFull = path.slice(1).filter(({ isSelfIssued }) => !isSelfIssued).length >= policy.maxIntermediates;
@@ -111,7 +95,22 @@ function extend<Found extends { readonly valid: true }>(
   return undefined;
 }
 
-const shortened = ({ issuer }: Certificate): string => formatName(issuer).slice(0, 200);
+/** Names alone tell that none of the CAs can be met that one must be met of (see `TrustStore`). */
+function missesThrough(
+  leaf: Certificate,
+  leading: ReadonlySet<string>,
+  { through }: TrustStore,
+): PathFailure | undefined {
+  if (through === undefined || through.some(({ subject }) => leading.has(subject.key))) return undefined;
+  return notThrough(leaf, through);
+}
+
+export const notThrough = (leaf: Certificate, through: readonly Certificate[]): PathFailure =>
+  failure(
+    'path_not_through_issuer',
+    0,
+    `${named(leaf)} was not issued under ${through.slice(0, 10).map(named).join(' or ')}`,
+  );
 
 function bothOf(a: readonly Certificate[] = [], b: readonly Certificate[] = []): readonly Certificate[] {
   if (a.length === 0) return b;
@@ -147,11 +146,14 @@ function rankOf(issuer: Certificate, child: Certificate, second: number): number
 function verifyEdge<Found extends { readonly valid: true }>(
   path: readonly Certificate[],
   issuer: Certificate,
-  search: Search<Found>,
+  search: Progress<Found>,
 ): boolean {
-  if (!spend(search.budget, issuer)) return false;
-  const child = path.at(-1)!;
-  const failed = signatureFailure(child, () => named(child), issuer, path.length - 1, search.policy);
-  if (failed !== undefined) search.told = moreTelling(search.told, failed);
-  return failed === undefined;
+  const { inputs, policy, account } = search;
+  const { effort, now } = inputs;
+  const signed = path.at(-1)!;
+  const at = path.length - 1;
+  const what = (): string => named(signed);
+  const judged = judgeSignature({ signed, what, signer: issuer, at, policy, effort, account, now });
+  if (typeof judged === 'object') search.told = moreTelling(search.told, judged);
+  return judged === 'holds';
 }

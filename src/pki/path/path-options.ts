@@ -1,7 +1,3 @@
-import type { Certificate } from '../certificate/certificate.ts';
-import type { RevocationState } from '../revocation/crl-set.ts';
-import type { TrustStore } from './trust-store.ts';
-
 /** The inputs of RFC 5280 6.1.1 (c) to (g). */
 export type PolicyInputs = {
   /** Dotted OIDs; with anyPolicy in it every policy is acceptable. */
@@ -28,11 +24,11 @@ export type PathPolicy = {
   /** CA certificates between the leaf and the anchor. */
   readonly maxIntermediates: number;
   /**
-   * In one search, as many as Go's crypto/x509 allows; checks by costlier keys count for several, so that the limit is
-   * one of time. Checking revocation may take as much again.
+   * For one request, as many as Go's crypto/x509 allows in a search; checks by costlier keys count for several, so that
+   * the limit is one of time. Checking revocation may take as much again.
    */
   readonly maxSignatureChecks: number;
-  /** Name against constraint, in one search. As many as Go's crypto/x509 allows. */
+  /** Name against constraint, for one request. As many as Go's crypto/x509 allows. */
   readonly maxNameComparisons: number;
 };
 
@@ -52,19 +48,3 @@ export const defaultPolicy: PathPolicy = {
   maxSignatureChecks: 100,
   maxNameComparisons: 250_000,
 };
-
-/** A certificate that somebody presents, and what it is judged by besides trust anchors and policy. */
-export type PathRequest = {
-  readonly leaf: Certificate;
-  /** Sent along by the client; not trusted, in any order, with anything in them. */
-  readonly intermediates: readonly Certificate[];
-  /** Milliseconds since the epoch. Dates count whole seconds. */
-  readonly now: number;
-  /** undefined: revocation is not looked at. */
-  readonly revocation?: RevocationState | undefined;
-};
-
-export type PathInputs = Omit<PathRequest, 'leaf'> & { readonly trustStore: TrustStore };
-
-/** What a search may still spend. Shared by all that it does, so that no mixture of tricks costs more. */
-export type Budget = { signatureChecks: number; nameComparisons: number };

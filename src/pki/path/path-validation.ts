@@ -1,9 +1,9 @@
 import type { Certificate } from '../certificate/certificate.ts';
-import { named } from '../certificate/name.ts';
 import { checkRevocation, type SignerPath } from '../revocation/path-revocation.ts';
-import { failure, type PathFailure } from './failures.ts';
+import { type Account, createEffort, type Effort, offeredOf } from './effort.ts';
+import type { PathFailure } from './failures.ts';
 import { checkNames } from './name-constraints.ts';
-import { type Candidate, searchPath } from './path-building.ts';
+import { type Candidate, notThrough, searchPath } from './path-building.ts';
 import {
   checkCriticalExtensions,
   checkDates,
@@ -13,7 +13,8 @@ import {
   checkPathLengths,
   checkPurpose,
 } from './path-checks.ts';
-import { type Budget, defaultPolicy, type PathInputs, type PathPolicy } from './path-options.ts';
+import { defaultPolicy, type PathPolicy } from './path-options.ts';
+import type { PathInputs } from './path-request.ts';
 import { checkPolicies } from './policies.ts';
 import { type BySubject, bySubject, isSameCa, type TrustStore } from './trust-store.ts';
 
@@ -37,13 +38,16 @@ export type PathVerdict = PathAccepted | PathFailure;
  */
 export function validatePath(
   leaf: Certificate,
-  { trustStore, intermediates, now, revocation, ...given }: PathInputs & Partial<PathPolicy>,
+  {
+    trustStore,
+    intermediates,
+    now,
+    revocation,
+    effort = createEffort(),
+    ...given
+  }: Omit<PathInputs, 'effort'> & { readonly effort?: Effort } & Partial<PathPolicy>,
 ): PathVerdict {
   const policy: PathPolicy = { ...defaultPolicy, ...given };
-  const budget: Budget = {
-    signatureChecks: policy.maxSignatureChecks,
-    nameComparisons: policy.maxNameComparisons,
-  };
   // What no path can mend costs no search.
   const failed =
     checkDates([leaf], now) ??
@@ -56,39 +60,39 @@ export function validatePath(
   }
   const unfit = checkLeafForm(leaf, policy);
   if (unfit !== undefined) return unfit;
-  const offered = bySubject(intermediates);
-  const search: Search = {
-    inputs: { trustStore, intermediates, now, revocation },
-    offered,
-    policy,
-    budget,
-    revocationBudget: { ...budget },
-  };
-  return searchPath(leaf, trustStore, offered, now, policy, budget, (candidate) =>
-    judgePath(candidate, search, []),
+  const inputs = { trustStore, intermediates, now, revocation, effort };
+  return search(
+    leaf,
+    { inputs, offered: offeredOf(effort, intermediates), policy, account: effort.search },
+    [],
   );
 }
 
-type Search = {
+type Circumstances = {
   readonly inputs: PathInputs;
   readonly offered: BySubject;
   readonly policy: PathPolicy;
-  readonly budget: Budget;
-  /** CRLs and their signers, counted apart: they must not shorten the search. */
-  readonly revocationBudget: Budget;
+  readonly account: Account;
 };
 
-/**
- * RFC 5280 6.1.3 to 6.1.5 over a whole path whose names chain and whose signatures are verified.
- *
- * @param pending see `checkRevocation`
- */
+/** @param pending see `checkRevocation` */
+const search = (
+  leaf: Certificate,
+  circumstances: Circumstances,
+  pending: readonly Certificate[],
+): PathVerdict =>
+  searchPath(leaf, {
+    ...circumstances,
+    judge: (candidate) => judgePath(candidate, circumstances, pending),
+  });
+
+/** RFC 5280 6.1.3 to 6.1.5 over a whole path whose names chain and whose signatures are verified. */
 function judgePath(
   { path, anchor }: Candidate,
-  search: Search,
+  circumstances: Circumstances,
   pending: readonly Certificate[],
 ): PathVerdict {
-  const { inputs, policy, budget, revocationBudget } = search;
+  const { inputs, policy, account } = circumstances;
   const chain = [...path, anchor];
   const failed =
     checkDates(chain, inputs.now) ??
@@ -96,13 +100,13 @@ function judgePath(
     checkCriticalExtensions(chain) ??
     checkPurpose(chain, policy) ??
     checkPathLengths(chain) ??
-    checkNames(chain, budget) ??
+    checkNames(chain, account, policy) ??
     checkThrough(chain, inputs.trustStore);
   if (failed !== undefined) return failed;
   const policies = checkPolicies(chain, policy.policies);
   if (!policies.valid) return policies;
-  const signerPath: SignerPath = (...signer) => hasSignerPath(...signer, search);
-  const revocation = checkRevocation({ path, anchor }, inputs, policy, revocationBudget, signerPath, pending);
+  const signerPath: SignerPath = (...signer) => hasSignerPath(...signer, circumstances);
+  const revocation = checkRevocation({ path, anchor }, inputs, policy, signerPath, pending);
   if (!revocation.valid) return revocation;
   return { valid: true, path, anchor, policies: policies.policies, validUntil: revocation.validUntil };
 }
@@ -112,29 +116,25 @@ function hasSignerPath(
   signer: Certificate,
   anchor: Certificate,
   pending: readonly Certificate[],
-  { inputs, offered, policy, revocationBudget }: Search,
+  { inputs, offered, policy }: Circumstances,
 ): boolean {
   const trustStore: TrustStore = { ...inputs.trustStore, anchors: bySubject([anchor]), through: undefined };
   const signerPolicy: PathPolicy = { ...policy, purpose: 'any', policies: defaultPolicy.policies };
-  const search: Search = {
-    inputs: { ...inputs, trustStore },
-    offered,
-    policy: signerPolicy,
-    budget: revocationBudget,
-    revocationBudget,
-  };
-  return searchPath(signer, trustStore, offered, inputs.now, signerPolicy, revocationBudget, (candidate) =>
-    judgePath(candidate, search, pending),
+  const account = inputs.effort.revocation;
+  return search(
+    signer,
+    { inputs: { ...inputs, trustStore }, offered, policy: signerPolicy, account },
+    pending,
   ).valid;
 }
 
-function checkThrough(chain: readonly Certificate[], { through }: TrustStore): PathFailure | undefined {
+/** Whether one of the CAs that must be met (see `TrustStore`) is in the path. */
+export function checkThrough(
+  chain: readonly Certificate[],
+  { through }: TrustStore,
+): PathFailure | undefined {
   if (through === undefined) return undefined;
   const issuers = chain.slice(1);
-  if (through.some((wanted) => issuers.some((issuer) => isSameCa(issuer, wanted)))) return undefined;
-  return failure(
-    'path_not_through_issuer',
-    0,
-    `${named(chain[0]!)} was not issued under ${through.map(named).join(' or ')}`,
-  );
+  const isMet = through.some((wanted) => issuers.some((issuer) => isSameCa(issuer, wanted)));
+  return isMet ? undefined : notThrough(chain[0]!, through);
 }

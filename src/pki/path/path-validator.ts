@@ -1,8 +1,13 @@
 import { hash } from 'node:crypto';
 import type { Certificate } from '../certificate/certificate.ts';
 import { vouchFor } from '../certificate/certificate-cache.ts';
-import type { PathPolicy, PathRequest } from './path-options.ts';
-import { type PathVerdict, validatePath } from './path-validation.ts';
+import { equalBytes } from '../der/der-values.ts';
+import { cutShortCodes, isUntouched, namesAbove, offeredOf } from './effort.ts';
+import { failure, type PathFailure } from './failures.ts';
+import { mayReach } from './issuer-names.ts';
+import type { PathPolicy } from './path-options.ts';
+import type { PathRequest } from './path-request.ts';
+import { checkThrough, type PathAccepted, type PathVerdict, validatePath } from './path-validation.ts';
 import { type TrustStore, turnsOf } from './trust-store.ts';
 
 type Remembered = {
@@ -27,15 +32,25 @@ type Remembered = {
 export class PathValidator {
   readonly #trustStore: TrustStore;
   readonly #policy: Partial<PathPolicy>;
+  readonly #remembersRefusals: boolean;
   readonly #verdicts = new WeakMap<Certificate, readonly Remembered[]>();
 
-  constructor(trustStore: TrustStore, policy: Partial<PathPolicy> = {}) {
+  /**
+   * @param remembersRefusals false where there are as many validators as somebody configures aliases: a refusal for each
+   *   of them and each leaf would have no bound. Names and remembered signatures tell most of them again at once.
+   */
+  constructor(
+    trustStore: TrustStore,
+    policy: Partial<PathPolicy> = {},
+    { remembersRefusals }: { readonly remembersRefusals: boolean } = { remembersRefusals: true },
+  ) {
     this.#trustStore = trustStore;
     this.#policy = policy;
+    this.#remembersRefusals = remembersRefusals;
   }
 
   validate(request: PathRequest): PathVerdict {
-    const { leaf, intermediates, now, revocation } = request;
+    const { leaf, intermediates, now, revocation, effort } = request;
     const version = revocation?.version;
     const current = (this.#verdicts.get(leaf) ?? []).filter(
       ({ from, until, revocationVersion }) => now >= from && now < until && revocationVersion === version,
@@ -45,12 +60,32 @@ export class PathValidator {
     const offered = current.length === 0 ? '' : hashOf(intermediates);
     const refused = current.find((known) => known.offered === offered);
     if (refused !== undefined) return refused.verdict;
-    const inputs = { trustStore: this.#trustStore, intermediates, now, revocation };
+    const trustStore = this.#trustStore;
+    if (!this.#remembersRefusals) {
+      const { intermediates: known } = trustStore;
+      const names = namesAbove(leaf, known, offeredOf(effort, intermediates), effort);
+      if (!trustStore.pinned.has(leaf.sha256) && !mayReach(names, trustStore)) return unreachable;
+    }
+    const wasUntouched = isUntouched(effort);
+    const inputs = { trustStore, intermediates, now, revocation, effort };
     const verdict = validatePath(leaf, { ...this.#policy, ...inputs });
     if (verdict.valid) for (const certificate of verdict.path) vouchFor(certificate);
+    else if (!this.#remembersRefusals || !isLasting(verdict, wasUntouched)) return verdict;
     const remembered = this.#remember(verdict, request);
     if (remembered !== undefined) this.#verdicts.set(leaf, [remembered, ...current].slice(0, maxRemembered));
     return verdict;
+  }
+
+  /**
+   * Whether a path that was found valid against another store, by the same policy and for the same request, is one here:
+   * it ends at an anchor of this one, by way of what must be met.
+   */
+  holds({ path, anchor }: PathAccepted): boolean {
+    // A pinned leaf is valid for being itself, and no path.
+    if (anchor === path[0]) return false;
+    const { anchors } = this.#trustStore;
+    const isAnchor = anchors.get(anchor.subject.key)?.some(({ der }) => equalBytes(der, anchor.der)) === true;
+    return isAnchor && checkThrough([...path, anchor], this.#trustStore) === undefined;
   }
 
   #remember(
@@ -73,7 +108,6 @@ export class PathValidator {
         revocationVersion,
       };
     }
-    // Also a search that ran out of budget: from the same certificates it would again, and the client pays for each.
     // Revocation data gets old, and the refusal does not say when.
     if (revocation !== undefined) return undefined;
     const { from, until } = windowAround(now, [...turnsOf(leaf), ...this.#turnsBeside(intermediates, now)]);
@@ -82,8 +116,22 @@ export class PathValidator {
 
   /** When one of the certificates begins or ends that a path may be built from. */
   #turnsBeside(intermediates: readonly Certificate[], now: number): readonly number[] {
-    return [...intermediates.flatMap(turnsOf), ...nearest(this.#trustStore.turns, now)];
+    return [
+      ...intermediates.flatMap(turnsOf),
+      ...this.#trustStore.turns.flatMap((turns) => nearest(turns, now)),
+    ];
   }
+}
+
+const unreachable = failure('issuer_unknown', 0, 'no name above the certificate is that of a trusted CA');
+
+/**
+ * Whether another search for the same would come to the same. One that ran out of budget would, if it had all of it:
+ * the client pays for each.
+ */
+function isLasting({ code }: PathFailure, hadWholeBudget: boolean): boolean {
+  if (code === 'certificate_search_limited') return false;
+  return hadWholeBudget || !cutShortCodes.has(code);
 }
 
 /** Refusals a leaf: who offers it with other intermediates each time must not push out what was found for the first. */

@@ -1,36 +1,44 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import { named } from '../certificate/name.ts';
 import { type Signed, verifySignature } from '../certificate/signature.ts';
+import { type Account, type Effort, spend, stepCost } from './effort.ts';
 import { failure, type PathFailure } from './failures.ts';
-import type { Budget, PathPolicy } from './path-options.ts';
+import type { PathPolicy } from './path-options.ts';
+
+/** Who may have signed what, and who pays for finding out. */
+export type SignatureQuestion = {
+  readonly signed: Signed;
+  /** For the log. */
+  readonly what: () => string;
+  readonly signer: Certificate;
+  /** Place in the path of what is signed, the signer's being the next. */
+  readonly at: number;
+  readonly policy: PathPolicy;
+  readonly effort: Effort;
+  readonly account: Account;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+};
 
 /**
- * Why the signer's key did not make the signature, or not by means that the policy accepts; undefined if it did.
+ * Whether the signer's key made the signature, by means that the policy accepts; else why not.
  *
- * @param what is signed, for the log
- * @param at its place in the path, the signer's being the next
+ * @returns `cut-short`: it was not found out, see `cutShort`
  */
-export function signatureFailure(
-  signed: Signed,
-  what: () => string,
-  signer: Certificate,
-  at: number,
-  policy: PathPolicy,
-): PathFailure | undefined {
-  const weak = weakness(signed, what, signer, at, policy);
+export function judgeSignature(question: SignatureQuestion): 'holds' | 'cut-short' | PathFailure {
+  const weak = weakness(question);
   if (weak !== undefined) return weak;
-  return verifyOnce(signed, signer)
-    ? undefined
+  const holds = verifyOnce(question);
+  if (holds === 'cut-short') return holds;
+  const { what, signer, at } = question;
+  return holds
+    ? 'holds'
     : failure('signature_invalid', at, `${what()} is not signed by the key of ${named(signer)}`);
 }
 
-function weakness(
-  { signatureAlgorithm: { scheme, oid } }: Signed,
-  what: () => string,
-  signer: Certificate,
-  at: number,
-  { weakAlgorithms }: PathPolicy,
-): PathFailure | undefined {
+function weakness({ signed, what, signer, at, policy }: SignatureQuestion): PathFailure | undefined {
+  const { scheme, oid } = signed.signatureAlgorithm;
+  const { weakAlgorithms } = policy;
   if (scheme === undefined) {
     return failure('signature_algorithm_unsupported', at, `${what()} is signed with ${oid}`);
   }
@@ -47,20 +55,48 @@ function weakness(
   return undefined;
 }
 
-/** By what is signed, the last signer whose key was tried, and what came of it: CA certificates and CRLs recur. */
-const verified = new WeakMap<Signed, { readonly signer: Certificate; readonly holds: boolean }>();
+type Remembered = { readonly signer: Certificate; readonly holds: boolean };
 
-function verifyOnce(signed: Signed, signer: Certificate): boolean {
-  let known = verified.get(signed);
-  if (known?.signer !== signer) {
-    known = { signer, holds: verifySignature(signed, signer.subjectPublicKey) };
-    verified.set(signed, known);
+/**
+ * By what is signed, the signer whose key made it, or the last that was tried in vain. Nothing is signed by two keys: what
+ * one has made, another has not, and that need not be tried.
+ */
+const verified = new WeakMap<Signed, Remembered>();
+
+function verifyOnce({
+  signed,
+  signer,
+  policy,
+  effort,
+  account,
+  now,
+}: SignatureQuestion): boolean | 'cut-short' {
+  const key = keyOf(signer);
+  const { checkCost } = signer.subjectPublicKey;
+  const tried = effort.signatures.get(signed) ?? { inVain: new Set(), by: undefined };
+  const isAnswered = tried.by !== undefined || tried.inVain.has(key);
+  // What is remembered from other requests costs as much as what is not: it must not change what is found.
+  if (!spend(account, isAnswered ? stepCost : checkCost, policy)) return 'cut-short';
+  if (isAnswered) return tried.by === key;
+  const known = verified.get(signed);
+  let holds: boolean;
+  if (known?.holds || known?.signer === signer) {
+    holds = known.holds && (known.signer === signer || keyOf(known.signer) === key);
+  } else {
+    if (effort.isLimited || effort.limit?.take(checkCost, effort.checks, now) === false) {
+      effort.isLimited = true;
+      return 'cut-short';
+    }
+    effort.checks++;
+    holds = verifySignature(signed, signer.subjectPublicKey);
+    verified.set(signed, { signer, holds });
   }
-  return known.holds;
+  effort.signatures.set(signed, tried);
+  if (holds) tried.by = key;
+  else tried.inVain.add(key);
+  return holds;
 }
 
-/** Takes what a check by this key costs from the budget; false once it is overdrawn, and then for ever. */
-export function spend(budget: Budget, { subjectPublicKey }: Certificate): boolean {
-  if (budget.signatureChecks >= 0) budget.signatureChecks -= subjectPublicKey.checkCost;
-  return budget.signatureChecks >= 0;
-}
+/** Its bytes as a string: the same key may be in several certificates. */
+const keyOf = ({ subjectPublicKey: { spki } }: Certificate): string =>
+  Buffer.from(spki.buffer, spki.byteOffset, spki.byteLength).toString('latin1');

@@ -21,14 +21,22 @@ export type TrustStore = {
   readonly intermediates: BySubject;
   /** undefined: any path will do. Otherwise one of these CAs must issue in the path (same subject and key). */
   readonly through: readonly Certificate[] | undefined;
-  /** Instants, ascending, at which a verdict may turn because a certificate of this store begins or ends. */
-  readonly turns: readonly number[];
+  /** Instants at which a verdict may turn because a certificate of this store begins or ends; each list ascends. */
+  readonly turns: readonly (readonly number[])[];
 };
 
+/** CA certificates that are at hand without being trusted; many stores may share them. */
+export type KnownCas = { readonly bySubject: BySubject; readonly turns: readonly number[] };
+
+export const knownCas = (certificates: readonly Certificate[]): KnownCas => ({
+  bySubject: bySubject(certificates),
+  turns: turnsOfAll(certificates),
+});
+
 /**
- * @param intermediates known beside those that clients send; not trusted
- * @param through only paths with one of these CAs below the anchor, or as the anchor, are valid; they are candidates
- *   for intermediates too
+ * @param intermediates known beside those that clients send; not trusted. Shared as `KnownCas`, or a list
+ * @param through only paths with one of these CAs below the anchor, or as the anchor, are valid; where intermediates are a
+ *   list, they are candidates too
  * @param fingerprints SHA-256 of certificates that are pinned without being at hand, lower-case hex
  */
 export function createTrustStore({
@@ -38,21 +46,25 @@ export function createTrustStore({
   fingerprints = [],
 }: {
   readonly anchors: readonly Anchor[];
-  readonly intermediates?: readonly Certificate[];
+  readonly intermediates?: readonly Certificate[] | KnownCas;
   readonly through?: readonly Certificate[];
   readonly fingerprints?: readonly string[];
 }): TrustStore {
   const cas = anchors.filter(({ kind }) => kind === 'ca').map(({ certificate }) => certificate);
   const pins = anchors.filter(({ kind }) => kind === 'pinned').map(({ certificate }) => certificate);
-  const others = [...intermediates, ...(through ?? [])];
+  const known =
+    'bySubject' in intermediates ? intermediates : knownCas([...intermediates, ...(through ?? [])]);
   return {
     anchors: bySubject(cas),
     pinned: new Set([...pins.map(({ sha256 }) => sha256), ...fingerprints]),
-    intermediates: bySubject(others),
+    intermediates: known.bySubject,
     through,
-    turns: [...new Set([...cas, ...others].flatMap(turnsOf))].sort((a, b) => a - b),
+    turns: [turnsOfAll(cas), known.turns],
   };
 }
+
+const turnsOfAll = (certificates: readonly Certificate[]): readonly number[] =>
+  [...new Set(certificates.flatMap(turnsOf))].sort((a, b) => a - b);
 
 /** The first millisecond in which the certificate is valid, and the first in which it no longer is. */
 export const turnsOf = ({ notBefore, notAfter }: Certificate): readonly [number, number] => [

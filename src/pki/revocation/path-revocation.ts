@@ -1,9 +1,11 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import { equalBytes } from '../der/der-values.ts';
+import { cutShort } from '../path/effort.ts';
 import type { PathFailure } from '../path/failures.ts';
 import type { Candidate } from '../path/path-building.ts';
-import type { Budget, PathInputs, PathPolicy } from '../path/path-options.ts';
-import { signatureFailure, spend } from '../path/signature-checks.ts';
+import type { PathPolicy } from '../path/path-options.ts';
+import type { PathInputs } from '../path/path-request.ts';
+import { judgeSignature } from '../path/signature-checks.ts';
 import type { Crl } from './crl.ts';
 import { revocationFailure, revocationStatus } from './revocation.ts';
 
@@ -24,14 +26,14 @@ export type SignerPath = (
  */
 export function checkRevocation(
   { path, anchor }: Candidate,
-  { trustStore, intermediates, now, revocation }: PathInputs,
+  inputs: PathInputs,
   policy: PathPolicy,
-  budget: Budget,
   signerPath: SignerPath,
   pending: readonly Certificate[],
 ): RevocationVerdict {
+  const { trustStore, intermediates, now, revocation, effort } = inputs;
   if (revocation === undefined) return { valid: true, validUntil: Infinity };
-  const isSignedBy = (crl: Crl, signer: Certificate): boolean => signs(signer, crl, policy, budget);
+  const isSignedBy = (crl: Crl, signer: Certificate): boolean => signs(signer, crl, policy, inputs);
   const findSigner = (crl: Crl, issuer: Certificate): Certificate | undefined => {
     if (issuer.subject.key === crl.issuer.key && isSignedBy(crl, issuer)) return issuer;
     const key = crl.issuer.key;
@@ -54,7 +56,9 @@ export function checkRevocation(
     if (equalBytes(certificate.der, anchor.der)) continue;
     const issuer = path[at + 1] ?? anchor;
     const result = revocationStatus(certificate, issuer, revocation.crls, now, findSigner, isSignedBy);
-    const failed = revocationFailure(result, certificate, at, revocation.unknown);
+    // Who can make the search for a CRL's signer last too long must not gain by it, where unknown ones are accepted either.
+    const cut = result.status === 'revoked' ? undefined : cutShort(effort.revocation, effort, policy);
+    const failed = cut ?? revocationFailure(result, certificate, at, revocation.unknown);
     if (failed !== undefined) return failed;
     if (result.status !== 'revoked') validUntil = Math.min(validUntil, result.until);
   }
@@ -62,8 +66,9 @@ export function checkRevocation(
 }
 
 /** RFC 5280 6.3.3 (f), (g): cRLSign where there is a key usage, and the signature, by means that the policy accepts. */
-function signs(signer: Certificate, crl: Crl, policy: PathPolicy, budget: Budget): boolean {
+function signs(signer: Certificate, crl: Crl, policy: PathPolicy, { effort, now }: PathInputs): boolean {
   if (signer.keyUsage?.has('cRLSign') === false) return false;
-  if (!spend(budget, signer)) return false;
-  return signatureFailure(crl, () => 'the CRL', signer, 0, policy) === undefined;
+  const what = (): string => 'the CRL';
+  const account = effort.revocation;
+  return judgeSignature({ signed: crl, what, signer, at: 0, policy, effort, account, now }) === 'holds';
 }

@@ -181,11 +181,13 @@ test('many CAs of one name cost no more than the budget', () => {
   const bundle = issuers.flatMap((issuer) =>
     issuers.slice(0, 10).map((subject) => certify(issuer, subject, [ca()])),
   );
+  // By name it leads to the anchor.
+  const top = certify(entity('Root'), issuers[0]!, [ca()]);
   const end = certify(issuers[0]!, leaf);
   const trustStore = createTrustStore({ anchors: [{ kind: 'ca', certificate: anchor }] });
   const steps = (n: number): number =>
     stepsOf(() => {
-      const verdict = validatePath(end, { trustStore, intermediates: bundle.slice(0, n), now });
+      const verdict = validatePath(end, { trustStore, intermediates: [top, ...bundle.slice(0, n)], now });
       assert.equal(verdict.valid || verdict.code, 'path_search_exhausted');
     });
   steps(50);

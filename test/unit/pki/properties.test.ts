@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Certificate, CertificateError } from '../../../src/pki/certificate/certificate.ts';
 import { CertificateCache } from '../../../src/pki/certificate/certificate-cache.ts';
+import { createEffort } from '../../../src/pki/path/effort.ts';
 import { type PathVerdict, validatePath } from '../../../src/pki/path/path-validation.ts';
 import { PathValidator } from '../../../src/pki/path/path-validator.ts';
 import { createTrustStore } from '../../../src/pki/path/trust-store.ts';
@@ -126,7 +127,12 @@ test('the verdict is the same with and without caches', () => {
       const sent = bundles.get(leaf) ?? list;
       bundles.set(leaf, sent);
       const at = now + days * dayMs;
-      const cached = validator.validate({ leaf: read(leaf), intermediates: sent.map(read), now: at });
+      const cached = validator.validate({
+        leaf: read(leaf),
+        intermediates: sent.map(read),
+        now: at,
+        effort: createEffort(),
+      });
       const fresh = validatePath(leaf, { trustStore, intermediates: sent, now: at });
       assert.equal(word(cached), word(fresh));
     }),

@@ -235,6 +235,12 @@ const rows: readonly Row[] = [
     'signature_invalid',
     end,
     [certify(root, impostor, [ca()]), interByOther],
+  ],
+  [
+    'whatever is wrong with what leads nowhere',
+    'issuer_unknown',
+    end,
+    [certify(root, impostor, [ca()]), certify(root, inter, [ca()], expired), interByOther],
     { anchors: [] },
   ],
   [
@@ -286,7 +292,10 @@ test('a certificate by openssl req -x509 is valid where it is pinned and where i
   assert.equal(code(certificate, [], {}), 'issuer_unknown');
 });
 
-/** Rows of CAs, all of one name, each certified by each of the next row, and the last row by nobody. */
+/**
+ * Rows of CAs, all of one name, each certified by each of the next row, and the last row by one that is called as the
+ * anchor is.
+ */
 function hostile(
   width: number,
   depth: number,
@@ -297,7 +306,9 @@ function hostile(
     .flatMap((issuers, i) =>
       issuers.flatMap((issuer) => levels[i]!.map((subject) => certify(issuer, subject, [ca()]))),
     );
-  return { bundle, end: certify(levels[0]![0]!, leaf) };
+  const pretender = entity('Root');
+  const top = levels.at(-1)!.map((subject) => certify(pretender, subject, [ca()]));
+  return { bundle: [...bundle, ...top], end: certify(levels[0]![0]!, leaf) };
 }
 
 test('a bundle made to be searched for ever is given up within the budget', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Certificate } from '../../../../src/pki/certificate/certificate.ts';
+import { createEffort } from '../../../../src/pki/path/effort.ts';
 import { PathValidator } from '../../../../src/pki/path/path-validator.ts';
 import { createTrustStore } from '../../../../src/pki/path/trust-store.ts';
 import { createCrlSet, type RevocationState } from '../../../../src/pki/revocation/crl-set.ts';
@@ -33,14 +34,17 @@ const code = (
   at = now,
   revocation?: RevocationState,
 ): string => {
-  const verdict = judge.validate({ leaf: one, intermediates, now: at, revocation });
+  const verdict = judge.validate({ leaf: one, intermediates, now: at, revocation, effort: createEffort() });
   return verdict.valid ? 'valid' : verdict.code;
 };
 
 test('a verdict is remembered', () => {
   const judge = validator();
-  const first = judge.validate({ leaf: end, intermediates: [interCa], now });
-  assert.equal(judge.validate({ leaf: end, intermediates: [interCa], now: now + 1 }), first);
+  const first = judge.validate({ leaf: end, intermediates: [interCa], now, effort: createEffort() });
+  assert.equal(
+    judge.validate({ leaf: end, intermediates: [interCa], now: now + 1, effort: createEffort() }),
+    first,
+  );
 });
 
 test('a valid path is remembered whatever is sent along, a refusal is not', () => {
@@ -134,10 +138,13 @@ test('a verdict ends when something new is known of revocation, whatever was kno
 
 test('what was refused for lack of budget is not searched again, unless something else is offered', () => {
   const judge = validator([rootCa], [], { maxSignatureChecks: 1 });
-  const first = judge.validate({ leaf: end, intermediates: [interCa], now });
+  const first = judge.validate({ leaf: end, intermediates: [interCa], now, effort: createEffort() });
   assert.equal(first.valid || first.code, 'path_search_exhausted');
-  assert.equal(judge.validate({ leaf: end, intermediates: [interCa], now }), first);
-  assert.notEqual(judge.validate({ leaf: end, intermediates: [interCa, rootCa], now }), first);
+  assert.equal(judge.validate({ leaf: end, intermediates: [interCa], now, effort: createEffort() }), first);
+  assert.notEqual(
+    judge.validate({ leaf: end, intermediates: [interCa, rootCa], now, effort: createEffort() }),
+    first,
+  );
 });
 
 test('one validator does not speak for another', () => {

@@ -1,0 +1,46 @@
+/** Tokens that come back by the second, up to a store of them. */
+type Bucket = { readonly perSecond: number; readonly store: number; left: number };
+
+/**
+ * A ceiling on the signature checks a second that certificates cause which are in no cache. Strangers choose what they
+ * send, and all of them are judged on the thread that answers everybody: beyond the ceiling they are refused at once,
+ * while those whose path is remembered go on, since that costs no check.
+ *
+ * In checks by P-256, some 0.1 ms each. The first few of a request are what nearly every honest certificate needs, and
+ * have a ceiling of their own, so that rings of CAs made to be searched for long don't keep out new clients.
+ */
+export class SearchLimit {
+  readonly #first: Bucket;
+  readonly #further: Bucket;
+  #at = -Infinity;
+
+  constructor({ firstPerSecond = 4000, furtherPerSecond = 200 } = {}) {
+    this.#first = { perSecond: firstPerSecond, store: firstPerSecond, left: firstPerSecond };
+    this.#further = { perSecond: furtherPerSecond, store: furtherPerSecond, left: furtherPerSecond };
+  }
+
+  /**
+   * Whether the check may be made; if so it counts.
+   *
+   * @param before how many the request has made already
+   * @param now milliseconds since the epoch
+   */
+  take(cost: number, before: number, now: number): boolean {
+    this.#refill(now);
+    const bucket = before < firstChecks ? this.#first : this.#further;
+    if (bucket.left < cost) return false;
+    bucket.left -= cost;
+    return true;
+  }
+
+  #refill(now: number): void {
+    // A clock that was set back brings nothing, and starts anew from there.
+    const seconds = this.#at === -Infinity ? 0 : Math.max(0, now - this.#at) / 1000;
+    this.#at = now;
+    for (const bucket of [this.#first, this.#further])
+      bucket.left = Math.min(bucket.store, bucket.left + seconds * bucket.perSecond);
+  }
+}
+
+/** A leaf, its CA, the CA's CA, and one that was tried in vain. */
+const firstChecks = 4;

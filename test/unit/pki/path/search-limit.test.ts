@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SearchLimit } from '../../../../src/pki/path/search-limit.ts';
+import { now } from '../../../support/certificate-authority.ts';
+
+const limit = () => new SearchLimit({ firstPerSecond: 20, furtherPerSecond: 10 });
+
+/** How many checks of this cost are allowed in a row, the request having made so many before. */
+function allowed(of: SearchLimit, before: number, at: number, cost = 1): number {
+  let count = 0;
+  while (of.take(cost, before, at)) count++;
+  return count;
+}
+
+test('as many checks as a second allows, at once or spread over it', () => {
+  const one = limit();
+  assert.equal(allowed(one, 0, now), 20);
+  assert.equal(allowed(one, 0, now + 500), 10);
+  assert.equal(allowed(one, 0, now + 1000), 10);
+});
+
+test("what a request's first checks need, others that search for long don't take away", () => {
+  const one = limit();
+  assert.equal(allowed(one, 4, now), 10);
+  assert.equal(allowed(one, 3, now), 20);
+});
+
+test('costlier checks count for several', () => assert.equal(allowed(limit(), 0, now, 6), 3));
+
+test('a quiet hour saves up no more than a second', () => {
+  const one = limit();
+  allowed(one, 0, now);
+  assert.equal(allowed(one, 0, now + 3_600_000), 20);
+});
+
+test('a clock that is set back brings nothing, and counts from there', () => {
+  const one = limit();
+  allowed(one, 0, now);
+  assert.equal(allowed(one, 0, now - 3_600_000), 0);
+  assert.equal(allowed(one, 0, now - 3_599_000), 20);
+});
