@@ -1,3 +1,4 @@
+import { CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
 import { readCertificateFile } from '../pki/containers/certificate-file.ts';
 import { type Place, type Problems, problemAt } from './place.ts';
 import type { WrittenClient } from './written.ts';
@@ -22,6 +23,25 @@ export function certificatesIn(content: string | Uint8Array): readonly Uint8Arra
   const found = readCertificateFile(content);
   if (!found.ok) return found.problem;
   return found.faults[0] ?? found.certificates.map(({ der }) => der);
+}
+
+/** Why a certificate can't be read; undefined: it can. */
+export function certificateProblem(der: Uint8Array): string | undefined {
+  try {
+    readCertificate(der);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    return `${error.code}, ${error.detail}`;
+  }
+}
+
+/** Of a client's certificate with the CAs above it behind it, as CAs hand it out, the client's: it alone is meant. */
+export function withoutIssuers(ders: readonly Uint8Array[]): readonly Uint8Array[] {
+  const isCa = (der: Uint8Array): boolean =>
+    certificateProblem(der) === undefined && readCertificate(der).isCa;
+  const [first, ...others] = ders;
+  return first !== undefined && !isCa(first) && others.every(isCa) ? [first] : ders;
 }
 
 export const pemOf = (der: Uint8Array): string =>

@@ -1,5 +1,5 @@
-import { CertificateError, readCertificate } from '../../pki/certificate/certificate.ts';
-import { certificatesIn, pemOf } from '../pem-clients.ts';
+import { readCertificate } from '../../pki/certificate/certificate.ts';
+import { certificateProblem, certificatesIn, pemOf, withoutIssuers } from '../pem-clients.ts';
 import type { DefinitionEntry, WrittenApi, WrittenClient } from '../written.ts';
 import type { TableRow } from './table-row.ts';
 
@@ -63,21 +63,12 @@ function certificateOf({ alias, certificate }: TableRow): Uint8Array | string {
   if (alias.trim() === '') return 'has no alias';
   if (certificate.length === 0) return 'is empty, or larger than a certificate can be';
   // Its Publisher stores PEM, or the base64 of it.
-  const ders = certificatesIn(Buffer.from(certificate));
-  if (typeof ders === 'string') return ders;
+  const found = certificatesIn(Buffer.from(certificate));
+  if (typeof found === 'string') return found;
+  const ders = withoutIssuers(found);
   if (ders.length !== 1) return `has ${ders.length} certificates where one belongs`;
   const problem = certificateProblem(ders[0]!);
   return problem === undefined ? ders[0]! : `has a certificate that can't be read: ${problem}`;
-}
-
-function certificateProblem(der: Uint8Array): string | undefined {
-  try {
-    readCertificate(der);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof CertificateError)) throw error;
-    return `${error.code}, ${error.detail}`;
-  }
 }
 
 /** With chain validation on, an uploaded CA admits what it issued; anything else is exactly itself. */

@@ -3,7 +3,7 @@ import { FileProblem } from '../../documents/files.ts';
 import { parseToml, type TomlFile, TomlSyntaxError } from '../../documents/toml.ts';
 import { readKeyStore } from '../../pki/containers/key-store.ts';
 import { type KeyStoreEntry, KeyStoreError } from '../../pki/containers/key-store-entry.ts';
-import { pemOf } from '../pem-clients.ts';
+import { certificateProblem, pemOf } from '../pem-clients.ts';
 import {
   type DefinedTokenService,
   type DefinitionEntry,
@@ -242,6 +242,13 @@ function clientsOf(binding: Binding, store: Store, problems: DefinitionProblem[]
     if (first.kind === 'private-key') {
       say(
         `found "${alias}", which is the entry of a private key; import the client's certificate alone under that alias`,
+      );
+      return [];
+    }
+    const problem = certificateProblem(first.der);
+    if (problem !== undefined) {
+      say(
+        `found "${alias}", whose certificate in the trust store of trustStorePath can't be read: ${problem}`,
       );
       return [];
     }

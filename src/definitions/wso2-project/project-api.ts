@@ -1,6 +1,6 @@
 import { FileProblem } from '../../documents/files.ts';
 import { readYaml, YamlProblem } from '../../documents/yaml.ts';
-import { clientsIn } from '../pem-clients.ts';
+import { certificatesIn, clientsIn, pemOf, withoutIssuers } from '../pem-clients.ts';
 import {
   below,
   documentPlace,
@@ -287,15 +287,20 @@ function certificate(
     problems.push(problemAt(place, `found ${shown(file)}, which is not beside this file; put it there`));
     return [];
   }
-  const clients = clientsIn(content, alias, place, problems);
-  if (clients.length > 1)
+  const found = certificatesIn(content);
+  if (typeof found === 'string') {
+    problems.push(problemAt(place, found));
+    return [];
+  }
+  const ders = withoutIssuers(found);
+  if (ders.length > 1)
     problems.push(
       problemAt(
         place,
-        `${shown(file)} has ${clients.length} certificates where one belongs; write each into its own file`,
+        `${shown(file)} has ${ders.length} certificates where one belongs; write each into its own file`,
       ),
     );
-  return clients.slice(0, 1);
+  return [{ alias, pem: pemOf(ders[0]!) }];
 }
 
 function hostsOf(project: Project, problems: Problems): readonly string[] {

@@ -257,6 +257,15 @@ test('the same name and version of another tenant: its clients are not this oneâ
   );
 });
 
+test('a certificate with its CA behind it is the certificate', async () => {
+  const issuer = await createAuthority({ subject: 'CN=CA' });
+  const { pem } = await issuer.issue({ subject: 'CN=acme' });
+  for (const certificate of [pem, pem + issuer.pem, Buffer.from(pem).toString('base64')]) {
+    const { apis } = fromTable([row({ certificate: Buffer.from(certificate) })]);
+    assert.deepEqual(apis[0]?.written.clients, [{ alias: 'acme', pem, tier: 'Gold' }]);
+  }
+});
+
 const badRows: readonly [why: string, certificate: Buffer, message: RegExp][] = [
   ['no certificate at all', Buffer.from('rubbish'), /has no certificate in it/],
   ['nothing', Buffer.alloc(0), /is empty, or larger than a certificate can be/],

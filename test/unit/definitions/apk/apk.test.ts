@@ -337,6 +337,17 @@ const resources: readonly Row[] = [
     ['mtls-secret/tls.crt'],
   ],
   [
+    'a Secret with DER in it',
+    {
+      'a.yaml': authentication(
+        specOf('default', mtlsSpec('secretRefs: [{name: mtls-secret, key: tls.crt}]')),
+      ),
+      's.yaml': secret(`data: {tls.crt: ${Buffer.from(bolt!.der).toString('base64')}}`),
+    },
+    'mandatory/mandatory',
+    ['mtls-secret/tls.crt'],
+  ],
+  [
     'kubectl’s List',
     {
       'list.yaml': `apiVersion: v1\nkind: List\nitems:\n- ${indent(authentication(specOf('default', mtlsSpec(inline(acme!.pem)))), 2).trimStart()}\n`,

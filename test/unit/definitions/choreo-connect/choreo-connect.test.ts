@@ -8,7 +8,7 @@ import { readConfig } from '../../../../src/config/read-config.ts';
 import { readChoreoConnect } from '../../../../src/definitions/choreo-connect/choreo-connect.ts';
 import type { DefinitionEntry, WrittenApi } from '../../../../src/definitions/written.ts';
 import { readSchemes } from '../../../../src/definitions/wso2-project/wso2-security.ts';
-import { selfSigned } from '../../../support/certificate-authority.ts';
+import { createAuthority, selfSigned } from '../../../support/certificate-authority.ts';
 
 const { pem } = await selfSigned({ subject: 'CN=acme' });
 const { pem: otherPem } = await selfSigned({ subject: 'CN=other' });
@@ -24,7 +24,7 @@ const entryOf = (path: string): DefinitionEntry => ({
 });
 
 let count = 0;
-type Files = Readonly<Record<string, string>>;
+type Files = Readonly<Record<string, string | Uint8Array>>;
 function put(files: Files): string {
   const folder = join(root, `p${count++}`);
   for (const [name, text] of Object.entries(files)) {
@@ -44,6 +44,24 @@ const project = (more: Files = {}, schemes = ['mutualssl', 'mutualssl_mandatory'
   ...more,
 });
 const read = (files: Files) => readChoreoConnect(entryOf(put(files)));
+
+const issuer = await createAuthority({ subject: 'CN=CA' });
+const issued = await issuer.issue({ subject: 'CN=acme' });
+const forms: readonly [form: string, file: string | Uint8Array][] = [
+  ['PEM', issued.pem],
+  ['DER, as Windows exports a .cer', issued.der],
+  ['base64 without armour', Buffer.from(issued.der).toString('base64')],
+  ['UTF-16', Buffer.from(`\ufeff${issued.pem}`, 'utf16le')],
+  ['the same twice', issued.pem + issued.pem],
+  ['with the CA that issued it behind it', issued.pem + issuer.pem],
+];
+for (const [form, file] of forms) {
+  test(`a client's certificate, in ${form}`, () => {
+    const [api] = read(project({ 'Client-certificates/acme.crt': file })).apis;
+    assert.deepEqual(api?.problems, []);
+    assert.deepEqual(api?.written.clients, [{ alias: 'acme', pem: issued.pem, tier: 'Gold' }]);
+  });
+}
 
 test('the example, as it stands', () => {
   const folder = join(root, 'example');
@@ -90,7 +108,12 @@ test('an archive says the same as the folder, with or without a folder around it
     writeFileSync(
       path,
       zipSync(
-        Object.fromEntries(Object.entries(files).map(([name, text]) => [prefix + name, strToU8(text)])),
+        Object.fromEntries(
+          Object.entries(files).map(([name, text]) => [
+            prefix + name,
+            typeof text === 'string' ? strToU8(text) : text,
+          ]),
+        ),
       ),
     );
     const [api] = readChoreoConnect(entryOf(path)).apis;

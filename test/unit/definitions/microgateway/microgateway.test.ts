@@ -19,6 +19,7 @@ const store = makeJks(
     ['ballerina', acme.der],
     ['wso2apim310', globex.der],
     ['own', acme.der, 'private-key'],
+    ['cut', acme.der.subarray(0, 100)],
     ['twin', acme.der],
     ['Twin', globex.der],
   ],
@@ -193,6 +194,11 @@ const broken: readonly [why: string, files: Record<string, string | Buffer>, mes
     'an alias of a private key',
     { 'micro-gw.conf': conf('"own"'), 'a.yaml': openApi() },
     /found "own", which is the entry of a private key/,
+  ],
+  [
+    'an alias whose certificate can not be read',
+    { 'micro-gw.conf': conf('"cut"'), 'a.yaml': openApi() },
+    /micro-gw\.conf:\d+: mutualSSLConfig\.api\.certificates\.0\.aliasList: found "cut", whose certificate in the trust store of trustStorePath can't be read: certificate_malformed/,
   ],
   [
     'aliases that differ by case',
