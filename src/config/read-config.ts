@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { parseToml, type TomlFile, TomlSyntaxError } from '../documents/toml.ts';
 import { choreoConnectOnly } from './choreo-connect-keys.ts';
 import { keyText, nearest, type Problem, shown } from './problem.ts';
+import { otherNames } from './schema/client.ts';
 import { type Config, configSchema, configShape } from './schema/config.ts';
 
 export type ConfigText = {
@@ -142,7 +143,9 @@ export function describeIssue(
 ): void {
   if (issue.code === 'unrecognized_keys') {
     for (const key of issue.keys) {
-      const near = nearest(key, Object.keys(schemaAt(issue.path)?.properties ?? {}));
+      const known = Object.keys(schemaAt(issue.path)?.properties ?? {});
+      const other = known.includes('alias') ? otherNames[key] : undefined;
+      const near = other !== undefined && known.includes(other) ? other : nearest(key, known);
       report(
         [...issue.path, key],
         near === undefined ? 'unknown key; remove it' : `unknown key; did you mean "${near}"?`,

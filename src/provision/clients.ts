@@ -41,18 +41,10 @@ export function readClients(
   return written.flatMap((client, index) => {
     const path = [...at, index];
     const what = readKind(client, path, cas, findings, now);
-    return what === undefined
-      ? []
-      : [
-          {
-            scope,
-            alias: client.alias,
-            tier: client.tier,
-            term: readTerm(client, path, findings, now),
-            index,
-            ...what,
-          },
-        ];
+    if (what === undefined) return [];
+    const term = readTerm(client, path, findings, now);
+    if (term !== undefined) checkTerm(term, what, path, findings);
+    return [{ scope, alias: client.alias, tier: client.tier, term, index, ...what }];
   });
 }
 
@@ -205,6 +197,11 @@ function findCas(
 
 function readRule(client: Written, at: Path, findings: Findings): ClientRule {
   const { spki, dns, email, uri, spiffe } = client;
+  if (spiffe !== undefined && uri?.every((pattern) => !/^spiffe:/i.test(pattern)))
+    findings.error(
+      [...at, 'uri'],
+      'found beside spiffe, whose ID is the only URI that a certificate may have; leave one of them out',
+    );
   return {
     spki: spki && new Set(spki),
     subject: readSubject(client.subject, at, findings),
@@ -255,6 +252,22 @@ function readTerm(
       `this entry ended on ${new Date(term.notAfter).toISOString()}; its certificates are refused`,
     );
   return term;
+}
+
+/** An entry that begins when its certificate has ended, or the other way round, never counts. */
+function checkTerm(term: Term, entry: Kind, at: Path, findings: Findings): void {
+  const certificates =
+    entry.kind === 'certificate' ? [entry.certificate] : entry.kind === 'ca' ? (entry.cas ?? []) : [];
+  const isEver = certificates.some(
+    ({ notBefore, notAfter }) => term.notBefore <= notAfter && term.notAfter >= notBefore,
+  );
+  const [first] = certificates;
+  if (first === undefined || isEver || term.notBefore > term.notAfter) return;
+  const [from, to] = [first.notBefore, first.notAfter].map((instant) => new Date(instant).toISOString());
+  findings.error(
+    [...at, term.notBefore > first.notAfter ? 'notBefore' : 'notAfter'],
+    `the certificate is valid from ${from} to ${to}, and this entry counts at another time; write a date in between, or the certificate that is meant`,
+  );
 }
 
 /** Certificates that all paths must end at, and such as help to build one. Broken ones are left out, and told. */

@@ -1,8 +1,14 @@
 import { z } from 'zod';
+import {
+  dnsPatternProblem,
+  emailPatternProblem,
+  spiffePathProblem,
+  trustDomainProblem,
+  uriPatternProblem,
+} from '../../apis/rule-pattern.ts';
 import { sha256, table, text } from './values.ts';
 
-/** `[[clients]]`. */
-/** What an alias is known by. */
+/** `[[clients]]`: what an alias is known by. */
 export const known = {
   alias: text('a name, for example "acme"').describe(
     'Its name. Several entries may have the same one (old and new certificate together); two that differ by case only are an error.',
@@ -21,9 +27,50 @@ export const known = {
     .describe('As `caFile`, with the certificate itself in place of a path.'),
 };
 
-const patterns = (what: string) =>
+/** What people who come from elsewhere write, and what it is called here. */
+export const otherNames: Readonly<Record<string, string>> = {
+  ca: 'caFile',
+  caCert: 'caFile',
+  caCertFile: 'caFile',
+  caPath: 'caFile',
+  cert: 'file',
+  certFile: 'file',
+  certPath: 'file',
+  certificate: 'file',
+  certificateFile: 'file',
+  certificatePath: 'file',
+  certificatePem: 'pem',
+  cn: 'subject',
+  commonName: 'subject',
+  dn: 'subject',
+  dnsNames: 'dns',
+  san: 'dns',
+  emailAddress: 'email',
+  mail: 'email',
+  fingerprint: 'fingerprints',
+  sha256: 'fingerprints',
+  thumbprint: 'fingerprints',
+  publicKey: 'spki',
+  spiffeId: 'spiffe',
+  trustDomain: 'spiffe',
+  issuerDN: 'issuer',
+  enabled: 'disabled',
+  name: 'alias',
+  expires: 'notAfter',
+  validFrom: 'notBefore',
+  validTo: 'notAfter',
+  validUntil: 'notAfter',
+};
+
+const checked = (what: string, problemOf: (value: string) => string | undefined) =>
+  text(what).superRefine((value, context) => {
+    const message = value === '' ? undefined : problemOf(value);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
+const patterns = (what: string, problemOf: (value: string) => string | undefined) =>
   z
-    .array(text(what))
+    .array(checked(what, problemOf))
     .min(1, { error: `write at least one: ${what}` })
     .optional();
 
@@ -53,9 +100,11 @@ export const client = table({
     .union(
       [
         text('a name, for example "CN=acme,O=Acme Inc"'),
-        z.record(z.string(), z.string()).refine((attributes) => Object.keys(attributes).length > 0, {
-          error: 'write at least one attribute, as in { CN = "acme" }',
-        }),
+        z
+          .record(z.string(), text('a value, or leave the attribute out'))
+          .refine((attributes) => Object.keys(attributes).length > 0, {
+            error: 'write at least one attribute, as in { CN = "acme" }',
+          }),
       ],
       {
         error:
@@ -66,29 +115,31 @@ export const client = table({
     .describe(
       'With `caFile` or `issuer`: the whole subject, as RFC 4514, OpenSSL, Java, .NET and others write it, or some of its attributes, each there exactly once. Compared by RFC 5280 7.1: neither case nor the string type count, but the order of RDNs does (written with spaces around separators, either order is taken). An attribute goes by any of its usual names or its OID, its value as text or as `#` and hex. For mail addresses use `email`: the CA’s name constraints do not bind an `emailAddress` here beside a subjectAltName with a mail address of its own.',
     ),
-  dns: patterns('a DNS name, for example "*.clients.example.com"').describe(
-    'With `caFile` or `issuer`: a DNS name in the subjectAltName; `*` stands for one whole label.',
+  dns: patterns('a DNS name, for example "*.clients.example.com"', dnsPatternProblem).describe(
+    'With `caFile` or `issuer`: a DNS name in the subjectAltName; `*` stands for the whole first label.',
   ),
-  email: patterns('an e-mail address, for example "*@example.com"').describe(
-    'The same for e-mail addresses; `*` for the whole local part or one label of the domain.',
+  email: patterns('an e-mail address, for example "*@example.com"', emailPatternProblem).describe(
+    'The same for e-mail addresses; `*` for the whole local part or the first label of the domain.',
   ),
-  uri: patterns('a URI, for example "https://example.com/tenants/*"').describe(
-    'The same for URIs; `*` for one label of the host or one segment of the path.',
+  uri: patterns('a URI, for example "https://example.com/tenants/*"', uriPatternProblem).describe(
+    'The same for URIs; `*` for the first label of the host or one segment of the path.',
   ),
   spiffe: table({
-    trustDomain: text('a trust domain, for example "prod.example.com"').describe('The trust domain.'),
-    paths: patterns('a path, for example "/ns/*/sa/web"').describe(
+    trustDomain: checked('a trust domain, for example "prod.example.com"', trustDomainProblem).describe(
+      'The trust domain.',
+    ),
+    paths: patterns('a path, for example "/ns/*/sa/web"', spiffePathProblem).describe(
       'The path; `*` for one segment. Unset: any.',
     ),
   })
     .optional()
     .describe('With `caFile` or `issuer`: a SPIFFE ID (X.509-SVID: the only URI in the certificate).'),
   notBefore: z
-    .date({ error: 'write a date, for example 2026-01-31T00:00:00Z' })
+    .date({ error: 'write a date with time and zone, without quotes, for example 2026-01-31T00:00:00Z' })
     .optional()
     .describe('From when on this entry counts.'),
   notAfter: z
-    .date({ error: 'write a date, for example 2026-12-31T23:59:59Z' })
+    .date({ error: 'write a date with time and zone, without quotes, for example 2026-12-31T23:59:59Z' })
     .optional()
     .describe('Until when this entry counts.'),
   disabled: z

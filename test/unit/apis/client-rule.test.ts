@@ -198,6 +198,98 @@ for (const [lines, message] of neverNames) {
   test(`check-config refuses ${lines}`, () => assert.match(refusal(underCa(lines)), message));
 }
 
+const never: readonly [lines: string, message: RegExp][] = [
+  [
+    'dns = ["https://x.example.com"]',
+    /dns\[0\]: found "https:\/\/x\.example\.com"; write the host name alone, without "https:\/\/"/,
+  ],
+  ['dns = ["web-*.example.com"]', /dns\[0\]: .*write "\*" for the whole first label and nowhere else/],
+  ['dns = ["a.*.example.com"]', /write "\*" for the whole first label and nowhere else/],
+  ['dns = ["*.*.example.com"]', /write "\*" for the whole first label and nowhere else/],
+  ['dns = ["**.example.com"]', /write "\*" for the whole first label and nowhere else/],
+  ['dns = ["10.0.0.1"]', /write a DNS name: an address is none/],
+  ['dns = ["2001:db8::1"]', /write a DNS name: an address is none/],
+  ['dns = ["[::1]"]', /write a DNS name: an address is none/],
+  ['dns = ["a.example.com b.example.com"]', /write it without spaces/],
+  ['dns = [" a.example.com"]', /write it without spaces/],
+  ['dns = ["a.example.com:8443"]', /without port and path/],
+  ['dns = ["a.example.com/x"]', /without port and path/],
+  ['dns = ["a.example.com."]', /without the dot at its end/],
+  ['dns = [".example.com"]', /write "\*\.example\.com" for one more label/],
+  ['dns = ["a..example.com"]', /write a DNS name of letters/],
+  ['dns = ["bücher.example"]', /write it as certificates have it: "xn--bcher-kva\.example"/],
+  ['dns = ["bot@example.com"]', /addresses of mail go into email/],
+  ['dns = []', /dns: found \[\]; write at least one: a DNS name/],
+  ['dns = [""]', /dns\[0\]: found ""; write a DNS name, for example/],
+  ['email = ["acme"]', /email\[0\]: found "acme"; write an address, for example "bot@example\.com"/],
+  ['email = ["example.com"]', /write an address, .* or "\*@example\.com" for all of a domain/],
+  ['email = ["@example.com"]', /write "\*@example\.com" for all of a domain/],
+  ['email = ["mailto:a@example.com"]', /without "mailto:"/],
+  ['email = ["bot*@example.com"]', /write what is before the "@" in full/],
+  ['email = ["Acme <a@example.com>"]', /write what is before the "@" in full/],
+  ['email = ["a@mail.*.example.com"]', /write "\*" for the whole first label/],
+  ['email = ["a@10.0.0.1"]', /an address is none/],
+  ['email = []', /write at least one: an e-mail address/],
+  ['uri = ["example.com/x"]', /uri\[0\]: .*write it with its scheme, for example "https:/],
+  ['uri = ["example.com:8443/x"]', /write it with its scheme/],
+  ['uri = ["//example.com/x"]', /write it with its scheme/],
+  ['uri = ["https://example.com/a b"]', /write it without spaces/],
+  ['uri = ["https://a.*.example.com/"]', /write "\*" for the whole first label/],
+  ['uri = ["https://example.com/t*"]', /write "\*" for a whole segment only/],
+  ['uri = ["urn:acme:*"]', /"\*" is for scheme:\/\/host\/path only/],
+  ['uri = ["https://example.com/*?x=1"]', /"\*" is for scheme:\/\/host\/path only/],
+  ['uri = []', /write at least one: a URI/],
+  [
+    'spiffe = { trustDomain = "spiffe://prod.test" }',
+    /spiffe\.trustDomain: found "spiffe:\/\/prod\.test"; write the trust domain alone, in lower case: "prod\.test"$/,
+  ],
+  ['spiffe = { trustDomain = "Prod.Test" }', /write the trust domain alone, in lower case: "prod\.test"$/],
+  ['spiffe = { trustDomain = "spiffe://prod.test/ns/x" }', /"prod\.test"; what follows it goes into paths/],
+  ['spiffe = { trustDomain = "*.test" }', /write one trust domain in lower-case letters/],
+  ['spiffe = { trustDomain = "prod.test:443" }', /write one trust domain/],
+  ['spiffe = {}', /spiffe\.trustDomain: missing; write a trust domain/],
+  [
+    'spiffe = { trustDomain = "prod.test", paths = ["spiffe://prod.test/ns/x"] }',
+    /paths\[0\]: .*write the path alone: "\/ns\/x"/,
+  ],
+  ['spiffe = { trustDomain = "prod.test", paths = ["ns/x"] }', /write it with a slash in front: "\/ns\/x"/],
+  ['spiffe = { trustDomain = "prod.test", paths = ["/ns/x/"] }', /without a slash at its end/],
+  ['spiffe = { trustDomain = "prod.test", paths = ["/ns/web-*"] }', /write "\*" for a whole segment only/],
+  ['spiffe = { trustDomain = "prod.test", paths = ["/ns/**"] }', /write "\*" for a whole segment only/],
+  ['spiffe = { trustDomain = "prod.test", paths = ["/ns//x"] }', /none of them empty/],
+  ['spiffe = { trustDomain = "prod.test", paths = ["/ns/../x"] }', /none of them empty/],
+  ['spiffe = { trustDomain = "prod.test", paths = [] }', /write at least one: a path/],
+  [
+    'spiffe = { trustDomain = "prod.test" }\nuri = ["https://x.test/"]',
+    /uri: found beside spiffe, whose ID is the only URI/,
+  ],
+  ['subject = { CN = "" }', /subject\.CN: found ""; write a value, or leave the attribute out/],
+  ['ip = ["10.0.0.1"]', /clients\[0\]\.ip: unknown key/],
+  ['notAfter = 2020-01-01', /notAfter: found "2020-01-01"; write a date with time and zone, without quotes/],
+  [
+    'notAfter = 2025-01-01T00:00:00Z',
+    /notAfter: the certificate is valid from 2026-01-01T00:00:00.000Z to 2036.* and this entry counts at another time/,
+  ],
+  [
+    'notBefore = 2037-01-01T00:00:00Z',
+    /notBefore: the certificate is valid from .* and this entry counts at another time/,
+  ],
+  ['certFile = "a.pem"', /certFile: unknown key; did you mean "file"\?/],
+  ['thumbprint = "00"', /thumbprint: unknown key; did you mean "fingerprints"\?/],
+];
+for (const [lines, message] of never) {
+  test(`a rule that nothing can fit is an error: ${lines}`, () =>
+    assert.match(refusal(underCa(lines)), message));
+}
+
+for (const lines of [
+  'dns = ["*.clients.test", "*", "host_1.example.com", "xn--bcher-kva.example"]',
+  'email = ["*@clients.test", "bot@*.clients.test", "\\"a b\\"@example.com"]',
+  'uri = ["https://*.example.com:8443/t/*", "urn:acme:1", "https://10.0.0.1/x", "https://example.com/?a#b", "file:///x"]',
+  'spiffe = { trustDomain = "prod", paths = ["/*/sa/web"] }\nuri = ["spiffe://prod/x/sa/web"]',
+])
+  test(`a rule that something can fit: ${lines}`, () => assert.equal(refusal(underCa(lines)), 'good'));
+
 test('fingerprints mean exactly these certificates, with colons or without', async () => {
   const hex = sha256Of(stranger).toUpperCase();
   for (const written of [hex, hex.match(/../g)!.join(':'), Buffer.from(hex, 'hex').toString('base64')]) {
