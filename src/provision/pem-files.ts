@@ -1,4 +1,5 @@
 import { createSecureContext } from 'node:tls';
+import { pemOf } from '../definitions/pem-clients.ts';
 import { FileProblem, readBytes, readText } from '../documents/files.ts';
 import { type Certificate, CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
 import { readCertificateFile } from '../pki/containers/certificate-file.ts';
@@ -33,6 +34,17 @@ export type Bundle = {
 
 /** @throws FileProblem: unreadable, without certificates, or with a private key in it */
 export const readBundle = (path: string): Bundle => bundleIn(readBytes(path));
+
+/**
+ * A bundle for TLS, which takes PEM only, and has its own mind about what a certificate is.
+ * @throws FileProblem: unreadable, without certificates, or with a private key in it
+ */
+export function readPemBundle(path: string): string {
+  const found = readCertificateFile(readBytes(path));
+  if (!found.ok) throw new FileProblem(found.problem);
+  if (found.faults[0] !== undefined) throw new FileProblem(found.faults[0]);
+  return found.certificates.map(({ der }) => pemOf(der)).join('');
+}
 
 function bundleIn(content: string | Uint8Array): Bundle {
   const found = readCertificateFile(content);

@@ -8,7 +8,7 @@ import { parseJwks } from '../oauth2/jwks.ts';
 import { VerificationKey } from '../oauth2/verification-key.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { Findings } from './findings.ts';
-import { certificateIn, readOneCertificate } from './pem-files.ts';
+import { certificateIn, readOneCertificate, readPemBundle } from './pem-files.ts';
 
 type Written = Config['enforcer']['security']['tokenService'][number];
 type Path = readonly PropertyKey[];
@@ -119,7 +119,7 @@ function readPublished(
   }
   if (jwksURL === undefined) return undefined;
   const caPem =
-    jwksCaPath === undefined ? undefined : findings.file([...at, 'jwksCaPath'], jwksCaPath, readText);
+    jwksCaPath === undefined ? undefined : findings.file([...at, 'jwksCaPath'], jwksCaPath, readPemBundle);
   if (jwksURL.toLowerCase().startsWith('http:'))
     findings.warn(
       [...at, 'jwksURL'],

@@ -14,7 +14,11 @@ import { now } from './certificate-authority.ts';
  * @param files name -> content, beside config.toml
  * @throws Error with every problem
  */
-export function load(toml: string, files: Readonly<Record<string, string>>, at: number = now): LoadedConfig {
+export function load(
+  toml: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+  at: number = now,
+): LoadedConfig {
   const folder = mkdtempSync(join(tmpdir(), 'enforcer-'));
   try {
     for (const [name, text] of Object.entries({ ...files, 'config.toml': toml }))
