@@ -7,6 +7,10 @@ import {
   readCertificate,
 } from '../../../src/pki/certificate/certificate.ts';
 import { formatName } from '../../../src/pki/certificate/name.ts';
+import { parseNameText } from '../../../src/pki/certificate/name-text.ts';
+import { readCertificateFile } from '../../../src/pki/containers/certificate-file.ts';
+import { readKeyStore } from '../../../src/pki/containers/key-store.ts';
+import { KeyStoreError } from '../../../src/pki/containers/key-store-entry.ts';
 import { PemError, parsePem } from '../../../src/pki/containers/pem.ts';
 import { validatePath } from '../../../src/pki/path/path-validation.ts';
 import { type Anchor, createTrustStore } from '../../../src/pki/path/trust-store.ts';
@@ -14,7 +18,7 @@ import { readCrl } from '../../../src/pki/revocation/crl.ts';
 import { CrlError } from '../../../src/pki/revocation/crl-error.ts';
 import { createCrlSet } from '../../../src/pki/revocation/crl-set.ts';
 import { now } from '../../support/certificate-authority.ts';
-import { bytes, explicit, extension, implicit, name, sequence } from './der-writer.ts';
+import { bytes, explicit, extension, implicit, integer, name, octets, oid, sequence } from './der-writer.ts';
 import {
   authorityKeyIdentifier,
   ca,
@@ -202,5 +206,50 @@ test('any text as PEM', () => {
       },
     ),
     runs,
+  );
+});
+
+/** PKCS#12 without password: the content of its parts, and not their MAC, is what edits must not get past. */
+const contentInfo = (content: Uint8Array): Uint8Array =>
+  sequence(oid('1.2.840.113549.1.7.1'), explicit(0, octets(content)));
+const x509 = sequence(oid('1.2.840.113549.1.9.22.1'), explicit(0, octets(end.der)));
+const certBag = sequence(oid('1.2.840.113549.1.12.10.1.3'), explicit(0, x509));
+const store = sequence(integer(3), contentInfo(sequence(contentInfo(sequence(certBag)))));
+
+test('the key store that is edited has its certificate', () =>
+  assert.deepEqual(
+    readKeyStore(store, 'x').map(({ der }) => Buffer.from(der).toString('hex')),
+    [Buffer.from(end.der).toString('hex')],
+  ));
+
+test('any file of certificates, any name and any key store, edited', { timeout: 60_000 }, () => {
+  const trusted = `-----BEGIN TRUSTED CERTIFICATE-----\n${Buffer.concat([end.der, Buffer.from('300c300a06082b06010505070302', 'hex')]).toString('base64')}\n-----END TRUSTED CERTIFICATE-----\n`;
+  for (let length = 0; length < end.der.length; length += 7) readCertificateFile(end.der.subarray(0, length));
+  fc.assert(
+    fc.property(
+      fc.constantFrom(end.der, Buffer.from(trusted), Buffer.from(trusted, 'utf16le')),
+      edits,
+      (bytes, changes) => {
+        const file = readCertificateFile(edit(bytes, changes));
+        if (file.ok) for (const { der } of file.certificates) tryRead(der);
+      },
+    ),
+    runs,
+  );
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...'CN=a,+;"\\#/ 0c\n2.5.4') }), (text) => {
+      parseNameText(text);
+    }),
+    runs,
+  );
+  fc.assert(
+    fc.property(edits, (changes) => {
+      try {
+        readKeyStore(edit(store, changes), 'x');
+      } catch (error) {
+        assert.ok(error instanceof KeyStoreError, String(error));
+      }
+    }),
+    { numRuns: 300 },
   );
 });
