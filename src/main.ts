@@ -202,8 +202,8 @@ const seenFromHere = (file: string, path: string): string =>
 
 /** What "serve" would read, and what Envoy would, unless the file says nothing of Envoy. */
 async function load(file: string, { alwaysEnvoy = false } = {}): Promise<LoadedConfig | number> {
-  const tables = new ClientCertificateTables((url, event) => {
-    if (event.kind === 'failed') process.stderr.write(`error: ${url}: ${event.reason}\n`);
+  const tables = new ClientCertificateTables((event) => {
+    if (event.kind === 'failed') process.stderr.write(`error: ${event.from}: ${event.reason}\n`);
   });
   const rows = await tables.use(databasesOf(file, process.env));
   await tables.close();

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { FileProblem, readText } from '../documents/files.ts';
 import type { JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
@@ -123,7 +124,7 @@ function readPublished(
   if (jwksURL.toLowerCase().startsWith('http:'))
     findings.warn(
       [...at, 'jwksURL'],
-      `found ${jwksURL}: whoever is on the way to it can put keys of his own in place; write https://`,
+      `found ${shown(jwksURL)}: whoever is on the way to it can put keys of his own in place; write https://`,
     );
   const feed = jwksFeeds.at({ url: jwksURL, caPem });
   feeds.push(feed);

@@ -3,8 +3,9 @@ import { type Problem, problemLine } from '../config/problem.ts';
 import type { Decision } from '../decision.ts';
 import { decide } from '../enforcer.ts';
 import { type ExtAuthzServer, type Listener, type ServerOptions, startServer } from '../ext-authz/server.ts';
-import { ClientCertificateTables, type TableEvent } from '../feeds/api-manager-table.ts';
-import { type FeedEvent, JwksFeeds } from '../feeds/jwks.ts';
+import { ClientCertificateTables } from '../feeds/api-manager-table.ts';
+import { type FeedEvent, feedLines } from '../feeds/feed-event.ts';
+import { JwksFeeds } from '../feeds/jwks.ts';
 import { auditDenial } from '../observability/audit.ts';
 import { createLog, type Log } from '../observability/log.ts';
 import { tablesOf } from '../provision/definitions.ts';
@@ -44,8 +45,8 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
 
   const jwksFeeds = new JwksFeeds((event) => logFeed(log, event));
   let onTableChange = (): void => {};
-  const tables = new ClientCertificateTables((url, event) => {
-    logTable(log, url, event);
+  const tables = new ClientCertificateTables((event) => {
+    logFeed(log, event);
     if (event.kind === 'read' && event.changed) onTableChange();
   });
   const rows = await tables.use(databasesOf(options.file, options.env));
@@ -96,7 +97,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
         if (loaded === undefined) continue;
         await jwksFeeds.start(loaded.feeds, firstKeysWithin);
         current = loaded;
-        jwksFeeds.keepOnly(loaded.feeds);
+        void jwksFeeds.keepOnly(loaded.feeds);
         void tables.keepOnly(tablesOf(loaded.config));
         log = createLog(current.config.enforcer.log);
         announce(log, 'reloaded', options, current, server);
@@ -120,7 +121,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     onTableChange = () => void reloadAll();
     for (const signal of early) onSignal(signal);
   });
-  jwksFeeds.close();
+  await jwksFeeds.close();
   await tables.close();
   log.info('stopped');
   return [];
@@ -182,31 +183,7 @@ async function reload(
 const firstKeysWithin = 3_000;
 
 function logFeed(log: Log, event: FeedEvent): void {
-  if (event.kind === 'fetched') {
-    for (const reason of event.unused)
-      log.warn("one of an issuer's keys is not used", { url: event.url, reason });
-    log.info("fetched an issuer's keys", { url: event.url, keys: event.keys });
-  } else {
-    log.warn(
-      event.keepsLastGood
-        ? "can't fetch an issuer's keys: the last good ones stay in force; trying on"
-        : "can't fetch an issuer's keys, and there are none yet: its tokens are refused; trying on",
-      { url: event.url, reason: event.reason },
-    );
-  }
-}
-
-function logTable(log: Log, url: string, event: TableEvent): void {
-  if (event.kind === 'read') {
-    if (event.changed) log.info('read the table of client certificates', { url, rows: event.rows });
-  } else {
-    log.warn(
-      event.keepsLastGood
-        ? "can't read the table of client certificates: its last good rows stay in force; trying on"
-        : "can't read the table of client certificates, and have none of its rows yet; trying on",
-      { url, reason: event.reason },
-    );
-  }
+  for (const { level, message, fields } of feedLines(event)) log[level](message, fields);
 }
 
 /** A fault of ours in reading must not end a service that runs. */

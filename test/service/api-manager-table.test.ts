@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import {
-  ClientCertificateTable,
-  ClientCertificateTables,
-  type TableEvent,
-  withoutPassword,
-} from '../../src/feeds/api-manager-table.ts';
+import { ClientCertificateTable, ClientCertificateTables } from '../../src/feeds/api-manager-table.ts';
+import { type FeedEvent, feedLines } from '../../src/feeds/feed-event.ts';
 import { selfSigned } from '../support/certificate-authority.ts';
 import { EnforcerProcess } from '../support/enforcer-process.ts';
 import { freePort } from '../support/free-port.ts';
@@ -41,7 +39,7 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
       'Gold',
     ]);
 
-  const events: TableEvent[] = [];
+  const events: FeedEvent[] = [];
   const waiting: (() => void)[] = [];
   const nextEvent = (): Promise<void> => new Promise((resolve) => waiting.push(resolve));
   let table: ClientCertificateTable;
@@ -67,7 +65,15 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
         ['gone', true, 'Gold', -1234, 'PizzaShack', '/pizzashack/1.0.0', undefined],
       ],
     );
-    assert.deepEqual(events.at(-1), { kind: 'read', rows: 1, changed: true });
+    assert.deepEqual(events.at(-1), {
+      feed: 'client-certificates',
+      from: database.url.replace(':secret', ''),
+      kind: 'read',
+      changed: true,
+      failures: 0,
+      count: 1,
+      unused: [],
+    });
     assert.equal(Buffer.from(table.rows![0]!.certificate).toString(), acme);
   });
 
@@ -111,8 +117,11 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
     await table.start();
     assert.equal(table.rows?.length, 3);
     const failed = events.filter(({ kind }) => kind === 'failed');
-    assert.equal(failed.length, 1);
     assert.ok(failed[0]?.kind === 'failed' && failed[0].keepsLastGood);
+    assert.deepEqual(
+      failed.flatMap(feedLines).map(({ message }) => message),
+      ["can't read the table of client certificates: its last good rows stay in force; trying on"],
+    );
     await database.start();
     await table.start();
     assert.equal(events.at(-1)?.kind, 'read');
@@ -127,7 +136,7 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
     const told = nextEvent();
     await database.query('NOTIFY am_api_client_certificate');
     await told;
-    assert.deepEqual(events.at(-1), { kind: 'read', rows: 2, changed: false });
+    assert.partialDeepStrictEqual(events.at(-1), { kind: 'read', count: 2, changed: false });
     await table.close();
   });
 
@@ -142,14 +151,17 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
   });
 
   it('what is refused closes no table and forgets none of its rows; what is in force closes the others', async () => {
-    const told: string[] = [];
-    const tables = new ClientCertificateTables((url) => told.push(url));
+    let heard = (): void => {};
+    const tables = new ClientCertificateTables(() => heard());
     await tables.use([{ url: database.url, every: 3_600_000 }]);
     await database.query('DELETE FROM AM_API_CLIENT_CERTIFICATE');
     // As a file says that is being written, or has a typo in it.
     assert.equal((await tables.use([])).size, 0);
+    const told = new Promise<void>((resolve) => {
+      heard = resolve;
+    });
     await database.query('NOTIFY am_api_client_certificate');
-    for (const before = told.length; told.length === before; ) await new Promise(setImmediate);
+    await told;
     const rows = await tables.use([{ url: database.url, every: 3_600_000 }]);
     assert.deepEqual(
       rows.get(database.url)?.map(({ alias, removed }) => [alias, removed]),
@@ -165,6 +177,32 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
     await insert('acme', acme);
     await insert('globex', globex);
     await insert('gone', globex, true);
+  });
+
+  it('a database that hangs keeps neither a reload waiting that has its rows, nor the end', async () => {
+    const proxy = await FreezableProxy.start(Number(new URL(database.url).port));
+    const address = {
+      url: database.url.replace(/:\d+\/postgres/, `:${proxy.port}/postgres`),
+      every: 3_600_000,
+    };
+    const failed = Promise.withResolvers<FeedEvent>();
+    const tables = new ClientCertificateTables(
+      (event) => {
+        if (event.kind === 'failed') failed.resolve(event);
+      },
+      { fresh: -1, patience: 10, within: 500, retry: 3_600_000 },
+    );
+    assert.equal((await tables.use([address])).get(address.url)?.length, 3);
+    proxy.freeze();
+    assert.equal((await tables.use([address])).get(address.url)?.length, 3);
+    assert.partialDeepStrictEqual(await failed.promise, {
+      reason: 'no whole answer within 0.5 s',
+      keepsLastGood: true,
+    });
+    const reading = tables.use([address]);
+    await tables.close();
+    assert.equal((await reading).get(address.url)?.length, 3);
+    proxy.close();
   });
 
   it('the service serves by it, and follows a change without a signal', async () => {
@@ -194,6 +232,43 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
   });
 });
 
-it('the log names a database without its password', () => {
-  assert.equal(withoutPassword('postgres://a:secret@db:5432/apim?sslkey=x'), 'postgres://a@db:5432/apim');
-});
+/** Takes connections and bytes, and passes on nothing more once it is frozen: as a host that hangs, or a firewall. */
+class FreezableProxy {
+  readonly #server: Server;
+  readonly #sockets: Socket[] = [];
+  #frozen = false;
+
+  private constructor(to: number) {
+    this.#server = createServer((near) => {
+      const far = connect(to, '127.0.0.1');
+      this.#sockets.push(near, far);
+      for (const [from, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        from.on('error', () => {});
+        from.on('data', (data) => this.#frozen || other.write(data));
+        from.on('end', () => this.#frozen || other.end());
+      }
+    });
+  }
+
+  static async start(to: number): Promise<FreezableProxy> {
+    const proxy = new FreezableProxy(to);
+    await once(proxy.#server.listen(0, '127.0.0.1'), 'listening');
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}

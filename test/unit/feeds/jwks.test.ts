@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
-import { type FeedEvent, JwksFeed, JwksFeeds } from '../../../src/feeds/jwks.ts';
+import { type FeedEvent, feedLines } from '../../../src/feeds/feed-event.ts';
+import { JwksFeed, JwksFeeds } from '../../../src/feeds/jwks.ts';
 import { createTokenIssuer } from '../../support/token-issuer.ts';
 
 const one = createTokenIssuer(0, { kid: 'one' });
@@ -54,7 +55,7 @@ test('keys are fetched ahead, and others take their place', async () => {
   assert.deepEqual(kids(), ['two']);
   assert.deepEqual(
     events.map(({ kind }) => kind),
-    ['fetched', 'fetched'],
+    ['read', 'read'],
   );
 });
 
@@ -64,7 +65,10 @@ test('the same keys are the same array: nothing is imported anew, nothing is log
   const before = feed.jwks();
   await feed.start();
   assert.equal(feed.jwks(), before);
-  assert.equal(events.length, 1);
+  assert.deepEqual(
+    events.map((event) => feedLines(event).length),
+    [1, 0],
+  );
 });
 
 const failures: readonly [why: string, answer: RequestListener, reason: RegExp][] = [
@@ -107,13 +111,21 @@ for (const [why, answer, reason] of failures) {
     await feed.start();
     await feed.start();
     assert.deepEqual(kids(), ['one']);
-    assert.equal(events.length, 2);
-    const [, event] = events;
+    const [, event, again] = events;
     assert.ok(event?.kind === 'failed' && event.keepsLastGood);
     assert.match(event.reason, reason);
+    assert.ok(again?.kind === 'failed' && again.failures === 2);
     answers(serving(setOf(one)));
     await feed.start();
-    assert.equal(events.at(-1)?.kind, 'fetched', 'and told when it is over');
+    assert.deepEqual(
+      events.flatMap(feedLines).map(({ level, message }) => [level, message]),
+      [
+        ['info', "fetched an issuer's keys"],
+        ['warn', "can't fetch an issuer's keys: the last good ones stay in force; trying on"],
+        ['info', "fetched an issuer's keys"],
+      ],
+      'and told when it is over',
+    );
   });
 }
 
@@ -188,4 +200,15 @@ test('one feed an address, kept over reloads with its keys; closed when nobody n
   feeds.keepOnly([other]);
   assert.notEqual(feeds.at(address), feed);
   feeds.close();
+});
+
+test('a key in the query of its URL is in no event', async () => {
+  const events: FeedEvent[] = [];
+  const feed = new JwksFeed({ url: 'http://127.0.0.1:1/jwks?key=s3cr3t', caPem: undefined }, (event) =>
+    events.push(event),
+  );
+  await feed.start();
+  assert.equal(events[0]?.from, 'http://127.0.0.1:1/jwks');
+  assert.doesNotMatch(JSON.stringify(events), /s3cr3t/);
+  await feed.close();
 });

@@ -1,0 +1,173 @@
+import type { FeedEvent, FeedKind } from './feed-event.ts';
+
+/** Milliseconds. */
+export type FeedTimes = {
+  /** Between reads, while all goes well. */
+  readonly every: number;
+  /** After a failure; doubled at each further one, up to `every`. */
+  readonly retry: number;
+  /** Least time between reads that `refresh` asks for: a flood of bogus tokens must not become one of requests. */
+  readonly onDemand: number;
+  /** A read that takes longer has failed, whatever it waits for. */
+  readonly within: number;
+};
+
+export type FeedSource<T> = {
+  readonly feed: FeedKind;
+  /** Where from, without password and query. */
+  readonly from: string;
+  /** May throw; need not end, for nobody waits longer than `within`. */
+  readonly read: (request: FeedRequest<T>) => Promise<Reading<T>>;
+  readonly close?: () => Promise<void>;
+};
+
+export type FeedRequest<T> = {
+  /** Aborted when nobody waits for it any more. */
+  readonly signal: AbortSignal;
+  readonly before: T | undefined;
+  /** For a source that is told of changes: reads again after so many milliseconds, unless it does sooner. */
+  readonly readIn: (milliseconds: number) => void;
+};
+
+export type Reading<T> = {
+  readonly value: T;
+  /** Equal for what is equal: the value of before stays then, as the very same. */
+  readonly version: string;
+  readonly count: number;
+  readonly unused?: readonly string[];
+};
+
+/**
+ * What is read from the network ahead of those who need it, again and again: nobody waits for it, one read at a time,
+ * each bounded in time, less often while it fails, and the last good value stays.
+ */
+export class Feed<T> {
+  readonly #source: FeedSource<T>;
+  readonly #tell: (event: FeedEvent) => void;
+  #times: FeedTimes;
+  #latest: { readonly value: T; readonly version: string; readonly at: number } | undefined;
+  #failures = 0;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #due = Number.POSITIVE_INFINITY;
+  /** Ends the read that runs. */
+  #giveUp: (why: Error) => void = () => {};
+  #closed = false;
+
+  constructor(source: FeedSource<T>, tell: (event: FeedEvent) => void, times: FeedTimes) {
+    this.#source = source;
+    this.#tell = tell;
+    this.#times = times;
+  }
+
+  /** The last good value, the same until there is another; undefined: none yet. */
+  get latest(): T | undefined {
+    return this.#latest?.value;
+  }
+
+  /** Milliseconds since the last good read began. */
+  get age(): number {
+    return performance.now() - (this.#latest?.at ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** From the next read on. */
+  set every(milliseconds: number) {
+    this.#times = { ...this.#times, every: milliseconds };
+  }
+
+  /** Reads now, and from now on by itself. Resolves when this read, or one that runs already, is over, well or not; never rejects. */
+  start(): Promise<void> {
+    return this.#begin();
+  }
+
+  #begin(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#running ??= this.#read().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** As `start`, by a read that begins no earlier than this call: one that runs already may have passed over a change. */
+  startAnew(): Promise<void> {
+    if (this.#running === undefined) return this.#begin();
+    this.#next ??= this.#running.then(() => {
+      this.#next = undefined;
+      return this.#begin();
+    });
+    return this.#next;
+  }
+
+  /** Something is wanted that the last good value does not have. Returns at once. */
+  refresh(): void {
+    this.#readIn(Math.max(0, this.#askedAt + this.#times.onDemand - performance.now()));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#giveUp(new Error('closed'));
+    await this.#source.close?.();
+  }
+
+  async #read(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#due = Number.POSITIVE_INFINITY;
+    const at = performance.now();
+    this.#askedAt = at;
+    const { feed, from } = this.#source;
+    try {
+      const { value, version, count, unused = [] } = await this.#readInTime();
+      const changed = version !== this.#latest?.version;
+      this.#latest = changed ? { value, version, at } : { ...this.#latest!, at };
+      const failures = this.#failures;
+      this.#failures = 0;
+      this.#tell({ feed, from, kind: 'read', changed, failures, count, unused });
+    } catch (error) {
+      if (this.#closed) return;
+      this.#failures++;
+      const [reason, keepsLastGood] = [(error as Error).message, this.#latest !== undefined];
+      this.#tell({ feed, from, kind: 'failed', reason, failures: this.#failures, keepsLastGood });
+    }
+    const { every, retry } = this.#times;
+    this.#readIn(
+      this.#failures === 0 ? every : Math.min(every, retry * 2 ** Math.min(this.#failures - 1, 20)),
+    );
+  }
+
+  /** A source is made of other people's events, and one that never comes must not hold the feed for ever. */
+  async #readInTime(): Promise<Reading<T>> {
+    const abort = new AbortController();
+    const { promise: givenUp, reject } = Promise.withResolvers<never>();
+    this.#giveUp = (why) => {
+      reject(why);
+      abort.abort(why);
+    };
+    const { within } = this.#times;
+    const timer = setTimeout(
+      () => this.#giveUp(new Error(`no whole answer within ${within / 1000} s`)),
+      within,
+    );
+    try {
+      const read = this.#source.read({
+        signal: abort.signal,
+        before: this.latest,
+        readIn: (milliseconds) => this.#readIn(milliseconds),
+      });
+      return await Promise.race([read, givenUp]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #readIn(milliseconds: number): void {
+    const due = performance.now() + milliseconds;
+    if (this.#closed || this.#due <= due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => void this.startAnew(), milliseconds);
+    this.#timer.unref();
+  }
+}
