@@ -1,7 +1,9 @@
 import { type ClientRule, type SubjectRule, subjectAttributes, wholeSubject } from '../apis/client-rule.ts';
 import type { Term } from '../apis/security.ts';
+import { defaultLimits, peerLimits } from '../client-certificate/formats/reading.ts';
 import { shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
+import { pemOf } from '../definitions/pem-clients.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { type Attribute, formatName } from '../pki/certificate/name.ts';
 import { keysOf, parseAttribute, parseNameText } from '../pki/certificate/name-text.ts';
@@ -323,6 +325,25 @@ function warnAboutUse(certificate: Certificate, alias: string, path: Path, findi
   const why = useless.get(certificate) ?? whyUseless(certificate);
   useless.set(certificate, why);
   if (why !== '') findings.warn(path, `alias "${alias}": ${why}; every request with it is refused`);
+}
+
+/**
+ * A header has to hold the certificate, percent-encoded as a rule; a TLS handshake takes more. One with hundreds of names
+ * is larger than either.
+ */
+export function warnAboutSize(clients: readonly ClientEntry[], config: Config, findings: Findings): void {
+  const { enableClientValidation, sources } = config.enforcer.security.mutualSSL;
+  const inHeader = !enableClientValidation || sources.some(({ format }) => format !== 'peer');
+  const { certificateLength: longest } = inHeader ? defaultLimits : peerLimits;
+  for (const entry of clients) {
+    if (entry.kind !== 'certificate') continue;
+    const { length } = encodeURIComponent(pemOf(entry.certificate.der));
+    if (length > longest)
+      findings.warn(
+        ['clients', entry.index],
+        `alias "${entry.alias}": its certificate takes ${length} characters, percent-encoded, and at most ${longest} are read${inHeader ? ' of a header' : ''}: every request with it is refused${inHeader ? ', unless it comes over TLS or in a shorter format' : ''}`,
+      );
+  }
 }
 
 /** Once a certificate, not once an API and reload. */

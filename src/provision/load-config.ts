@@ -15,7 +15,7 @@ import type { Snapshot } from '../snapshot.ts';
 import { checkAnswers, checkToldHeaders, readAnswers } from './answers.ts';
 import { buildApis } from './apis.ts';
 import { readBackendJwt } from './backend-jwt.ts';
-import { type Cas, readCas, readClients } from './clients.ts';
+import { type Cas, readCas, readClients, warnAboutSize } from './clients.ts';
 import {
   type Definitions,
   type Entry,
@@ -209,6 +209,7 @@ function build(
   const certificates = new Map<string, Certificate>();
   const cas = { trusted, intermediates, readText: rememberingText(known, certificates) };
   const clients = readClients(['clients'], '', config.clients, cas, findings, now);
+  warnAboutSize(clients, config, findings);
   const own = readOwnClients(config, cas, findings, now);
   const trust = buildTrust([...clients, ...own], trusted, intermediates);
   const verifySender = buildSenderVerifier(config, [...clients, ...own], findings, now);

@@ -30,6 +30,12 @@ write('acme.key', acme.privateKeyPem);
 write('own.pem', own.pem);
 write('own.key', own.privateKeyPem);
 write('old.pem', old.pem);
+const large = await ca.issue({
+  subject: 'CN=large',
+  extendedKeyUsage: 'client',
+  subjectAltNames: Array.from({ length: 800 }, (_, i) => `host-${100_000 + i}.clients.example.org`),
+});
+write('large.pem', large.pem);
 write('server.pem', (await ca.issue({ subject: 'CN=server', extendedKeyUsage: 'server' })).pem);
 write('early.pem', early.pem);
 write('two.pem', acme.pem + own.pem);
@@ -334,6 +340,12 @@ const warned: readonly [why: string, text: string, warning: RegExp | undefined][
     client('early', 'file = "early.pem"'),
     /the certificate is not valid before 2027-01-01/,
   ],
+  [
+    'a certificate that no header can hold',
+    `${mutualSSL('enableClientValidation = false\ntrustedSenders = ["10.0.0.0/8"]')}${client('large', 'file = "large.pem"')}`,
+    /clients\[0\]: alias "large": its certificate takes \d{5} characters, percent-encoded, and at most 32768 are read of a header: every request with it is refused, unless it comes over TLS/,
+  ],
+  ['the same over TLS, which takes more', client('large', 'file = "large.pem"'), undefined],
   [
     'senders that are everyone',
     mutualSSL('enableClientValidation = false\ntrustedSenders = ["0.0.0.0/0", "::/0"]'),
