@@ -154,7 +154,10 @@ function readOperations(list: Place, problems: Problems): readonly ApkOperation[
     const verb = neededText(below(place, 'verb'), problems, '"GET"');
     const secured = flagAt(below(place, 'secured'), problems) ?? true;
     const scopes = textsAt(below(place, 'scopes'), problems, '"employees:read"');
-    return target === undefined || verb === undefined ? [] : [{ place, target, verb, secured, scopes }];
+    // APK's deployer makes `(.*)` of a `{name}`.
+    return target === undefined || verb === undefined
+      ? []
+      : [{ place, target, verb, secured, scopes, reading: 'wide' }];
   });
   if (list.value === undefined || (Array.isArray(list.value) && list.value.length === 0))
     problems.push(

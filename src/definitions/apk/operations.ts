@@ -1,5 +1,6 @@
 import { lineOf, type Place, type Problems, problemAt, shown } from '../place.ts';
 import type { WrittenApi, WrittenOperation } from '../written.ts';
+import { deeperPaths, maxRules, type Reading, type Rule, shapeOf } from './deeper-paths.ts';
 
 export type ApiType = 'REST' | 'GRAPHQL' | 'GRPC';
 
@@ -14,6 +15,7 @@ export type ApkOperation = {
   /** One of them is enough. */
   readonly scopes: readonly string[];
   readonly applicationSecurity?: WrittenApi['applicationSecurity'] | undefined;
+  readonly reading: Reading;
 };
 
 /** What an API's base path becomes, and what is listed below it. */
@@ -35,18 +37,31 @@ export function placeOperations(
 ): readonly Placed[] {
   if (type === 'GRPC') return placeServices(basePath, operations, problems);
   if (type === 'GRAPHQL') return [placeFields(basePath, operations)];
-  return [{ basePath, operations: placePaths(operations, problems), notes: [] }];
+  const [listed, deeper] = placePaths(operations, problems);
+  return [{ basePath, operations: [...listed, ...deeper], notes: deeper.length === 0 ? [] : [deeperNote] }];
 }
+
+const deeperNote = {
+  key: 'operations',
+  text: 'APK fits several segments to a {name}: below one that a broader rule with less security would take, deeper paths ask for the same',
+};
 
 const target =
   /^\/(([A-Za-z0-9\-._~!$&'()+,=:@]*\{[^{}/]+\}[A-Za-z0-9\-._~!$&'()+,=:@]*|[A-Za-z0-9\-._~!$&'()+,=:@]+)(\/|$))*\*?$/;
 
-function placePaths(operations: readonly ApkOperation[], problems: Problems): readonly WrittenOperation[] {
-  const placed = new Map<string, Placing>();
+/** Longer ones stand in no API, and make patterns slow. */
+const maxPath = 1_000;
+
+/** Those that are listed, and those that APK gives to them besides. */
+function placePaths(
+  operations: readonly ApkOperation[],
+  problems: Problems,
+): readonly [listed: readonly WrittenOperation[], deeper: readonly WrittenOperation[]] {
+  const rules: Rule[] = [];
   const taken = new Map<string, { readonly security: string; readonly at: Place }>();
   for (const operation of operations) {
-    const { place, target: path, verb } = operation;
-    if (!target.test(path)) {
+    const { place, target: path, verb, reading } = operation;
+    if (path.length > maxPath || !target.test(path)) {
       problems.push(
         problemAt(
           place,
@@ -62,22 +77,30 @@ function placePaths(operations: readonly ApkOperation[], problems: Problems): re
     const security = securityOf(operation);
     const method = verb?.toUpperCase();
     if (isTaken(taken, path, method, JSON.stringify(security), place, problems)) continue;
-    const key = JSON.stringify([path, method === undefined, security]);
-    const same = placed.get(key) ?? { path, methods: [], security };
-    if (method !== undefined) same.methods.push(method);
-    placed.set(key, same);
+    rules.push({ path, method, security, reading });
   }
-  return [...placed.values()].map(written);
+  const deeper = deeperPaths(rules);
+  if (deeper === undefined)
+    problems.push(
+      problemAt(
+        operations[0]!.place,
+        `has ${rules.length} operations that ask for different things, and more than ${maxRules} are not compared: APK fits several segments to a {name}; split the API`,
+      ),
+    );
+  return [written(rules), written(deeper ?? [])];
 }
 
-type Placing = { readonly path: string; readonly methods: string[]; readonly security: Security };
-type Security = Pick<WrittenOperation, 'applicationSecurity' | 'scopes' | 'scopesMatch' | 'secured'>;
-
-const written = ({ path, methods, security }: Placing): WrittenOperation => ({
-  path,
-  ...(methods.length > 0 && { methods }),
-  ...security,
-});
+/** One for each path and what it asks for, with all its methods. */
+const written = (rules: readonly Rule[]): readonly WrittenOperation[] =>
+  [
+    ...Map.groupBy(rules, ({ path, method, security }) =>
+      JSON.stringify([path, method === undefined, security]),
+    ).values(),
+  ].map((same) => {
+    const { path, security } = same[0]!;
+    const methods = same.map(({ method }) => method).filter((method) => method !== undefined);
+    return { path, ...(methods.length > 0 && { methods }), ...security };
+  });
 
 /** Two for one path and method: APK lets the order decide. Nothing is lost where both ask for the same. */
 function isTaken(
@@ -88,7 +111,7 @@ function isTaken(
   place: Place,
   problems: Problems,
 ): boolean {
-  const shape = path.replaceAll(/\{[^{}]*\}/g, '{}').replace(/(?<=.)\/$/, '');
+  const shape = shapeOf(path);
   const first = taken.get(JSON.stringify([shape, method]));
   if (first === undefined) {
     taken.set(JSON.stringify([shape, method]), { security, at: place });
@@ -104,7 +127,7 @@ function isTaken(
   return true;
 }
 
-function securityOf({ secured, scopes, applicationSecurity }: ApkOperation): Security {
+function securityOf({ secured, scopes, applicationSecurity }: ApkOperation): Rule['security'] {
   // Scopes are of a token, and here none is asked for.
   if (!secured) return { secured: false };
   return {
@@ -138,7 +161,7 @@ function placeServices(
     operations: placePaths(
       methods.map((operation) => ({ ...operation, target: `/${operation.verb ?? '*'}`, verb: 'POST' })),
       problems,
-    ),
+    )[0],
     notes:
       services.size === 1
         ? []

@@ -73,7 +73,7 @@ const matchKeys: Readonly<Record<ApiType, readonly string[]>> = {
   GRPC: ['method', 'headers'],
 };
 
-type Match = Pick<ApkOperation, 'target' | 'verb'>;
+type Match = Pick<ApkOperation, 'target' | 'verb' | 'reading'>;
 
 function readMatch(match: Place, type: ApiType, problems: Problems): Match | undefined {
   knownKeysAt(match, matchKeys[type], problems);
@@ -91,13 +91,15 @@ function readMatch(match: Place, type: ApiType, problems: Problems): Match | und
     return {
       target: textAt(below(match, 'path'), problems, '"hero"') ?? '*',
       verb: textAt(below(match, 'type'), problems, '"QUERY"'),
+      reading: 'as-written',
     };
   if (type === 'GRPC') return readGrpcMatch(below(match, 'method'), problems);
   const path = below(match, 'path');
   notEmptyAt(match, 'path', problems);
   notEmptyAt(path, 'value', problems);
   const value = textAt(below(path, 'value'), problems, '"/employee"') ?? '/';
-  const target = targetOf(textAt(below(path, 'type'), problems, '"PathPrefix"') ?? 'PathPrefix', value);
+  const kind = textAt(below(path, 'type'), problems, '"PathPrefix"') ?? 'PathPrefix';
+  const target = targetOf(kind, value);
   if (target === undefined) {
     problems.push(
       problemAt(
@@ -107,14 +109,25 @@ function readMatch(match: Place, type: ApiType, problems: Problems): Match | und
     );
     return undefined;
   }
-  return { target, verb: textAt(below(match, 'method'), problems, '"GET"') };
+  const verb = textAt(below(match, 'method'), problems, '"GET"');
+  return { target, verb, reading: kind === 'RegularExpression' ? readingOf(value) : 'as-written' };
+}
+
+/** `[^/]+` stays in its segment; `(.*)` doesn't, and takes what stands right behind a name without a slash. */
+function readingOf(expression: string): ApkOperation['reading'] {
+  if (!expression.includes('.*')) return 'as-written';
+  return /[^/]\(?\.\*\)?\$?$/.test(expression) ? 'wide-and-without-slash' : 'wide';
 }
 
 /** `type: RegularExpression` is what APK writes there, with plain names behind it. */
 function readGrpcMatch(method: Place, problems: Problems): Match | undefined {
   const service = textAt(below(method, 'service'), problems, '"student_service.StudentService"');
   if (service !== undefined)
-    return { target: service, verb: textAt(below(method, 'method'), problems, '"GetStudent"') };
+    return {
+      target: service,
+      verb: textAt(below(method, 'method'), problems, '"GetStudent"'),
+      reading: 'as-written',
+    };
   problems.push(problemAt(method, 'names no service; write service: package.Service'));
   return undefined;
 }

@@ -427,6 +427,32 @@ for (const [type, value, path] of targets) {
   });
 }
 
+test('HTTPRoute: (.*) amid a path takes several segments where a rule with less security would', () => {
+  const off = `apiVersion: dp.wso2.com/v1alpha2\nkind: Authentication\nmetadata: {name: none}\nspec:\n  default: {disabled: true}\n  targetRef: {kind: Resource, name: mtls-api}\n`;
+  const rule = `${match('RegularExpression', '/files/(.*)')}  filters: [{type: ExtensionRef, extensionRef: {group: dp.wso2.com, kind: Authentication, name: none}}]\n`;
+  const { written, notes } = good({
+    'api.yaml': api(),
+    'r.yaml': route(match('RegularExpression', '/files/(.*)/delete') + rule),
+    'off.yaml': off,
+  });
+  assert.deepEqual(written.operations?.slice(0, 3), [
+    { path: '/files/{p2}/delete' },
+    { path: '/files/*', secured: false },
+    { path: '/files/{p2}/{more}/delete' },
+  ]);
+  assert.match(notes[0]!.text, /APK fits several segments/);
+});
+
+test('apk-conf: so does a {name}, of which APK makes (.*)', () => {
+  const operations = `operations:
+  - {target: "/files/*", verb: GET, secured: false}
+  - {target: "/files/{name}/key", verb: GET}
+`;
+  const { written } = good({ 'e.apk-conf': conf('').replace(/operations:\n.*\n/, operations) });
+  assert.deepEqual(written.operations?.[2], { path: '/files/{name}/{more}/key', methods: ['GET'] });
+  assert.equal(written.operations.length, 2 + 10 + 1);
+});
+
 test('HTTPRoute: security off for a rule leaves mandatory mTLS', () => {
   const off = `apiVersion: dp.wso2.com/v1alpha2\nkind: Authentication\nmetadata: {name: none}\nspec:\n  default: {disabled: true}\n  targetRef: {kind: Resource, name: mtls-api}\n`;
   const rule = `- matches: [{path: {type: Exact, value: /a}}]\n  filters: [{type: ExtensionRef, extensionRef: {group: dp.wso2.com, kind: Authentication, name: none}}]\n`;
