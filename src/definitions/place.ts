@@ -66,18 +66,23 @@ export const isTable = (value: unknown): value is Readonly<Record<string, unknow
 /** What is wrong is gathered here, so that the reader of a file hears all of it at once. */
 export type Problems = DefinitionProblem[];
 
-/** A text that is there and not empty, or undefined. */
+/** A text, or undefined: an empty one is how programs leave a thing out. */
 export function textAt(place: Place, problems: Problems, example: string): string | undefined {
-  if (place.value === undefined) return undefined;
-  if (typeof place.value === 'string' && place.value !== '') return place.value;
+  if (!isWritten(place)) return undefined;
+  if (typeof place.value === 'string') return place.value;
   problems.push(problemAt(place, `found ${shown(place.value)}; write a text, for example ${example}`));
   return undefined;
 }
 
+/** Whether there is something: neither nothing nor an empty text. */
+export const isWritten = ({ value }: Place): boolean => value !== undefined && value !== '';
+
 /** A text that must be there. */
 export function neededText(place: Place, problems: Problems, example: string): string | undefined {
-  if (place.value === undefined)
-    problems.push(problemAt(place, `is missing; write it, for example ${example}`));
+  if (!isWritten(place))
+    problems.push(
+      problemAt(place, `is ${place.value === '' ? 'empty' : 'missing'}; write it, for example ${example}`),
+    );
   return textAt(place, problems, example);
 }
 
@@ -103,7 +108,7 @@ export function wordAt<Word extends string>(
   words: readonly Word[],
   problems: Problems,
 ): Word | undefined {
-  if (place.value === undefined) return undefined;
+  if (!isWritten(place)) return undefined;
   const written = typeof place.value === 'string' ? place.value.toLowerCase() : undefined;
   const found = words.find((word) => word.toLowerCase() === written);
   if (found === undefined)

@@ -27,7 +27,7 @@ export function readApk(entry: DefinitionEntry): Definition {
     ...(files.resources.get('API') ?? []).map((api) => readApiResource(api, files)),
   ];
   const attached = attach(apis, files, problems, lost);
-  const tokenServices = readTokenIssuers(files, problems);
+  const tokenServices = readTokenIssuers(files, warnings);
   warnings.push(...unbuiltPolicies(files));
   problems.push(...lost.filter((problem) => !problems.includes(problem)));
   const defined = apis.flatMap((api) => define(api, attached.get(api) ?? [], files, lost, entry, warnings));
@@ -84,7 +84,7 @@ function attach(
       );
     if (name === undefined || kind !== 'API') continue;
     const own = below(target, 'namespace').value;
-    const namespace = typeof own === 'string' ? own : resource.namespace;
+    const namespace = typeof own === 'string' && own !== '' ? own : resource.namespace;
     const meant = (byId.get(name) ?? []).filter(
       (api) => namespace === undefined || api.namespace === undefined || api.namespace === namespace,
     );

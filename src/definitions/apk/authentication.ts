@@ -3,6 +3,7 @@ import {
   elementsAt,
   flagAt,
   isTable,
+  isWritten,
   knownKeysAt,
   type Place,
   type Problems,
@@ -31,7 +32,7 @@ export function readConfAuthentication(list: Place, files: ApkFiles, problems: P
   const ask: { -readonly [key in keyof Ask]: Ask[key] } = {};
   for (const entry of elementsAt(list, problems)) {
     const place = below(entry, 'authType');
-    if (place.value === undefined)
+    if (!isWritten(place))
       problems.push(problemAt(entry, `found ${shown(entry.value)}; write authType: mTLS or OAuth2`));
     const authType = wordAt(place, ['mTLS', 'OAuth2', 'APIKey', 'JWT'], problems);
     if (authType === undefined) continue;

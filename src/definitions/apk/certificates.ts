@@ -13,28 +13,39 @@ import type { WrittenClient } from '../written.ts';
 import { type ApkFiles, findResource, type Kind, type Resource } from './files.ts';
 
 /** `{name, key}` in ConfigMaps or Secrets: the first of the kinds that has that name. */
-export function referredClients(
+export const referredClients = (
   list: Place,
   kinds: readonly Kind[],
   namespace: string | undefined,
   files: ApkFiles,
   problems: Problems,
-): readonly WrittenClient[] {
-  return elementsAt(list, problems).flatMap((reference) => {
-    const name = neededText(below(reference, 'name'), problems, '"mtls-configmap"');
-    const key = neededText(below(reference, 'key'), problems, '"tls.crt"');
-    if (name === undefined || key === undefined) return [];
-    const found = kinds.map((kind) => findResource(files, kind, name, namespace));
-    const resource = found.find((candidate) => typeof candidate !== 'string');
-    if (typeof resource !== 'object') {
-      problems.push(problemAt(reference, `${found[0]}`));
-      return [];
-    }
-    const value = readKey(resource, key);
-    if (typeof value === 'object') return clientsIn(value.content, `${name}/${key}`, value.place, problems);
-    problems.push(problemAt(below(reference, 'key'), value));
-    return [];
+): readonly WrittenClient[] =>
+  elementsAt(list, problems).flatMap((reference) => {
+    const referred = referredText(reference, kinds, namespace, files, problems);
+    return referred === undefined ? [] : clientsIn(referred.content, referred.name, referred.place, problems);
   });
+
+/** What a `{name, key}` means, and where it stands. */
+export function referredText(
+  reference: Place,
+  kinds: readonly Kind[],
+  namespace: string | undefined,
+  files: ApkFiles,
+  problems: Problems,
+): (Found & { readonly name: string }) | undefined {
+  const name = neededText(below(reference, 'name'), problems, '"mtls-configmap"');
+  const key = neededText(below(reference, 'key'), problems, '"tls.crt"');
+  if (name === undefined || key === undefined) return undefined;
+  const found = kinds.map((kind) => findResource(files, kind, name, namespace));
+  const resource = found.find((candidate) => typeof candidate !== 'string');
+  if (typeof resource !== 'object') {
+    problems.push(problemAt(reference, `${found[0]}`));
+    return undefined;
+  }
+  const value = readKey(resource, key);
+  if (typeof value === 'object') return { name: `${name}/${key}`, ...value };
+  problems.push(problemAt(below(reference, 'key'), value));
+  return undefined;
 }
 
 /** Certificates that stand in the list themselves, in YAML block texts. */

@@ -147,7 +147,7 @@ function sort(place: Place, confs: Place[], found: Resource[], lost: DefinitionP
       ...place,
       kind,
       name: isNamed ? name : '',
-      namespace: typeof namespace === 'string' ? namespace : undefined,
+      namespace: typeof namespace === 'string' && namespace !== '' ? namespace : undefined,
     });
 }
 

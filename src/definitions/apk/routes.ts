@@ -2,6 +2,7 @@ import {
   below,
   elementsAt,
   isTable,
+  isWritten,
   knownKeysAt,
   neededText,
   notEmptyAt,
@@ -197,7 +198,7 @@ function readFilters(
     if (reference.value === undefined && type !== 'ExtensionRef') continue;
     const kind = wordAt(below(reference, 'kind'), extensionKinds, problems);
     const name = neededText(below(reference, 'name'), problems, '"orders-write"');
-    if (below(reference, 'kind').value === undefined)
+    if (!isWritten(below(reference, 'kind')))
       problems.push(problemAt(below(reference, 'kind'), `is missing; write ${extensionKinds.join(' or ')}`));
     if ((kind !== 'Authentication' && kind !== 'Scope') || name === undefined) continue;
     const resource = findResource(files, kind, name, route.namespace);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { api as apiSchema } from '../../../../src/config/schema/api.ts';
+import { tokenService } from '../../../../src/config/schema/token-service.ts';
 import { readApk } from '../../../../src/definitions/apk/apk.ts';
 import type {
   DefinedApi,
@@ -489,27 +490,94 @@ test('HTTPRoute: the sandbox has hosts of its own, and is an API of its own ther
   );
 });
 
-test('TokenIssuer: with a JWKS a token service, else left out and told', () => {
-  const issuer = (validation: string): string =>
-    `apiVersion: dp.wso2.com/v1alpha2\nkind: TokenIssuer\nmetadata: {name: i}\nspec:\n  name: Idp\n  issuer: https://idp.example.com\n  consumerKeyClaim: azp\n  signatureValidation: ${validation}\n`;
-  assert.deepEqual(
-    read({
-      'i.yaml': issuer('{jwks: {url: "https://idp.example.com/jwks"}}'),
-      'e.apk-conf': conf(''),
-    }).tokenServices.map(({ written }) => written),
-    [
-      {
-        name: 'Idp',
-        issuer: 'https://idp.example.com',
-        jwksURL: 'https://idp.example.com/jwks',
-        consumerKeyClaim: 'azp',
-        tokenTypes: ['at+jwt', 'JWT', 'none'],
-      },
-    ],
-  );
-  const without = read({ 'i.yaml': issuer('{certificate: {secretRef: {name: x, key: y}}}') });
-  assert.deepEqual(without.tokenServices, []);
-  assert.match(all(without), /has no jwks\.url/);
+const issuer = (validation: string, more = ''): string =>
+  `apiVersion: dp.wso2.com/v1alpha2\nkind: TokenIssuer\nmetadata: {name: i}\nspec:\n  name: Idp\n  issuer: https://idp.example.com\n  consumerKeyClaim: azp\n  signatureValidation: ${validation}\n${more}`;
+const inlineText = `{certificate: {certificateInline: ${JSON.stringify(acme!.pem)}}}`;
+const issuers: readonly [sentence: string, validation: string, expected: object][] = [
+  ['a JWKS', '{jwks: {url: "https://idp.example.com/jwks"}}', { jwksURL: 'https://idp.example.com/jwks' }],
+  ['a certificate in place', inlineText, { certificatePem: acme!.pem }],
+  [
+    'of both the JWKS',
+    inlineText.replace('{', '{jwks: {url: "https://idp.example.com/jwks"}, '),
+    { jwksURL: 'https://idp.example.com/jwks' },
+  ],
+  [
+    'a Secret, beside what programs leave empty',
+    '{jwks: {url: ""}, certificate: {certificateInline: "", configMapRef: {name: "", key: ""}, secretRef: {name: mtls-secret, key: c}}}',
+    { certificatePem: bolt!.pem },
+  ],
+  [
+    'a ConfigMap',
+    '{certificate: {configMapRef: {name: mtls-configmap, key: tls.crt}, secretRef: null}}',
+    { certificatePem: acme!.pem },
+  ],
+];
+for (const [sentence, validation, keys] of issuers) {
+  test(`TokenIssuer: ${sentence}`, () => {
+    const definition = read({
+      'i.yaml': issuer(validation, '  targetRef: {kind: "", name: ""}\n'),
+      'cm.yaml': certificates,
+      's.yaml': secret(`stringData:\n  c: |\n${indent(bolt!.pem, 4)}`),
+    });
+    assert.equal(all(definition), '');
+    assert.deepEqual(definition.warnings, []);
+    assert.deepEqual(
+      definition.tokenServices.map(({ written }) => written),
+      [
+        {
+          name: 'Idp',
+          issuer: 'https://idp.example.com',
+          ...keys,
+          consumerKeyClaim: 'azp',
+          tokenTypes: ['at+jwt', 'JWT', 'none'],
+        },
+      ],
+    );
+    assert.deepEqual(tokenService.safeParse(definition.tokenServices[0]!.written).error?.issues, undefined);
+  });
+}
+
+const leftOut: readonly [sentence: string, text: string, warning: RegExp][] = [
+  ['no keys', issuer('{}'), /signatureValidation: has neither jwks\.url nor a certificate/],
+  [
+    'a Secret that is not there',
+    issuer('{certificate: {secretRef: {name: x, key: y}}}'),
+    /has the Secret "x"/,
+  ],
+  [
+    'two certificates',
+    issuer(`{certificate: {certificateInline: ${JSON.stringify(acme!.pem + bolt!.pem)}}}`),
+    /certificateInline: has 2 certificates where one belongs/,
+  ],
+  ['no issuer', issuer(inlineText).replace(/ {2}issuer.*\n/, ''), /spec\.issuer: is missing/],
+  [
+    'for one API',
+    issuer(inlineText, '  targetRef: {kind: API, name: mtls-api}\n'),
+    /spec\.targetRef: is for one API/,
+  ],
+];
+for (const [sentence, text, warning] of leftOut) {
+  test(`TokenIssuer: ${sentence}: left out and warned about, since that opens nothing`, () => {
+    const definition = read({ 'i.yaml': text, 'e.apk-conf': conf('') });
+    assert.equal(all(definition), '');
+    assert.deepEqual(definition.tokenServices, []);
+    assert.match(definition.warnings.map(line).join('\n'), warning);
+    assert.match(definition.warnings.map(line).join('\n'), /unless config\.toml has the issuer/);
+  });
+}
+
+test('what programs leave empty is nothing, not a wrong value', () => {
+  const backend = `apiVersion: dp.wso2.com/v1alpha2\nkind: Backend\nmetadata: {name: b, namespace: ""}\nspec: {basePath: "", protocol: "", services: [{host: h, port: 80}]}\n`;
+  const { written } = good({
+    'api.yaml': `${api()}  context: ""\n  definitionPath: ""\n`,
+    'r.yaml': route(`${match('Exact', '/a')}  backendRefs: [{kind: Backend, name: b, namespace: ""}]\n`),
+    'b.yaml': backend,
+    'a.yaml': authentication(
+      `${specOf('default', `authTypes: {oauth2: {required: "", header: ""}}\n${mtlsSpec(`required: ""\n${inline(acme!.pem)}`)}`)}`,
+    ),
+  });
+  assert.equal(written.backend, 'http://h:80');
+  assert.equal(`${written.mutualSSL}/${written.applicationSecurity}`, 'mandatory/mandatory');
 });
 
 const withAuth = (spec: string, more: Files = {}): Files => ({
@@ -744,6 +812,11 @@ const wrong: readonly [sentence: string, files: Files, expected: RegExp][] = [
     'a resource of APK without a kind',
     withAuth('', { 'a.yaml': 'apiVersion: dp.wso2.com/v1alpha2\n' }),
     /may have been meant for this one/,
+  ],
+  [
+    'an authType that is empty',
+    { 'e.apk-conf': conf('- {authType: "", required: mandatory}') },
+    /authentication\[0\]: found .*; write authType/,
   ],
   [
     'a list of authentications',
