@@ -4,15 +4,12 @@ import { readYaml, YamlProblem } from '../../documents/yaml.ts';
 import {
   below,
   documentPlace,
-  isTable,
   lineOf,
   neededText,
   type Place,
   type Problems,
   problemAt,
-  shown,
   versionAt,
-  wordAt,
 } from '../place.ts';
 import {
   type DefinedApi,
@@ -25,7 +22,8 @@ import {
   type WrittenSource,
 } from '../written.ts';
 import { valueIn } from '../wso2-project/broken-text.ts';
-import { readOpenApi } from '../wso2-project/openapi.ts';
+import { type OpenApi, readOpenApi, writeOperations } from '../wso2-project/openapi.ts';
+import { checkMutualSsl } from '../wso2-project/openapi-security.ts';
 import { apiKey, type Binding, emptyConf, type MicrogatewayConf, readMicrogatewayConf } from './conf.ts';
 
 const defaultHeader = 'X-WSO2-CLIENT-CERTIFICATE';
@@ -141,7 +139,7 @@ function readApi(
   const openApi = readOpenApi(place, problems);
   const bindings = conf.bindingsOf(name, version);
   const clients = conf.clientsOf(bindings, problems);
-  const asked = askedBy(place, conf, clients, problems, notes, warnings);
+  const asked = askedBy(place, openApi, conf, clients, { problems, notes, warnings });
   const header =
     bindings.find((binding) => binding.header !== undefined)?.header ?? conf.header ?? defaultHeader;
   const backend = entry.backend ?? openApi.backend;
@@ -161,10 +159,7 @@ function readApi(
       }),
       applicationSecurity: asked.applicationSecurity,
       ...(openApi.operations.length > 0 && {
-        operations:
-          asked.applicationSecurity === 'off'
-            ? openApi.operations.map(({ path, methods }) => ({ path, ...(methods && { methods }) }))
-            : openApi.operations,
+        operations: writeOperations(openApi.operations, asked.applicationSecurity),
       }),
       errorFormat: 'microgateway',
       ...(backend !== undefined && { backend }),
@@ -191,27 +186,26 @@ function basePathOf(written: string | undefined, place: Place, problems: Problem
 
 type Asked = Pick<WrittenApi, 'mutualSSL' | 'applicationSecurity'>;
 
+type Said = {
+  readonly problems: Problems;
+  readonly notes: { key: string; text: string }[];
+  readonly warnings: DefinitionProblem[];
+};
+
 function askedBy(
   place: Place,
+  openApi: OpenApi,
   conf: MicrogatewayConf,
   clients: readonly WrittenClient[],
-  problems: Problems,
-  notes: { key: string; text: string }[],
-  warnings: DefinitionProblem[],
+  { problems, notes, warnings }: Said,
 ): Asked {
   const at = below(place, 'x-wso2-mutual-ssl');
-  const own = wordAt(at, ['mandatory', 'optional'], problems);
+  const own = openApi.mutualSsl.find((one) => one.place.path.length === at.path.length)?.word;
   let mutualSSL: WrittenApi['mutualSSL'] =
     own ?? (conf.sslVerifyClient === 'require' ? 'mandatory' : 'optional');
-  const application = below(place, 'x-wso2-application-security');
-  const applicationSecurity = applicationOf(place, application, problems, warnings);
-  if (applicationSecurity === 'optional' && mutualSSL !== 'mandatory')
-    problems.push(
-      problemAt(
-        application,
-        'is optional, which needs x-wso2-mutual-ssl: "mandatory"; write that, or take optional out',
-      ),
-    );
+  const applicationSecurity = openApi.token ?? 'mandatory';
+  warnings.push(...openApi.warnings);
+  checkOptional(place, openApi, mutualSSL, problems);
   if (clients.length === 0 && mutualSSL === 'optional' && at.value === undefined) mutualSSL = 'off';
   if (clients.length === 0 && mutualSSL === 'mandatory')
     warnings.push(
@@ -231,42 +225,27 @@ function askedBy(
     warnings.push(
       problemAt(place, 'has its security switched off, and no client certificate is asked for: it is open'),
     );
+  checkMutualSsl(openApi.mutualSsl, mutualSSL, 'write it for the API as a whole', { problems, warnings });
   return { mutualSSL, applicationSecurity };
 }
 
-function applicationOf(
+/** The Microgateway does not build such an API. */
+function checkOptional(
   place: Place,
-  application: Place,
+  { token, operations }: OpenApi,
+  mutualSSL: WrittenApi['mutualSSL'],
   problems: Problems,
-  warnings: DefinitionProblem[],
-): WrittenApi['applicationSecurity'] {
-  if (below(place, 'x-wso2-disable-security').value === true) return 'off';
-  if (application.value !== undefined && !isTable(application.value))
+): void {
+  if (mutualSSL === 'mandatory') return;
+  const optional =
+    token === 'optional' ? place : operations.find((operation) => operation.token === 'optional')?.place;
+  if (optional !== undefined)
     problems.push(
       problemAt(
-        application,
-        `found ${shown(application.value)}; write a table with security-types and optional`,
+        below(optional, 'x-wso2-application-security'),
+        'is optional, which needs x-wso2-mutual-ssl: "mandatory"; write that, or take optional out',
       ),
     );
-  const types = below(application, 'security-types').value;
-  const named = Array.isArray(types)
-    ? (types as unknown[]).map((type) => String(type).toLowerCase())
-    : ['oauth2'];
-  const others = named.filter((type) => !['oauth2', 'jwt'].includes(type));
-  const takesTokens = others.length < named.length;
-  const optional = below(application, 'optional').value === true;
-  if (!takesTokens && !optional)
-    problems.push(
-      problemAt(
-        application,
-        `can be called by ${others.join(' and ')}, which is not taken here; add oauth2, or take it out`,
-      ),
-    );
-  else if (others.length > 0)
-    warnings.push(
-      problemAt(application, `${others.join(' and ')} is not taken here: callers need an OAuth2 token`),
-    );
-  return optional ? 'optional' : 'mandatory';
 }
 
 const problemOf = ({ file, line, key }: Binding, message: string): DefinitionProblem => ({

@@ -1,30 +1,43 @@
 import { below, isTable, type Place, type Problems, problemAt, shown } from '../place.ts';
 import type { WrittenOperation } from '../written.ts';
+import { type OwnSecurity, readOwnSecurity, type TokenAsk } from './openapi-security.ts';
 
-/** What an OpenAPI 2 or 3 document says that concerns us, with WSO2's extensions. */
+/** What an OpenAPI 2 or 3 document (or AsyncAPI 2) says that concerns us, with WSO2's extensions. */
 export type OpenApi = {
-  readonly operations: readonly WrittenOperation[];
+  /** Of the document as a whole; undefined: nothing is said. */
+  readonly token: TokenAsk | undefined;
+  readonly operations: readonly ApiOperation[];
+  /** `x-wso2-mutual-ssl`, wherever it stands. */
+  readonly mutualSsl: readonly NonNullable<OwnSecurity['mutualSsl']>[];
   readonly notes: readonly { readonly key: string; readonly text: string }[];
+  readonly warnings: readonly ReturnType<typeof problemAt>[];
   /** The path that its server's URL, or `basePath`, has. */
   readonly basePath: string | undefined;
   readonly backend: string | undefined;
+};
+
+export type ApiOperation = {
+  readonly path: string;
+  readonly methods: readonly string[];
+  /** By itself, its path item or the document, the nearest first; undefined: none of them says anything. */
+  readonly token: TokenAsk | undefined;
+  readonly scopes: readonly string[];
+  /** The first that is so, for messages. */
+  readonly place: Place;
 };
 
 const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const;
 
 /** @param problems what makes the API's meaning doubtful */
 export function readOpenApi(document: Place, problems: Problems): OpenApi {
-  const paths = below(document, 'paths');
   const notes: { key: string; text: string }[] = [];
-  const groups = new Map<string, { operation: WrittenOperation; methods: string[] }>();
-  const disabled = isDisabled(document);
+  const groups = new Map<string, ApiOperation & { readonly methods: string[] }>();
   // Once for all operations: their number times that of its scopes has no bound.
-  const inherited = scopesOf(below(document, 'security'), problems);
-  if (paths.value !== undefined && !isTable(paths.value))
-    problems.push(problemAt(paths, `found ${shown(paths.value)}; write a table of paths`));
-  for (const path of isTable(paths.value) ? Object.keys(paths.value) : []) {
-    if (path.startsWith('x-')) continue;
-    const item = below(paths, path);
+  const whole = readOwnSecurity(document, problems);
+  const mutualSsl = [whole.mutualSsl];
+  const types = new TokenTypes();
+  const [widened, openEnded] = [new Map<string, Place>(), new Set<string>()];
+  for (const { path, item } of itemsOf(document, problems)) {
     const template = readTemplate(path);
     if (template === undefined) {
       problems.push(
@@ -35,28 +48,136 @@ export function readOpenApi(document: Place, problems: Problems): OpenApi {
       );
       continue;
     }
-    if (template !== path)
+    const isWidened = template !== path;
+    if (isWidened)
       notes.push({ key: 'operations', text: `${path}: a segment with several names is read as one name` });
-    for (const method of methods) {
-      const operation = below(item, method);
-      if (operation.value === undefined) continue;
-      const security = securityOf(operation, item, disabled, inherited, problems);
-      const key = JSON.stringify([template, security]);
-      const group = groups.get(key) ?? { operation: { path: template, ...security }, methods: [] };
-      group.methods.push(method.toUpperCase());
+    const ofItem = readOwnSecurity(item, problems);
+    mutualSsl.push(ofItem.mutualSsl);
+    for (const { method, place, own } of operationsOf(item, problems)) {
+      mutualSsl.push(own.mutualSsl);
+      const nearest = [own, ofItem, whole];
+      const token = tokenOf(nearest);
+      types.add(nearest, token);
+      const scopes = nearest.find((one) => one.scopes !== undefined)?.scopes ?? [];
+      const ask = JSON.stringify([token, scopes]);
+      if (isWidened) widened.set(ask, place);
+      if (template.endsWith('*')) openEnded.add(ask);
+      const key = JSON.stringify([template, ask]);
+      const group = groups.get(key) ?? { path: template, methods: [], token, scopes, place };
+      group.methods.push(method);
       groups.set(key, group);
     }
   }
+  if (groups.size === 0) types.add([whole], tokenOf([whole]));
+  // Read as one name it fits more than it does there, and would take that from the broader one.
+  for (const [ask, place] of widened) {
+    if (openEnded.size > 1 || (openEnded.size === 1 && !openEnded.has(ask)))
+      problems.push(
+        problemAt(
+          place,
+          'has several names in one segment, which is read as one name, and a path that ends in * asks for something else; write the same security at both',
+        ),
+      );
+  }
+  problems.push(...types.problems);
   return {
-    operations: [...groups.values()].map(({ operation, methods: taken }) => ({
-      ...operation,
-      methods: taken,
-    })),
+    token: tokenOf([whole]),
+    operations: [...groups.values()],
+    mutualSsl: mutualSsl.filter((one) => one !== undefined),
     notes,
+    warnings: types.warnings,
     basePath: basePathOf(document),
     backend: endpointOf(document),
   };
 }
+
+/** Of OpenAPI the paths, of AsyncAPI the channels: what is upgraded to a WebSocket is asked for by GET. */
+function itemsOf(document: Place, problems: Problems): readonly { path: string; item: Place }[] {
+  const isAsync = below(document, 'asyncapi').value !== undefined;
+  const paths = below(document, isAsync ? 'channels' : 'paths');
+  if (paths.value !== undefined && !isTable(paths.value))
+    problems.push(problemAt(paths, `found ${shown(paths.value)}; write a table of paths`));
+  return Object.keys(isTable(paths.value) ? paths.value : {})
+    .filter((path) => !path.startsWith('x-'))
+    .map((path) => ({
+      path: isAsync && !path.startsWith('/') ? `/${path}` : path,
+      item: below(paths, path),
+    }));
+}
+
+type Asking = { readonly method: string; readonly place: Place; readonly own: OwnSecurity };
+
+function operationsOf(item: Place, problems: Problems): readonly Asking[] {
+  const asked = (key: string): readonly Asking[] => {
+    const place = below(item, key);
+    if (place.value === undefined) return [];
+    return [{ method: key.toUpperCase(), place, own: readOwnSecurity(place, problems) }];
+  };
+  if (item.path[0] === 'paths') return methods.flatMap(asked);
+  // Both ways go through one connection: what either of them asks for.
+  const [one, other] = ['publish', 'subscribe'].flatMap(asked).map(({ own }) => own);
+  const scopes = [...new Set([...(one?.scopes ?? []), ...(other?.scopes ?? [])])];
+  const own: OwnSecurity = {
+    disabled: undefined,
+    optional: undefined,
+    types: undefined,
+    mutualSsl: one?.mutualSsl ?? other?.mutualSsl,
+    scopes: scopes.length > 0 ? scopes : undefined,
+  };
+  return [{ method: 'GET', place: item, own }];
+}
+
+/** The nearest that says something decides, key by key. */
+function tokenOf(nearest: readonly OwnSecurity[]): TokenAsk | undefined {
+  const isDisabled = nearest.find(({ disabled }) => disabled !== undefined)?.disabled === true;
+  if (isDisabled) return 'off';
+  const optional = nearest.find((one) => one.optional !== undefined)?.optional;
+  if (optional !== undefined) return optional ? 'optional' : 'mandatory';
+  // What is switched on again where all else is off asks for something.
+  return nearest.at(-1)?.disabled === true ? 'mandatory' : undefined;
+}
+
+/** What of `security-types` is not taken here, each place told once. */
+class TokenTypes {
+  readonly problems: ReturnType<typeof problemAt>[] = [];
+  readonly warnings: ReturnType<typeof problemAt>[] = [];
+  readonly #seen = new Set<readonly string[]>();
+
+  add(nearest: readonly OwnSecurity[], token: TokenAsk | undefined): void {
+    const types = nearest.find((one) => one.types !== undefined)?.types;
+    if (types === undefined || token === 'off' || this.#seen.has(types.names)) return;
+    const others = types.names.filter((type) => !['oauth2', 'jwt'].includes(type));
+    const what = others.join(' and ');
+    if (others.length === types.names.length && token !== 'optional') {
+      this.#seen.add(types.names);
+      this.problems.push(
+        problemAt(
+          types.place,
+          `can be called by ${what || 'nothing'}, which is not taken here; add oauth2, or take it out`,
+        ),
+      );
+    } else if (others.length > 0 && this.warnings.length === 0)
+      this.warnings.push(problemAt(types.place, `${what} is not taken here: callers need an OAuth2 token`));
+  }
+}
+
+/** Operations for an API that asks for `token` where they say nothing themselves. */
+export const writeOperations = (
+  operations: readonly ApiOperation[],
+  token: TokenAsk,
+): readonly WrittenOperation[] =>
+  operations.map(({ path, methods: taken, scopes, ...operation }) => {
+    const asked = operation.token ?? token;
+    return {
+      path,
+      methods: taken,
+      // Switches and scopes are of tokens: where none is asked for, they say nothing.
+      ...(asked === 'off'
+        ? token !== 'off' && { secured: false }
+        : asked !== token && { applicationSecurity: asked }),
+      ...(asked !== 'off' && scopes.length > 0 && { scopes, scopesMatch: 'any' as const }),
+    };
+  });
 
 const segment =
   /^([A-Za-z0-9\-._~!$&'()+,=:@]*\{[^{}/]+\}[A-Za-z0-9\-._~!$&'()+,=:@]*|[A-Za-z0-9\-._~!$&'()+,=:@]+)$/;
@@ -69,7 +190,7 @@ function readTemplate(path: string): string | undefined {
     const isLast = i === parts.length - 1;
     if ((part === '*' || part === '') && isLast) return part;
     if (segment.test(part)) return part;
-    return isMixed(part) ? '{several}' : undefined;
+    return isMixed(part) ? oneName(part) : undefined;
   });
   return read.includes(undefined) ? undefined : `/${read.join('/')}`;
 }
@@ -82,58 +203,8 @@ function isMixed(part: string): boolean {
   );
 }
 
-type Security = Pick<WrittenOperation, 'secured' | 'scopes' | 'scopesMatch'>;
-
-/** `x-wso2-disable-security`, `x-auth-type: None` and `security: []` switch it off; the nearest counts. */
-function securityOf(
-  operation: Place,
-  item: Place,
-  disabled: boolean,
-  inherited: readonly string[],
-  problems: Problems,
-): Security {
-  const own = switched(operation) ?? switched(item) ?? disabled;
-  if (own) return { secured: false };
-  const security = below(operation, 'security');
-  const older = below(operation, 'x-scope').value;
-  const scopes = [
-    ...(security.value === undefined ? inherited : scopesOf(security, problems)),
-    ...(typeof older === 'string' ? older.split(/[ ,]+/).filter(Boolean) : []),
-  ];
-  return scopes.length === 0 ? {} : { scopes: [...new Set(scopes)].sort(), scopesMatch: 'any' };
-}
-
-const isDisabled = (place: Place): boolean => switched(place) ?? false;
-
-/** true: off. undefined: nothing is said. */
-function switched(place: Place): boolean | undefined {
-  const disable =
-    below(place, 'x-wso2-disable-security').value ?? below(place, 'x-wso2-security-disable').value;
-  if (typeof disable === 'boolean') return disable;
-  const type = below(place, 'x-auth-type').value;
-  if (typeof type === 'string') return type.toLowerCase() === 'none';
-  const security = below(place, 'security').value;
-  return Array.isArray(security) && security.length === 0 ? true : undefined;
-}
-
-/** More than any token carries. */
-const maxScopes = 256;
-
-/** Of a list of requirements, whatever their schemes are called. */
-function scopesOf(security: Place, problems: Problems): readonly string[] {
-  const { value } = security;
-  if (value !== undefined && !Array.isArray(value))
-    problems.push(problemAt(security, `found ${shown(value)}; write a list`));
-  const scopes = (Array.isArray(value) ? (value as unknown[]) : [])
-    .flatMap((requirement) => (isTable(requirement) ? Object.values(requirement) : []))
-    .flat()
-    .filter((scope) => typeof scope === 'string');
-  if (scopes.length <= maxScopes) return scopes;
-  problems.push(
-    problemAt(security, `has ${scopes.length} scopes, more than ${maxScopes} are not read; write fewer`),
-  );
-  return [];
-}
+const oneName = (part: string): string =>
+  `${part.slice(0, part.indexOf('{'))}{several}${part.slice(part.lastIndexOf('}') + 1)}`;
 
 function basePathOf(document: Place): string | undefined {
   const own = below(document, 'x-wso2-basePath').value ?? below(document, 'basePath').value;
@@ -160,7 +231,7 @@ export function endpointOf(document: Place): string | undefined {
 export const usable = (text: string): string | undefined => {
   const url = URL.parse(text);
   return url !== null &&
-    /^https?:$/.test(url.protocol) &&
+    /^(?:http|ws)s?:$/.test(url.protocol) &&
     url.search === '' &&
     url.hash === '' &&
     url.username === ''

@@ -23,13 +23,30 @@ import type {
   WrittenClient,
 } from '../written.ts';
 import { valueIn, withoutOuterSlashes } from './broken-text.ts';
-import { type OpenApi, readOpenApi, usable } from './openapi.ts';
+import { type ApiOperation, type OpenApi, readOpenApi, usable, writeOperations } from './openapi.ts';
+import { checkMutualSsl } from './openapi-security.ts';
 import type { Project } from './project-files.ts';
+import { checkSecurityKeys, type SecurityKeys } from './security-keys.ts';
 import { type Asked, readSchemes } from './wso2-security.ts';
 
 const mainFiles = ['', 'Meta-information/'].flatMap((folder) =>
   ['api.yaml', 'api.yml', 'api.json'].map((name) => folder + name),
 );
+
+const schemeKeys: SecurityKeys = {
+  known: ['securityScheme', 'apiSecurity'],
+  suspicious: /^(?!endpoint).*(?:secur|mutual|mtls)/i,
+  harmless: [],
+};
+
+/** Above `data` nothing of it is read. */
+function checkMisplaced(whole: Place, problems: Problems): void {
+  for (const key of schemeKeys.known) {
+    const place = below(whole, key);
+    if (place.value !== undefined) problems.push(problemAt(place, 'stands beside data; write it into data'));
+  }
+  checkSecurityKeys(whole, schemeKeys, problems);
+}
 
 /** One exported API: `api.yaml`, `Definitions/`, `Client-certificates/`, `deployment_environments.yaml`. */
 export function readProjectApi(
@@ -52,12 +69,31 @@ export function readProjectApi(
   const version =
     versionAt(firstOf(below(id, 'version'), below(id, 'apiVersion')), problems, '"1.0.5"') ?? '0';
   const context = neededText(below(data, 'context'), problems, '"/petstore"') ?? '';
+  checkSecurityKeys(data, schemeKeys, problems);
+  if (data !== whole) checkMisplaced(whole!, problems);
   const schemePlace = firstOf(below(data, 'securityScheme'), below(data, 'apiSecurity'));
   const schemes = schemesOf(schemePlace, problems);
   const asked = isEitherOf(data, schemes) ? eitherOf : readSchemes(schemes);
   if (asked.problem !== undefined) problems.push(problemAt(schemePlace, asked.problem));
   warnings.push(...asked.warnings.map((text) => problemAt(schemePlace, text)));
   const openApi = definitionOf(project, problems);
+  const operations = notLaxer(openApi?.operations ?? []);
+  const stricter = operations.find(
+    ({ token }) => token === 'mandatory' && token !== asked.applicationSecurity,
+  );
+  if (stricter !== undefined)
+    warnings.push(
+      problemAt(
+        below(stricter.place, 'x-wso2-application-security'),
+        `asks for a token, which is ${asked.applicationSecurity} by the API’s securityScheme: the stricter counts`,
+      ),
+    );
+  checkMutualSsl(
+    openApi?.mutualSsl ?? [],
+    asked.mutualSSL,
+    'write mutualssl and mutualssl_mandatory into the API’s securityScheme',
+    { problems, warnings },
+  );
   const clients = clientsOf(project, name, version, problems, warnings);
   const hosts = hostsOf(project, problems);
   const backend = entry.backend ?? endpointIn(below(data, 'endpointConfig')) ?? openApi?.backend;
@@ -80,7 +116,9 @@ export function readProjectApi(
         mutualSSL: asked.mutualSSL,
         ...(asked.mutualSSL !== 'off' && { clients, optionalCertificate: 'ignore-wrong' as const }),
         applicationSecurity: asked.applicationSecurity,
-        ...(openApi !== undefined && { operations: fitting(openApi, asked.applicationSecurity) }),
+        ...(openApi !== undefined && {
+          operations: writeOperations(operations, asked.applicationSecurity),
+        }),
         errorFormat,
         ...(backend !== undefined && { backend }),
       },
@@ -116,11 +154,11 @@ function lost(
   };
 }
 
-/** Scopes and switches are of tokens: where none is asked for, they say nothing. */
-const fitting = ({ operations }: OpenApi, applicationSecurity: WrittenApi['applicationSecurity']) =>
-  applicationSecurity === 'off'
-    ? operations.map(({ path, methods }) => ({ path, ...(methods && { methods }) }))
-    : operations;
+/** Where api.yaml and the definition differ over a token, the stricter counts; what is switched off is off. */
+const notLaxer = (operations: readonly ApiOperation[]): readonly ApiOperation[] =>
+  operations.map((operation) =>
+    operation.token === 'optional' ? { ...operation, token: undefined } : operation,
+  );
 
 /**
  * API Manager before its security schemes had markers (`apiSecurity`): OAuth2 and mutual SSL both chosen means that
@@ -198,7 +236,7 @@ function documentOf(project: Project, name: string, problems: Problems): Place |
 /** undefined: there is none, and all below the base path is the API. */
 function definitionOf(project: Project, problems: Problems): OpenApi | undefined {
   const name = project.names.find((file) =>
-    /^(Definitions|Meta-information)\/swagger\.(ya?ml|json)$/i.test(file),
+    /^(Definitions|Meta-information)\/(swagger|asyncapi)\.(ya?ml|json)$/i.test(file),
   );
   if (name === undefined) return undefined;
   const document = documentOf(project, name, problems);
