@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { endWithoutReader, OutputError, print } from './commands/output.ts';
-import { type Problem, problemLine } from './config/problem.ts';
+import { eachOnce, type Problem, problemLine } from './config/problem.ts';
 import { kinds } from './config/schema/definitions.ts';
+import { parseApi } from './definitions/api-rules.ts';
 import { readDefinition } from './definitions/readers.ts';
 import { writeToml } from './definitions/write-toml.ts';
 import { writeEnvoyConfig } from './envoy-config/bootstrap.ts';
@@ -173,16 +174,20 @@ async function importFiles(
   const [path] = paths;
   if (kind === undefined) return usage(`import needs --from, one of ${kinds.join(', ')}`);
   if (path === undefined || paths.length > 1) return usage('import needs one PATH; put a glob into quotes');
-  const definition = readDefinition({
+  const read = readDefinition({
     kind,
     path: resolve(path),
     home: home === undefined ? undefined : resolve(home),
     trustedSenders,
     backend: undefined,
+    isImport: true,
   });
-  for (const warning of definition.warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);
+  const apis = read.apis.map((api) => ({ ...api, problems: parseApi(api).problems }));
+  const definition = { ...read, apis };
+  for (const warning of eachOnce(definition.warnings))
+    process.stderr.write(`warning: ${problemLine(warning)}\n`);
   await print(writeToml(definition));
-  const problems = [...definition.problems, ...definition.apis.flatMap((api) => api.problems)];
+  const problems = eachOnce([...definition.problems, ...definition.apis.flatMap((api) => api.problems)]);
   return problems.length === 0 ? EX_OK : refuse(problems);
 }
 

@@ -15,6 +15,11 @@ export type Problem = {
 export const problemLine = ({ file, line, key, message }: Problem): string =>
   `${file}:${line}: ${key === '' ? '' : `${key}: `}${message}`;
 
+/** What is wrong with a file that several depend on is each one's problem, and told once. */
+export const eachOnce = (problems: readonly Problem[]): readonly Problem[] => [
+  ...new Map(problems.map((problem) => [problemLine(problem), problem])).values(),
+];
+
 export const keyText = (path: readonly PropertyKey[]): string =>
   path
     .map((part) =>

@@ -148,7 +148,18 @@ export type DefinitionEntry = {
   readonly home: string | undefined;
   /** Unset: the disk. */
   readonly files?: Files | undefined;
+  /** It comes from the command line of `import`, whose options are called otherwise. */
+  readonly isImport?: boolean | undefined;
 };
+
+/** What to write where a foreign file leaves a thing open, in config.toml or at `import`. */
+export const adviceFor = ({ isImport }: Pick<DefinitionEntry, 'isImport'>) =>
+  isImport
+    ? { home: 'give --home FOLDER', trustedSenders: 'give --trusted-sender 10.20.0.0/16' }
+    : {
+        home: 'write home = "…" at this [[definitions]]',
+        trustedSenders: 'add trustedSenders = ["10.20.0.0/16"] to this [[definitions]]',
+      };
 
 /** Readers read no file but by these. */
 export const filesOf = ({ files }: Pick<DefinitionEntry, 'files'>): Files => files ?? disk;

@@ -3,6 +3,7 @@ import { describeIssue } from '../config/read-config.ts';
 import { api as apiSchema } from '../config/schema/api.ts';
 import type { Config } from '../config/schema/config.ts';
 import { tokenService } from '../config/schema/token-service.ts';
+import { parseApi } from '../definitions/api-rules.ts';
 import { readDefinition } from '../definitions/readers.ts';
 import type { DefinedApi, DefinedTokenService, DefinitionEntry } from '../definitions/written.ts';
 import { disk, FileProblem, type Files } from '../documents/files.ts';
@@ -101,21 +102,13 @@ export function readEntry(entry: Entry, tables: TableRows = new Map(), files: Fi
 
 function foreignApi(defined: DefinedApi, { id, backend, optionalCertificate }: Entry): ForeignApi {
   const { origin } = defined;
-  const written = {
-    ...(backend !== undefined && { backend }),
-    ...defined.written,
+  const { api: parsed, problems } = parseApi(defined, {
+    ...(backend !== undefined && defined.written.backend === undefined && { backend }),
     ...(optionalCertificate !== undefined && { optionalCertificate }),
-  };
-  const problems: Problem[] = [...defined.problems];
-  const parsed = apiSchema.safeParse(written);
-  // Where its reader has found fault already, what follows from that is no news.
-  for (const issue of problems.length === 0 ? (parsed.error?.issues ?? []) : [])
-    describeIssue(issue, written, (path, message) => {
-      problems.push({ ...origin, key: path.map(String).join('.'), message });
-    });
+  });
   const { name, version, basePath, hosts } = defined.written;
   const key = JSON.stringify([id, origin.file, name, version, basePath, hosts]);
-  const api = parsed.data ?? placeholder(defined.written);
+  const api = parsed ?? placeholder(defined.written);
   return { api: problems.length === 0 ? api : placeholder(api), origin, entry: id, key, problems };
 }
 

@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { trimSlash } from '../apis/api-index.ts';
 import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
 import { isChoreoConnectFile } from '../config/choreo-connect-keys.ts';
-import type { Problem } from '../config/problem.ts';
+import { eachOnce, type Problem } from '../config/problem.ts';
 import { type ConfigText, readConfig } from '../config/read-config.ts';
 import type { Config } from '../config/schema/config.ts';
 import { FileProblem, readText } from '../documents/files.ts';
@@ -169,7 +169,15 @@ function settle(
         ...definitions.flatMap((each) => each.warnings),
       ];
       const good = goodOf(states, services, definitions, before);
-      return { ...built, warnings, config, problems, good, ignored: read.ignored, text: read };
+      return {
+        ...built,
+        warnings: eachOnce(warnings),
+        config,
+        problems: eachOnce(problems),
+        good,
+        ignored: read.ignored,
+        text: read,
+      };
     }
     for (const [index, errors] of wrong) {
       problems.push(...errors);

@@ -1,4 +1,5 @@
 import {
+  adviceFor,
   type DefinedApi,
   type Definition,
   type DefinitionEntry,
@@ -46,8 +47,7 @@ export function readApiManager(entry: DefinitionEntry): Definition {
       file: entry.path,
       line: 1,
       key: 'certificate_header',
-      message:
-        'a load balancer passes certificates in a header there, but nobody is trusted to send it: only certificates of TLS clients count. Add trustedSenders = ["10.20.0.0/16"] (its addresses) to this [[definitions]]',
+      message: `a load balancer passes certificates in a header there, but nobody is trusted to send it: only certificates of TLS clients count; ${adviceFor(entry).trustedSenders}, its addresses`,
     });
   return { apis, tokenServices: [], problems, warnings };
 }

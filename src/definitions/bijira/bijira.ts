@@ -3,6 +3,7 @@ import { FileProblem } from '../../documents/files.ts';
 import { readYaml, YamlProblem } from '../../documents/yaml.ts';
 import { below, documentPlace, isTable, type Place, problemAt, shown } from '../place.ts';
 import {
+  adviceFor,
   type DefinedApi,
   type Definition,
   type DefinitionEntry,
@@ -39,8 +40,7 @@ export function readBijira(entry: DefinitionEntry): Definition {
       file: entry.path,
       line: 1,
       key: '',
-      message:
-        'Bijira reads the client’s certificate from the header x-client-cert-x509, but nobody is trusted to send it: only certificates of TLS clients count. Where a load balancer ends TLS, add trustedSenders = ["10.20.0.0/16"] (its addresses) to this [[definitions]]',
+      message: `Bijira reads the client’s certificate from the header x-client-cert-x509, but nobody is trusted to send it: only certificates of TLS clients count. Where a load balancer ends TLS, ${adviceFor(entry).trustedSenders}, its addresses`,
     });
   return { apis, tokenServices: [], problems, warnings };
 }

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { FileProblem } from '../../documents/files.ts';
 import { parseToml, type TomlFile, TomlSyntaxError } from '../../documents/toml.ts';
 import {
+  adviceFor,
   type DefinedApi,
   type DefinedTokenService,
   type Definition,
@@ -90,9 +91,10 @@ function sourcesOf(
   file: string,
   { lineOf }: TomlFile,
   mutualSSL: Table,
-  { trustedSenders }: DefinitionEntry,
+  entry: DefinitionEntry,
   warnings: DefinitionProblem[],
 ): readonly WrittenSource[] {
+  const { trustedSenders } = entry;
   const warn = (key: string, message: string): void => {
     const path = ['enforcer', 'security', 'mutualSSL', key];
     warnings.push({ file, line: lineOf(path), key: path.join('.'), message });
@@ -106,7 +108,7 @@ function sourcesOf(
   if (trustedSenders === undefined) {
     warn(
       'enableClientValidation',
-      'certificates come in a header there, but nobody is trusted to send it: only certificates of TLS clients count. Add trustedSenders = ["10.20.0.0/16"] (your load balancer’s addresses) to this [[definitions]]',
+      `certificates come in a header there, but nobody is trusted to send it: only certificates of TLS clients count; ${adviceFor(entry).trustedSenders}, your load balancer’s addresses`,
     );
     return [{ format: 'peer' }];
   }

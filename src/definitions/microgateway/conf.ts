@@ -1,9 +1,6 @@
-import { dirname, resolve } from 'node:path';
 import { FileProblem } from '../../documents/files.ts';
 import { parseToml, type TomlFile, TomlSyntaxError } from '../../documents/toml.ts';
-import { readKeyStore } from '../../pki/containers/key-store.ts';
-import { type KeyStoreEntry, KeyStoreError } from '../../pki/containers/key-store-entry.ts';
-import { certificateProblem, pemOf } from '../pem-clients.ts';
+import { pemOf } from '../pem-clients.ts';
 import {
   type DefinedTokenService,
   type DefinitionEntry,
@@ -11,25 +8,12 @@ import {
   filesOf,
   type WrittenClient,
 } from '../written.ts';
-
-/** One `[[mutualSSLConfig.api.certificates]]`: who may call an API. */
-export type Binding = {
-  readonly name: string;
-  readonly version: string;
-  readonly aliases: readonly string[];
-  /** Its own header; the original ignored it, but it is what its reader means. */
-  readonly header: string | undefined;
-  readonly file: string;
-  readonly line: number;
-  readonly key: string;
-};
-
-/** Name and version without case, as there. */
-export const apiKey = ({ name, version }: { readonly name: string; readonly version: string }): string =>
-  JSON.stringify([name.toLowerCase(), version.toLowerCase()]);
+import { keyProblem, type SecurityKeys } from '../wso2-project/security-keys.ts';
+import { apiKey, type Binding } from './binding.ts';
+import { clientsOf, openTrustStore, type TrustStore } from './trust-store.ts';
 
 export type MicrogatewayConf = {
-  readonly sslVerifyClient: 'optional' | 'require';
+  readonly sslVerifyClient: (typeof words)[number];
   readonly header: string | undefined;
   readonly bindings: readonly Binding[];
   readonly bindingsOf: (name: string, version: string) => readonly Binding[];
@@ -54,6 +38,18 @@ export const emptyConf: MicrogatewayConf = {
 
 type Path = readonly (string | number)[];
 type Say = (path: Path, message: string) => void;
+
+/** Whether a file has tables of `micro-gw.conf`, by whatever name: what `import` printed beside it has none. */
+export function isMicrogatewayConf(text: string): boolean {
+  try {
+    return Object.keys(parseToml(text).value).some(
+      (key) => tables.known.includes(key) || keyProblem(key, tables) !== undefined,
+    );
+  } catch (error) {
+    if (!(error instanceof TomlSyntaxError)) throw error;
+    return true;
+  }
+}
 
 /** `micro-gw.conf`, with its trust store. */
 export function readMicrogatewayConf(
@@ -82,50 +78,67 @@ export function readMicrogatewayConf(
   const fail: Say = (path, message) => {
     lost.push(problemAt(path, message));
   };
+  for (const key of Object.keys(toml.value)) {
+    const problem = keyProblem(key, tables);
+    if (problem !== undefined) fail([key], problem);
+  }
   const mutual = table(toml.value, ['mutualSSLConfig']);
-  checkKeys(mutual, fail);
-  const sslVerifyClient = mutual.sslVerifyClient ?? 'optional';
-  if (sslVerifyClient !== 'optional' && sslVerifyClient !== 'require')
+  checkKeys(mutual, ['mutualSSLConfig'], known, fail);
+  checkKeys(table(mutual, ['api']), ['mutualSSLConfig', 'api'], ['certificates'], fail);
+  const sslVerifyClient = words.find((word) => word === (mutual.sslVerifyClient ?? 'optional'));
+  if (sslVerifyClient === undefined)
     fail(
       ['mutualSSLConfig', 'sslVerifyClient'],
-      `found ${JSON.stringify(sslVerifyClient)}; write "optional" or "require"`,
+      `found ${JSON.stringify(mutual.sslVerifyClient)}; write "optional", "require" or "not_require"`,
     );
-  const header = headerIn(mutual, ['mutualSSLConfig'], fail);
-  const bindings = readBindings(toml, file, fail);
-  const byApi = Map.groupBy(bindings, apiKey);
-  const store = trustStore(toml, file, entry, problemAt);
-  problems.push(...lost);
-  return {
-    sslVerifyClient: sslVerifyClient === 'require' ? 'require' : 'optional',
-    header,
-    bindings,
-    bindingsOf: (name, version) => byApi.get(apiKey({ name, version })) ?? [],
-    tokenServices: issuers(toml, store, problemAt, warnings),
-    lost,
-    clientsOf: (own, wrong) => own.flatMap((binding) => clientsOf(binding, store, wrong)),
-  };
-}
-
-const known = [
-  'sslVerifyClient',
-  'certificateHeaderName',
-  'certificateHeadername',
-  'isClientCertificateValidationEnabled',
-  'api',
-];
-
-/** A key that nobody knows may be a misspelt one that would have closed something. */
-function checkKeys(mutual: Table, fail: Say): void {
-  for (const key of Object.keys(mutual)) {
-    if (!known.includes(key))
-      fail(['mutualSSLConfig', key], `is not known here; there are: ${known.join(', ')}`);
-  }
   const validation = mutual.isClientCertificateValidationEnabled;
   if (validation !== undefined && typeof validation !== 'boolean')
     fail(
       ['mutualSSLConfig', 'isClientCertificateValidationEnabled'],
       `found ${JSON.stringify(validation)}; write true or false`,
     );
+  const header = headerIn(mutual, ['mutualSSLConfig'], fail);
+  const bindings = readBindings(toml, file, fail);
+  const byApi = Map.groupBy(bindings, apiKey);
+  const store = openTrustStore(toml.value.listenerConfig, file, entry, problemAt);
+  problems.push(...lost);
+  return {
+    sslVerifyClient: sslVerifyClient ?? 'require',
+    header,
+    bindings,
+    bindingsOf: (name, version) => byApi.get(apiKey({ name, version })) ?? [],
+    tokenServices: issuers(toml, store, problemAt, warnings),
+    lost,
+    clientsOf: (own, wrong) => own.flatMap((binding) => clientsOf(binding, store, wrong, warnings)),
+  };
+}
+
+/** By the template that the product ships, of all its versions. TLS itself is Envoy's here, with its own settings. */
+const known = [
+  'sslVerifyClient',
+  'certificateHeaderName',
+  'certificateHeadername',
+  'isClientCertificateValidationEnabled',
+  'api',
+  'protocolName',
+  'protocolVersions',
+  'ciphers',
+];
+
+/** `not_require`: mutual TLS is off, but for APIs that ask for it themselves. */
+const words = ['optional', 'require', 'not_require'] as const;
+
+const tables: SecurityKeys = {
+  known: ['mutualSSLConfig', 'listenerConfig', 'jwtTokenConfig'],
+  suspicious: /mutual|mtls/i,
+  harmless: [],
+};
+
+/** A key that nobody knows may be a misspelt one that would have closed something. */
+function checkKeys(of: Table, path: Path, names: readonly string[], fail: Say): void {
+  for (const key of Object.keys(of)) {
+    if (!names.includes(key)) fail([...path, key], `is not known here; there are: ${names.join(', ')}`);
+  }
 }
 
 type Table = Readonly<Record<string, unknown>>;
@@ -181,110 +194,35 @@ function readBindings(toml: TomlFile, file: string, fail: Say): readonly Binding
   });
 }
 
-/** Aliases without case, as Java stores them; or what is wrong with the store. */
-type Store = ReadonlyMap<string, readonly KeyStoreEntry[]> | DefinitionProblem;
-
-function trustStore(
-  toml: TomlFile,
-  file: string,
-  entry: DefinitionEntry,
-  problemAt: (path: Path, message: string) => DefinitionProblem,
-): Store {
-  const { home } = entry;
-  const listener = table(toml.value, ['listenerConfig']);
-  const path = ['listenerConfig', 'trustStorePath'];
-  const written = listener.trustStorePath;
-  const password = listener.trustStorePassword;
-  if (typeof written !== 'string' || typeof password !== 'string')
-    return problemAt(
-      path,
-      'trustStorePath and trustStorePassword are needed to find the clients’ certificates; write both',
-    );
-  const placeholder = /\$\{mgw-runtime\.home\}/g;
-  if (placeholder.test(written) && home === undefined)
-    return problemAt(
-      path,
-      `found "${written}", and where the Microgateway is installed is not known; write home = "…" at this [[definitions]]`,
-    );
-  const store = resolve(dirname(file), written.replace(placeholder, home ?? ''));
-  try {
-    return Map.groupBy(readKeyStore(filesOf(entry).bytes(store), password), ({ alias }) =>
-      alias.toLowerCase(),
-    );
-  } catch (error) {
-    if (!(error instanceof FileProblem || error instanceof KeyStoreError)) throw error;
-    return problemAt(path, `found ${store}, which ${error.message}`);
-  }
-}
-
-function clientsOf(binding: Binding, store: Store, problems: DefinitionProblem[]): readonly WrittenClient[] {
-  const say = (message: string): void => {
-    const { file, line, key } = binding;
-    problems.push({ file, line, key: `${key}.aliasList`, message });
-  };
-  if (!(store instanceof Map)) {
-    problems.push(store as DefinitionProblem);
-    return [];
-  }
-  return binding.aliases.flatMap((alias): WrittenClient[] => {
-    const found = (store.get(alias.toLowerCase()) ?? []) as readonly KeyStoreEntry[];
-    const [first] = found;
-    if (first === undefined) {
-      say(
-        `found "${alias}", which the trust store does not have; it has: ${[...store.keys()].slice(0, 8).join(', ')}`,
-      );
-      return [];
-    }
-    if (found.length > 1) {
-      say(`found "${alias}", and the trust store has ${found.length} that differ by case only; rename one`);
-      return [];
-    }
-    if (first.kind === 'private-key') {
-      say(
-        `found "${alias}", which is the entry of a private key; import the client's certificate alone under that alias`,
-      );
-      return [];
-    }
-    const problem = certificateProblem(first.der);
-    if (problem !== undefined) {
-      say(
-        `found "${alias}", whose certificate in the trust store of trustStorePath can't be read: ${problem}`,
-      );
-      return [];
-    }
-    return [{ alias, pem: pemOf(first.der) }];
-  });
-}
-
-/** `[[jwtTokenConfig]]`: whose tokens count, by certificates of the trust store. */
+/** `[[jwtTokenConfig]]`, in 3.0 `[jwtTokenConfig]`: whose tokens count, by certificates of the trust store. */
 function issuers(
   toml: TomlFile,
-  store: Store,
+  store: TrustStore,
   problemAt: (path: Path, message: string) => DefinitionProblem,
   warnings: DefinitionProblem[],
 ): readonly DefinedTokenService[] {
-  const list = toml.value.jwtTokenConfig;
-  return (Array.isArray(list) ? (list as unknown[]) : []).flatMap((item, i): DefinedTokenService[] => {
+  const written = toml.value.jwtTokenConfig;
+  const list: unknown[] = Array.isArray(written) ? written : written === undefined ? [] : [written];
+  return list.flatMap((item, i): DefinedTokenService[] => {
+    const at = Array.isArray(written) ? ['jwtTokenConfig', i] : ['jwtTokenConfig'];
     const { issuer, audience, certificateAlias, jwksURL, validateSubscription, consumerKeyClaim } = isTable(
       item,
     )
       ? item
       : {};
-    if (typeof issuer !== 'string') return [];
-    const alias = typeof certificateAlias === 'string' ? certificateAlias.toLowerCase() : '';
-    const entry =
-      store instanceof Map ? ((store.get(alias) ?? []) as readonly KeyStoreEntry[])[0] : undefined;
+    if (typeof issuer !== 'string' || issuer === '') return [];
+    const alias = typeof certificateAlias === 'string' ? certificateAlias : '';
+    const certificate = 'entries' in store ? store.entries.get(alias.toLowerCase())?.[0] : undefined;
     const hasJwks = typeof jwksURL === 'string' && jwksURL !== '';
-    if (!hasJwks && entry === undefined) {
-      warnings.push(
-        problemAt(
-          ['jwtTokenConfig', i],
-          `has no jwksURL, and its certificateAlias is not in the trust store: its tokens are refused`,
-        ),
-      );
+    if (!hasJwks && certificate === undefined) {
+      const why =
+        'entries' in store
+          ? 'its certificateAlias is not in the trust store'
+          : `its certificate can not be looked up: ${store.problem.message}`;
+      warnings.push(problemAt(at, `has no jwksURL, and ${why}: its tokens are refused`));
       return [];
     }
-    const { file, line } = problemAt(['jwtTokenConfig', i], '');
+    const { file, line } = problemAt(at, '');
     return [
       {
         origin: { file, line },
@@ -292,9 +230,9 @@ function issuers(
           name: issuer,
           issuer,
           ...(hasJwks && { jwksURL }),
-          ...(entry && { certificatePem: pemOf(entry.der) }),
+          ...(certificate && { certificatePem: pemOf(certificate.der) }),
           ...(typeof audience === 'string' && audience !== '' && { audiences: [audience] }),
-          ...(typeof consumerKeyClaim === 'string' && { consumerKeyClaim }),
+          ...(typeof consumerKeyClaim === 'string' && consumerKeyClaim !== '' && { consumerKeyClaim }),
           ...(validateSubscription === true && { validateSubscription: true }),
           tokenTypes: ['at+jwt', 'JWT', 'none'],
         },

@@ -1,4 +1,4 @@
-import { extname } from 'node:path';
+import { basename } from 'node:path';
 import { FileProblem } from '../../documents/files.ts';
 import { readYaml, YamlProblem } from '../../documents/yaml.ts';
 import {
@@ -12,6 +12,7 @@ import {
   versionAt,
 } from '../place.ts';
 import {
+  adviceFor,
   type DefinedApi,
   type Definition,
   type DefinitionEntry,
@@ -24,7 +25,8 @@ import {
 import { valueIn } from '../wso2-project/broken-text.ts';
 import { type OpenApi, readOpenApi, writeOperations } from '../wso2-project/openapi.ts';
 import { checkMutualSsl } from '../wso2-project/openapi-security.ts';
-import { apiKey, type Binding, emptyConf, type MicrogatewayConf, readMicrogatewayConf } from './conf.ts';
+import { apiKey, type Binding } from './binding.ts';
+import { emptyConf, isMicrogatewayConf, type MicrogatewayConf, readMicrogatewayConf } from './conf.ts';
 
 const defaultHeader = 'X-WSO2-CLIENT-CERTIFICATE';
 
@@ -39,7 +41,7 @@ export function readMicrogateway(entry: DefinitionEntry): Definition {
     if (!(error instanceof FileProblem)) throw error;
     problems.push({ file: entry.path, line: 1, key: '', message: error.message });
   }
-  const confs = files.filter((file) => ['.conf', '.toml'].includes(extname(file)));
+  const confs = confsAmong(files, entry);
   if (confs.length > 1)
     problems.push({
       file: confs[1]!,
@@ -63,7 +65,7 @@ export function readMicrogateway(entry: DefinitionEntry): Definition {
       file: confs[0] ?? entry.path,
       line: 1,
       key: 'mutualSSLConfig',
-      message: `certificates also come in the header ${conf.header ?? defaultHeader} there, but nobody is trusted to send it: only those of TLS clients count. Where a load balancer ends TLS, add trustedSenders = ["10.20.0.0/16"] (its addresses) to this [[definitions]]`,
+      message: `certificates also come in the header ${conf.header ?? defaultHeader} there, but nobody is trusted to send it: only those of TLS clients count. Where a load balancer ends TLS, ${adviceFor(entry).trustedSenders}, its addresses`,
     });
   if (files.length > 0 && apis.length === 0)
     problems.push({
@@ -73,6 +75,20 @@ export function readMicrogateway(entry: DefinitionEntry): Definition {
       message: 'has no OpenAPI file; write the folder that has them beside micro-gw.conf',
     });
   return { apis, tokenServices: conf.tokenServices, problems, warnings };
+}
+
+/** By name, or by what stands in them; what can't be read may be it where no other is. */
+function confsAmong(files: readonly string[], entry: DefinitionEntry): readonly string[] {
+  const isNamed = (file: string): boolean => basename(file) === 'micro-gw.conf';
+  const isOne = (file: string): boolean => {
+    try {
+      return isMicrogatewayConf(filesOf(entry).text(file));
+    } catch (error) {
+      if (!(error instanceof FileProblem)) throw error;
+      return !files.some(isNamed);
+    }
+  };
+  return files.filter((file) => isNamed(file) || (/\.(conf|toml)$/.test(file) && isOne(file)));
 }
 
 /** OpenAPI documents; other YAML files are none of ours. */
@@ -202,7 +218,8 @@ function askedBy(
   const at = below(place, 'x-wso2-mutual-ssl');
   const own = openApi.mutualSsl.find((one) => one.place.path.length === at.path.length)?.word;
   let mutualSSL: WrittenApi['mutualSSL'] =
-    own ?? (conf.sslVerifyClient === 'require' ? 'mandatory' : 'optional');
+    own ??
+    ({ require: 'mandatory', optional: 'optional', not_require: 'off' } as const)[conf.sslVerifyClient];
   const applicationSecurity = openApi.token ?? 'mandatory';
   warnings.push(...openApi.warnings);
   checkOptional(place, openApi, mutualSSL, problems);

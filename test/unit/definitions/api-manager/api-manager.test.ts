@@ -471,7 +471,7 @@ test('what is asked for there and not here is warned about', () => {
     /is for 10\.0\.0\.1 only/,
     /mutual SSL is switched off there/,
     /enableOutboundCertificateHeader/,
-    /Add trustedSenders/,
+    /add trustedSenders/,
   ])
     assert.match(text, part);
 });

@@ -367,7 +367,7 @@ const settings: readonly [
     'enableClientValidation = false',
     {},
     [{ format: 'peer' }],
-    /Add trustedSenders/,
+    /add trustedSenders/,
   ],
   [
     'an outbound header',

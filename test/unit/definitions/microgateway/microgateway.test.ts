@@ -186,11 +186,6 @@ test('OpenAPI 2, JSON, basePath of its own', () => {
 
 const broken: readonly [why: string, files: Record<string, string | Buffer>, message: RegExp][] = [
   [
-    'an alias that the store lacks',
-    { 'micro-gw.conf': conf('"acme"'), 'a.yaml': openApi() },
-    /found "acme", which the trust store does not have; it has: ballerina/,
-  ],
-  [
     'an alias of a private key',
     { 'micro-gw.conf': conf('"own"'), 'a.yaml': openApi() },
     /found "own", which is the entry of a private key/,
@@ -254,6 +249,27 @@ const broken: readonly [why: string, files: Record<string, string | Buffer>, mes
     /sslVerifyCleint: is not known here/,
   ],
   [
+    'a table that is misspelt',
+    {
+      'micro-gw.conf': conf().replace(
+        '[mutualSSLConfig]',
+        '[mutualSslConfig]\nsslVerifyClient = "require"\n[mutualSSLConfig]',
+      ),
+      'a.yaml': openApi(),
+    },
+    /mutualSslConfig: is not known here; did you mean "mutualSSLConfig"\?/,
+  ],
+  [
+    'bindings that are misspelt',
+    { 'micro-gw.conf': conf().replace('api.certificates', 'api.certificate'), 'a.yaml': openApi() },
+    /mutualSSLConfig\.api\.certificate: is not known here; there are: certificates/,
+  ],
+  [
+    'another word for require',
+    { 'micro-gw.conf': conf(undefined, 'sslVerifyClient = "required"'), 'a.yaml': openApi() },
+    /found "required"; write "optional", "require" or "not_require"/,
+  ],
+  [
     'a binding without aliases',
     { 'micro-gw.conf': conf(''), 'a.yaml': openApi() },
     /needs name, version and aliasList/,
@@ -279,6 +295,110 @@ for (const [why, files, message] of broken) {
     assert.equal(written.name, 'Swagger Petstore');
   });
 }
+
+test('an alias that the trust store does not have: told, and the API is served for the others', () => {
+  const { apis, warnings } = read({ 'micro-gw.conf': conf('"gone", "ballerina"'), 'a.yaml': openApi() });
+  assert.deepEqual(
+    [apis[0]?.problems, apis[0]?.written.clients],
+    [[], [{ alias: 'ballerina', pem: acme.pem }]],
+  );
+  assert.match(
+    warnings.map(({ key, message }) => `${key}: ${message}`).join('\n'),
+    /mutualSSLConfig\.api\.certificates\.0\.aliasList: found "gone", which the trust store does not have: it is not admitted; the store has: ballerina/,
+  );
+});
+
+test('TLS keys of [mutualSSLConfig] are read, as the product’s own template has them', () => {
+  const tls =
+    'protocolName = "TLS"\nprotocolVersions = "TLSv1.2,TLSv1.1"\nciphers = "TLS_RSA_WITH_AES_128_GCM_SHA256"\nsslVerifyClient = "optional"\ncertificateHeaderName = "X-A"\nisClientCertificateValidationEnabled = true';
+  const { apis, problems, warnings } = read(
+    { 'micro-gw.conf': conf(undefined, tls), 'a.yaml': openApi() },
+    { trustedSenders: ['10.0.0.1'] },
+  );
+  assert.deepEqual([problems, warnings, apis[0]?.problems], [[], [], []]);
+});
+
+const switchedOff: readonly [lines: string, mutualSSL: string][] = [
+  ['', 'off'],
+  ['x-wso2-mutual-ssl: mandatory\n', 'mandatory'],
+];
+for (const [lines, mutualSSL] of switchedOff) {
+  test(`sslVerifyClient = "not_require", and ${lines || 'the API says nothing'}: ${mutualSSL}`, () => {
+    const { problems, written } = api({
+      'micro-gw.conf': conf(undefined, 'sslVerifyClient = "not_require"'),
+      'a.yaml': openApi(lines),
+    });
+    assert.deepEqual(
+      [problems, written.mutualSSL, written.applicationSecurity],
+      [[], mutualSSL, 'mandatory'],
+    );
+  });
+}
+
+test('without trustStorePath and password those that the product ships count', () => {
+  const home = join(root, 'shipped');
+  mkdirSync(join(home, 'runtime/bre/security'), { recursive: true });
+  writeFileSync(join(home, 'runtime/bre/security/ballerinaTruststore.p12'), store);
+  for (const listenerConfig of [
+    '',
+    '[listenerConfig]\ntrustStorePath = "$' + '{ballerina.home}/bre/security/ballerinaTruststore.p12"\n',
+  ]) {
+    const files = { 'micro-gw.conf': conf().replace(listener, listenerConfig), 'a.yaml': openApi() };
+    const { problems, written } = api(files, { home });
+    assert.deepEqual([problems, written.clients], [[], [{ alias: 'Ballerina', pem: acme.pem }]]);
+  }
+});
+
+test('an issuer whose certificate can not be looked up: what is wrong with the store is said', () => {
+  const issuer = '[[jwtTokenConfig]]\nissuer = "https://idp.test"\ncertificateAlias = "idp"\n';
+  const rows: [conf: string, more: Partial<DefinitionEntry>, why: RegExp][] = [
+    [
+      '',
+      {},
+      /where the Microgateway is installed is not known; write home = "…" at this \[\[definitions\]\]/,
+    ],
+    ['', { isImport: true }, /where the Microgateway is installed is not known; give --home FOLDER/],
+    [
+      '',
+      { home: '/nowhere' },
+      /found \/nowhere\/runtime\/bre\/security\/ballerinaTruststore\.p12, which does not exist/,
+    ],
+    [listener.replace('"ballerina"', '"x"'), {}, /trust\.jks, which can not be opened with this password/],
+  ];
+  for (const [text, more, why] of rows) {
+    const { warnings } = read({ 'micro-gw.conf': text + issuer, 'a.yaml': openApi('') }, more);
+    assert.match(
+      warnings.map(({ key, message }) => `${key}: ${message}`).join('\n'),
+      new RegExp(
+        `jwtTokenConfig\\.0: has no jwksURL, and its certificate can not be looked up: .*${why.source}.*: its tokens are refused`,
+      ),
+    );
+  }
+});
+
+test('[jwtTokenConfig] of 3.0 is one issuer', () => {
+  const { tokenServices } = read({
+    'micro-gw.conf': `${listener}[jwtTokenConfig]\nissuer = "https://idp.test"\ncertificateAlias = "ballerina"\n`,
+    'a.yaml': openApi(''),
+  });
+  assert.deepEqual(
+    tokenServices.map(({ written }) => [written.issuer, written.certificatePem]),
+    [['https://idp.test', acme.pem]],
+  );
+});
+
+test('what import printed beside micro-gw.conf is no second configuration; another of its kind is', () => {
+  const files = { 'micro-gw.conf': conf(), 'a.yaml': openApi() };
+  const ours = '[[apis]]\nname = "a"\n[[enforcer.security.tokenService]]\nname = "a"\n';
+  for (const text of ['', ours]) assert.deepEqual(read({ ...files, 'out.toml': text }).problems, []);
+  for (const text of ['[mutualSSLConfig]\n', '[mutualSslConfig]\n', '[listenerConfig]\n'])
+    assert.match(
+      read({ ...files, 'out.toml': text })
+        .problems.map(({ message }) => message)
+        .join(),
+      /found a second configuration beside/,
+    );
+});
 
 test('without any binding nobody is admitted, and the API stays: who took the last one out meant it', () => {
   const { apis, warnings } = read({ 'micro-gw.conf': listener, 'a.yaml': openApi() });
