@@ -42,3 +42,14 @@ export function headerValues(attributes: Attributes, name: string): readonly str
 /** The plain listener's routes say so; the scheme tells it where somebody else wrote Envoy's configuration. */
 export const isPlaintext = ({ contextExtensions, http }: Attributes): boolean =>
   contextExtensions.get('listener') === 'plain' || http.scheme !== 'https';
+
+/**
+ * Envoy's x-request-id, by which its log, ours and the client's answer are joined; undefined where what stands there is
+ * no id that is worth repeating, for behind some Envoys the client chooses it.
+ */
+export const requestId = ({ http }: Attributes): string | undefined => requestIdIn(http.headers);
+
+export function requestIdIn(headers: readonly Header[]): string | undefined {
+  const id = headers.find(([name]) => name === 'x-request-id')?.[1];
+  return id !== undefined && /^[\w.:+/=-]{1,128}$/.test(id) ? id : undefined;
+}

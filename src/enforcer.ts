@@ -5,6 +5,7 @@ import { findOperation, type OperationFailure } from './apis/operations.ts';
 import { pathAmbiguity } from './apis/request-path.ts';
 import type { Security } from './apis/security.ts';
 import type { Attributes } from './attributes.ts';
+import { describeAbsence } from './client-certificate/absence.ts';
 import { readPresented } from './client-certificate/source.ts';
 import type { Admission, Client, Decision, Denial, DenialCode } from './decision.ts';
 import { judgeAccessToken, type TokenVerdict } from './oauth2/access-token.ts';
@@ -13,7 +14,7 @@ import type { Possession } from './oauth2/confirmation.ts';
 import { type Certificate, CertificateError } from './pki/certificate/certificate.ts';
 import { createEffort } from './pki/path/effort.ts';
 import type { Snapshot } from './snapshot.ts';
-import { type CertificateVerdict, weigh } from './weighing.ts';
+import { type CertificateVerdict, type Reason, weigh } from './weighing.ts';
 
 /**
  * The life of one request. Pure but for what the snapshot remembers: a path once found valid is valid until something
@@ -37,12 +38,12 @@ export async function decide(attributes: Attributes, snapshot: Snapshot, now: nu
   const certificate = judgeCertificate(attributes, security, snapshot, now);
   // A refusal that no token can change is given without looking at it.
   const refused = weigh(security, certificate, undefined);
-  if (refused !== undefined) return deny(refused.code, refused.detail, api, leafOf(certificate));
+  if (refused !== undefined) return deny(refused.code, detailOf(refused), api, leafOf(certificate));
   const token = await judgeToken(attributes, security, snapshot, now);
   const denied = weigh(security, certificate, token);
   if (denied !== undefined)
     return {
-      ...deny(denied.code, denied.detail, api, leafOf(certificate)),
+      ...deny(denied.code, detailOf(denied), api, leafOf(certificate)),
       ...(security.tokens && { scopes: security.tokens.scopes }),
     };
   return admission(api, certificate, token, tokenHeaderState(attributes, security, snapshot, token));
@@ -70,12 +71,13 @@ function judgeCertificate(
 ): CertificateVerdict {
   if (mutualSsl === 'off') return { kind: 'none' };
   const presented = readPresented(attributes, sources, now);
-  if (presented.kind === 'none') return presented;
+  const explainAbsence = (): string => describeAbsence(attributes, sources);
+  if (presented.kind === 'none') return { kind: 'none', explain: explainAbsence };
   if (presented.kind === 'error') {
     const { code, detail } = presented;
     // Where none is needed, a stranger's header is worth as much as no header.
     return code === 'header_sender_untrusted' && mutualSsl === 'optional' && !snapshot.rejectUntrustedHeader
-      ? { kind: 'none' }
+      ? { kind: 'none', explain: explainAbsence }
       : { kind: 'wrong', code, detail };
   }
   const leaf = snapshot.certificates.read(presented.leaf);
@@ -84,7 +86,7 @@ function judgeCertificate(
   const { revocation, searchLimit, everyone } = snapshot;
   const effort = createEffort(searchLimit);
   const result = admit({ leaf, intermediates, now, revocation, effort }, clients, everyone);
-  if (!result.admitted) return { kind: 'wrong', code: result.code, detail: result.detail, certificate: leaf };
+  if (!result.admitted) return { kind: 'wrong', certificate: leaf, ...result };
   const { alias, tier } = result.client;
   const between = result.path.slice(1).map(({ der }) => der);
   return { kind: 'verified', client: { alias, tier, certificate: leaf, intermediates: between } };
@@ -136,6 +138,11 @@ function tokenHeaderState(
   const sent = readBearerToken(attributes, answers.tokenHeader);
   return 'kind' in sent && sent.kind === 'none' ? 'untouched' : 'unverified';
 }
+
+const detailOf = ({ detail, explain }: Reason): string => {
+  const more = explain?.();
+  return more === undefined ? detail : `${detail}: ${more}`;
+};
 
 const nameOf = ({ name, version, basePath, errorFormat }: Api) => ({ name, version, basePath, errorFormat });
 

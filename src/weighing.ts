@@ -5,17 +5,20 @@ import type { Certificate } from './pki/certificate/certificate.ts';
 
 /** What a request's certificate is worth to the API. */
 export type CertificateVerdict =
-  | { readonly kind: 'none' }
+  | { readonly kind: 'none'; readonly explain?: Explain }
   | { readonly kind: 'verified'; readonly client: Client }
   | {
       readonly kind: 'wrong';
       readonly code: DenialCode;
       readonly detail: string;
+      readonly explain?: Explain;
       /** As far as it could be read. */
       readonly certificate?: Certificate;
     };
 
-type Reason = { readonly code: DenialCode; readonly detail: string };
+/** More of the detail, which is worked out only where it is told. */
+type Explain = () => string | undefined;
+export type Reason = { readonly code: DenialCode; readonly detail: string; readonly explain?: Explain };
 
 /**
  * The truth table (docs/truth-tables.md): a mandatory factor must be verified; of two optional ones, at least one; an
@@ -33,7 +36,7 @@ export function weigh(
   if (certificate.kind === 'wrong' && (mutualSsl === 'mandatory' || optionalCertificate === 'reject-wrong'))
     return certificate;
   if (mutualSsl === 'mandatory' && certificate.kind === 'none')
-    return { code: 'certificate_missing', detail: 'no certificate came' };
+    return explained({ code: 'certificate_missing', detail: 'no certificate came' }, certificate);
   if (token === undefined) return undefined;
 
   if (token.kind === 'stolen') return token;
@@ -42,8 +45,11 @@ export function weigh(
   // From here the token is optional and none: it must not be the only thing that was asked for.
   if (mutualSsl !== 'optional' || certificate.kind === 'verified') return undefined;
   if (token.kind === 'wrong') return token;
-  return certificate.kind === 'wrong' ? certificate : credentialsMissing;
+  return certificate.kind === 'wrong' ? certificate : explained(credentialsMissing, certificate);
 }
+
+const explained = (reason: Reason, { explain }: { readonly explain?: Explain }): Reason =>
+  explain === undefined ? reason : { ...reason, explain };
 
 const tokenMissing: Reason = { code: 'token_missing', detail: 'no access token came' };
 const credentialsMissing: Reason = {

@@ -3,6 +3,7 @@ import { cutShortCodes } from '../pki/path/effort.ts';
 import type { PathFailure, PathFailureCode } from '../pki/path/failures.ts';
 import type { PathRequest } from '../pki/path/path-request.ts';
 import type { PathAccepted, PathVerdict } from '../pki/path/path-validation.ts';
+import { whyNotBound, whyUntrusted } from './near-miss.ts';
 import type { BoundClients, Client, Everyone, Term } from './security.ts';
 
 export type Admitted = {
@@ -15,6 +16,8 @@ export type Refused = {
   readonly admitted: false;
   readonly code: 'certificate_not_bound' | 'alias_disabled' | 'alias_not_current' | PathFailureCode;
   readonly detail: string;
+  /** More of it, worked out where it is told. */
+  readonly explain?: () => string | undefined;
 };
 
 /**
@@ -28,7 +31,8 @@ export function admit(request: PathRequest, clients: BoundClients, everyone: Eve
   const { leaf, now } = request;
   const exact = (clients.exact.get(leaf.sha256) ?? []).filter(({ term }) => isInForce(term, now));
   const verdict = (exact[0]?.validator ?? everyone.validator).validate(request);
-  if (!verdict.valid) return refusal(verdict);
+  if (!verdict.valid)
+    return { ...refusal(verdict), explain: () => whyUntrusted(leaf, verdict.code, everyone) };
 
   const suspended = findSuspended(request, verdict, clients, everyone);
   if (suspended !== undefined) return suspended;
@@ -44,6 +48,7 @@ export function admit(request: PathRequest, clients: BoundClients, everyone: Eve
     admitted: false,
     code: 'certificate_not_bound',
     detail: 'valid, but none of the aliases of this API',
+    explain: () => whyNotBound(leaf, [...verdict.path.slice(1), verdict.anchor], clients, everyone),
   };
 }
 

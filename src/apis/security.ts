@@ -2,6 +2,7 @@ import type { CertificateSources } from '../client-certificate/source.ts';
 import type { TokenPolicy } from '../oauth2/issuer.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { PathValidator } from '../pki/path/path-validator.ts';
+import type { ClientRule } from './client-rule.ts';
 
 /** How much a factor counts: the client's certificate, or an access token. */
 export type Requirement = 'mandatory' | 'optional' | 'off';
@@ -22,7 +23,22 @@ export type Client = {
   readonly validator: PathValidator;
   /** When the entry counts; undefined: always. */
   readonly term: Term | undefined;
+  /** For the log of a refusal. */
+  readonly asks?: Asked;
 };
+
+/** What an entry of `[[clients]]` asks for: kept to explain a refusal by, never to decide by. */
+export type Asked =
+  | { readonly kind: 'certificate'; readonly certificate: Certificate }
+  | { readonly kind: 'fingerprints'; readonly fingerprints: readonly string[] }
+  | {
+      readonly kind: 'ca';
+      /** One of these must be in the path; undefined: any that is trusted. */
+      readonly cas: readonly Certificate[] | undefined;
+      readonly rule: ClientRule | undefined;
+      /** What the rule's keys say in config.toml. */
+      readonly words?: Readonly<Record<string, string>>;
+    };
 
 /** Milliseconds since the epoch, both inclusive. */
 export type Term = { readonly disabled: boolean; readonly notBefore: number; readonly notAfter: number };
@@ -59,4 +75,6 @@ export type Everyone = {
   readonly restricted: readonly Client[];
   /** Exact ones by `owner`: what may be left of an alias whose other entries are out of force. */
   readonly exactByOwner: ReadonlyMap<string, readonly Client[]>;
+  /** All of them, for the log of a refusal. */
+  readonly clients?: readonly Client[];
 };

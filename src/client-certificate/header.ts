@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Attributes, headerValues } from '../attributes.ts';
+import { likenessOf } from './formats/likeness.ts';
 import { defaultLimits, type Limits, type Reading } from './formats/reading.ts';
 import type { ReadingCaches } from './formats/reading-cache.ts';
 import { type CertificateFormat, type Format, formatOf } from './formats/table.ts';
@@ -59,10 +60,21 @@ function readValue(value: string, source: HeaderSource, format: Format): Reading
   }
   const reader = (text: string) => format.read(text, limits);
   const read = source.caches ? source.caches.leaf.get(value, reader) : reader(value);
-  if (read.kind === 'error') return read;
+  if (read.kind === 'error') return withLikeness(read, value, source.format);
   return format.chain !== 'inside' && read.ders.length > 1
     ? presentedError('header_is_list', `${source.header} holds ${read.ders.length} certificates`)
     : read;
+}
+
+/** The usual mistake is another format, and what it is ends the search. */
+function withLikeness(error: PresentedError, value: string, format: CertificateFormat): PresentedError {
+  const like = error.code === 'header_coding_invalid' ? likenessOf(value) : undefined;
+  return like === undefined || like.format === format
+    ? error
+    : presentedError(
+        error.code,
+        `${error.detail}; format is "${format}", and this looks like ${like.what}: certificateFormat = "${like.format}"`,
+      );
 }
 
 /** The chain's own header, if the source has one and it was sent. */

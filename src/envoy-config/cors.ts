@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema/config.ts';
 import { extension, type Message, typed } from './extension.ts';
-import { escapeRegex } from './request-headers.ts';
+import { escapeRegex, unique } from './request-headers.ts';
 
 const name = 'envoy.filters.http.cors';
 
@@ -9,14 +9,16 @@ export const corsFilters = ({ router }: Config): readonly Message[] =>
   router.cors.enabled ? [extension(name, 'envoy.extensions.filters.http.cors.v3.Cors')] : [];
 
 /** `router.cors`, for all routes. */
-export function corsPolicy({ router: { cors } }: Config): Message {
+export function corsPolicy({ router: { cors }, enforcer }: Config): Message {
   if (!cors.enabled) return {};
+  // Else a browser's script reads a 401, and neither why nor what to quote.
+  const exposed = unique([...cors.exposeHeaders, enforcer.answers.reasonHeader, 'x-request-id']);
   return {
     [name]: typed('envoy.extensions.filters.http.cors.v3.CorsPolicy', {
       allow_origin_string_match: cors.allowOrigins.map(originMatch),
       allow_methods: cors.allowMethods.join(','),
       allow_headers: cors.allowHeaders.join(','),
-      ...(cors.exposeHeaders.length > 0 && { expose_headers: cors.exposeHeaders.join(',') }),
+      expose_headers: exposed.join(','),
       // Envoy answers with the caller's own origin: for `*` and credentials, which the Fetch standard forbids together,
       // any page could have a browser use its user's client certificate, and read the answer.
       allow_credentials: cors.allowCredentials && !cors.allowOrigins.includes('*'),

@@ -44,6 +44,8 @@ function connectionManager(config: Config, scheme: Scheme): Message {
     'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
     {
       stat_prefix: scheme,
+      // What a client can quote, of Envoy's own answers as well.
+      always_set_request_id_in_response: true,
       ...clientIsNotTrusted,
       ...onePathForAll,
       ...slowClients,

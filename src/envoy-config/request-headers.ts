@@ -117,6 +117,7 @@ function misspellings(name: string, meant: readonly string[]): readonly string[]
 
 export const escapeRegex = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
-const unique = (names: readonly (string | undefined)[]): readonly string[] => [
+/** In lower case, each once, '' left out. */
+export const unique = (names: readonly (string | undefined)[]): readonly string[] => [
   ...new Set(names.flatMap((name) => (name ? [name.toLowerCase()] : []))),
 ];

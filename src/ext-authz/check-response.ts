@@ -1,10 +1,10 @@
-import type { Header } from '../attributes.ts';
+import { type Header, requestIdIn } from '../attributes.ts';
 import { writeCertificate } from '../client-certificate/outbound.ts';
 import { type Admission, type Decision, type Denial, type DenialRow, denials } from '../decision.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import { challenges } from './challenge.ts';
-import { errorBody, type Protocol, protocolOf } from './error-body.ts';
+import { errorBody, protocolOf } from './error-body.ts';
 import { fieldValue } from './field-value.ts';
 
 /** A CheckResponse as proto-loader encodes it. */
@@ -40,7 +40,7 @@ export const writeCheckResponse = (
 ): CheckResponse =>
   decision.outcome === 'allow'
     ? admitted(decision, answers, received, backendJwt)
-    : denied(decision, answers, protocolOf(received));
+    : denied(decision, answers, received);
 
 /** The only place that writes code 0, which alone admits; and an empty answer would admit, too. */
 function admitted(
@@ -138,16 +138,19 @@ const asCgi = (name: string): string => name.replace(/[^a-z0-9]/g, '-');
 function denied(
   { code, api, certificate, scopes }: Denial,
   answers: AnswerSettings,
-  protocol: Protocol,
+  received: readonly Header[],
 ): CheckResponse {
   const { status } = denials[code];
-  const body = errorBody(code, api?.errorFormat ?? answers.errorFormat, protocol);
+  const body = errorBody(code, api?.errorFormat ?? answers.errorFormat, protocolOf(received));
+  const id = requestIdIn(received);
   return {
     status: { code: rpcCodes[status], message: code },
     denied_response: {
       status: { code: status },
       headers: [
         ...(answers.reasonHeader === undefined ? [] : [option(answers.reasonHeader, code)]),
+        // What a client can quote. Envoy's own, where it sets it as well, takes its place.
+        ...(id === undefined ? [] : [option('x-request-id', id)]),
         option('content-type', body.contentType),
         ...challenges(code, scopes).map((value) => option('www-authenticate', value)),
       ],

@@ -1,10 +1,11 @@
-import type { Attributes } from '../attributes.ts';
-import { type Denial, denials } from '../decision.ts';
+import { type Attributes, requestId } from '../attributes.ts';
+import { type Admission, type Denial, denials } from '../decision.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import type { GeneralName } from '../pki/certificate/general-name.ts';
 import { formatName } from '../pki/certificate/name.ts';
 
 /** What the log says of one denial: enough to act on, no header's value, no query (it may hold a token). */
 export function auditDenial(attributes: Attributes, denial: Denial) {
-  const { http, source } = attributes;
   const { level, sentence } = denials[denial.code];
   return {
     level,
@@ -12,17 +13,70 @@ export function auditDenial(attributes: Attributes, denial: Denial) {
     fields: {
       code: denial.code,
       detail: denial.detail,
-      api: denial.api?.name,
-      apiVersion: denial.api?.version,
-      method: shortened(http.method),
-      host: shortened(withoutUserInfo(http.host)),
-      path: shortened(http.path.split('?', 1)[0]!),
-      source: source.address,
-      subject: denial.certificate && shortened(formatName(denial.certificate.subject)),
-      serial: denial.certificate?.serialNumber,
-      sha256: denial.certificate?.sha256,
+      ...requestFields(attributes, denial.api),
+      ...(denial.certificate && certificateFields(denial.certificate)),
     },
   } as const;
+}
+
+/** The same of an admission, for the level at which each request has a line. */
+export const auditAdmission = (attributes: Attributes, { api, client, token }: Admission) =>
+  ({
+    level: 'debug',
+    message: 'admitted',
+    fields: {
+      ...requestFields(attributes, api),
+      alias: client?.alias,
+      clientId: token && shortened(token.clientId ?? ''),
+      ...(client && certificateFields(client.certificate)),
+    },
+  }) as const;
+
+const requestFields = (attributes: Attributes, api: Denial['api']) => {
+  const { http, source } = attributes;
+  return {
+    requestId: requestId(attributes),
+    api: api?.name,
+    apiVersion: api?.version,
+    method: shortened(http.method),
+    host: shortened(withoutUserInfo(http.host)),
+    path: shortened(http.path.split('?', 1)[0]!),
+    source: source.address,
+  };
+};
+
+const certificateFields = (certificate: Certificate) => ({
+  subject: shortened(formatName(certificate.subject)),
+  names: certificate.values.subjectAltName && namesText(certificate.values.subjectAltName),
+  issuer: shortened(formatName(certificate.issuer)),
+  notBefore: new Date(certificate.notBefore).toISOString(),
+  notAfter: new Date(certificate.notAfter).toISOString(),
+  serial: certificate.serialNumber,
+  sha256: certificate.sha256,
+});
+
+/** `dns:a.example.com uri:spiffe://…`, as the rules of a client are called. A certificate may have thousands. */
+function namesText(names: readonly GeneralName[]): string {
+  const shown = names.slice(0, 10).map(nameText);
+  const more = names.length - shown.length;
+  return `${shortened(shown.join(' '))}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function nameText(name: GeneralName): string {
+  switch (name.form) {
+    case 'dNSName':
+      return `dns:${name.value}`;
+    case 'rfc822Name':
+      return `email:${name.value}`;
+    case 'uniformResourceIdentifier':
+      return `uri:${name.value}`;
+    case 'iPAddress':
+      return `ip:${name.octets.length === 4 ? name.octets.join('.') : Buffer.from(name.octets).toString('hex')}`;
+    case 'directoryName':
+      return `directory:${formatName(name.name)}`;
+    default:
+      return name.form;
+  }
 }
 
 /** What stands before the last `@` of an authority may be a password. */

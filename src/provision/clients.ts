@@ -74,7 +74,7 @@ function checkAliases(at: Path, written: readonly Written[], findings: Findings)
 type Kind =
   | Pick<Extract<ClientEntry, { kind: 'certificate' }>, 'kind' | 'certificate'>
   | Pick<Extract<ClientEntry, { kind: 'fingerprints' }>, 'kind' | 'fingerprints'>
-  | Pick<Extract<ClientEntry, { kind: 'ca' }>, 'kind' | 'cas' | 'isAnchor' | 'rule'>;
+  | Pick<Extract<ClientEntry, { kind: 'ca' }>, 'kind' | 'cas' | 'isAnchor' | 'rule' | 'words'>;
 
 /** The keys by which an entry can be known; exactly one must be there, but for rules, which need a CA beside them. */
 const nameKeys = ['subject', 'dns', 'email', 'uri', 'spiffe'] as const;
@@ -82,7 +82,7 @@ const nameKeys = ['subject', 'dns', 'email', 'uri', 'spiffe'] as const;
 function readKind(client: Written, at: Path, cas: Cas, findings: Findings, now: number): Kind | undefined {
   const { alias, file, caFile, pem, caPem, issuer, fingerprints } = client;
   const names = nameKeys.filter((key) => client[key] !== undefined);
-  const ruleKeys = [...names, ...(client.spki ? ['spki'] : [])];
+  const ruleKeys = [...names, ...(client.spki ? (['spki'] as const) : [])];
   const ways = (['file', 'pem', 'fingerprints', 'caFile', 'caPem', 'issuer'] as const).filter(
     (key) => client[key] !== undefined,
   );
@@ -109,13 +109,14 @@ function readKind(client: Written, at: Path, cas: Cas, findings: Findings, now: 
     return { kind: 'certificate', certificate };
   }
   const rule = ruleKeys.length > 0 ? readRule(client, at, findings) : undefined;
+  const words = Object.fromEntries(ruleKeys.map((key) => [key, JSON.stringify(client[key])]));
   if (caFile !== undefined || caPem !== undefined) {
     const ca = readCa(client, at, cas, findings, now);
-    return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule };
+    return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule, words };
   }
   if (issuer !== undefined) {
     const named = findCas(issuer, at, cas, findings);
-    return named && { kind: 'ca', cas: named, isAnchor: false, rule };
+    return named && { kind: 'ca', cas: named, isAnchor: false, rule, words };
   }
   if (names.length > 0) {
     findings.error(
@@ -125,7 +126,7 @@ function readKind(client: Written, at: Path, cas: Cas, findings: Findings, now: 
     return undefined;
   }
   if (client.spki !== undefined && cas.trusted !== undefined)
-    return { kind: 'ca', cas: undefined, isAnchor: false, rule };
+    return { kind: 'ca', cas: undefined, isAnchor: false, rule, words };
   findings.error(
     at,
     client.spki !== undefined

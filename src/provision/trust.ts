@@ -24,6 +24,8 @@ export type ClientEntry = {
       /** The CA is a `caFile`, and so an anchor of its own where there is no `trustedCertPath`. */
       readonly isAnchor: boolean;
       readonly rule: ClientRule | undefined;
+      /** What the rule's keys say in config.toml, for messages. */
+      readonly words?: Readonly<Record<string, string>>;
     }
 );
 
@@ -81,7 +83,12 @@ export function buildTrust(
     if (entry.kind !== 'ca' || entry.cas === undefined) return rooted;
     return byCas(entry.cas);
   };
-  const clients = entries.map((entry) => ({ ...knownBy(entry), validator: validatorOf(entry), entry }));
+  const clients = entries.map((entry) => ({
+    ...knownBy(entry),
+    validator: validatorOf(entry),
+    asks: entry,
+    entry,
+  }));
   const validator = new PathValidator(
     createTrustStore({
       anchors: [...pins.anchors, ...roots],
@@ -93,7 +100,7 @@ export function buildTrust(
   const exact = clients.filter(({ kind }) => kind === 'exact');
   return {
     clients,
-    everyone: { validator, restricted, exactByOwner: Map.groupBy(exact, ({ owner }) => owner) },
+    everyone: { validator, restricted, clients, exactByOwner: Map.groupBy(exact, ({ owner }) => owner) },
   };
 }
 

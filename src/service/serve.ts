@@ -6,7 +6,7 @@ import { type ExtAuthzServer, type Listener, type ServerOptions, startServer } f
 import { ClientCertificateTables } from '../feeds/api-manager-table.ts';
 import { type FeedEvent, feedLines } from '../feeds/feed-event.ts';
 import { JwksFeeds } from '../feeds/jwks.ts';
-import { auditDenial } from '../observability/audit.ts';
+import { auditAdmission, auditDenial } from '../observability/audit.ts';
 import { createLog, type Log } from '../observability/log.ts';
 import { tablesOf } from '../provision/definitions.ts';
 import { readDefinitionsAhead } from '../provision/definitions-worker.ts';
@@ -72,6 +72,9 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
       const decision = await decide(attributes, snapshot, now);
       if (decision.outcome === 'deny') {
         const { level, message, fields } = auditDenial(attributes, decision);
+        log[level](message, fields);
+      } else if (current.config.enforcer.log.level === 'debug') {
+        const { level, message, fields } = auditAdmission(attributes, decision);
         log[level](message, fields);
       }
       return { decision, answers: snapshot.answers, backendJwt: await backendJwt(decision, snapshot, now) };

@@ -150,7 +150,9 @@ export const router = table({
     exposeHeaders: z
       .array(token('a header name, for example "x-mtls-reason"'))
       .default([])
-      .describe('Content of `access-control-expose-headers`.'),
+      .describe(
+        'Content of `access-control-expose-headers`, beside `reasonHeader` and `x-request-id`, which are always there.',
+      ),
     allowCredentials: z.boolean().default(false).describe('Content of `access-control-allow-credentials`.'),
   })
     .prefault({})

@@ -1,6 +1,6 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import { formatName, named } from '../certificate/name.ts';
-import { equalBytes } from '../der/der-values.ts';
+import { equalBytes, hex } from '../der/der-values.ts';
 import { type Account, cutShort, namesAbove } from './effort.ts';
 import { failure, moreTelling, type PathFailure } from './failures.ts';
 import { deadEnd, namesLeadingUp } from './issuer-names.ts';
@@ -153,7 +153,29 @@ function verifyEdge<Found extends { readonly valid: true }>(
   const signed = path.at(-1)!;
   const at = path.length - 1;
   const what = (): string => named(signed);
-  const judged = judgeSignature({ signed, what, signer: issuer, at, policy, effort, account, now });
+  const asked = judgeSignature({ signed, what, signer: issuer, at, policy, effort, account, now });
+  const judged =
+    isFailure(asked, 'signature_invalid') && namesAnotherKey(signed, issuer)
+      ? renewed(signed, issuer, at)
+      : asked;
   if (typeof judged === 'object') search.told = moreTelling(search.told, judged);
   return judged === 'holds';
 }
+
+const isFailure = (judged: string | PathFailure, code: PathFailure['code']): boolean =>
+  typeof judged === 'object' && judged.code === code;
+
+/** What it says of its issuer's key is not what the issuer says of its own. */
+const namesAnotherKey = ({ values }: Certificate, issuer: Certificate): boolean => {
+  const wanted = values.authorityKeyIdentifier;
+  const own = issuer.values.subjectKeyIdentifier;
+  return wanted !== undefined && own !== undefined && !equalBytes(wanted, own);
+};
+
+/** No attack, most likely: a CA that was renewed under the same name with another key. */
+const renewed = (signed: Certificate, issuer: Certificate, at: number): PathFailure =>
+  failure(
+    'issuer_unknown',
+    at,
+    `${named(signed)} was issued by another key of ${named(issuer)} than the one that is known here (key identifier ${hex(signed.values.authorityKeyIdentifier!)}, known ${hex(issuer.values.subjectKeyIdentifier!)}): the CA has been renewed, or another has its name`,
+  );

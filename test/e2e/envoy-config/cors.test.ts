@@ -66,6 +66,8 @@ for (const [name, origin, allowed, credentials, why] of table) {
     const actual = await gateway.send({ path: '/pets/1', headers: [['origin', origin]] });
     assert.equal(actual.status, 401, 'the request itself does');
     assert.equal(actual.headers['access-control-allow-origin'], allowed ? origin : undefined);
+    const exposed = allowed ? 'x-mtls-reason,x-request-id' : undefined;
+    assert.equal(actual.headers['access-control-expose-headers'], exposed, 'a script reads why');
     assert.equal(gateway.backend.seen.length, 0);
   });
 }

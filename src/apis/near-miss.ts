@@ -1,0 +1,139 @@
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import { formatName } from '../pki/certificate/name.ts';
+import type { PathFailureCode } from '../pki/path/failures.ts';
+import { type ClientRule, fitsRule } from './client-rule.ts';
+import type { Asked, BoundClients, Client, Everyone } from './security.ts';
+
+/** Whoever holds a valid certificate can have it refused again and again: as many entries are looked at for it, no more. */
+const mostExamined = 1_000;
+const mostShown = 4;
+
+/**
+ * Why a valid certificate is none of this API's clients: whose it is, which rule it nearly fits, what is asked for. For
+ * the log of a refusal.
+ *
+ * @param above the CAs of its path, the trust anchor among them
+ */
+export function whyNotBound(
+  leaf: Certificate,
+  above: readonly Certificate[],
+  clients: BoundClients,
+  everyone: Everyone,
+): string {
+  const own = clientsOf(clients);
+  return [ownerText(leaf, above, everyone), nearestText(leaf, above, own), askedText(own)]
+    .filter((text) => text !== undefined)
+    .join('; ');
+}
+
+/** What is known of a certificate that leads up to nobody: mostly one that was renewed at one end only. */
+export function whyUntrusted(
+  leaf: Certificate,
+  code: PathFailureCode,
+  everyone: Everyone,
+): string | undefined {
+  if (code !== 'issuer_unknown' && code !== 'signature_invalid') return undefined;
+  const namesake = bySubject(everyone).get(leaf.subject.key);
+  const texts = [
+    leaf.isSelfIssued ? 'it names itself as its issuer, and no [[clients]] file has it' : undefined,
+    namesake &&
+      `alias "${namesake.alias}" has another certificate of this subject (SHA-256 ${namesake.certificate.sha256})`,
+    code === 'signature_invalid' && !leaf.isSelfIssued
+      ? 'a CA of that name is known with another key: it was renewed, or somebody uses its name'
+      : undefined,
+  ].filter((text) => text !== undefined);
+  return texts.length === 0 ? undefined : texts.join('; ');
+}
+
+const clientsOf = ({ exact, rules, issuedBy }: BoundClients): readonly Client[] => [
+  ...[...exact.values()].flat().slice(0, mostExamined),
+  ...rules.slice(0, mostExamined),
+  ...issuedBy.slice(0, mostExamined),
+];
+
+function ownerText(
+  leaf: Certificate,
+  above: readonly Certificate[],
+  { clients = [] }: Everyone,
+): string | undefined {
+  const owner = clients.slice(0, mostExamined).find(({ kind, fits, asks }) => {
+    if (!fits(leaf)) return false;
+    return kind === 'exact' || (asks?.kind === 'ca' && isUnder(asks.cas, above));
+  });
+  return owner && `it is a certificate of alias "${owner.alias}", which may not call this API`;
+}
+
+type Miss = { readonly alias: string; readonly isCaRight: boolean; readonly failing: readonly string[] };
+
+function nearestText(
+  leaf: Certificate,
+  above: readonly Certificate[],
+  own: readonly Client[],
+): string | undefined {
+  let nearest: (Miss & { readonly text: string }) | undefined;
+  for (const { alias, asks } of own) {
+    if (asks?.kind !== 'ca' || asks.rule === undefined) continue;
+    const miss = { alias, isCaRight: isUnder(asks.cas, above), failing: failingKeys(asks.rule, leaf) };
+    const isNear = miss.isCaRight || miss.failing.length === 0;
+    if (isNear && (nearest === undefined || distance(miss) < distance(nearest)))
+      nearest = { ...miss, text: missText(miss, asks) };
+  }
+  return nearest?.text;
+}
+
+const distance = ({ isCaRight, failing }: Miss): number => failing.length + (isCaRight ? 0 : 1);
+
+function missText({ alias, isCaRight, failing }: Miss, asked: Extract<Asked, { kind: 'ca' }>): string {
+  if (!isCaRight)
+    return `alias "${alias}" asks for what it says, but of ${caText(asked.cas)}, which is not above it`;
+  const words = failing.map((key) => `${key} = ${asked.words?.[key] ?? '…'}`).join(', ');
+  return `alias "${alias}" nearly fits: its CA is right, but not ${shortened(words, 300)}`;
+}
+
+const failingKeys = (rule: ClientRule, leaf: Certificate): readonly string[] =>
+  Object.entries(rule).flatMap(([key, wanted]) =>
+    wanted === undefined || fitsRule({ [key]: wanted } as ClientRule, leaf) ? [] : [key],
+  );
+
+function askedText(own: readonly Client[]): string {
+  if (own.length === 0) return 'this API has no client';
+  const shown = own
+    .slice(0, mostShown)
+    .map(({ alias, asks }) => `"${alias}"${asks ? ` (${asksText(asks)})` : ''}`);
+  const more = own.length > mostShown ? ` and ${own.length - mostShown} more` : '';
+  return `this API takes ${shown.join(', ')}${more}`;
+}
+
+function asksText(asked: Asked): string {
+  if (asked.kind === 'certificate')
+    return `exactly ${nameOf(asked.certificate)}, SHA-256 ${asked.certificate.sha256.slice(0, 16)}…`;
+  if (asked.kind === 'fingerprints') return `exactly SHA-256 ${asked.fingerprints[0]?.slice(0, 16)}…`;
+  const words = Object.entries(asked.words ?? {}).map(([key, value]) => `${key} = ${value}`);
+  return shortened([`of ${caText(asked.cas)}`, ...words].join(', '), 160);
+}
+
+const caText = (cas: readonly Certificate[] | undefined): string =>
+  cas === undefined ? 'any trusted CA' : cas.slice(0, 2).map(nameOf).join(' or ');
+
+const nameOf = ({ subject }: Certificate): string => shortened(formatName(subject), 100);
+
+const isUnder = (cas: readonly Certificate[] | undefined, above: readonly Certificate[]): boolean =>
+  cas === undefined || cas.some(({ sha256 }) => above.some((ca) => ca.sha256 === sha256));
+
+type Namesake = { readonly alias: string; readonly certificate: Certificate };
+/** Made at the first refusal, once a snapshot. */
+const namesakes = new WeakMap<Everyone, ReadonlyMap<string, Namesake>>();
+
+function bySubject(everyone: Everyone): ReadonlyMap<string, Namesake> {
+  const known = namesakes.get(everyone);
+  if (known !== undefined) return known;
+  const found = new Map<string, Namesake>();
+  for (const { alias, asks } of everyone.clients ?? [])
+    if (asks?.kind === 'certificate')
+      found.set(asks.certificate.subject.key, { alias, certificate: asks.certificate });
+  namesakes.set(everyone, found);
+  return found;
+}
+
+const shortened = (text: string, length: number): string =>
+  text.length > length ? `${text.slice(0, length - 1)}…` : text;
