@@ -70,10 +70,15 @@ function judgeHeader({ header }: CompactJws, issuer: Issuer): TokenFailure | und
 
 async function judgeSignature(jws: CompactJws, issuer: Issuer): Promise<TokenFailure | undefined> {
   const { kid, alg } = jws.header;
-  const key = issuer.keys.find(kid, alg);
+  const keys = issuer.keys.find(kid, alg);
   const which = `kid ${quoted(kid)} and alg ${quoted(alg)} of "${issuer.name}"`;
-  if (key === 'unavailable') return tokenFailure('token_keys_unavailable', `no JWKS of "${issuer.name}" yet`);
-  if (key === 'unknown') return tokenFailure('token_key_unknown', `no key fits ${which}`);
-  if (key === 'ambiguous') return tokenFailure('token_key_unknown', `several keys fit ${which}`);
-  return (await key.signed(jws)) ? undefined : tokenFailure('token_signature_invalid', `by ${which}`);
+  if (keys === 'unavailable')
+    return tokenFailure('token_keys_unavailable', `no JWKS of "${issuer.name}" yet`);
+  if (keys === 'unknown') return tokenFailure('token_key_unknown', `no key fits ${which}`);
+  if (keys === 'too-many')
+    return tokenFailure('token_key_unknown', `too many keys fit ${which} to try each; write kid into tokens`);
+  // Where several fit, the one that it is known to be of: the others would be tried in vain at each request.
+  const known = keys.find((key) => key.remembers(jws));
+  for (const key of known === undefined ? keys : [known]) if (await key.signed(jws)) return undefined;
+  return tokenFailure('token_signature_invalid', `by ${which}`);
 }

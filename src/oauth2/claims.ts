@@ -8,6 +8,8 @@ export type AccessToken = {
   readonly subject: string | undefined;
   readonly clientId: string | undefined;
   readonly scopes: readonly string[];
+  /** The claim that they stand in; undefined: there is none. */
+  readonly scopesIn: string | undefined;
   /** All of it; only for what is signed for the backend. */
   readonly claims: Readonly<Record<string, unknown>>;
   /** Milliseconds since the epoch. */
@@ -26,7 +28,7 @@ export function judgeClaims(
   policy: TokenPolicy,
   now: number,
 ): AccessToken | TokenFailure {
-  const { exp, nbf, iat, aud, sub, scope } = claims;
+  const { exp, nbf, iat, aud, sub } = claims;
   for (const [name, value] of Object.entries({ exp, nbf, iat })) {
     if (value !== undefined && !(typeof value === 'number' && Number.isFinite(value)))
       return malformed(`${name} is ${quoted(value)}, no number of seconds`);
@@ -48,9 +50,15 @@ export function judgeClaims(
   const client = issuer.clientClaims.map((name) => claims[name]).find((value) => value !== undefined);
   if (client !== undefined && typeof client !== 'string')
     return malformed(`${issuer.clientClaims.join(' or ')} is ${quoted(client)}, no text`);
-  const scopes = typeof scope === 'string' ? scope.split(' ').filter(Boolean) : textsOf(scope);
-  if (scopes === undefined) return malformed(`scope is ${quoted(scope)}, no text and no list of texts`);
-  return { issuer, subject: sub, clientId: client, scopes, claims, expires };
+  const scopesIn = issuer.scopeClaims.find((name) => claims[name] !== undefined);
+  const scope = scopesIn === undefined ? undefined : claims[scopesIn];
+  const scopes = typeof scope === 'string' ? scope.split(' ') : textsOf(scope);
+  if (scopes === undefined) return malformed(`${scopesIn} is ${quoted(scope)}, no text and no list of texts`);
+  // Halves of a surrogate pair: all of them become the same three bytes, and so one name another.
+  if (![sub ?? '', client ?? '', ...scopes].every((name) => name.isWellFormed()))
+    return malformed('a name in it is no Unicode text');
+  const own = scopes.filter(Boolean);
+  return { issuer, subject: sub, clientId: client, scopes: own, scopesIn, claims, expires };
 }
 
 /** What the token's client may do (RFC 6750 section 3.1: insufficient_scope). */
@@ -62,7 +70,7 @@ export function judgeScopes(token: AccessToken, policy: TokenPolicy): TokenFailu
   if (scopesMatch === 'all' ? missing.length > 0 : scopes.length > 0 && missing.length === scopes.length)
     return tokenFailure(
       'token_scope_missing',
-      `of ${quoted(scopes)}, ${scopesMatch} needed, it has ${quoted(token.scopes)}`,
+      `of ${quoted(scopes)}, ${scopesMatch} needed, it has ${quoted(token.scopes)} in ${token.scopesIn ?? `none of ${token.issuer.scopeClaims.join(', ')}`}`,
     );
   return undefined;
 }

@@ -3,12 +3,15 @@ import { VerificationKey } from './verification-key.ts';
 
 /** Where an issuer's keys are found. */
 export type IssuerKeys = {
-  /** The key of that name and algorithm. */
-  readonly find: (kid: string | undefined, algorithm: string) => VerificationKey | KeyAbsence;
+  /** The keys of that name and algorithm, each once; seldom more than one. */
+  readonly find: (kid: string | undefined, algorithm: string) => readonly VerificationKey[] | KeyAbsence;
 };
 
-/** unknown: there are keys, and this is none of them. unavailable: there are none, yet. */
-export type KeyAbsence = 'unknown' | 'ambiguous' | 'unavailable';
+/** unknown: there are keys, and this is none of them. unavailable: there are none, yet. too-many: to try each. */
+export type KeyAbsence = 'unknown' | 'unavailable' | 'too-many';
+
+/** While an issuer changes its keys, and names none of them in its tokens, there are two or three. */
+const maxTried = 8;
 
 /** The published keys, as last fetched, and a way to ask for newer ones. */
 export type PublishedKeys = {
@@ -30,16 +33,18 @@ export function issuerKeys(
   return {
     find: (kid, algorithm) => {
       if (current === undefined || (kid === undefined && certificate !== undefined))
-        return certificate && fits(certificate, algorithm) ? certificate : 'unknown';
+        return certificate && fits(certificate, algorithm) ? [certificate] : 'unknown';
       const keys = current();
       if (keys === undefined) {
         published?.refresh();
         return 'unavailable';
       }
-      const fitting = keys.filter((key) => (kid === undefined || key.kid === kid) && fits(key, algorithm));
-      if (fitting.length > 1) return 'ambiguous';
-      if (fitting[0] === undefined) published?.refresh();
-      return fitting[0] ?? 'unknown';
+      const named = keys.filter((key) => (kid === undefined || key.kid === kid) && fits(key, algorithm));
+      // Issuers list a key twice: with its certificate and without, with `alg` and without, for two algorithms.
+      const fitting = [...new Map(named.map((key) => [key.material, key])).values()];
+      if (fitting.length > 0) return fitting.length > maxTried ? 'too-many' : fitting;
+      published?.refresh();
+      return 'unknown';
     },
   };
 }

@@ -19,6 +19,8 @@ export type Issuer = {
   readonly clockSkew: number;
   /** Claims that name the client, the first that is there counts. */
   readonly clientClaims: readonly string[];
+  /** Claims that hold scopes, the first that is there counts. */
+  readonly scopeClaims: readonly string[];
   readonly boundTokens: BoundTokens | undefined;
   /** `x5t#S256` may also be 64 hex digits, as WSO2 once documented. */
   readonly takesHexThumbprint: boolean;

@@ -9,6 +9,8 @@ export class VerificationKey {
   readonly algorithms: readonly Algorithm[];
   /** Equal for equal keys: what keeps a key, and what is remembered of it, over a refresh of its set. */
   readonly identity: string;
+  /** Equal where the public key is, whatever else is said of it. */
+  readonly material: string;
   readonly #key: KeyObject;
   /** SHA-256 of tokens whose signature was right, in the order of their last use. Their claims are judged each time. */
   readonly #signed = new Set<string>();
@@ -17,7 +19,8 @@ export class VerificationKey {
     this.#key = key;
     this.kid = kid;
     this.algorithms = names;
-    this.identity = hash('sha256', JSON.stringify([kid, names, key.export({ format: 'jwk' })]));
+    this.material = hash('sha256', JSON.stringify(key.export({ format: 'jwk' })));
+    this.identity = hash('sha256', JSON.stringify([kid, names, this.material]));
   }
 
   /** @returns a key, or why this one is not used */
@@ -48,6 +51,11 @@ export class VerificationKey {
     return names.length === 0
       ? 'its key is of a kind or size that is not accepted'
       : new VerificationKey(key, undefined, names);
+  }
+
+  /** Whether this very token was found to be signed by it before. */
+  remembers({ text }: CompactJws): boolean {
+    return this.#signed.has(hash('sha256', text));
   }
 
   /** Whether the signature is right (RFC 7515 section 5.2). Off the event loop, once a token. */

@@ -16,6 +16,7 @@ import { checkAnswers, checkToldHeaders, readAnswers } from './answers.ts';
 import { buildApis } from './apis.ts';
 import { readBackendJwt } from './backend-jwt.ts';
 import { type Cas, readCas, readClients, warnAboutSize } from './clients.ts';
+import { checkDatabases } from './databases.ts';
 import {
   type Definitions,
   type Entry,
@@ -223,7 +224,9 @@ function build(
   const verifySender = buildSenderVerifier(config, [...clients, ...own], findings, now);
   const sources = buildSources(config, isWritten, findings, verifySender);
   const sourcesOf = ownSources(config, findings, verifySender);
-  const surroundings = { isChoreoConnect: isChoreoConnectFile(ignored), jwksFeeds, findings };
+  checkDatabases(config, findings);
+  const { claimDialect } = config.enforcer.jwtGenerator;
+  const surroundings = { isChoreoConnect: isChoreoConnectFile(ignored), jwksFeeds, claimDialect, findings };
   const services = readTokenServices(
     config.enforcer.security.tokenService,
     ['enforcer', 'security', 'tokenService'],

@@ -8,6 +8,7 @@ import { issuerKeys, type PublishedKeys } from '../oauth2/issuer-keys.ts';
 import { parseJwks } from '../oauth2/jwks.ts';
 import { VerificationKey } from '../oauth2/verification-key.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
+import { isOwnClaim } from '../upstream/backend-jwt.ts';
 import type { Findings } from './findings.ts';
 import { certificateIn, readOneCertificate, readPemBundle } from './pem-files.ts';
 
@@ -27,6 +28,8 @@ export type ServiceSurroundings = {
   /** config.toml has tables of Choreo Connect's own: its tokens are of type JWT, or of none. */
   readonly isChoreoConnect: boolean;
   readonly jwksFeeds: JwksFeeds;
+  /** What the names of the claims of the backend's JWT begin with. */
+  readonly claimDialect: string;
   readonly findings: Findings;
 };
 
@@ -38,8 +41,9 @@ export type ServiceSurroundings = {
 export function readTokenServices(
   written: readonly Written[],
   list: Path,
-  { isChoreoConnect, jwksFeeds, findings }: ServiceSurroundings,
+  surroundings: ServiceSurroundings,
 ): TokenServices {
+  const { isChoreoConnect, jwksFeeds, findings } = surroundings;
   const feeds: JwksFeed[] = [];
   // Choreo Connect's own file writes "" for what is not there.
   const services = written.map((service) => ({
@@ -85,16 +89,29 @@ export function readTokenServices(
         audiences: new Set(written.audiences),
         clockSkew: written.clockSkew * 1000,
         clientClaims: written.consumerKeyClaim ? [written.consumerKeyClaim] : ['azp', 'client_id'],
+        scopeClaims: written.scopesClaim,
         boundTokens: written.certificateBoundTokens,
         takesHexThumbprint: written.acceptHexThumbprint,
-        claimMapping: new Map(
-          written.claimMapping.map(({ remoteClaim, localClaim }) => [remoteClaim, localClaim]),
-        ),
+        claimMapping: readClaimMapping(written, [...at, 'claimMapping'], surroundings),
         validatesSubscription: written.validateSubscription,
       },
     ];
   });
   return { issuers, feeds };
+}
+
+function readClaimMapping(
+  { claimMapping }: Written,
+  at: Path,
+  { claimDialect, findings }: ServiceSurroundings,
+): Issuer['claimMapping'] {
+  for (const [i, { localClaim }] of claimMapping.entries())
+    if (isOwnClaim(localClaim, claimDialect))
+      findings.error(
+        [...at, i, 'localClaim'],
+        `found ${shown(localClaim)}, by which the backend's JWT says what was verified here; write another name`,
+      );
+  return new Map(claimMapping.map(({ remoteClaim, localClaim }) => [remoteClaim, localClaim]));
 }
 
 const tokenTypes = ({ tokenTypes: written }: Written, isChoreoConnect: boolean): readonly string[] =>

@@ -65,7 +65,7 @@ export class BackendJwtSigner {
     const expires = Math.min(now + this.#options.lifetime, ends);
     const jwt = this.#make(identity, now, expires);
     // Some time must be left for the backend to read it.
-    this.#signed.set(key, { jwt, until: expires - this.#options.lifetime / 10 });
+    this.#signed.set(key, { jwt, until: expires - (expires - now) / 10 });
     if (this.#signed.size > maxRemembered) this.#signed.delete(this.#signed.keys().next().value!);
     return jwt;
   }
@@ -88,10 +88,29 @@ export class BackendJwtSigner {
 /** A few kilobytes each. */
 const maxRemembered = 2_000;
 
+const ownNames = [
+  'apicontext',
+  'apiname',
+  'version',
+  'enduser',
+  'tier',
+  'clientalias',
+  'clientid',
+  'scope',
+] as const;
+/** RFC 7519 section 4.1: whose it is, from when and for how long, says who signs it. */
+const registered = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'];
+
+const inDialect = (name: string, dialect: string): string => `${dialect.replace(/\/$/, '')}/${name}`;
+
+/** Whether a claim of this name is ours to make, also where we have nothing to say: a token's would pass for it. */
+export const isOwnClaim = (claim: string, dialect: string): boolean =>
+  registered.includes(claim) || ownNames.some((name) => claim === inDialect(name, dialect));
+
 /** Named as Choreo Connect names them. */
 function claimsOf(identity: BackendIdentity, dialect: string): Record<string, unknown> {
   const { api, subject, alias, tier, clientId, scopes, claims } = identity;
-  const own: Record<string, unknown> = {
+  const own: Record<(typeof ownNames)[number], unknown> = {
     apicontext: api.basePath || '/',
     apiname: api.name,
     version: api.version,
@@ -103,10 +122,9 @@ function claimsOf(identity: BackendIdentity, dialect: string): Record<string, un
   };
   const named = Object.entries(own).filter(([, value]) => value !== undefined);
   return {
-    // First: nothing that a token says may pass for what we say.
-    ...claims,
+    ...Object.fromEntries(Object.entries(claims).filter(([name]) => !isOwnClaim(name, dialect))),
     iss: 'wso2.org/products/am',
     ...(subject !== undefined && { sub: subject }),
-    ...Object.fromEntries(named.map(([name, value]) => [`${dialect.replace(/\/$/, '')}/${name}`, value])),
+    ...Object.fromEntries(named.map(([name, value]) => [inDialect(name, dialect), value])),
   };
 }

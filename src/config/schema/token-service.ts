@@ -62,6 +62,13 @@ export const tokenService = table({
     .string()
     .optional()
     .describe('Claim that names the client. Unset: `azp`, else `client_id`.'),
+  scopesClaim: z
+    .array(text('a claim, for example "scp"'))
+    .min(1, { error: 'write at least one claim, for example "scope"' })
+    .default(['scope', 'scp'])
+    .describe(
+      'Claims that hold the scopes, as a text with spaces between or as a list; the first that is there counts. `roles` for what Entra ID grants to services.',
+    ),
   validateSubscription: z
     .boolean()
     .default(false)
@@ -81,7 +88,9 @@ export const tokenService = table({
     .array(
       table({
         remoteClaim: text('a claim').describe("The token's claim."),
-        localClaim: text('a claim').describe("Its name in the backend's JWT."),
+        localClaim: text('a claim').describe(
+          "Its name in the backend's JWT. None by which that says what was verified here.",
+        ),
       }),
     )
     .default([])

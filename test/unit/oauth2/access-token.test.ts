@@ -25,6 +25,7 @@ const issuer: Issuer = {
   audiences: new Set(['https://api.test']),
   clockSkew: 5000,
   clientClaims: ['azp', 'client_id'],
+  scopeClaims: ['scope', 'scp'],
   boundTokens: undefined,
   takesHexThumbprint: false,
   claimMapping: new Map(),
@@ -457,7 +458,116 @@ test('a remembered signature does not keep a token alive', async () => {
   assert.equal(await judge(token, { at: now + 66_000 }), 'wrong: token_expired');
 });
 
-test('two keys of one name: which is meant nobody can tell', async () => {
-  const keysOfBoth = issuerKeys({ jwks: () => [idp.jwk, stranger.jwk], refresh: () => {} }, undefined);
-  assert.equal(await judge(good, { issuer: { keys: keysOfBoth } }), 'wrong: token_key_unknown');
+const { alg: _, ...withoutAlg } = rsaIdp.jwk;
+const namesake = createTokenIssuer(now, { kid: 'rsa', kind: 'RS256' });
+const nth = (n: number) => Array.from({ length: n }, () => createTokenIssuer(now).jwk);
+const noKid = { kid: undefined };
+const sets: readonly [why: string, jwks: readonly unknown[], token: string, expected: string][] = [
+  ['the same key twice', [rsaIdp.jwk, rsaIdp.jwk], rsaIdp.token(), 'verified'],
+  ['the same key, once with x5c', [rsaIdp.jwk, { ...rsaIdp.jwk, x5c: ['MIIC'] }], rsaIdp.token(), 'verified'],
+  ['the same key, once without alg', [withoutAlg, rsaIdp.jwk], rsaIdp.token(), 'verified'],
+  [
+    'the same key for two algorithms',
+    [rsaIdp.jwk, { ...rsaIdp.jwk, alg: 'PS256' }],
+    rsaIdp.token(),
+    'verified',
+  ],
+  [
+    'the same key under two kids, and none asked for',
+    [rsaIdp.jwk, { ...rsaIdp.jwk, kid: 'b' }],
+    rsaIdp.token({}, noKid),
+    'verified',
+  ],
+  ['another key of the same kid before it', [namesake.jwk, rsaIdp.jwk], rsaIdp.token(), 'verified'],
+  ['another key of the same kid behind it', [rsaIdp.jwk, namesake.jwk], rsaIdp.token(), 'verified'],
+  [
+    'two keys of one kid, and by neither',
+    [idp.jwk, idp.jwk, stranger.jwk],
+    createTokenIssuer(now).token(),
+    'wrong: token_signature_invalid',
+  ],
+  ['no kid, the last of eight', [...nth(7), idp.jwk], idp.token({}, noKid), 'verified'],
+  [
+    'no kid, and more keys than are tried',
+    [...nth(8), idp.jwk],
+    idp.token({}, noKid),
+    'wrong: token_key_unknown',
+  ],
+  [
+    'more keys than are tried, and one is meant',
+    [...nth(8), { ...idp.jwk, kid: 'mine' }],
+    idp.token({}, { kid: 'mine' }),
+    'verified',
+  ],
+];
+for (const [why, jwks, token, expected] of sets) {
+  test(`JWKS: ${why}: ${expected}`, async () => {
+    const changes = { issuer: { keys: issuerKeys({ jwks: () => jwks, refresh: () => {} }, undefined) } };
+    assert.equal(await judge(token, changes), expected);
+    assert.equal(await judge(token, changes), expected, 'and when it is remembered');
+  });
+}
+
+const unscoped = { scope: undefined };
+const scopeClaims: readonly [
+  why: string,
+  claims: object,
+  claimsRead: readonly string[] | undefined,
+  expected: string,
+][] = [
+  ['Okta, Hydra: scp as a list', { ...unscoped, scp: ['orders:read'] }, undefined, 'verified'],
+  ['Entra ID: scp as a text', { ...unscoped, scp: 'orders:read offline' }, undefined, 'verified'],
+  ['scope counts before scp', { scope: 'x', scp: ['orders:read'] }, undefined, 'wrong: token_scope_missing'],
+  [
+    'Entra ID, a service: roles are not read unasked',
+    { ...unscoped, roles: ['orders:read'] },
+    undefined,
+    'wrong: token_scope_missing',
+  ],
+  ['roles, where they are named', { ...unscoped, roles: ['orders:read'] }, ['scope', 'roles'], 'verified'],
+  [
+    'the names that are given take the place of ours',
+    { ...unscoped, scp: ['orders:read'] },
+    ['roles'],
+    'wrong: token_scope_missing',
+  ],
+  ['scp that is a number', { ...unscoped, scp: 7 }, undefined, 'wrong: token_claims_malformed'],
+  [
+    'an element with a space is one scope',
+    { scope: ['orders:read orders:write'] },
+    undefined,
+    'wrong: token_scope_missing',
+  ],
+];
+for (const [why, claims, read, expected] of scopeClaims) {
+  test(`scopes: ${why}`, async () => {
+    const changes = { policy: { scopes: ['orders:read'] }, ...(read && { issuer: { scopeClaims: read } }) };
+    assert.equal(await judge(idp.token({ ...claims }), changes), expected);
+  });
+}
+
+test('the log says where scopes were looked for, and found', async () => {
+  const scopes = { policies: { ...policy, scopes: ['orders:write'] } };
+  const detail = async (claims: object): Promise<string> => {
+    const verdict = await judgeAccessToken(
+      request({ headers: [['authorization', `Bearer ${idp.token({ ...claims })}`]] }),
+      { name: 'authorization', forward: false },
+      scopes.policies,
+      () => ({ kind: 'none' }),
+      now,
+    );
+    return 'detail' in verdict ? verdict.detail : verdict.kind;
+  };
+  assert.equal(
+    await detail({ scope: undefined, scp: ['a'] }),
+    'of ["orders:write"], all needed, it has ["a"] in scp',
+  );
+  assert.equal(
+    await detail({ scope: undefined }),
+    'of ["orders:write"], all needed, it has [] in none of scope, scp',
+  );
 });
+
+for (const claims of [{ sub: 'a\ud800' }, { client_id: '\udfff' }, { scope: ['\ud800'] }])
+  test(`half a surrogate pair in ${Object.keys(claims)[0]}: no text, since all of them are the same bytes`, async () =>
+    assert.equal(await judge(idp.token(claims)), 'wrong: token_claims_malformed'));

@@ -104,6 +104,13 @@ const wrong: readonly [why: string, toml: string, message: RegExp][] = [
     '[enforcer.jwtGenerator]\nenable = true\nenabled = false\n',
     /jwtGenerator\.enable: found true, and enabled = false, which means the same; write one/,
   ],
+  ...['sub', 'exp', 'http://wso2.org/claims/clientalias', 'http://wso2.org/claims/scope'].map(
+    (claim): [string, string, RegExp] => [
+      `a claim mapped to our own ${claim}`,
+      `${service(`jwksPath = "jwks.json"\naudiences = ["x"]\nclaimMapping = [{ remoteClaim = "a", localClaim = "${claim}" }]`)}`,
+      /tokenService\[0\]\.claimMapping\[0\]\.localClaim: found "[^"]*", by which the backend's JWT says what was verified here; write another name/,
+    ],
+  ),
   [
     'a JWT header that is an identity header',
     '[enforcer.jwtGenerator]\nheader = "x-token-subject"\n',
@@ -112,6 +119,33 @@ const wrong: readonly [why: string, toml: string, message: RegExp][] = [
 ];
 for (const [why, toml, message] of wrong) {
   test(`${why} is an error`, () => assert.throws(() => load(toml, files), message));
+}
+
+const databases: readonly [url: string, warned: boolean][] = [
+  ['postgres://reader:pw@db.example.com/apim', true],
+  ['postgres://reader:pw@db.example.com/apim?sslmode=disable', true],
+  ['postgres://reader:pw@db.example.com/apim?sslmode=no-verify', true],
+  ['postgres://reader:pw@db.example.com/apim?uselibpqcompat=true&sslmode=require', true],
+  ['postgres://reader:pw@db.example.com/apim?sslmode=require', false],
+  ['postgres://reader:pw@db.example.com/apim?sslmode=verify-full', false],
+  ['postgres://reader:pw@127.0.0.1/apim', false],
+  ['postgres://reader:pw@[::1]/apim', false],
+];
+for (const [url, warned] of databases) {
+  test(`${url}: ${warned ? 'warned about, since it can be forged on the way' : 'no warning'}`, () => {
+    const { warnings } = load(
+      `[[definitions]]\nkind = "api-manager"\npath = "readme.txt"\ndatabase = "${url}"\n`,
+      { 'readme.txt': '' },
+    );
+    const told = warnings.filter(({ key }) => key === 'definitions[0].database');
+    assert.equal(told.length, warned ? 1 : 0);
+    assert.doesNotMatch(JSON.stringify(warnings), /pw/);
+    if (warned)
+      assert.match(
+        told[0]!.message,
+        /^found "postgres:\/\/reader@db\.example\.com\/apim…", without TLS that verifies/,
+      );
+  });
 }
 
 const bearer = (token: string) => ({ path: '/n', headers: [['authorization', `Bearer ${token}`]] }) as const;

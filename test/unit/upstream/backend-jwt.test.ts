@@ -46,6 +46,32 @@ test('a backend JWT says what we know, whatever the token’s own claims are cal
   });
 });
 
+test('a mapped claim never passes for ours, also where we have nothing to say', async () => {
+  const dialect = 'http://wso2.org/claims';
+  const claims = Object.fromEntries(
+    [
+      'sub',
+      'aud',
+      'nbf',
+      'jti',
+      ...['clientalias', 'tier', 'enduser', 'scope'].map((name) => `${dialect}/${name}`),
+    ].map((name) => [name, 'forged']),
+  );
+  for (const claimDialect of [dialect, `${dialect}/`]) {
+    const nobody = { ...identity, subject: undefined, alias: undefined, tier: undefined, scopes: [], claims };
+    const jwt = await new BackendJwtSigner({ ...options, claimDialect }).sign(nobody, now);
+    assert.doesNotMatch(Buffer.from(jwt.split('.')[1]!, 'base64url').toString(), /forged/);
+  }
+});
+
+test('near the end of a token or certificate one is signed once, too', async () => {
+  const signer = new BackendJwtSigner(options);
+  const short = { ...identity, ends: now + 60_000 };
+  const first = await signer.sign(short, now);
+  assert.equal(await signer.sign(short, now + 50_000), first);
+  assert.notEqual(await signer.sign(short, now + 55_000), first, 'some time is left to read it');
+});
+
 test('encoding base64: as WSO2 writes it, and the signature is over what is written', async () => {
   const jwt = await new BackendJwtSigner({ ...options, encoding: 'base64' }).sign(identity, now);
   const [head = '', body = '', signature = ''] = jwt.split('.');
