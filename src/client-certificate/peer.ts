@@ -1,5 +1,5 @@
 import { type Attributes, headerValues, isPlaintext } from '../attributes.ts';
-import { readPercentPem } from './formats/percent-pem.ts';
+import { readPercentPem } from './formats/percent.ts';
 import { type Limits, peerLimits } from './formats/reading.ts';
 import type { ReadingCaches } from './formats/reading-cache.ts';
 import { readXfcc, readXfccChain, XFCC } from './formats/xfcc.ts';

@@ -1,9 +1,8 @@
 import { type PresentedError, presentedError } from '../presented.ts';
 import { decodeBase64 } from './base64.ts';
 import { derLengthError, splitDer } from './der-length.ts';
-import { BEGIN, readPem } from './pem-text.ts';
-import { percentDecode } from './percent-encoding.ts';
-import { readPercentPem } from './percent-pem.ts';
+import { readPem } from './pem-text.ts';
+import { percentDecode } from './percent.ts';
 import { certificates, type Limits, type Reading } from './reading.ts';
 
 /** Base64 of one DER certificate, nothing around it. */
@@ -22,12 +21,6 @@ export function readBase64Pem(value: string, limits: Limits): Reading {
     : readPem(Buffer.from(bytes).toString('latin1'), '\n', limits, 'the PEM within');
 }
 
-/** HAProxy: `%[ssl_c_der,base64]`, in double quotes by `%{+Q}`, or with PEM's markers set around it by the rule. */
-export function readHaproxy(value: string, limits: Limits): Reading {
-  const text = unquoted(value);
-  return text.startsWith(BEGIN) ? readPem(text, ' ', limits, 'the header') : readBase64Der(text);
-}
-
 /** HAProxy: `%[ssl_c_chain_der,base64]`, the DER of all certificates but the leaf end to end. */
 export function readHaproxyChain(value: string, limits: Limits): Reading {
   const bytes = decodeBase64(unquoted(value));
@@ -36,7 +29,7 @@ export function readHaproxyChain(value: string, limits: Limits): Reading {
   return 'kind' in ders ? ders : certificates(ders);
 }
 
-const unquoted = (value: string): string =>
+export const unquoted = (value: string): string =>
   value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
 
 /** Traefik: base64 of each certificate, leaf first, joined by commas; v2.8 to v2.9.1 percent-encoded that again. */
@@ -57,14 +50,6 @@ export function readTraefik(value: string, limits: Limits): Reading {
   }
   return certificates(ders);
 }
-
-/** F5: what the rule makes, base64 of DER or PEM with a space for each newline. */
-export const readF5 = (value: string, limits: Limits): Reading =>
-  value.startsWith(BEGIN) ? readPem(value, ' ', limits, 'the header') : readBase64Der(value);
-
-/** Kong: base64 of DER, or percent-encoded PEM. PEM begins with a character that base64 does not have. */
-export const readKong = (value: string, limits: Limits): Reading =>
-  value.startsWith('-') ? readPercentPem(value, limits) : readBase64Der(value);
 
 const notBase64 = (where: string): PresentedError =>
   presentedError('header_coding_invalid', `${where} is not base64`);

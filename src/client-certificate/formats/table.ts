@@ -1,19 +1,10 @@
-import {
-  readBase64Der,
-  readBase64Pem,
-  readF5,
-  readHaproxy,
-  readHaproxyChain,
-  readKong,
-  readTraefik,
-} from './bare-base64.ts';
+import { readBase64Der, readBase64Pem, readHaproxyChain, readTraefik } from './bare-base64.ts';
 import { encodeBase64 } from './base64.ts';
 import { writePem } from './pem-text.ts';
-import { readPercentPem, writePercentPem } from './percent-pem.ts';
+import { readPercentPem, writePercentPem } from './percent.ts';
 import type { Reader } from './reading.ts';
 import { readClientCert, readClientCertChain, writeClientCert, writeClientCertChain } from './rfc9440.ts';
-import { readApache, readNginx } from './spaced-pem.ts';
-import { readWso2 } from './wso2.ts';
+import { readApache, readF5, readHaproxy, readKong, readNginx, readWso2 } from './told-apart.ts';
 import { RECEIVED_XFCC, readXfcc, writeXfcc, XFCC } from './xfcc.ts';
 
 /** How one producer writes a client certificate into headers. Names are in lower case. */

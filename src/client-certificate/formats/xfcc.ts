@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type PresentedError, presentedError } from '../presented.ts';
 import { readPem, writePem } from './pem-text.ts';
-import { percentDecode, percentEncode } from './percent-encoding.ts';
+import { percentDecode, percentEncode } from './percent.ts';
 import { certificates, type Limits, type Reading } from './reading.ts';
 import type { ReadingCache } from './reading-cache.ts';
 import type { XfccElement } from './xfcc-element.ts';
