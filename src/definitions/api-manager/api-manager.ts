@@ -10,8 +10,8 @@ import {
   type WrittenSource,
 } from '../written.ts';
 import { withoutOuterSlashes } from '../wso2-project/broken-text.ts';
-import { readProjectApi } from '../wso2-project/project-api.ts';
-import { findProjects } from '../wso2-project/project-files.ts';
+import { type ProjectApi, readProjectApi } from '../wso2-project/project-api.ts';
+import { eachProject, findProjects } from '../wso2-project/project-files.ts';
 import { asProject } from './archive.ts';
 import { asIssuer, clientsOf, currentRows, disabled, keyOf } from './clients.ts';
 import { type ApiManagerConf, isConf, readApiManagerConf } from './conf.ts';
@@ -19,28 +19,35 @@ import type { TableRow } from './table-row.ts';
 
 /** API Manager: exported APIs, its configuration files of all ages, and its table of client certificates. */
 export function readApiManager(entry: DefinitionEntry): Definition {
-  const { projects, others, problems: unfound } = findProjects(entry.path, filesOf(entry));
-  const problems: DefinitionProblem[] = [...unfound];
+  const files = filesOf(entry);
+  const found = findProjects(entry.path, files);
+  const problems: DefinitionProblem[] = [...found.problems];
   const warnings: DefinitionProblem[] = [];
-  const inside = projects
-    .flatMap(({ names, shown, wholeOf }) => names.filter(isConf).map((name) => [shown(name), wholeOf(name)]))
-    // What is in an archive is no file of its own.
-    .flatMap(([file, whole]) => (file !== undefined && file === whole ? [file] : []));
-  const conf = readApiManagerConf([...others, ...inside], entry, problems, warnings);
+  const inside = found.folders.flatMap(({ names, shown }) => names.filter(isConf).map(shown));
+  const conf = readApiManagerConf([...found.others, ...inside], entry, problems, warnings);
   if (isTableMissing(entry)) problems.push(tableMissing(entry));
   const byApi = Map.groupBy(currentRows(entry), rowKey);
-  const exported = projects.map((project) => {
+  const exported: ProjectApi[] = [];
+  for (const project of eachProject(found, files, problems)) {
     const read = readProjectApi(asProject(project, entry.keyType ?? 'PRODUCTION'), entry, 'api-manager');
-    if (read.api.problems.length === 0) warnings.push(...read.warnings);
-    return read.api;
-  });
-  const known = new Set(exported.map(({ written }) => keyOf(written)));
+    if (read.apis.every((api) => api.problems.length === 0)) warnings.push(...read.warnings);
+    exported.push(read);
+  }
+  // The table has an API by its versioned place, which comes first.
+  const placed = exported.flatMap(({ apis }) => apis.slice(0, 1));
+  const known = new Set(placed.map(({ written }) => keyOf(written)));
   const unexported = [...byApi].flatMap(([key, [first]]) =>
     known.has(key) || first === undefined ? [] : [fromTable(first, entry)],
   );
-  warnings.push(...otherPlaces(exported, unexported), ...inTableOnly(unexported));
-  const apis = [...exported, ...unexported].map((api) =>
-    complete(api, byApi.get(keyOf(api.written)) ?? [], conf, entry, warnings),
+  warnings.push(...otherPlaces(placed, unexported), ...inTableOnly(unexported));
+  const apis = [...exported, ...unexported.map((api) => ({ apis: [api], nobody: undefined }))].flatMap(
+    ({ apis: [first, ...others], nobody }) => {
+      const rows = byApi.get(keyOf(first!.written)) ?? [];
+      const whole = complete(first!, rows, conf, entry, warnings);
+      if (nobody !== undefined && whole.problems.length === 0 && whole.written.clients?.length === 0)
+        warnings.push(nobody);
+      return [whole, ...others.map((api) => complete(api, rows, conf, entry, []))];
+    },
   );
   if (conf.usesHeader && entry.trustedSenders === undefined)
     warnings.push({
@@ -129,15 +136,10 @@ function complete(
   const archived = (written.clients ?? []).map((client) => (conf.isChainMode ? asIssuer(client) : client));
   const clients =
     entry.database === undefined ? archived : inTable(rows, archived, conf.isChainMode, api, warnings);
-  // The archive could not have them: they are in the table.
-  const mended =
-    clients.length > 0
-      ? problems.filter(({ message }) => !message.startsWith('asks for a certificate, and no client'))
-      : problems;
-  checkAliases(clients, api, mended);
+  checkAliases(clients, api, problems);
   return {
     ...api,
-    problems: mended,
+    problems,
     written: {
       ...written,
       clients,

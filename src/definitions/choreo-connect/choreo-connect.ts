@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { FileProblem } from '../../documents/files.ts';
 import { parseToml, type TomlFile, TomlSyntaxError } from '../../documents/toml.ts';
 import {
@@ -13,27 +13,27 @@ import {
   type WrittenTokenService,
 } from '../written.ts';
 import { readProjectApi } from '../wso2-project/project-api.ts';
-import { findProjects } from '../wso2-project/project-files.ts';
+import { eachProject, findProjects } from '../wso2-project/project-files.ts';
 
 /** Choreo Connect: API projects (folders or archives of `apictl`), and the issuers of its config.toml. */
 export function readChoreoConnect(entry: DefinitionEntry): Definition {
-  const { projects, others, problems: unfound } = findProjects(entry.path, filesOf(entry));
-  const problems: DefinitionProblem[] = [...unfound];
+  const files = filesOf(entry);
+  const found = findProjects(entry.path, files);
+  const problems: DefinitionProblem[] = [...found.problems];
   const warnings: DefinitionProblem[] = [];
-  const tokenServices: DefinedTokenService[] = [];
   const apis: DefinedApi[] = [];
-  for (const project of projects) {
+  for (const project of eachProject(found, files, problems)) {
     const read = readProjectApi(project, entry, 'choreo-connect');
-    apis.push(read.api);
+    apis.push(...read.apis);
     // Of an API that is refused anyhow its problems are enough to read.
-    if (read.api.problems.length === 0) warnings.push(...read.warnings);
+    if (read.apis.every((api) => api.problems.length === 0))
+      warnings.push(...read.warnings, ...(read.nobody === undefined ? [] : [read.nobody]));
   }
-  let sources: readonly WrittenSource[] | undefined;
-  for (const file of others.filter((name) => /\.toml$/.test(name))) {
-    const conf = readConf(file, entry, problems, warnings);
-    tokenServices.push(...conf.tokenServices);
-    sources ??= conf.sources;
-  }
+  const conf = confAmong(found.others, entry, warnings);
+  const { tokenServices, sources } =
+    conf === undefined
+      ? { tokenServices: [], sources: undefined }
+      : readConf(conf, entry, problems, warnings);
   if (apis.length === 0 && problems.length === 0 && tokenServices.length === 0)
     problems.push({
       file: entry.path,
@@ -42,6 +42,24 @@ export function readChoreoConnect(entry: DefinitionEntry): Definition {
       message: 'has no API project in it; it needs a folder (or archive) with an api.yaml',
     });
   return { apis: apis.map((api) => withSources(api, sources)), tokenServices, problems, warnings };
+}
+
+/** The one at the top: what lies deeper is a project's, or somebody else's, and must not speak for all. */
+function confAmong(
+  others: readonly string[],
+  { path }: DefinitionEntry,
+  warnings: DefinitionProblem[],
+): string | undefined {
+  const top = join(path, 'config.toml');
+  if (others.includes(top)) return top;
+  for (const file of others.filter((name) => basename(name) === 'config.toml'))
+    warnings.push({
+      file,
+      line: 1,
+      key: '',
+      message: `is not read; the config.toml that counts lies at the top of the path, ${top}`,
+    });
+  return undefined;
 }
 
 /** Where its config.toml says that certificates come from; without one, where ours does. */

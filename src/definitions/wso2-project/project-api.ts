@@ -5,6 +5,7 @@ import {
   below,
   documentPlace,
   elementsAt,
+  flagAt,
   isTable,
   neededText,
   type Place,
@@ -48,12 +49,20 @@ function checkMisplaced(whole: Place, problems: Problems): void {
   checkSecurityKeys(whole, schemeKeys, problems);
 }
 
+export type ProjectApi = {
+  /** At its place, and at the one without a version where it is the default version. */
+  readonly apis: readonly DefinedApi[];
+  readonly warnings: readonly DefinitionProblem[];
+  /** To be warned about where nobody else names its clients: it asks for a certificate, and the project has none. */
+  readonly nobody: DefinitionProblem | undefined;
+};
+
 /** One exported API: `api.yaml`, `Definitions/`, `Client-certificates/`, `deployment_environments.yaml`. */
 export function readProjectApi(
   project: Project,
   entry: DefinitionEntry,
   errorFormat: NonNullable<WrittenApi['errorFormat']>,
-): { readonly api: DefinedApi; readonly warnings: readonly DefinitionProblem[] } {
+): ProjectApi {
   const problems: Problems = [];
   const warnings: DefinitionProblem[] = [];
   const main = mainFiles.find((name) => project.names.includes(name)) ?? 'api.yaml';
@@ -61,7 +70,8 @@ export function readProjectApi(
   // apictl's form has everything below `data`, an older one at the top.
   const data = whole && (isTable(below(whole, 'data').value) ? below(whole, 'data') : whole);
   const origin = { file: project.wholeOf(main), line: 1 };
-  if (data === undefined) return { api: lost(project, main, origin, problems, errorFormat), warnings };
+  if (data === undefined)
+    return { apis: [lost(project, main, origin, problems, errorFormat)], warnings, nobody: undefined };
 
   const id = isTable(below(data, 'id').value) ? below(data, 'id') : data;
   const name =
@@ -97,32 +107,38 @@ export function readProjectApi(
   const clients = clientsOf(project, name, version, problems, warnings);
   const hosts = hostsOf(project, problems);
   const backend = entry.backend ?? endpointIn(below(data, 'endpointConfig')) ?? openApi?.backend;
-  if (asked.mutualSSL !== 'off' && clients.length === 0) {
-    const message =
-      'asks for a certificate, and no client has one in Client-certificates: nobody is admitted; upload some';
-    if (asked.mutualSSL === 'mandatory') warnings.push(problemAt(schemePlace, message));
-  }
-  return {
-    warnings,
-    api: {
-      origin,
-      problems,
-      notes: [...asked.notes, ...(openApi?.notes ?? [])],
-      written: {
-        name,
-        version,
-        basePath: placeOf(context, version),
-        ...(hosts.length > 0 && { hosts }),
-        mutualSSL: asked.mutualSSL,
-        ...(asked.mutualSSL !== 'off' && { clients, optionalCertificate: 'ignore-wrong' as const }),
-        applicationSecurity: asked.applicationSecurity,
-        ...(openApi !== undefined && {
-          operations: writeOperations(operations, asked.applicationSecurity),
-        }),
-        errorFormat,
-        ...(backend !== undefined && { backend }),
-      },
+  const isDefault = flagAt(below(data, 'isDefaultVersion'), problems) === true;
+  const api: DefinedApi = {
+    origin,
+    problems,
+    notes: [...asked.notes, ...(openApi?.notes ?? [])],
+    written: {
+      name,
+      version,
+      basePath: placeOf(context, version),
+      ...(hosts.length > 0 && { hosts }),
+      mutualSSL: asked.mutualSSL,
+      ...(asked.mutualSSL !== 'off' && { clients, optionalCertificate: 'ignore-wrong' as const }),
+      applicationSecurity: asked.applicationSecurity,
+      ...(openApi !== undefined && { operations: writeOperations(operations, asked.applicationSecurity) }),
+      errorFormat,
+      ...(backend !== undefined && { backend }),
     },
+  };
+  const unversioned = isDefault ? placeWithoutVersion(context, version) : api.written.basePath;
+  return {
+    apis:
+      unversioned === api.written.basePath
+        ? [api]
+        : [api, { ...api, written: { ...api.written, basePath: unversioned } }],
+    warnings: [...warnings, ...(openApi?.warnings ?? [])],
+    nobody:
+      asked.mutualSSL === 'mandatory' && clients.length === 0
+        ? problemAt(
+            schemePlace,
+            'asks for a certificate, and no client has one in Client-certificates: nobody is admitted; upload some',
+          )
+        : undefined,
   };
 }
 
@@ -187,6 +203,15 @@ function placeOf(context: string, version: string): string {
   const path = `/${withoutOuterSlashes(context)}`;
   if (path.includes('{version}')) return path.replaceAll('{version}', version);
   return version === '' || path.endsWith(`/${version}`) ? path : `${path === '/' ? '' : path}/${version}`;
+}
+
+/** The default version's second place. */
+function placeWithoutVersion(context: string, version: string): string {
+  const segments = withoutOuterSlashes(context).split('/');
+  const kept = context.includes('{version}')
+    ? segments.filter((segment) => segment !== '{version}')
+    : segments.filter((segment, i) => segment !== version || i !== segments.length - 1);
+  return `/${kept.join('/')}`;
 }
 
 const firstOf = (...places: readonly Place[]): Place =>
@@ -264,12 +289,14 @@ function clientsOf(
     const file = neededText(below(element, 'certificate'), problems, '"acme.crt"');
     const tier = textAt(below(element, 'tierName'), problems, '"Gold"');
     if (alias === undefined || file === undefined) return [];
-    if (!isOf(below(element, 'apiIdentifier'), name, version)) {
+    const named = otherApi(below(element, 'apiIdentifier'), name, version);
+    if (named !== undefined && warnings.every(({ key }) => !key.endsWith('apiIdentifier')))
       warnings.push(
-        problemAt(below(element, 'apiIdentifier'), `"${alias}" is another API's client; it is left out`),
+        problemAt(
+          below(element, 'apiIdentifier'),
+          `is of ${named}, and this project is "${name}" ${version}: "${alias}", and whoever else lies in it, counts here all the same`,
+        ),
       );
-      return [];
-    }
     const other = seen.get(alias.toLowerCase());
     seen.set(alias.toLowerCase(), alias);
     if (other !== undefined) {
@@ -287,16 +314,12 @@ function clientsOf(
   });
 }
 
-/** An entry without an identifier is this API's: it lies in its project. */
-function isOf(identifier: Place, name: string, version: string): boolean {
-  const ownName = firstOf(below(identifier, 'apiName'), below(identifier, 'name')).value;
-  const ownVersion = below(identifier, 'version');
-  return (
-    (ownName === undefined || ownName === name) &&
-    (ownVersion.value === undefined ||
-      ownVersion.value === version ||
-      ownVersion.document.textOf(ownVersion.path) === version)
-  );
+/** What lies in a project is its client, as for its own products; an API that got a new version keeps the old lists. */
+function otherApi(identifier: Place, name: string, version: string): string | undefined {
+  const ownName = firstOf(below(identifier, 'apiName'), below(identifier, 'name')).value ?? name;
+  const at = below(identifier, 'version');
+  const ownVersion = at.value === undefined ? version : (at.document.textOf(at.path) ?? String(at.value));
+  return ownName === name && ownVersion === version ? undefined : `${shown(ownName)} ${ownVersion}`;
 }
 
 function certificate(

@@ -18,29 +18,30 @@ export type Project = {
 };
 
 const maxEntries = 5_000;
-const maxUnpacked = 64 * 1024 * 1024;
+/** Of one archive, what of it is read: api.yaml, a definition, certificates. */
+const maxUnpacked = 16 * 1024 * 1024;
+/** Of all archives of a path together: 10,000 take a tenth of it. */
+const maxTogether = 512 * 1024 * 1024;
 
-/**
- * The projects below a path: every folder with an api.yaml (or api.json), and every archive.
- *
- * @param others what else is there, such as a config.toml
- */
-export function findProjects(
-  path: string,
-  disk: Files,
-): {
-  readonly projects: readonly Project[];
+/** What lies below a path. */
+export type FoundProjects = {
+  /** Every folder with an api.yaml (or api.json). */
+  readonly folders: readonly Project[];
+  readonly archives: readonly string[];
+  /** What else is there, such as a config.toml. */
   readonly others: readonly string[];
   readonly problems: readonly DefinitionProblem[];
-} {
+};
+
+export function findProjects(path: string, disk: Files): FoundProjects {
   let files: readonly string[];
   try {
     files = disk.list(path);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
-    return { projects: [], others: [], problems: [{ file: path, line: 1, key: '', message: error.message }] };
+    const problem = { file: path, line: 1, key: '', message: error.message };
+    return { folders: [], archives: [], others: [], problems: [problem] };
   }
-  const problems: DefinitionProblem[] = [];
   const roots = new Set(files.filter((file) => isApiFile(basename(file))).map(rootOfApiFile));
   const inProject = new Map<string, string[]>();
   const others: string[] = [];
@@ -53,16 +54,28 @@ export function findProjects(
     else if (file.toLowerCase().endsWith('.zip')) archives.push(file);
     else others.push(file);
   }
-  const unpacked = archives.flatMap((file) => {
-    try {
-      return [archive(file, disk)];
-    } catch (error) {
-      problems.push({ file, line: 1, key: '', message: (error as Error).message });
-      return [];
-    }
-  });
   const folders = [...inProject].map(([root, own]) => folder(root, own, disk));
-  return { projects: [...folders, ...unpacked], others, problems };
+  return { folders, archives, others, problems: [] };
+}
+
+/** One after the other: whoever keeps none of them has one archive in memory at a time. */
+export function* eachProject(
+  { folders, archives }: FoundProjects,
+  disk: Files,
+  problems: DefinitionProblem[],
+): Generator<Project> {
+  yield* folders;
+  let together = 0;
+  for (const file of archives) {
+    try {
+      const { project, size } = archive(file, disk, maxTogether - together);
+      together += size;
+      yield project;
+    } catch (error) {
+      if (!(error instanceof FileProblem)) throw error;
+      problems.push({ file, line: 1, key: '', message: error.message });
+    }
+  }
 }
 
 /** Older archives of API Manager have it one folder deeper. */
@@ -96,27 +109,34 @@ function folder(path: string, files: readonly string[], disk: Files): Project {
   };
 }
 
-/** @throws Error: no archive, more in it than a project has, names that lead out of it */
-function archive(path: string, disk: Files): Project {
+/** What is read of a project, wherever in the archive it begins. */
+const isRead = (name: string): boolean =>
+  /(?:^|\/)(?:api\.(?:ya?ml|json)|deployment_environments\.ya?ml|Definitions\/[^/]+|Meta-information\/[^/]+|Client-certificates\/(?:[^/]+\/)?[^/]+)$/i.test(
+    name,
+  );
+
+/** @throws FileProblem: no archive, more in it than a project has, names that lead out of it */
+function archive(path: string, disk: Files, left: number): { project: Project; size: number } {
   const bytes = disk.bytes(path);
   let count = 0;
   let size = 0;
   const entries = unzip(bytes, ({ name, originalSize }) => {
     count++;
-    size += originalSize;
     if (count > maxEntries) throw new FileProblem(`has more than ${maxEntries} entries, which are not read`);
-    if (size > maxUnpacked)
-      throw new FileProblem(`unpacks to more than ${maxUnpacked} bytes, which are not read`);
     if (name.startsWith('/') || name.includes('\\') || name.split('/').includes('..'))
       throw new FileProblem(
         `has an entry ${JSON.stringify(name.slice(0, 100))}, which leads out of the archive; export it anew`,
       );
-    return !name.endsWith('/');
+    if (!isRead(name)) return false;
+    size += originalSize;
+    checkSize(size, left);
+    return true;
   });
   // What the archive says of its own sizes may be untrue.
-  const total = Object.values(entries).reduce((sum, { length }) => sum + length, 0);
-  if (total > maxUnpacked)
-    throw new FileProblem(`unpacks to more than ${maxUnpacked} bytes, which are not read`);
+  checkSize(
+    Object.values(entries).reduce((sum, { length }) => sum + length, 0),
+    left,
+  );
   const api = Object.keys(entries)
     .filter((name) => isApiFile(basename(name)))
     .sort((a, b) => a.split('/').length - b.split('/').length)[0];
@@ -128,7 +148,7 @@ function archive(path: string, disk: Files): Project {
       name.startsWith(root) ? [[name.slice(root.length), data] as const] : [],
     ),
   );
-  return {
+  const project: Project = {
     path,
     names: [...names.keys()],
     shown: (name) => `${path}!${name}`,
@@ -139,6 +159,17 @@ function archive(path: string, disk: Files): Project {
     },
     readBytes: (name) => names.get(name),
   };
+  return { project, size };
+}
+
+/** @throws FileProblem */
+function checkSize(size: number, left: number): void {
+  if (size > maxUnpacked)
+    throw new FileProblem(`unpacks to more than ${maxUnpacked} bytes, which are not read`);
+  if (size > left)
+    throw new FileProblem(
+      `is not read: with those before it, the archives of this path unpack to more than ${maxTogether} bytes; write several [[definitions]]`,
+    );
 }
 
 function unzip(bytes: Uint8Array, filter: (entry: { name: string; originalSize: number }) => boolean) {

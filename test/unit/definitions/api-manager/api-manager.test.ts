@@ -69,6 +69,32 @@ const fromTable = (
   files: Files = { 'readme.txt': '' },
 ) => read(files, { database: 'postgres://db/x', rows, ...more });
 
+test('clients that are in the table only: nobody says that nobody is admitted', () => {
+  const api = { 'api/api.yaml': apiYaml('securityScheme: [mutualssl, mutualssl_mandatory]') };
+  const said = (rows: readonly TableRow[]): string =>
+    fromTable(rows, {}, api)
+      .warnings.map(({ message }) => message)
+      .join('\n');
+  assert.doesNotMatch(said([row()]), /nobody is admitted/);
+  assert.match(said([]), /asks for a certificate, and no client has one.*nobody is admitted/);
+});
+
+test('the default version is served at both places, for the same clients of the table', () => {
+  const api = {
+    'api/api.yaml': `${apiYaml('securityScheme: [mutualssl, mutualssl_mandatory]')}isDefaultVersion: true\n`,
+  };
+  const { apis, warnings } = fromTable([row()], {}, api);
+  assert.deepEqual(
+    apis.map(({ written, problems }) => [written.basePath, written.clients, problems]),
+    ['/pizzashack/1.0.0', '/pizzashack'].map((place) => [
+      place,
+      [{ alias: 'acme', tier: 'Gold', pem: acme.pem }],
+      [],
+    ]),
+  );
+  assert.deepEqual(warnings, []);
+});
+
 test('the example, as it stands', () => {
   const folder = join(root, 'example');
   cpSync(new URL('../../../../examples/api-manager/', import.meta.url), folder, { recursive: true });

@@ -290,7 +290,7 @@ const zips: readonly [why: string, entries: Readonly<Record<string, Uint8Array>>
     /leads out of the archive/,
   ],
   ['an absolute one', { 'api.yaml': strToU8('a'), '/etc/evil': strToU8('x') }, /leads out of the archive/],
-  ['a bomb', { 'api.yaml': new Uint8Array(70_000_000) }, /unpacks to more than 67108864 bytes/],
+  ['a bomb', { 'api.yaml': new Uint8Array(17_000_000) }, /unpacks to more than 16777216 bytes/],
   [
     'thousands of entries',
     Object.fromEntries(Array.from({ length: 5001 }, (_, i) => [`f${i}`, new Uint8Array()])),
@@ -305,6 +305,109 @@ for (const [why, entries, message] of zips) {
     assert.match(readChoreoConnect(entryOf(path)).problems[0]?.message ?? '', message);
   });
 }
+
+test('of an archive that is unpacked which is read', () => {
+  const path = join(put({ 'x.txt': '' }), 'a.zip');
+  const texts = Object.entries(project()).map(
+    ([name, text]) => [`a/${name}`, strToU8(String(text))] as const,
+  );
+  const entries = { ...Object.fromEntries(texts), 'a/Docs/film': new Uint8Array(70_000_000) };
+  writeFileSync(path, zipSync(entries));
+  const { apis, problems } = readChoreoConnect(entryOf(path));
+  assert.deepEqual([problems, apis[0]?.problems, apis[0]?.written.clients?.length], [[], [], 1]);
+});
+
+test('many small archives that unpack to gigabytes: one sum for all of a path, and the others go on', () => {
+  const folder = put({ 'x.txt': '' });
+  const bomb = zipSync({
+    'api.yaml': strToU8(apiYaml(['oauth2'])),
+    'Definitions/swagger.yaml': new Uint8Array(16_000_000),
+  });
+  for (let i = 0; i < 40; i++) writeFileSync(join(folder, `a${i}.zip`), bomb);
+  writeFileSync(join(folder, 'z.zip'), zipSync({ 'api.yaml': strToU8(apiYaml(['oauth2'])) }));
+  const { apis, problems } = readChoreoConnect(entryOf(folder));
+  const refused = problems.filter(({ message }) => /unpack to more than 536870912 bytes/.test(message));
+  assert.deepEqual([problems.length, refused.length], [7, 7]);
+  assert.deepEqual([apis.length, apis.at(-1)?.problems], [34, []]);
+});
+
+const defaultVersions: readonly [sentence: string, context: string, places: readonly string[]][] = [
+  ['its context without a version', '/petstore', ['/petstore/1.0.5', '/petstore']],
+  ['the version in full', '/petstore/1.0.5', ['/petstore/1.0.5', '/petstore']],
+  ['the version by template', '"/{version}/petstore"', ['/1.0.5/petstore', '/petstore']],
+  ['nothing but the version', '"/{version}"', ['/1.0.5', '/']],
+];
+for (const [sentence, context, places] of defaultVersions) {
+  test(`the default version is served at its place without a version, too: ${sentence}`, () => {
+    const text = `${apiYaml(['mutualssl', 'mutualssl_mandatory']).replace('/petstore', context)}  isDefaultVersion: true\n`;
+    const { apis } = read(project({ 'api.yaml': text }));
+    assert.deepEqual(
+      apis.map(({ problems, written }) => [written.basePath, problems]),
+      places.map((place) => [place, []]),
+    );
+    const [first, second] = apis.map(({ written: { basePath: _, ...others } }) => others);
+    assert.deepEqual(second, first);
+  });
+}
+
+test('whoever lies in a project is its client, be he listed for an older version of it: told once', () => {
+  const entry = (alias: string, identifier: string): string =>
+    `  - alias: ${alias}\n    certificate: acme.crt\n    apiIdentifier: ${identifier}\n`;
+  const { apis, warnings } = read(
+    project({
+      'Client-certificates/client_certificates.yaml': clientsYaml(
+        entry('same', '{apiName: Petstore, version: 1.0.5}') +
+          entry('older', '{apiName: Petstore, version: 1.0.4}') +
+          entry('other', '{apiName: Pets, version: 1.0.5}'),
+      ),
+    }),
+  );
+  assert.deepEqual(
+    apis[0]?.written.clients?.map(({ alias }) => alias),
+    ['same', 'older', 'other'],
+  );
+  assert.equal(warnings.length, 1);
+  assert.match(
+    warnings[0]?.message ?? '',
+    /is of "Petstore" 1\.0\.4, and this project is "Petstore" 1\.0\.5: "older", and whoever else lies in it, counts here all the same/,
+  );
+});
+
+test('a WebSocket API: its channels are asked for by GET, its backend is upgraded to', () => {
+  const asyncApi = `asyncapi: 2.0.0\ninfo: {title: Ticker, version: 1.0.0}\nchannels:\n  /prices: {subscribe: {x-scopes: [read]}}\n  /open: {publish: {}, x-auth-type: None}\n  'rooms/{id}': {publish: {}}\n`;
+  const { apis } = read({
+    'api.yaml': `data:\n  name: Ticker\n  context: /ticker\n  version: 1.0.0\n  type: WS\n  securityScheme: [oauth2]\n  endpointConfig: {endpoint_type: ws, production_endpoints: {url: "ws://ticker:8080"}}\n`,
+    'Definitions/asyncapi.yaml': asyncApi,
+  });
+  assert.deepEqual(apis[0]?.problems, []);
+  assert.equal(apis[0]?.written.backend, 'ws://ticker:8080');
+  assert.deepEqual(apis[0]?.written.operations, [
+    { path: '/prices', methods: ['GET'], scopes: ['read'], scopesMatch: 'any' },
+    { path: '/open', methods: ['GET'], secured: false },
+    { path: '/rooms/{id}', methods: ['GET'] },
+  ]);
+});
+
+test('one config.toml counts, at the top of the path; what lies deeper speaks for nobody', () => {
+  const issuer = (name: string): string =>
+    `[[enforcer.security.tokenService]]\nname = "${name}"\nissuer = "https://${name}"\njwksURL = "https://${name}/jwks"\n`;
+  const files = {
+    'p/api.yaml': apiYaml(['oauth2']),
+    'deep/config.toml': issuer('evil'),
+    'other.toml': issuer('evil'),
+  };
+  const without = read(files);
+  assert.deepEqual(without.tokenServices, []);
+  assert.match(
+    without.warnings.map(({ file, message }) => `${file}: ${message}`).join(),
+    /deep\/config\.toml: is not read; the config\.toml that counts lies at the top of the path/,
+  );
+  const { tokenServices } = read({ ...files, 'config.toml': issuer('good') });
+  assert.deepEqual(
+    tokenServices.map(({ written }) => written.name),
+    ['good'],
+  );
+});
 
 test('a project that is mounted by links, as Kubernetes does, is read', () => {
   const real = put(project());
@@ -382,7 +485,7 @@ for (const [why, toml, more, sources, warning] of settings) {
     const files = Object.entries(project()).map(([name, text]) => [`p/${name}`, text] as const);
     const folder = put({
       ...Object.fromEntries(files),
-      'conf/config.toml': `[enforcer.security.mutualSSL]\n${toml}\n`,
+      'config.toml': `[enforcer.security.mutualSSL]\n${toml}\n`,
     });
     const { apis, warnings } = readChoreoConnect({ ...entryOf(folder), ...more });
     assert.deepEqual(apis[0]?.written.sources, sources);
