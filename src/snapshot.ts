@@ -1,11 +1,10 @@
 import type { ErrorFormat } from './apis/api.ts';
 import type { ApiIndex } from './apis/api-index.ts';
 import type { Everyone } from './apis/security.ts';
-import type { CertificateFormat } from './client-certificate/formats/table.ts';
-import type { TokenHeader } from './oauth2/bearer-token.ts';
 import type { CertificateCache } from './pki/certificate/certificate-cache.ts';
 import type { SearchLimit } from './pki/path/search-limit.ts';
 import type { RevocationState } from './pki/revocation/crl-set.ts';
+import type { BackendSettings } from './upstream/backend-headers.ts';
 import type { BackendJwtSigner } from './upstream/backend-jwt.ts';
 
 /**
@@ -27,31 +26,9 @@ export type Snapshot = {
 };
 
 /** How answers to Envoy are written. Header names are lower case; undefined: switched off. */
-export type AnswerSettings = {
+export type AnswerSettings = BackendSettings & {
   /** Response header that carries the reason code of a denial. */
   readonly reasonHeader: string | undefined;
-  readonly identityHeaders: {
-    readonly alias: string | undefined;
-    readonly tier: string | undefined;
-    readonly sha256: string | undefined;
-    readonly subject: string | undefined;
-    readonly clientId: string | undefined;
-    readonly scopes: string | undefined;
-    readonly tokenSubject: string | undefined;
-  };
-  /** How the backend gets the verified certificate; undefined: not at all. */
-  readonly outbound:
-    | {
-        readonly format: CertificateFormat;
-        readonly header: string;
-        readonly chainHeader: string | undefined;
-      }
-    | undefined;
-  /** Request headers that never reach the backend as the client sent them. */
-  readonly headersToRemove: readonly string[];
   /** Whose error bodies denials have that no API is known for. */
   readonly errorFormat: ErrorFormat;
-  readonly tokenHeader: TokenHeader;
-  /** Where the backend reads our JWT, and nobody else's. */
-  readonly backendJwtHeader: string;
 };

@@ -1,11 +1,11 @@
 import { type Header, requestIdIn } from '../attributes.ts';
-import { writeCertificate } from '../client-certificate/outbound.ts';
 import { type Admission, type Decision, type Denial, type DenialRow, denials } from '../decision.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import type { AnswerSettings } from '../snapshot.ts';
+import { admissionMetadata, backendHeaders } from '../upstream/backend-headers.ts';
+import { messageValue } from '../upstream/field-value.ts';
 import { challenges } from './challenge.ts';
 import { errorBody, protocolOf } from './error-body.ts';
-import { fieldValue } from './field-value.ts';
 
 /** A CheckResponse as proto-loader encodes it. */
 export type CheckResponse = {
@@ -44,96 +44,21 @@ export const writeCheckResponse = (
 
 /** The only place that writes code 0, which alone admits; and an empty answer would admit, too. */
 function admitted(
-  { api, client, token, tokenHeader }: Admission,
+  admission: Admission,
   answers: AnswerSettings,
   received: readonly Header[],
   backendJwt: string | undefined,
 ): CheckResponse {
-  const { identityHeaders: names, outbound } = answers;
-  const identity: readonly (readonly [name: string | undefined, value: string | undefined])[] = [
-    [names.alias, client?.alias],
-    [names.tier, client?.tier],
-    [names.sha256, client?.certificate.sha256],
-    [names.subject, client && formatName(client.certificate.subject)],
-  ];
-  // As long as they are, for a cut one would be another's; a token's own length is their bound.
-  const whole: typeof identity = [
-    [names.clientId, token?.clientId],
-    [names.scopes, token && (token.scopes.join(' ') || undefined)],
-    [names.tokenSubject, token?.subject],
-    [answers.backendJwtHeader, backendJwt],
-  ];
-  const set: HeaderValueOption[] = [];
-  const remove = new Set([...answers.headersToRemove, ...misspelled(received, answers)]);
-  const { name: credential, forward } = answers.tokenHeader;
-  if (tokenHeader === 'unverified' || (tokenHeader === 'verified' && !forward)) remove.add(credential);
-  const told = [
-    ...identity.map(([name, value]) => [name, value && fieldValue(value)] as const),
-    ...whole.map(([name, value]) => [name, value && fieldValue(value, Infinity)] as const),
-  ];
-  for (const [name, value] of told) {
-    if (name === undefined) continue;
-    if (value === undefined) remove.add(name);
-    else set.push({ header: { key: name, value } });
-  }
-  if (outbound !== undefined && client !== undefined) {
-    const { format, header, chainHeader } = outbound;
-    for (const [name, value] of writeCertificate(format, client.certificate.der, client.intermediates, {
-      header,
-      chainHeader,
-    })) {
-      set.push({ header: { key: name, value } });
-      remove.delete(name);
-    }
-  }
+  const { set, remove } = backendHeaders(admission, answers, received, backendJwt);
   return {
     status: { code: 0 },
-    ok_response: { headers: set, headers_to_remove: [...remove] },
-    dynamic_metadata: metadata({
-      api: api.name,
-      version: api.version,
-      alias: client?.alias,
-      tier: client?.tier,
-      fingerprint: client?.certificate.sha256,
-      subject: client && formatName(client.certificate.subject),
-      clientId: token?.clientId,
-      // Tells Envoy to leave certificate headers as they are now: this one is ours, the others are removed here.
-      outbound: client && outbound?.header,
-    }),
+    ok_response: {
+      headers: set.map(([key, value]) => ({ header: { key, value } })),
+      headers_to_remove: remove,
+    },
+    dynamic_metadata: metadata(admissionMetadata(admission, answers)),
   };
 }
-
-/**
- * CGI and its heirs (WSGI, PHP) read x_client_cert_alias, x.client.cert.alias and x-client-cert-alias as one name, so one
- * goes with the other.
- * The generated Envoy configuration has done that before; one written by hand may have not.
- */
-function misspelled(received: readonly Header[], answers: AnswerSettings): readonly string[] {
-  const { written, read } = ownNames.get(answers) ?? namesOf(answers);
-  return received.flatMap(([name]) => (!written.has(name) && read.has(asCgi(name)) ? [name] : []));
-}
-
-type Names = { readonly written: ReadonlySet<string>; readonly read: ReadonlySet<string> };
-/** Once a snapshot, not once a request: there may be some seventy. */
-const ownNames = new WeakMap<AnswerSettings, Names>();
-
-function namesOf(answers: AnswerSettings): Names {
-  const { identityHeaders, headersToRemove, outbound, backendJwtHeader, tokenHeader } = answers;
-  const all = [
-    ...Object.values(identityHeaders),
-    ...headersToRemove,
-    outbound?.header,
-    outbound?.chainHeader,
-    backendJwtHeader,
-    tokenHeader.name,
-  ];
-  const written = all.filter((name) => name !== undefined);
-  const names = { written: new Set(written), read: new Set(written.map(asCgi)) };
-  ownNames.set(answers, names);
-  return names;
-}
-
-const asCgi = (name: string): string => name.replace(/[^a-z0-9]/g, '-');
 
 function denied(
   { code, api, certificate, scopes }: Denial,
@@ -157,10 +82,10 @@ function denied(
       body: body.text,
     },
     dynamic_metadata: metadata({
-      api: api?.name,
-      version: api?.version,
+      api: api && messageValue(api.name),
+      version: api && messageValue(api.version),
       fingerprint: certificate?.sha256,
-      subject: certificate && formatName(certificate.subject),
+      subject: certificate && messageValue(formatName(certificate.subject)),
       reason: code,
     }),
   };
@@ -177,13 +102,13 @@ const rpcCodes: Readonly<Record<DenialRow['status'], number>> = {
 };
 
 const option = (key: string, value: string): HeaderValueOption => ({
-  header: { key, value: fieldValue(value) },
+  header: { key, value: messageValue(value) },
 });
 
 function metadata(values: Readonly<Record<string, string | undefined>>): Struct {
   const fields: Record<string, { stringValue: string }> = {};
   for (const [name, value] of Object.entries(values)) {
-    if (value !== undefined) fields[name] = { stringValue: fieldValue(value) };
+    if (value !== undefined) fields[name] = { stringValue: value };
   }
   return { fields };
 }

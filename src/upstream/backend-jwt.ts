@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
 import { SignJWT } from 'jose';
+import { spaceSeparated } from './field-value.ts';
 
 export type BackendJwtOptions = {
   readonly certificatePem: string;
@@ -118,7 +119,7 @@ function claimsOf(identity: BackendIdentity, dialect: string): Record<string, un
     tier,
     clientalias: alias,
     clientid: clientId,
-    scope: scopes.length === 0 ? undefined : scopes.join(' '),
+    scope: scopes.length === 0 ? undefined : spaceSeparated(scopes),
   };
   const named = Object.entries(own).filter(([, value]) => value !== undefined);
   return {

@@ -1,0 +1,144 @@
+import type { Header } from '../attributes.ts';
+import type { CertificateFormat } from '../client-certificate/formats/table.ts';
+import { writeCertificate } from '../client-certificate/outbound.ts';
+import type { Admission } from '../decision.ts';
+import type { TokenHeader } from '../oauth2/bearer-token.ts';
+import { formatName } from '../pki/certificate/name.ts';
+import { listValue, nameValue, subjectValue } from './field-value.ts';
+
+/** By what the backend is told. Header names are lower case; undefined: switched off. */
+export type BackendSettings = {
+  readonly identityHeaders: {
+    readonly alias: string | undefined;
+    readonly tier: string | undefined;
+    readonly sha256: string | undefined;
+    readonly subject: string | undefined;
+    readonly clientId: string | undefined;
+    readonly scopes: string | undefined;
+    readonly tokenSubject: string | undefined;
+  };
+  /** How the backend gets the verified certificate; undefined: not at all. */
+  readonly outbound:
+    | {
+        readonly format: CertificateFormat;
+        readonly header: string;
+        readonly chainHeader: string | undefined;
+      }
+    | undefined;
+  /** Request headers that never reach the backend as the client sent them. */
+  readonly headersToRemove: readonly string[];
+  readonly tokenHeader: TokenHeader;
+  /** Where the backend reads our JWT, and nobody else's. */
+  readonly backendJwtHeader: string;
+};
+
+export type BackendHeaders = {
+  /** In place of what the client sent. */
+  readonly set: readonly Header[];
+  readonly remove: readonly string[];
+};
+
+/** Who the client is, as far as it is known: the same for headers and metadata. An empty text names nobody. */
+function identityOf({ client, token }: Admission) {
+  return {
+    alias: client?.alias && nameValue(client.alias),
+    tier: client?.tier && nameValue(client.tier),
+    sha256: client?.certificate.sha256,
+    subject: client && (subjectValue(formatName(client.certificate.subject)) || undefined),
+    clientId: token?.clientId && nameValue(token.clientId),
+    scopes: token && (listValue(token.scopes) || undefined),
+    tokenSubject: token?.subject && nameValue(token.subject),
+  } satisfies { readonly [name in keyof BackendSettings['identityHeaders']]: string | undefined };
+}
+
+/**
+ * What the backend is told of an admitted request: who the client is, and nothing that it said of itself. Values are as
+ * long as they are, for a cut name would be another's; the certificate's and the token's own length is their bound.
+ *
+ * @param received the request's headers: those to be removed may be spelled in other ways
+ * @param jwt for the header of the backend's JWT
+ */
+export function backendHeaders(
+  admission: Admission,
+  settings: BackendSettings,
+  received: readonly Header[],
+  jwt: string | undefined,
+): BackendHeaders {
+  const { client, tokenHeader } = admission;
+  const { identityHeaders, outbound, backendJwtHeader, headersToRemove } = settings;
+  const set = new Map<string, string>();
+  const remove = new Set([...headersToRemove, ...misspelled(received, settings)]);
+  const { name: credential, forward } = settings.tokenHeader;
+  if (tokenHeader === 'unverified' || (tokenHeader === 'verified' && !forward)) remove.add(credential);
+  const identity = Object.entries(identityOf(admission)).map(
+    ([what, value]) => [identityHeaders[what as keyof typeof identityHeaders], value] as const,
+  );
+  for (const [name, value] of [...identity, [backendJwtHeader, jwt] as const]) {
+    if (name === undefined) continue;
+    if (value === undefined || value === '') remove.add(name);
+    else set.set(name, value);
+  }
+  if (outbound !== undefined && client !== undefined)
+    for (const [name, value] of writeCertificate(
+      outbound.format,
+      client.certificate.der,
+      client.intermediates,
+      outbound,
+    )) {
+      set.set(name, value);
+      remove.delete(name);
+    }
+  return { set: [...set], remove: [...remove] };
+}
+
+/** For Envoy's access log and for filters behind us: undefined where there is nothing to tell. */
+export function admissionMetadata(
+  admission: Admission,
+  { outbound }: BackendSettings,
+): Readonly<Record<string, string | undefined>> {
+  const { api, client } = admission;
+  const { alias, tier, sha256, subject, clientId } = identityOf(admission);
+  return {
+    api: nameValue(api.name),
+    version: nameValue(api.version),
+    alias,
+    tier,
+    fingerprint: sha256,
+    subject,
+    clientId,
+    // Tells Envoy to leave certificate headers as they are now: this one is ours, the others are removed here.
+    outbound: client && outbound?.header,
+  };
+}
+
+/**
+ * CGI and its heirs (WSGI, PHP) read x_client_cert_alias, x.client.cert.alias and x-client-cert-alias as one name, so one
+ * goes with the other.
+ * The generated Envoy configuration has done that before; one written by hand may have not.
+ */
+function misspelled(received: readonly Header[], settings: BackendSettings): readonly string[] {
+  const { written, read } = ownNames.get(settings) ?? namesOf(settings);
+  return received.flatMap(([name]) => (!written.has(name) && read.has(asCgi(name)) ? [name] : []));
+}
+
+type Names = { readonly written: ReadonlySet<string>; readonly read: ReadonlySet<string> };
+/** Once a snapshot, not once a request: there may be some seventy. */
+const ownNames = new WeakMap<BackendSettings, Names>();
+
+function namesOf(settings: BackendSettings): Names {
+  const { identityHeaders, headersToRemove, outbound, backendJwtHeader, tokenHeader } = settings;
+  const all = [
+    ...Object.values(identityHeaders),
+    ...headersToRemove,
+    outbound?.header,
+    outbound?.chainHeader,
+    backendJwtHeader,
+    tokenHeader.name,
+  ];
+  const written = all.filter((name) => name !== undefined);
+  const names = { written: new Set(written), read: new Set(written.map(asCgi)) };
+  ownNames.set(settings, names);
+  return names;
+}
+
+const asCgi = (name: string): string => name.replace(/[^a-z0-9]/g, '-');
