@@ -60,6 +60,9 @@ export function shown(value: unknown): string {
   return json.length > 80 ? `${json.slice(0, 77)}...` : json;
 }
 
+/** Its type where it may be a secret. */
+export const typeShown = (value: unknown): string => (typeof value === 'string' ? 'a text' : shown(value));
+
 export const isTable = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -126,7 +129,7 @@ export function notEmptyAt(place: Place, key: string, problems: Problems): void 
 export function elementsAt(place: Place, problems: Problems): readonly Place[] {
   if (place.value === undefined) return [];
   if (Array.isArray(place.value)) return place.value.map((_, i) => below(place, i));
-  problems.push(problemAt(place, `found ${shown(place.value)}; write a list`));
+  problems.push(problemAt(place, `found ${typeShown(place.value)}; write a list`));
   return [];
 }
 
@@ -140,7 +143,9 @@ export const textsAt = (place: Place, problems: Problems, example: string): read
 export function knownKeysAt(place: Place, known: readonly string[], problems: Problems): void {
   if (place.value === undefined) return;
   if (!isTable(place.value)) {
-    problems.push(problemAt(place, `found ${shown(place.value)}; write a table with ${known.join(', ')}`));
+    problems.push(
+      problemAt(place, `found ${typeShown(place.value)}; write a table with ${known.join(', ')}`),
+    );
     return;
   }
   for (const key of Object.keys(place.value)) {

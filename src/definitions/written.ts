@@ -1,4 +1,4 @@
-import { disk, type Files } from '../documents/files.ts';
+import { diskWithin, type Files } from '../documents/files.ts';
 import type { ClientCertificateRow } from './api-manager/table-row.ts';
 
 /**
@@ -162,4 +162,5 @@ export const adviceFor = ({ isImport }: Pick<DefinitionEntry, 'isImport'>) =>
       };
 
 /** Readers read no file but by these. */
-export const filesOf = ({ files }: Pick<DefinitionEntry, 'files'>): Files => files ?? disk;
+export const filesOf = ({ files, path, home }: Pick<DefinitionEntry, 'files' | 'path' | 'home'>): Files =>
+  files ?? diskWithin(path, ...(home === undefined ? [] : [home]));

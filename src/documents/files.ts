@@ -1,5 +1,7 @@
-import { closeSync, globSync, openSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { isUtf8 } from 'node:buffer';
+import { closeSync, globSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { join, resolve, sep } from 'node:path';
+import type { Findings } from './cursor.ts';
 
 /** Why a file can't be used: a message that follows "found …" and says what to do. Never quotes the content. */
 export class FileProblem extends Error {
@@ -9,6 +11,21 @@ export class FileProblem extends Error {
   constructor(message: string, line = 1) {
     super(message);
     this.line = line;
+  }
+}
+
+/** What `read` makes of a file, or undefined: why it can't be used is told. */
+export function attempt<T>(
+  file: string,
+  { problems }: Pick<Findings, 'problems'>,
+  read: () => T,
+): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    problems.push({ file, line: error.line, key: '', message: error.message });
+    return undefined;
   }
 }
 
@@ -25,8 +42,70 @@ export type Files = {
   readonly list: (path: string) => readonly string[];
 };
 
-/** @throws FileProblem: not a regular file, too large, or the system's reason */
-export const readText = (path: string): string => readBytes(path).toString('utf8');
+/** @throws FileProblem: not a regular file, too large, not UTF-8, or the system's reason */
+export const readText = (path: string): string => decodeText(readBytes(path));
+
+/**
+ * A text, as YAML, TOML and JSON ask for it and XML has it unless it says otherwise: what is anything else would become
+ * another text, and a name another name.
+ *
+ * @throws FileProblem: not UTF-8, with the line
+ */
+export function decodeText(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  // Without a mark, of two bytes for a first ASCII character one is 0.
+  if (isUtf16 || (bytes.length > 1 && (first === 0) !== (second === 0)))
+    throw new FileProblem('is UTF-16; save it as UTF-8');
+  if (isUtf8(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  let line = 1;
+  for (let from = 0; ; line++) {
+    const end = bytes.indexOf(0x0a, from);
+    if (end === -1 || !isUtf8(bytes.subarray(from, end))) break;
+    from = end + 1;
+  }
+  throw new FileProblem('is not UTF-8 (Latin-1 or Windows-1252, it seems); save it as UTF-8', line);
+}
+
+/** The disk, without links that lead out of `roots`: who may write there may not read all that we can. */
+export const diskWithin = (...roots: readonly string[]): Files => {
+  const bytes = (path: string): Buffer => {
+    checkLinks(path, roots);
+    return readBytes(path);
+  };
+  return { bytes, text: (path) => decodeText(bytes(path)), list: filesAt };
+};
+
+function checkLinks(path: string, roots: readonly string[]): void {
+  for (const root of roots) {
+    const folder = folderOf(root);
+    if (!isBelow(resolve(path), folder)) continue;
+    const [real, realFolder] = [realOf(path), realOf(folder)];
+    if (real !== undefined && realFolder !== undefined && !isBelow(real, realFolder))
+      throw new FileProblem(`is a link that leads out of ${folder}; put the file itself there`);
+  }
+}
+
+/** Of a glob what stands before its first pattern. */
+function folderOf(path: string): string {
+  const whole = resolve(path);
+  if (realOf(whole) !== undefined) return whole;
+  const parts = whole.split(sep);
+  const pattern = parts.findIndex((part) => /[*?[\]{}()!+@]/.test(part));
+  return pattern === -1 ? whole : parts.slice(0, pattern).join(sep) || sep;
+}
+
+const isBelow = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
+
+/** undefined: it is not there, which whoever reads it says. */
+function realOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
 
 /** @throws FileProblem: not a regular file, too large, or the system's reason */
 export function readBytes(path: string): Buffer {

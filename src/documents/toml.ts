@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { parse } from 'toml';
+import { FileProblem } from './files.ts';
 
 /**
  * Reads TOML and knows the line of each key. The package `toml` tells lines for syntax errors only; its parser's
@@ -15,12 +16,10 @@ export type TomlFile = {
   readonly isWritten: (path: readonly PropertyKey[]) => boolean;
 };
 
-export class TomlSyntaxError extends Error {
+export class TomlSyntaxError extends FileProblem {
   override readonly name = 'TomlSyntaxError';
-  readonly line: number;
   constructor(line: number, message: string) {
-    super(message);
-    this.line = line;
+    super(message, line);
   }
 }
 

@@ -5,8 +5,13 @@ import type { Config } from '../config/schema/config.ts';
 import { tokenService } from '../config/schema/token-service.ts';
 import { parseApi } from '../definitions/api-rules.ts';
 import { readDefinition } from '../definitions/readers.ts';
-import type { DefinedApi, DefinedTokenService, DefinitionEntry } from '../definitions/written.ts';
-import { disk, FileProblem, type Files } from '../documents/files.ts';
+import {
+  type DefinedApi,
+  type DefinedTokenService,
+  type DefinitionEntry,
+  filesOf,
+} from '../definitions/written.ts';
+import { FileProblem, type Files } from '../documents/files.ts';
 import type { TableAddress, TableRows } from '../feeds/api-manager-table.ts';
 
 /** The databases that a configuration names. */
@@ -85,7 +90,11 @@ export function entriesOf(config: Config, resolve: (path: string) => string): re
   });
 }
 
-export function readEntry(entry: Entry, tables: TableRows = new Map(), files: Files = disk): Definitions {
+export function readEntry(
+  entry: Entry,
+  tables: TableRows = new Map(),
+  files: Files = filesOf(entry),
+): Definitions {
   const { id, path, database } = entry;
   const rows = database === undefined ? undefined : tables.get(database);
   const read = readDefinition({ ...entry, rows, files });

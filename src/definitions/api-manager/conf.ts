@@ -1,6 +1,6 @@
 import { basename, dirname, resolve } from 'node:path';
 import { FileProblem } from '../../documents/files.ts';
-import { parseToml, TomlSyntaxError } from '../../documents/toml.ts';
+import { parseToml } from '../../documents/toml.ts';
 import { findXml, readXml, type XmlElement, XmlProblem } from '../../documents/xml.ts';
 import { readKeyStore } from '../../pki/containers/key-store.ts';
 import { KeyStoreError } from '../../pki/containers/key-store-entry.ts';
@@ -36,10 +36,8 @@ export function readApiManagerConf(
     try {
       read(file, filesOf(entry).text(file), said, entry, lost, warnings);
     } catch (error) {
-      if (!(error instanceof FileProblem || error instanceof TomlSyntaxError || error instanceof XmlProblem))
-        throw error;
-      const line = error instanceof FileProblem ? 1 : error.line;
-      lost.push({ file, line, key: '', message: error.message });
+      if (!(error instanceof FileProblem)) throw error;
+      lost.push({ file, line: error.line, key: '', message: error.message });
     }
   }
   const header = oneOf('header', all, lost);

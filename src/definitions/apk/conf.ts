@@ -9,10 +9,10 @@ import {
   type Place,
   type Problems,
   problemAt,
-  shown,
   slipsAt,
   textAt,
   textsAt,
+  typeShown,
   versionAt,
   wordAt,
 } from '../place.ts';
@@ -53,7 +53,9 @@ export function readConf(conf: Place, files: ApkFiles): ApkApi {
   const problems: Problems = [];
   const warnings: DefinitionProblem[] = [];
   if (!isTable(conf.value))
-    problems.push(problemAt(conf, `found ${shown(conf.value)}; write name, basePath, version, operations`));
+    problems.push(
+      problemAt(conf, `found ${typeShown(conf.value)}; write name, basePath, version, operations`),
+    );
   slipsAt(conf, confKeys, problems);
   const name = neededText(below(conf, 'name'), problems, '"EmployeeServiceAPI"') ?? 'unknown';
   const version = versionAt(below(conf, 'version'), problems, '"3.14"') ?? '0';

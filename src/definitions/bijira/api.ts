@@ -1,56 +1,34 @@
-import {
-  below,
-  elementsAt,
-  knownKeysAt,
-  lineOf,
-  neededText,
-  notEmptyAt,
-  type Place,
-  type Problems,
-  problemAt,
-  textAt,
-  textsAt,
-  versionAt,
-} from '../place.ts';
-import type {
-  DefinedApi,
-  DefinitionEntry,
-  DefinitionProblem,
-  WrittenApi,
-  WrittenOperation,
-} from '../written.ts';
+import { type Cursor, type Findings, noFindings } from '../../documents/cursor.ts';
+import type { DefinedApi, DefinitionEntry, WrittenApi, WrittenOperation } from '../written.ts';
 import { type Policies, readPolicies } from './policies.ts';
 
 /** One API proxy of the list. */
-export function readBijiraApi(
-  place: Place,
-  entry: DefinitionEntry,
-  warnings: DefinitionProblem[],
-): DefinedApi {
-  const problems: Problems = [];
-  const doubts: DefinitionProblem[] = [];
-  knownKeysAt(place, ['name', 'version', 'basePath', 'hosts', 'endpoint', 'policies', 'resources'], problems);
-  const name = neededText(below(place, 'name'), problems, '"Reading List"') ?? 'unknown';
-  const version = versionAt(below(place, 'version'), problems, '"v1.0"') ?? '0';
-  const basePath = neededText(below(place, 'basePath'), problems, '"/reading-list/v1.0"') ?? '';
-  const hosts = textsAt(below(place, 'hosts'), problems, '"api.example.com"');
-  const endpoint = textAt(below(place, 'endpoint'), problems, '"https://reading-list.internal"');
-  notEmptyAt(place, 'policies', problems);
-  notEmptyAt(place, 'resources', problems);
-  const own = readPolicies(below(place, 'policies'), problems, doubts);
-  const resources = elementsAt(below(place, 'resources'), problems).map((resource) =>
-    readResource(resource, own, problems, doubts),
-  );
-  if (own === undefined && resources.length === 0) problems.push(nothingAttached(below(place, 'policies')));
+export function readBijiraApi(at: Cursor, entry: DefinitionEntry, { warnings }: Findings): DefinedApi {
+  const found = noFindings();
+  const api = at.into(found);
+  api.known(['name', 'version', 'basePath', 'hosts', 'endpoint', 'policies', 'resources']);
+  const name = api.get('name').neededText('"Reading List"') ?? 'unknown';
+  const version = api.get('version').version('"v1.0"') ?? '0';
+  const basePath = api.get('basePath').neededText('"/reading-list/v1.0"') ?? '';
+  const hosts = api.get('hosts').texts('"api.example.com"');
+  const endpoint = api.get('endpoint').text('"https://reading-list.internal"');
+  api.notCutOff('policies', 'resources');
+  const policies = api.get('policies');
+  const own = readPolicies(policies);
+  const resources = api
+    .get('resources')
+    .list()
+    .map((resource) => readResource(resource, own));
+  if (own === undefined && resources.length === 0) policies.error(nothingAttached);
   const whole = own === undefined ? undefined : settle(own);
   const usesCertificates =
     (whole?.mutualSSL ?? 'off') !== 'off' || resources.some(({ settled }) => settled.mutualSSL !== 'off');
-  if (whole !== undefined && isOpen(whole)) doubts.push(open(below(place, 'policies')));
-  if (problems.length === 0) warnings.push(...doubts);
+  if (whole !== undefined && isOpen(whole)) policies.warn(isOpenToAll);
+  if (found.problems.length === 0) warnings.push(...found.warnings);
   const backend = entry.backend ?? endpoint;
   return {
-    origin: { file: place.file, line: lineOf(place) },
-    problems,
+    origin: { file: at.file, line: at.line },
+    problems: found.problems,
     notes: [
       ...(whole?.notes ?? []).map((text) => ({ key: 'mutualSSL', text })),
       ...resources.flatMap(({ settled }, i) =>
@@ -107,23 +85,21 @@ function settle({ mtls, oauth2, notes }: Policies): Settled {
 type Resource = { readonly written: WrittenOperation; readonly settled: Settled };
 
 /** A resource with its own policies, and its API's: both run there. */
-function readResource(
-  place: Place,
-  ofApi: Policies | undefined,
-  problems: Problems,
-  warnings: DefinitionProblem[],
-): Resource {
-  knownKeysAt(place, ['path', 'methods', 'policies'], problems);
-  notEmptyAt(place, 'policies', problems);
-  const path = neededText(below(place, 'path'), problems, '"/books/{id}"') ?? '/';
-  const methods = textsAt(below(place, 'methods'), problems, '"GET"').map((method) => method.toUpperCase());
-  if (Array.isArray(below(place, 'methods').value) && methods.length === 0)
-    problems.push(problemAt(below(place, 'methods'), 'is empty; write the methods, or leave it out for all'));
-  const list = below(place, 'policies');
-  const own = readPolicies(list, problems, warnings);
-  if (own === undefined && ofApi === undefined) problems.push(nothingAttached(list));
-  const settled = settle(join(own, ofApi, list, problems));
-  if (isOpen(settled) && (own !== undefined || ofApi === undefined)) warnings.push(open(list));
+function readResource(at: Cursor, ofApi: Policies | undefined): Resource {
+  at.known(['path', 'methods', 'policies']);
+  at.notCutOff('policies');
+  const path = at.get('path').neededText('"/books/{id}"') ?? '/';
+  const methods = at
+    .get('methods')
+    .texts('"GET"')
+    .map((method) => method.toUpperCase());
+  if (at.get('methods').isList && methods.length === 0)
+    at.get('methods').error('is empty; write the methods, or leave it out for all');
+  const policies = at.get('policies');
+  const own = readPolicies(policies);
+  if (own === undefined && ofApi === undefined) policies.error(nothingAttached);
+  const settled = settle(join(policies, own, ofApi));
+  if (isOpen(settled) && (own !== undefined || ofApi === undefined)) policies.warn(isOpenToAll);
   return {
     settled,
     written: {
@@ -139,14 +115,11 @@ function readResource(
 const nobody: Policies = { mtls: undefined, oauth2: false, notes: [] };
 
 /** One certificate would have to fit two policies: that nobody can mean unless they are the same. */
-function join(own: Policies = nobody, ofApi: Policies = nobody, list: Place, problems: Problems): Policies {
+function join(at: Cursor, own: Policies = nobody, ofApi: Policies = nobody): Policies {
   const fits = JSON.stringify(own.mtls?.clients) === JSON.stringify(ofApi.mtls?.clients);
   if (own.mtls !== undefined && ofApi.mtls !== undefined && !fits)
-    problems.push(
-      problemAt(
-        list,
-        'has an MTLS Authenticator with another certificate than its API’s, and both would be asked; attach it to one of them',
-      ),
+    at.error(
+      'has an MTLS Authenticator with another certificate than its API’s, and both would be asked; attach it to one of them',
     );
   const mtls = [own.mtls, ofApi.mtls].filter((policy) => policy !== undefined);
   return {
@@ -162,11 +135,7 @@ function join(own: Policies = nobody, ofApi: Policies = nobody, list: Place, pro
 const isOpen = ({ mutualSSL, applicationSecurity }: Settled): boolean =>
   mutualSSL === 'off' && applicationSecurity === 'off';
 
-const open = (list: Place): DefinitionProblem =>
-  problemAt(list, 'has neither OAuth2 nor MTLS Authenticator: it is open to everybody');
+const isOpenToAll = 'has neither OAuth2 nor MTLS Authenticator: it is open to everybody';
 
-const nothingAttached = (list: Place): DefinitionProblem =>
-  problemAt(
-    list,
-    'is missing; write the policies that are attached, or policies: [] if it is open on purpose',
-  );
+const nothingAttached =
+  'is missing; write the policies that are attached, or policies: [] if it is open on purpose';

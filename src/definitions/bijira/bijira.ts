@@ -1,15 +1,9 @@
 import { extname } from 'node:path';
-import { FileProblem } from '../../documents/files.ts';
-import { readYaml, YamlProblem } from '../../documents/yaml.ts';
-import { below, documentPlace, isTable, type Place, problemAt, shown } from '../place.ts';
-import {
-  adviceFor,
-  type DefinedApi,
-  type Definition,
-  type DefinitionEntry,
-  type DefinitionProblem,
-  filesOf,
-} from '../written.ts';
+import { Cursor, type Findings, noFindings } from '../../documents/cursor.ts';
+import { attempt } from '../../documents/files.ts';
+import type { Problem } from '../../documents/problem.ts';
+import { readYaml } from '../../documents/yaml.ts';
+import { adviceFor, type DefinedApi, type Definition, type DefinitionEntry, filesOf } from '../written.ts';
 import { readBijiraApi } from './api.ts';
 
 /**
@@ -17,60 +11,51 @@ import { readBijiraApi } from './api.ts';
  * no such thing, so the list is ours (docs/migrating/bijira.md); the policies and their parameters have Bijira's names.
  */
 export function readBijira(entry: DefinitionEntry): Definition {
-  const problems: DefinitionProblem[] = [];
-  const warnings: DefinitionProblem[] = [];
-  const apis: DefinedApi[] = [];
-  for (const file of list(entry, problems)) {
-    if (!(file === entry.path || /^\.(ya?ml|json)$/.test(extname(file)))) continue;
-    let text = '';
-    try {
-      text = filesOf(entry).text(file);
-      const places = readYaml(text).flatMap((document) => proxies(documentPlace(file, document), problems));
-      apis.push(...places.map((place) => readBijiraApi(place, entry, warnings)));
-    } catch (error) {
-      if (!(error instanceof FileProblem || error instanceof YamlProblem)) throw error;
-      const line = error instanceof YamlProblem ? error.line : 1;
-      const problem = { file, line, key: '', message: error.message };
-      problems.push(problem);
-      apis.push(...placesIn(text, problem));
-    }
-  }
+  const found = noFindings();
+  const { list, text } = filesOf(entry);
+  const files = attempt(entry.path, found, () => list(entry.path)) ?? [];
+  const apis = files
+    .filter((file) => file === entry.path || /^\.(ya?ml|json)$/.test(extname(file)))
+    .flatMap((file) => {
+      const content = attempt(file, found, () => text(file));
+      return content === undefined ? [] : readFile(file, content, entry, found);
+    });
   if (entry.trustedSenders === undefined && apis.some(({ written }) => written.sources !== undefined))
-    warnings.push({
+    found.warnings.push({
       file: entry.path,
       line: 1,
       key: '',
       message: `Bijira reads the client’s certificate from the header x-client-cert-x509, but nobody is trusted to send it: only certificates of TLS clients count. Where a load balancer ends TLS, ${adviceFor(entry).trustedSenders}, its addresses`,
     });
-  return { apis, tokenServices: [], problems, warnings };
+  return { apis, tokenServices: [], ...found };
 }
 
-function list(entry: DefinitionEntry, problems: DefinitionProblem[]): readonly string[] {
-  try {
-    return filesOf(entry).list(entry.path);
-  } catch (error) {
-    if (!(error instanceof FileProblem)) throw error;
-    problems.push({ file: entry.path, line: 1, key: '', message: error.message });
-    return [];
-  }
+function readFile(
+  file: string,
+  text: string,
+  entry: DefinitionEntry,
+  found: Findings,
+): readonly DefinedApi[] {
+  const broken = noFindings();
+  const documents = attempt(file, broken, () => readYaml(text));
+  found.problems.push(...broken.problems);
+  if (documents === undefined) return placesIn(text, broken.problems[0]!);
+  return documents
+    .flatMap((document) => proxies(Cursor.of(file, document, found)))
+    .map((at) => readBijiraApi(at, entry, found));
 }
 
 /** A list of API proxies, or one alone. */
-function proxies(place: Place, problems: DefinitionProblem[]): readonly Place[] {
-  if (Array.isArray(place.value)) return place.value.map((_, i) => below(place, i));
-  if (isTable(place.value)) return [place];
-  if (place.value !== undefined && place.value !== null)
-    problems.push(
-      problemAt(
-        place,
-        `found ${shown(place.value)}; write a list of APIs, each with name, version, basePath, policies`,
-      ),
-    );
+function proxies(at: Cursor): readonly Cursor[] {
+  if (at.isList) return at.list();
+  if (at.isTable) return [at];
+  if (at.value !== undefined)
+    at.error(`found ${at.found}; write a list of APIs, each with name, version, basePath, policies`);
   return [];
 }
 
 /** A file that breaks off keeps the places that can be found in it, so that nothing falls through to a shorter path. */
-const placesIn = (text: string, problem: DefinitionProblem): readonly DefinedApi[] =>
+const placesIn = (text: string, problem: Problem): readonly DefinedApi[] =>
   [...text.matchAll(/^[ \t-]*"?basePath"?[ \t]*:[ \t]*["']?(\/[^"'\s#,]*)/gm)]
     .slice(0, 1000)
     .map((match) => ({

@@ -1,6 +1,6 @@
 import { basename, dirname, join, relative } from 'node:path';
 import { unzipSync } from 'fflate';
-import { FileProblem, type Files } from '../../documents/files.ts';
+import { decodeText, FileProblem, type Files } from '../../documents/files.ts';
 import type { DefinitionProblem } from '../written.ts';
 
 /** An API project: a folder, or an archive of one. */
@@ -155,7 +155,7 @@ function archive(path: string, disk: Files, left: number): { project: Project; s
     wholeOf: () => path,
     read: (name) => {
       const data = names.get(name);
-      return data === undefined ? undefined : Buffer.from(data).toString('utf8');
+      return data === undefined ? undefined : decodeText(data);
     },
     readBytes: (name) => names.get(name),
   };

@@ -212,7 +212,7 @@ const wrong: readonly [sentence: string, text: string, expected: RegExp][] = [
     head + resources('path: /a'),
     /resources\[0\]\.policies: is missing/,
   ],
-  ['policies as a text', `${head}policies: OAuth2\n`, /policies: found "OAuth2"; write a list/],
+  ['policies as a text', `${head}policies: OAuth2\n`, /policies: found a text; write a list/],
   ...(
     [
       ['MTLS Authenticater', /policies\[0\]\.policy: found .*; did you mean "MTLS Authenticator"\?/],

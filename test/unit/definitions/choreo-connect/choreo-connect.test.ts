@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -410,12 +419,11 @@ test('one config.toml counts, at the top of the path; what lies deeper speaks fo
 });
 
 test('a project that is mounted by links, as Kubernetes does, is read', () => {
-  const real = put(project());
-  const folder = put({});
-  mkdirSync(join(root, `p${count}`), { recursive: true });
-  const linked = join(root, `p${count++}`);
-  assert.ok(folder);
-  symlinkSync(join(real, 'api.yaml'), join(linked, 'api.yaml'));
+  const linked = put(project());
+  mkdirSync(join(linked, '..2026'));
+  renameSync(join(linked, 'api.yaml'), join(linked, '..2026', 'api.yaml'));
+  symlinkSync('..2026', join(linked, '..data'));
+  symlinkSync(join('..data', 'api.yaml'), join(linked, 'api.yaml'));
   const { apis } = readChoreoConnect(entryOf(linked));
   assert.equal(apis[0]?.written.name, 'Petstore');
 });

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { readDefinition } from '../../../src/definitions/readers.ts';
+import { decodeText, diskWithin, type FileProblem } from '../../../src/documents/files.ts';
+
+const utf16 = (text: string): Buffer => Buffer.from(text, 'utf16le');
+const encodings: readonly [
+  sentence: string,
+  bytes: Buffer,
+  expected: string | [line: number, message: RegExp],
+][] = [
+  ['UTF-8', Buffer.from('name: Aufträge\n'), 'name: Aufträge\n'],
+  ['UTF-8 with its mark', Buffer.from('\uFEFFa'), '\uFEFFa'],
+  ['a replacement character that is written', Buffer.from('\uFFFD'), '\uFFFD'],
+  ['nothing', Buffer.alloc(0), ''],
+  ['one byte', Buffer.from('a'), 'a'],
+  ['Latin-1', Buffer.from('a: 1\nname: Aufträge\n', 'latin1'), [2, /^is not UTF-8 .*save it as UTF-8$/]],
+  ['Latin-1 in the last line', Buffer.from('a: 1\n\nä', 'latin1'), [3, /^is not UTF-8/]],
+  ['UTF-8 that is cut off', Buffer.from('ä').subarray(0, 1), [1, /^is not UTF-8/]],
+  ['UTF-16 with its mark', utf16('\uFEFFname: a'), [1, /^is UTF-16; save it as UTF-8$/]],
+  ['UTF-16 the other way round', utf16('\uFEFFname: a').swap16(), [1, /^is UTF-16/]],
+  ['UTF-16 without a mark', utf16('name: a'), [1, /^is UTF-16/]],
+];
+for (const [sentence, bytes, expected] of encodings) {
+  test(`text: ${sentence}`, () => {
+    if (typeof expected === 'string') assert.equal(decodeText(bytes), expected);
+    else
+      assert.throws(
+        () => decodeText(bytes),
+        (error: FileProblem) => error.line === expected[0] && expected[1].test(error.message),
+      );
+  });
+}
+
+const root = mkdtempSync(join(tmpdir(), 'links-'));
+after(() => rmSync(root, { recursive: true }));
+const [inside, outside] = [join(root, 'inside'), join(root, 'outside')];
+for (const folder of [join(inside, '..data'), outside]) mkdirSync(folder, { recursive: true });
+const secret = 'hunter2-very-secret';
+for (const name of ['secret', 'secret.apk-conf', 'secret.yaml']) writeFileSync(join(outside, name), secret);
+writeFileSync(join(inside, '..data', 'a.yaml'), 'a');
+symlinkSync('..data/a.yaml', join(inside, 'a.yaml'));
+symlinkSync(join(outside, 'secret'), join(inside, 'out.yaml'));
+symlinkSync(inside, join(root, 'mounted'));
+
+const links: readonly [sentence: string, root: string, path: string, expected: string | RegExp][] = [
+  ['as Kubernetes mounts files', inside, join(inside, 'a.yaml'), 'a'],
+  [
+    'out of the folder',
+    inside,
+    join(inside, 'out.yaml'),
+    /^is a link that leads out of .*inside; put the file itself there$/,
+  ],
+  ['out of the folder of a glob', join(inside, '*.yaml'), join(inside, 'out.yaml'), /^is a link/],
+  ['the folder itself', join(root, 'mounted'), join(root, 'mounted', 'a.yaml'), 'a'],
+  ['out of a folder that is a link', join(root, 'mounted'), join(root, 'mounted', 'out.yaml'), /^is a link/],
+  ['named one by one, it is meant', join(inside, 'out.yaml'), join(inside, 'out.yaml'), secret],
+  ['elsewhere: no link, and whoever names it answers for it', inside, join(outside, 'secret'), secret],
+];
+for (const [sentence, within, path, expected] of links) {
+  test(`a link ${sentence}`, () => {
+    const read = () => diskWithin(within).text(path);
+    if (typeof expected === 'string') assert.equal(read(), expected);
+    else assert.throws(read, (error: FileProblem) => expected.test(error.message));
+  });
+}
+
+for (const kind of ['apk', 'bijira', 'microgateway'] as const) {
+  test(`${kind}: a link to a secret is told, and the secret is not`, () => {
+    const entry = { kind, path: inside, trustedSenders: undefined, backend: undefined, home: undefined };
+    const { problems, apis } = readDefinition(entry);
+    const all = JSON.stringify([problems, apis]);
+    assert.match(all, /out\.yaml.*is a link that leads out of/);
+    assert.doesNotMatch(all, /hunter2/);
+  });
+
+  test(`${kind}: a file that holds a secret alone is told by its type`, () => {
+    const { problems, apis } = readDefinition({
+      kind,
+      path: outside,
+      trustedSenders: undefined,
+      backend: undefined,
+      home: undefined,
+    });
+    assert.ok(problems.length + apis.flatMap((api) => api.problems).length > 0);
+    assert.doesNotMatch(JSON.stringify([problems, apis]), /hunter2/);
+  });
+}
