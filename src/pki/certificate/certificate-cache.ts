@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { equalBytes } from '../der/der-values.ts';
 import { type Certificate, CertificateError, readCertificate } from './certificate.ts';
 
@@ -10,19 +10,24 @@ export const vouchFor = (certificate: Certificate): void => {
 };
 
 type Entry = {
+  readonly hash: number;
   readonly der: Uint8Array;
   readonly read: Certificate | CertificateError;
   /** Since the last time that a place was needed. */
   used: boolean;
 };
 
-/** One part of the cache: entries by hash, oldest first, bounded by count and bytes. */
+/** One part of the cache: entries by slot, oldest first, bounded by count and bytes. */
 type Part = {
+  /** An entry is in one of the `slots` that begin at its hash. */
   readonly entries: Map<number, Entry>;
   readonly maxEntries: number;
   readonly maxBytes: number;
   bytes: number;
 };
+
+/** Of certificates that fall on one hash, so many are kept. */
+const slots = 8;
 
 const part = (maxEntries: number, maxBytes: number): Part => ({
   entries: new Map(),
@@ -39,7 +44,7 @@ const part = (maxEntries: number, maxBytes: number): Part => ({
 export class CertificateCache {
   readonly #known: Part;
   readonly #strangers: Part;
-  /** So that nobody can choose certificates that fall on one hash. */
+  /** So that nobody can fill one part of the hash's range. */
   readonly #seed = randomBytes(16);
 
   /** Bytes are limited to 2 KiB an entry on average; read, the worst certificates take some thirty times that. */
@@ -51,20 +56,19 @@ export class CertificateCache {
   /** The bytes may be changed afterwards: a copy is kept. A certificate that can't be read is returned as its error. */
   read(der: Uint8Array): Certificate | CertificateError {
     const hash = this.#hashOf(der);
-    const known = this.#known.entries.get(hash);
-    if (known !== undefined && equalBytes(known.der, der)) {
+    const known = find(this.#known, hash, der);
+    if (known !== undefined) {
       known.used = true;
       return known.read;
     }
-    const stranger = this.#strangers.entries.get(hash);
-    if (stranger !== undefined && equalBytes(stranger.der, der)) {
+    const stranger = find(this.#strangers, hash, der);
+    if (stranger !== undefined) {
       stranger.used = true;
-      if (isVouched(stranger)) this.#promote(hash, stranger);
+      if (isVouched(stranger)) this.#promote(stranger);
       return stranger.read;
     }
-    const entry = readEntry(der);
-    // Where two fall on one hash, the later one goes uncached among strangers.
-    if (stranger === undefined) this.#add(this.#strangers, hash, entry);
+    const entry = readEntry(hash, der);
+    this.#add(this.#strangers, entry);
     return entry.read;
   }
 
@@ -75,7 +79,11 @@ export class CertificateCache {
       .filter((read): read is Certificate => !(read instanceof CertificateError));
   }
 
-  /** The tail of a certificate is its signature, and as good as random: a hash of it alone tells them apart. */
+  /**
+   * The tail of a certificate is its signature, and as good as random: a hash of it alone tells them apart. But anybody
+   * can write another's tail behind what he likes. So there are some slots for each hash, and where all are taken the new
+   * one gets one by chance: who sends forgeries costs the owner a reading now and then, and can't keep him out.
+   */
   #hashOf(der: Uint8Array): number {
     let hash = der.length ^ this.#seed[0]!;
     const from = Math.max(0, der.length - 16);
@@ -86,51 +94,69 @@ export class CertificateCache {
     return hash;
   }
 
-  #add(into: Part, hash: number, entry: Entry): void {
+  #add(into: Part, entry: Entry): void {
     if (entry.der.length > into.maxBytes / 4) return;
-    const rival = into.entries.get(hash);
-    if (rival !== undefined) drop(into, hash, rival);
-    into.entries.set(hash, entry);
+    const slot = slotFor(into, entry.hash);
+    const rival = into.entries.get(slot);
+    if (rival !== undefined) {
+      drop(into, slot, rival);
+      if (into === this.#strangers && isVouched(rival)) this.#add(this.#known, rival);
+    }
+    into.entries.set(slot, entry);
     into.bytes += entry.der.length;
     while (into.entries.size > into.maxEntries || into.bytes > into.maxBytes) this.#makePlace(into);
   }
 
   /** Second chance: what was used since the last round goes to the end of the line. */
   #makePlace(into: Part): void {
-    for (const [hash, entry] of into.entries) {
-      drop(into, hash, entry);
+    for (const [slot, entry] of into.entries) {
+      drop(into, slot, entry);
       if (into === this.#strangers && isVouched(entry)) {
         entry.used = false;
-        this.#add(this.#known, hash, entry);
+        this.#add(this.#known, entry);
         return;
       }
       if (!entry.used) return;
       entry.used = false;
-      into.entries.set(hash, entry);
+      into.entries.set(slot, entry);
       into.bytes += entry.der.length;
     }
   }
 
-  #promote(hash: number, entry: Entry): void {
-    drop(this.#strangers, hash, entry);
+  #promote(entry: Entry): void {
+    for (let slot = entry.hash; slot < entry.hash + slots; slot++)
+      if (this.#strangers.entries.get(slot) === entry) drop(this.#strangers, slot, entry);
     entry.used = false;
-    this.#add(this.#known, hash, entry);
+    this.#add(this.#known, entry);
   }
 }
 
-function drop(from: Part, hash: number, entry: Entry): void {
-  from.entries.delete(hash);
+function find({ entries }: Part, hash: number, der: Uint8Array): Entry | undefined {
+  for (let slot = hash; slot < hash + slots; slot++) {
+    const entry = entries.get(slot);
+    if (entry !== undefined && equalBytes(entry.der, der)) return entry;
+  }
+  return undefined;
+}
+
+function slotFor({ entries }: Part, hash: number): number {
+  for (let slot = hash; slot < hash + slots; slot++) if (!entries.has(slot)) return slot;
+  return hash + randomInt(slots);
+}
+
+function drop(from: Part, slot: number, entry: Entry): void {
+  from.entries.delete(slot);
   from.bytes -= entry.der.length;
 }
 
 const isVouched = ({ read }: Entry): boolean => !(read instanceof CertificateError) && vouched.has(read);
 
-function readEntry(der: Uint8Array): Entry {
+function readEntry(hash: number, der: Uint8Array): Entry {
   try {
     const read = readCertificate(der);
-    return { der: read.der, read, used: false };
+    return { hash, der: read.der, read, used: false };
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
-    return { der: new Uint8Array(der), read: error, used: false };
+    return { hash, der: new Uint8Array(der), read: error, used: false };
   }
 }

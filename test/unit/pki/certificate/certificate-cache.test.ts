@@ -39,6 +39,34 @@ test('changing the bytes afterwards does not change what is remembered', () => {
   assert.equal(cache.read(der), first);
 });
 
+/** As long as the certificate, and with its end: a forgery that anybody can make of what is public. */
+function lookalike(der: Uint8Array, i: number): Uint8Array {
+  const forged = new Uint8Array(der);
+  forged[40] = i;
+  forged[41]! ^= 0xff;
+  return forged;
+}
+
+test('forgeries with the length and end of a certificate do not keep it from being remembered', () => {
+  const cache = new CertificateCache();
+  const der = make(1);
+  for (let i = 0; i < 20; i++) cache.read(lookalike(der, i));
+  const first = cache.read(der);
+  assert.equal(cache.read(der), first);
+});
+
+test('nor do they push out one that was vouched for, before or after its second time', () => {
+  for (const times of [1, 2]) {
+    const cache = new CertificateCache();
+    const der = make(1);
+    const first = certificateOf(cache, der);
+    vouchFor(first);
+    for (let i = 1; i < times; i++) cache.read(der);
+    for (let i = 0; i < 20; i++) cache.read(lookalike(der, i));
+    assert.equal(cache.read(der), first);
+  }
+});
+
 test('what can not be read is remembered, too', () => {
   const cache = new CertificateCache();
   const junk = Buffer.from('junk that is no certificate');
