@@ -7,6 +7,7 @@ import { pemOf } from '../definitions/pem-clients.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { type Attribute, formatName } from '../pki/certificate/name.ts';
 import { keysOf, parseAttribute, parseNameText } from '../pki/certificate/name-text.ts';
+import { inapplicableConstraints } from '../pki/path/name-constraints.ts';
 import { validatePath } from '../pki/path/path-validation.ts';
 import { createTrustStore } from '../pki/path/trust-store.ts';
 import type { Findings } from './findings.ts';
@@ -166,6 +167,7 @@ function readCa(
     return undefined;
   }
   warnAboutDates(certificate, `alias "${alias}"`, [...at, key], findings, now);
+  warnAboutConstraints(certificate, [...at, key], findings);
   return certificate;
 }
 
@@ -290,6 +292,7 @@ export function readCas(
       return false;
     }
     warnAboutDates(certificate, formatName(certificate.subject), path, findings, now);
+    warnAboutConstraints(certificate, path, findings);
     return true;
   });
   if (cas.length === 0)
@@ -318,6 +321,17 @@ function warnAboutDates(
     findings.warn(
       path,
       `${whose}: the certificate is not valid before ${day(certificate.notBefore)}; until then every request with it is refused`,
+    );
+}
+
+/** RFC 5280 lets nothing pass under a constraint that can't be applied; others who read it guess what was meant. */
+function warnAboutConstraints(ca: Certificate, path: Path, findings: Findings): void {
+  const { nameConstraints } = ca.values;
+  const wrong = nameConstraints === undefined ? [] : inapplicableConstraints(nameConstraints);
+  if (wrong.length > 0)
+    findings.warn(
+      path,
+      `${formatName(ca.subject)} constrains names in a way that can not be applied (${wrong.slice(0, 5).join(', ')}): every certificate below it that has a name of that form is refused, with name_constraint_unsupported; RFC 5280 4.2.1.10 wants DNS constraints without a leading dot; have the CA certificate issued anew`,
     );
 }
 

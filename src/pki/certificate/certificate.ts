@@ -24,7 +24,7 @@ import { readFrame, readSignatureAlgorithm, type Signed, verifySignature } from 
 
 export type CertificateErrorCode = Extract<
   PathFailureCode,
-  `certificate_${'malformed' | 'version_unsupported' | `${string}_malformed` | 'algorithms_differ' | 'issuer_empty' | 'extension_duplicate'}`
+  `certificate_${'malformed' | 'version_unsupported' | 'version_too_low' | `${string}_malformed` | 'algorithms_differ' | 'issuer_empty' | 'extension_duplicate'}`
 >;
 
 /** Bytes that are no certificate by RFC 5280 4.1 and 4.2. */
@@ -208,7 +208,12 @@ function readTail(fields: Fields, version: 1 | 2 | 3): readonly Extension[] {
       if (identifier !== undefined) readBitString(identifier);
     }
   }
-  const wrapper = version === 3 ? fields.optional(contextConstructed(3)) : undefined;
+  const wrapper = fields.optional(contextConstructed(3));
+  if (wrapper !== undefined && version < 3)
+    throw new CertificateError(
+      'certificate_version_too_low',
+      `extensions in version ${version}; they need version 3`,
+    );
   fields.finish('tbsCertificate');
   if (wrapper === undefined) return [];
   const inner = new Fields(wrapper);

@@ -18,7 +18,8 @@ const orders: readonly bigint[] = [
  */
 export function twinFingerprints(certificate: Certificate): readonly string[] {
   const { signatureAlgorithm, signature, tbs } = certificate;
-  if (!signatureAlgorithm.scheme?.keyTypes.includes('ec')) return [];
+  const { scheme } = signatureAlgorithm;
+  if (typeof scheme === 'string' || !scheme.keyTypes.includes('ec')) return [];
   try {
     const fields = new Fields(readWhole(signature, tags.sequence, 'Ecdsa-Sig-Value'));
     const r = integerOctets(fields.next(tags.integer, 'r'));

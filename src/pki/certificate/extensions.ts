@@ -54,6 +54,8 @@ export type ExtensionValues = {
     readonly excluded: readonly GeneralSubtree[];
   };
   certificatePolicies?: readonly string[];
+  /** Dotted OID of a policy qualifier that is not understood; it counts where the extension is critical (4.2.1.4). */
+  unknownPolicyQualifier?: string;
   policyMappings?: readonly (readonly [issuerDomain: string, subjectDomain: string])[];
   policyConstraints?: {
     readonly requireExplicitPolicy: number | undefined;
@@ -97,7 +99,9 @@ const readers: Readonly<Record<string, (value: Uint8Array, into: ExtensionValues
     into.cRLDistributionPoints = readDistributionPoints(value);
   },
   '2.5.29.32': (value, into) => {
-    into.certificatePolicies = readCertificatePolicies(sequenceIn(value, 'certificatePolicies'));
+    const { policies, unknownQualifier } = readCertificatePolicies(sequenceIn(value, 'certificatePolicies'));
+    into.certificatePolicies = policies;
+    if (unknownQualifier !== undefined) into.unknownPolicyQualifier = unknownQualifier;
   },
   '2.5.29.33': (value, into) => {
     into.policyMappings = someElementsOf(sequenceIn(value, 'policyMappings'), 'policyMappings').map(
@@ -196,18 +200,41 @@ function readSubtree(element: Element): GeneralSubtree {
   return { base, isPlain: (minimum === undefined || readCount(minimum) === 0) && maximum === undefined };
 }
 
-/** Qualifiers are for people to read. */
-function readCertificatePolicies(element: Element): readonly string[] {
+/** cPSuri and userNotice, which are for people to read (RFC 5280 4.2.1.4). */
+const policyQualifiers: ReadonlySet<string> = new Set(['1.3.6.1.5.5.7.2.1', '1.3.6.1.5.5.7.2.2']);
+
+function readCertificatePolicies(element: Element): {
+  readonly policies: readonly string[];
+  readonly unknownQualifier: string | undefined;
+} {
+  let unknownQualifier: string | undefined;
   const policies = someElementsOf(element, 'certificatePolicies').map((information) => {
     const fields = new Fields(information);
     const policy = readOid(fields.next(tags.oid, 'policyIdentifier'));
     const qualifiers = fields.optional(tags.sequence);
     fields.finish('PolicyInformation');
-    if (qualifiers !== undefined) someElementsOf(qualifiers, 'policyQualifiers');
+    for (const one of qualifiers === undefined ? [] : someElementsOf(qualifiers, 'policyQualifiers')) {
+      const qualifier = readQualifierId(one);
+      if (!policyQualifiers.has(qualifier)) unknownQualifier ??= qualifier;
+    }
     return policy;
   });
   if (new Set(policies).size !== policies.length) throw new DerError('certificatePolicies: a policy twice');
-  return policies;
+  return { policies, unknownQualifier };
+}
+
+/** PolicyQualifierInfo. One that can't be read is not understood, which is no matter unless the extension is critical. */
+function readQualifierId(element: Element): string {
+  try {
+    const fields = new Fields(element);
+    const id = readOid(fields.next(tags.oid, 'policyQualifierId'));
+    fields.any('qualifier');
+    fields.finish('PolicyQualifierInfo');
+    return id;
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    return 'that can not be read';
+  }
 }
 
 function readMapping(element: Element): readonly [string, string] {

@@ -13,8 +13,8 @@ export type PublicKey = {
   readonly bits: number;
   /** What checking a signature by it costs at most, in checks by P-256; measured with `npm run bench -- pki`. */
   readonly checkCost: number;
-  /** Dotted OID of the algorithm, with the curve's where there is one: for the log. */
-  readonly algorithm: string;
+  /** Why there is no type, for the log: what is wrong with the key, as in "a key of ...". */
+  readonly unusable: string | undefined;
   /** undefined: OpenSSL refuses the key, as where the point is not on the curve. Made once, when first asked for. */
   readonly keyObject: () => KeyObject | undefined;
 };
@@ -36,6 +36,7 @@ const curves: ReadonlyMap<string, { readonly octets: number; readonly checkCost:
 
 /** Larger keys only cost time: a check grows with the square of the modulus and with the exponent. */
 const maxRsaBits = 8192;
+const maxExponentBits = 32;
 
 /** @throws DerError */
 export function readPublicKey(element: Element): PublicKey {
@@ -48,25 +49,19 @@ export function readPublicKey(element: Element): PublicKey {
   algorithm.finish('key algorithm');
 
   const named = keyTypes[oid];
-  const read = named === undefined ? unknown : readers[named](key, parameters);
+  const read = named === undefined ? unusable(`the algorithm ${oid}`) : readers[named](key, parameters);
   const spki = encodingOf(element);
   return {
     ...read,
     spki,
-    type: read.usable ? named : undefined,
-    algorithm: read.curve === undefined ? oid : `${oid} ${read.curve}`,
+    type: read.unusable === undefined ? named : undefined,
     keyObject: keyObjectOf(spki),
   };
 }
 
-type KeyFacts = {
-  readonly usable: boolean;
-  readonly bits: number;
-  readonly checkCost: number;
-  readonly curve?: string;
-};
+type KeyFacts = Pick<PublicKey, 'bits' | 'checkCost' | 'unusable'>;
 
-const unknown: KeyFacts = { usable: false, bits: 0, checkCost: 1 };
+const unusable = (why: string, bits = 0): KeyFacts => ({ bits, checkCost: 1, unusable: why });
 
 type Reader = (key: Uint8Array, parameters: Element | undefined) => KeyFacts;
 
@@ -88,32 +83,39 @@ function readRsa(key: Uint8Array): KeyFacts {
   const modulus = positive(fields.next(tags.integer, 'modulus'));
   const exponent = positive(fields.next(tags.integer, 'publicExponent'));
   fields.finish('RSAPublicKey');
-  const bits = modulus.length * 8 - Math.clz32(modulus[0]!) + 24;
+  const bits = bitLength(modulus);
+  if (bits > maxRsaBits) return unusable(`RSA of ${bits} bits, more than ${maxRsaBits}`, bits);
+  const exponentBits = bitLength(exponent);
+  if (exponentBits > maxExponentBits)
+    return unusable(`RSA with an exponent of ${exponentBits} bits, more than ${maxExponentBits}`, bits);
   const isOdd = (exponent.at(-1)! & 1) === 1;
-  const isOne = exponent.length === 1 && exponent[0] === 1;
-  const usable = bits <= maxRsaBits && isOdd && !isOne && exponent.length <= 4;
-  return { usable, bits, checkCost: bits > 4096 ? 4 : 1 };
+  if (!isOdd || exponentBits === 1) return unusable('RSA with an exponent that is even or 1', bits);
+  return { bits, checkCost: bits > 4096 ? 4 : 1, unusable: undefined };
 }
+
+const bitLength = (magnitude: Uint8Array): number => magnitude.length * 8 - Math.clz32(magnitude[0]!) + 24;
 
 /** ECPoint (RFC 5480 2.2), whole or compressed; whether it is on the curve shows when the key is used. */
 function readEc(key: Uint8Array, parameters: Element | undefined): KeyFacts {
   // RFC 5480 2.1.1: namedCurve only; explicit parameters can pass off another curve (CVE-2020-0601).
-  if (parameters?.tag !== tags.oid) return unknown;
+  if (parameters === undefined) return unusable('EC without a curve');
+  if (parameters.tag !== tags.oid)
+    return unusable('EC with explicit curve parameters; RFC 5480 2.1.1 wants the name of a curve');
   const curve = readOid(parameters);
   const known = curves.get(curve);
-  if (known === undefined) return { ...unknown, curve };
+  if (known === undefined) return unusable(`EC on the curve ${curve}`);
   const { octets, checkCost } = known;
   const isPoint =
     (key[0] === 4 && key.length === 1 + 2 * octets) ||
     ((key[0] === 2 || key[0] === 3) && key.length === 1 + octets);
   if (!isPoint) throw new DerError('ECPoint: neither whole nor compressed');
-  return { usable: true, bits: 0, checkCost, curve };
+  return { bits: 0, checkCost, unusable: undefined };
 }
 
 /** RFC 8410 3 and 4: no parameters, the key's octets as they are. */
 function readEdwards(key: Uint8Array, parameters: Element | undefined, length: number): KeyFacts {
   if (parameters !== undefined || key.length !== length) throw new DerError('EdDSA: parameters or length');
-  return { usable: true, bits: 0, checkCost: 2 };
+  return { bits: 0, checkCost: 2, unusable: undefined };
 }
 
 function positive(element: Element): Uint8Array {

@@ -19,8 +19,8 @@ export type SignatureAlgorithm = {
   readonly der: Uint8Array;
   /** Dotted OID. */
   readonly oid: string;
-  /** undefined: none that we check, or with parameters that we don't. */
-  readonly scheme: SignatureScheme | undefined;
+  /** A text: none that we check, or with parameters that we don't; what is wrong, as in "signed with ...". */
+  readonly scheme: SignatureScheme | string;
 };
 
 const rsaPss = '1.2.840.113549.1.1.10';
@@ -54,23 +54,26 @@ export function readSignatureAlgorithm(element: Element): SignatureAlgorithm {
   const oid = readOid(fields.next(tags.oid, 'signature algorithm'));
   const parameters = fields.done ? undefined : fields.any('signature parameters');
   fields.finish('signature algorithm');
-  const scheme = oid === rsaPss ? readPss(parameters) : plainScheme(schemes[oid], parameters);
+  const scheme = oid === rsaPss ? readPss(parameters) : plainScheme(oid, parameters);
   return { der: encodingOf(element), oid, scheme };
 }
 
 /** RSA: NULL or none (RFC 4055 5: accept both). The others: none (RFC 5758 3.2, RFC 8410 3). */
-function plainScheme(
-  scheme: SignatureScheme | undefined,
-  parameters: Element | undefined,
-): SignatureScheme | undefined {
-  if (scheme === undefined || parameters === undefined) return scheme;
-  const isNull = parameters.tag === tags.null && parameters.content === parameters.end;
-  return isNull && scheme.keyTypes[0] === 'rsa' ? scheme : undefined;
+function plainScheme(oid: string, parameters: Element | undefined): SignatureScheme | string {
+  const scheme = schemes[oid];
+  if (scheme === undefined) return `the algorithm ${oid}`;
+  const isNull = parameters?.tag === tags.null && parameters.content === parameters.end;
+  const isRsa = scheme.keyTypes[0] === 'rsa';
+  if (parameters === undefined || (isNull && isRsa)) return scheme;
+  if (isRsa) return `RSA and ${scheme.hash}, with parameters other than NULL`;
+  return scheme.hash === undefined
+    ? `${scheme.keyTypes[0]}, with parameters, which RFC 8410 3 forbids`
+    : `ecdsa-with-${scheme.hash.toUpperCase()}, with parameters, which RFC 5758 3.2 forbids`;
 }
 
 /** RSASSA-PSS-params (RFC 4055 3.1). The mask's hash must be the message's: RFC 4055 recommends it, Node needs it. */
-function readPss(parameters: Element | undefined): SignatureScheme | undefined {
-  if (parameters?.tag !== tags.sequence) return undefined;
+function readPss(parameters: Element | undefined): SignatureScheme | string {
+  if (parameters?.tag !== tags.sequence) return 'RSASSA-PSS without parameters';
   const fields = new Fields(parameters);
   const hash = readPssHash(fields.optional(contextConstructed(0)));
   const mask = fields.optional(contextConstructed(1));
@@ -79,8 +82,12 @@ function readPss(parameters: Element | undefined): SignatureScheme | undefined {
   fields.finish('RSASSA-PSS-params');
   const saltLength = salt === undefined ? 20 : readCount(explicit(salt, tags.integer));
   const usualTrailer = trailer === undefined || readCount(explicit(trailer, tags.integer)) === 1;
-  if (hash === undefined || !usualTrailer || saltLength > 512 || readMaskHash(mask) !== hash)
-    return undefined;
+  const maskHash = readMaskHash(mask);
+  if (hash === undefined) return 'RSASSA-PSS with a hash that is not accepted';
+  if (maskHash !== hash)
+    return `RSASSA-PSS with ${hash}, whose mask has ${maskHash ?? 'a function that is not accepted'}; both must be the same hash`;
+  if (!usualTrailer) return 'RSASSA-PSS with a trailer that RFC 4055 3.1 does not know';
+  if (saltLength > 512) return `RSASSA-PSS with a salt of ${saltLength} octets, more than 512`;
   return { keyTypes: ['rsa', 'rsa-pss'], hash, saltLength };
 }
 
@@ -139,7 +146,8 @@ export function readFrame(der: Uint8Array, what: string): Frame {
 /** Whether the key made the signature. Says nothing about the strength of either. */
 export function verifySignature({ tbs, signatureAlgorithm, signature }: Signed, key: PublicKey): boolean {
   const { scheme } = signatureAlgorithm;
-  if (scheme === undefined || key.type === undefined || !scheme.keyTypes.includes(key.type)) return false;
+  if (typeof scheme === 'string' || key.type === undefined || !scheme.keyTypes.includes(key.type))
+    return false;
   const keyObject = key.keyObject();
   if (keyObject === undefined) return false;
   try {

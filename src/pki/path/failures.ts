@@ -14,6 +14,10 @@ export const pathFailures = {
   // The certificate alone, as read.
   certificate_malformed: row('4.1', 'The certificate is not well-formed DER.'),
   certificate_version_unsupported: row('4.1.2.1', 'The certificate is of an unknown X.509 version.'),
+  certificate_version_too_low: row(
+    '4.1.2.9',
+    'The certificate has extensions, which its X.509 version has not.',
+  ),
   certificate_serial_malformed: row('4.1.2.2', "The certificate's serial number is not one, or too long."),
   certificate_algorithms_differ: row('4.1.1.2', 'The certificate names two different signature algorithms.'),
   certificate_issuer_empty: row('4.1.2.4', 'The certificate does not name its issuer.'),

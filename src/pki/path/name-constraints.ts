@@ -2,8 +2,9 @@ import type { Certificate } from '../certificate/certificate.ts';
 import type { GeneralSubtree } from '../certificate/extensions.ts';
 import type { GeneralName, NameForm } from '../certificate/general-name.ts';
 import { formatName, named } from '../certificate/name.ts';
+import { hex } from '../der/der-values.ts';
 import { type Account, spendComparison } from './effort.ts';
-import { failure, type PathFailure } from './failures.ts';
+import { failure, type PathFailure, type PathFailureCode } from './failures.ts';
 import { type Base, type Comparison, comparisonOf, prepareBase } from './name-matching.ts';
 import type { Chain } from './path-checks.ts';
 import type { PathPolicy } from './path-options.ts';
@@ -26,8 +27,9 @@ export function checkNames(chain: Chain, account: Account, policy: PathPolicy): 
       names ??= namesOf(certificate);
       const failed = checkAgainst(names, constraints, afford);
       if (failed !== undefined) {
-        const { code, name } = failed;
-        return failure(code, at, `${shown(name)} in ${named(certificate)}, by ${named(chain[above]!)}`);
+        const { code, name, by } = failed;
+        const detail = `${shown(name)} in ${named(certificate)}, by ${by} of ${named(chain[above]!)}`;
+        return failure(code, at, detail);
       }
     }
   }
@@ -48,52 +50,57 @@ function namesOf({ subject, values }: Certificate): readonly GeneralName[] {
   return names;
 }
 
+type NameConstraints = NonNullable<Certificate['values']['nameConstraints']>;
+
 const emailAddress = '1.2.840.113549.1.9.1';
 
-type Verdict = {
-  readonly code:
-    | 'name_excluded'
-    | 'name_not_permitted'
-    | 'name_constraint_unsupported'
-    | 'name_constraints_too_many';
-  readonly name: GeneralName;
-};
+type Code = Extract<PathFailureCode, `name_${string}`>;
+type Refusal = { readonly code: Code /** The constraint, for the log. */; readonly by: string };
+type Verdict = Refusal & { readonly name: GeneralName };
+type Constraint = { readonly base: Base; readonly shown: string };
 
 function checkAgainst(
   names: readonly GeneralName[],
-  { permitted, excluded }: NonNullable<Certificate['values']['nameConstraints']>,
+  { permitted, excluded }: NameConstraints,
   afford: () => boolean,
 ): Verdict | undefined {
   const permittedByForm = byForm(permitted);
   const excludedByForm = byForm(excluded);
   for (const name of names) {
     const compare = comparisonOf(name);
-    const code =
+    const refusal =
       excludes(compare, excludedByForm.get(name.form), afford) ??
       permits(compare, permittedByForm.get(name.form), afford);
-    if (code !== undefined) return { code, name };
+    if (refusal !== undefined) return { ...refusal, name };
   }
   return undefined;
 }
 
-const byForm = (subtrees: readonly GeneralSubtree[]): ReadonlyMap<NameForm, readonly Base[]> =>
+const byForm = (subtrees: readonly GeneralSubtree[]): ReadonlyMap<NameForm, readonly Constraint[]> =>
   new Map(
-    [...Map.groupBy(subtrees, ({ base }) => base.form)].map(([form, group]) => [
-      form,
-      group.map(({ base, isPlain }) => (isPlain ? prepareBase(base) : { form: 'unsupported' })),
-    ]),
+    [...Map.groupBy(subtrees, ({ base }) => base.form)].map(([form, group]) => [form, group.map(prepare)]),
   );
+
+const prepare = ({ base, isPlain }: GeneralSubtree): Constraint => ({
+  base: isPlain ? prepareBase(base) : { form: 'unsupported' },
+  get shown() {
+    return shown(base);
+  },
+});
+
+const tooMany: Refusal = { code: 'name_constraints_too_many', by: 'the constraints' };
 
 function excludes(
   compare: Comparison,
-  bases: readonly Base[] | undefined,
+  constraints: readonly Constraint[] | undefined,
   afford: () => boolean,
-): Verdict['code'] | undefined {
-  for (const base of bases ?? []) {
-    if (!afford()) return 'name_constraints_too_many';
-    const result = compare(base, 'excluded');
-    if (result === 'unsupported') return 'name_constraint_unsupported';
-    if (result) return 'name_excluded';
+): Refusal | undefined {
+  for (const constraint of constraints ?? []) {
+    if (!afford()) return tooMany;
+    const result = compare(constraint.base, 'excluded');
+    if (result === false) continue;
+    const code = result === 'unsupported' ? 'name_constraint_unsupported' : 'name_excluded';
+    return { code, by: `the excluded ${constraint.shown}` };
   }
   return undefined;
 }
@@ -101,22 +108,37 @@ function excludes(
 /** Where a form is constrained at all, a name of that form must be in one of its subtrees. */
 function permits(
   compare: Comparison,
-  bases: readonly Base[] | undefined,
+  constraints: readonly Constraint[] | undefined,
   afford: () => boolean,
-): Verdict['code'] | undefined {
-  if (bases === undefined) return undefined;
-  let unsupported = false;
-  for (const base of bases) {
-    if (!afford()) return 'name_constraints_too_many';
-    const result = compare(base, 'permitted');
-    if (result === 'unsupported') unsupported = true;
+): Refusal | undefined {
+  if (constraints === undefined) return undefined;
+  let unsupported: Constraint | undefined;
+  for (const constraint of constraints) {
+    if (!afford()) return tooMany;
+    const result = compare(constraint.base, 'permitted');
+    if (result === 'unsupported') unsupported ??= constraint;
     else if (result) return undefined;
   }
-  return unsupported ? 'name_constraint_unsupported' : 'name_not_permitted';
+  if (unsupported !== undefined)
+    return { code: 'name_constraint_unsupported', by: `the permitted ${unsupported.shown}` };
+  const all = constraints.slice(0, 5).map((constraint) => constraint.shown);
+  return { code: 'name_not_permitted', by: `the permitted ${all.join(', ')}` };
 }
+
+/** Those that can't be applied, so that every name of their form is refused under the CA that has them: for the log. */
+export const inapplicableConstraints = ({ permitted, excluded }: NameConstraints): readonly string[] =>
+  [...permitted, ...excluded]
+    .map(prepare)
+    .filter(({ base }) => base.form === 'unsupported')
+    .map((constraint) => constraint.shown);
 
 /** For the log. */
 function shown(name: GeneralName): string {
-  const value = 'value' in name ? name.value : name.form === 'directoryName' ? formatName(name.name) : '';
-  return `${name.form satisfies NameForm} ${JSON.stringify(value.slice(0, 200))}`;
+  return `${name.form} ${JSON.stringify(textOf(name).slice(0, 200))}`;
+}
+
+function textOf(name: GeneralName): string {
+  if ('value' in name) return name.value;
+  if (name.form === 'directoryName') return formatName(name.name);
+  return name.form === 'iPAddress' ? hex(name.octets) : '';
 }

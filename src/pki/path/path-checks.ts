@@ -10,6 +10,7 @@ export type Chain = readonly Certificate[];
 const serverAuth = '1.3.6.1.5.5.7.3.1';
 const clientAuth = '1.3.6.1.5.5.7.3.2';
 const anyExtendedKeyUsage = '2.5.29.37.0';
+const certificatePolicies = '2.5.29.32';
 
 /** RFC 5280 6.1.3 (a)(2), for the anchor too. Both ends count, to the whole second. */
 export function checkDates(chain: Chain, now: number): PathFailure | undefined {
@@ -48,27 +49,33 @@ export function checkPurpose(chain: Chain, policy: PathPolicy): PathFailure | un
   });
 }
 
-/** RFC 5280 6.1.4 (o), 6.1.5 (f), for the anchor too. */
+/** RFC 5280 6.1.4 (o), 6.1.5 (f), for the anchor too. Of certificate policies the qualifiers must be understood, too. */
 export function checkCriticalExtensions(chain: Chain): PathFailure | undefined {
   return first(chain, (certificate, at) => {
-    const unknown = certificate.extensions.find(({ critical, oid }) => critical && !isProcessed(oid));
-    return (
-      unknown &&
-      failure(
-        at === 0 ? 'certificate_critical_extension_unknown' : 'issuer_critical_extension_unknown',
-        at,
-        `${named(certificate)} has ${unknown.oid}`,
-      )
-    );
+    const { unknownPolicyQualifier } = certificate.values;
+    const isUnknown = (oid: string): boolean =>
+      !isProcessed(oid) || (oid === certificatePolicies && unknownPolicyQualifier !== undefined);
+    const unknown = certificate.extensions.find(({ critical, oid }) => critical && isUnknown(oid));
+    if (unknown === undefined) return undefined;
+    const what =
+      unknown.oid === certificatePolicies
+        ? `certificate policies with the qualifier ${unknownPolicyQualifier}`
+        : unknown.oid;
+    const code = at === 0 ? 'certificate_critical_extension_unknown' : 'issuer_critical_extension_unknown';
+    return failure(code, at, `${named(certificate)} has ${what}`);
   });
 }
 
 /** The leaf's key is what the client proves itself with: a weak one proves nothing. */
 export function checkLeafKey(leaf: Certificate, policy: PathPolicy): PathFailure | undefined {
-  const { type, bits, algorithm } = leaf.subjectPublicKey;
-  if (type === undefined) return failure('key_unsupported', 0, `${named(leaf)} has a key of ${algorithm}`);
+  const { type, bits, unusable } = leaf.subjectPublicKey;
+  if (type === undefined) return failure('key_unsupported', 0, `${named(leaf)} has a key of ${unusable}`);
   if (type.startsWith('rsa') && bits < policy.weakAlgorithms.minRsaBits) {
-    return failure('key_too_weak', 0, `${named(leaf)} has RSA of ${bits} bits`);
+    return failure(
+      'key_too_weak',
+      0,
+      `${named(leaf)} has RSA of ${bits} bits, less than ${policy.weakAlgorithms.minRsaBits}`,
+    );
   }
   return undefined;
 }

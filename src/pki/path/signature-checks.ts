@@ -37,20 +37,24 @@ export function judgeSignature(question: SignatureQuestion): 'holds' | 'cut-shor
 }
 
 function weakness({ signed, what, signer, at, policy }: SignatureQuestion): PathFailure | undefined {
-  const { scheme, oid } = signed.signatureAlgorithm;
+  const { scheme } = signed.signatureAlgorithm;
   const { weakAlgorithms } = policy;
-  if (scheme === undefined) {
-    return failure('signature_algorithm_unsupported', at, `${what()} is signed with ${oid}`);
+  if (typeof scheme === 'string') {
+    return failure('signature_algorithm_unsupported', at, `${what()} is signed with ${scheme}`);
   }
   const isWeak =
     (scheme.hash === 'sha1' && !weakAlgorithms.sha1) || (scheme.hash === 'md5' && !weakAlgorithms.md5);
   if (isWeak) return failure('signature_algorithm_weak', at, `${what()} is signed with ${scheme.hash}`);
-  const { type, bits, algorithm } = signer.subjectPublicKey;
+  const { type, bits, unusable } = signer.subjectPublicKey;
   if (type === undefined) {
-    return failure('issuer_key_unsupported', at + 1, `${named(signer)} has a key of ${algorithm}`);
+    return failure('issuer_key_unsupported', at + 1, `${named(signer)} has a key of ${unusable}`);
   }
   if (type.startsWith('rsa') && bits < weakAlgorithms.minRsaBits) {
-    return failure('issuer_key_too_weak', at + 1, `${named(signer)} has RSA of ${bits} bits`);
+    return failure(
+      'issuer_key_too_weak',
+      at + 1,
+      `${named(signer)} has RSA of ${bits} bits, less than ${weakAlgorithms.minRsaBits}`,
+    );
   }
   return undefined;
 }

@@ -61,12 +61,12 @@ const rows: readonly Row[] = [
   [
     'version 2 with extensions',
     { version: explicit(0, integer(1)), extensions: extensions(ca()) },
-    'certificate_malformed',
+    'certificate_version_too_low',
   ],
   [
     'no version, with extensions',
     { version: nothing, extensions: extensions(ca()) },
-    'certificate_malformed',
+    'certificate_version_too_low',
   ],
   ['a serial number of zero', { serialNumber: integer(0) }, 'read'],
   ['a negative serial number', { serialNumber: integer(-5) }, 'read'],
