@@ -4,9 +4,10 @@ import { parseArgs } from 'node:util';
 import { endWithoutReader, OutputError, print } from './commands/output.ts';
 import { eachOnce, type Problem, problemLine } from './config/problem.ts';
 import { kinds } from './config/schema/definitions.ts';
-import { parseApi } from './definitions/api-rules.ts';
+import { underRules } from './definitions/api-rules.ts';
 import { readDefinition } from './definitions/readers.ts';
 import { writeToml } from './definitions/write-toml.ts';
+import { disk } from './documents/files.ts';
 import { writeEnvoyConfig } from './envoy-config/bootstrap.ts';
 import { askHealth } from './ext-authz/health-client.ts';
 import { ClientCertificateTables } from './feeds/api-manager-table.ts';
@@ -182,8 +183,7 @@ async function importFiles(
     backend: undefined,
     isImport: true,
   });
-  const apis = read.apis.map((api) => ({ ...api, problems: parseApi(api).problems }));
-  const definition = { ...read, apis };
+  const definition = underRules(read, disk);
   for (const warning of eachOnce(definition.warnings))
     process.stderr.write(`warning: ${problemLine(warning)}\n`);
   await print(writeToml(definition));

@@ -83,6 +83,24 @@ export function findOperation(
 export const templateKey = ({ segments, isOpenEnded }: Pick<Operation, 'segments' | 'isOpenEnded'>): string =>
   JSON.stringify([segments, isOpenEnded]);
 
+type Placed = Pick<Operation, 'segments' | 'isOpenEnded' | 'methods'>;
+
+/** Operations that fit the same path and method as one before them: nobody would ever ask them. */
+export function repeatedOperations<T extends Placed>(
+  operations: readonly T[],
+): readonly { readonly index: number; readonly before: T }[] {
+  const byTemplate = Map.groupBy(operations.entries(), ([, operation]) => templateKey(operation));
+  return [...byTemplate.values()].flatMap((same) =>
+    same.flatMap(([index, operation], k) => {
+      const other = same.slice(0, k).find(([, { methods }]) => overlap(methods, operation.methods));
+      return other === undefined ? [] : [{ index, before: other[1] }];
+    }),
+  );
+}
+
+const overlap = (a: Operation['methods'], b: Operation['methods']): boolean =>
+  a === undefined || b === undefined || [...a].some((method) => b.has(method));
+
 function fits({ segments, isOpenEnded }: Operation, path: readonly string[]): boolean {
   if (isOpenEnded ? path.length < segments.length : path.length !== segments.length) return false;
   return segments.every((segment, i) => fitsSegment(segment, path[i]!));

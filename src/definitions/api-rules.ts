@@ -1,7 +1,16 @@
+import { parseTemplate, repeatedOperations } from '../apis/operations.ts';
 import { describeIssue } from '../config/read-config.ts';
 import { api as apiSchema } from '../config/schema/api.ts';
 import type { Config } from '../config/schema/config.ts';
-import type { DefinedApi, DefinitionProblem, WrittenApi } from './written.ts';
+import { tokenService } from '../config/schema/token-service.ts';
+import { FileProblem, type Files } from '../documents/files.ts';
+import type {
+  DefinedApi,
+  Definition,
+  DefinitionProblem,
+  WrittenApi,
+  WrittenTokenService,
+} from './written.ts';
 
 export type ParsedApi = {
   /** undefined where there are problems by the rules themselves. */
@@ -27,4 +36,76 @@ export function parseApi(
       problems.push({ ...origin, key: path.map(String).join('.'), message });
     });
   return { api: parsed.data, problems };
+}
+
+/**
+ * What `import` prints: each API and issuer by all the rules that config.toml is read by, so that it takes what was
+ * printed. There, what config.toml has besides would take part in this, which nobody knows here.
+ */
+export function underRules(definition: Definition, files: Files): Definition {
+  const problems = [...definition.problems];
+  const places = new Map<string, Api>();
+  const names = new Set<string>();
+  return {
+    ...definition,
+    problems,
+    apis: definition.apis.map((defined) => {
+      const { api, problems: found } = parseApi(defined);
+      const own =
+        api === undefined ? found : [...found, ...taken(defined, api, places), ...repeated(defined, api)];
+      return { ...defined, problems: own };
+    }),
+    tokenServices: definition.tokenServices.filter(({ origin, written }) => {
+      const wrong = serviceProblem(written, names, files);
+      if (wrong === undefined) return true;
+      problems.push({ ...origin, key: '', message: `"${written.name}" is left out: ${wrong}` });
+      return false;
+    }),
+  };
+}
+
+type Api = NonNullable<ParsedApi['api']>;
+
+function taken({ origin }: DefinedApi, api: Api, places: Map<string, Api>): readonly DefinitionProblem[] {
+  return api.hosts.flatMap((host) => {
+    const place = `${host.toLowerCase()}${api.basePath.replace(/\/$/, '')}`;
+    const other = places.get(place);
+    places.set(place, other ?? api);
+    return other === undefined
+      ? []
+      : [
+          {
+            ...origin,
+            key: 'basePath',
+            message: `"${api.name}" ${api.version} claims ${place}, which "${other.name}" ${other.version} has already; give one of them another`,
+          },
+        ];
+  });
+}
+
+const repeated = ({ origin }: DefinedApi, { operations }: Api): readonly DefinitionProblem[] =>
+  repeatedOperations(
+    operations.map(({ path, methods }) => ({ ...parseTemplate(path), methods: methods && new Set(methods) })),
+  ).map(({ index, before }) => ({
+    ...origin,
+    key: `operations[${index}].path`,
+    message: `found "${operations[index]!.path}", which an operation before ("${before.path}") has already for the same methods; write one of them`,
+  }));
+
+function serviceProblem(written: WrittenTokenService, names: Set<string>, files: Files): string | undefined {
+  const [issue] = tokenService.safeParse(written).error?.issues ?? [];
+  if (issue !== undefined) return `${issue.path.join('.')}: ${issue.message}`;
+  for (const key of ['name', 'issuer'] as const) {
+    const name = `${key} ${JSON.stringify(written[key])}`;
+    if (names.has(name)) return `has the ${name}, as one before it`;
+    names.add(name);
+  }
+  if (written.certificateFilePath === undefined) return undefined;
+  try {
+    files.bytes(written.certificateFilePath);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    return `found ${written.certificateFilePath}, which ${error.message}`;
+  }
 }

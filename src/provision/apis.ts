@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import type { Api } from '../apis/api.ts';
 import { type ApiIndex, indexApis, trimSlash } from '../apis/api-index.ts';
-import { mostSpecificFirst, type Operation, parseTemplate, templateKey } from '../apis/operations.ts';
+import { mostSpecificFirst, type Operation, parseTemplate, repeatedOperations } from '../apis/operations.ts';
 import { normalizeHost } from '../apis/request-path.ts';
 import type { Findings } from './findings.ts';
 import { apiSecurity, type Ground, operationSecurity } from './security.ts';
@@ -54,18 +54,9 @@ const asInRequests = (host: string): string =>
 
 /** Two operations that fit the same path and method: one of them would never be asked. */
 function checkOperations(operations: readonly Operation[], at: Path, findings: Findings): void {
-  const byTemplate = Map.groupBy(operations.entries(), ([, operation]) => templateKey(operation));
-  for (const same of byTemplate.values()) {
-    same.forEach(([j, operation], k) => {
-      const other = same.slice(0, k).find(([, { methods }]) => overlap(methods, operation.methods));
-      if (other !== undefined)
-        findings.error(
-          [...at, 'operations', j, 'path'],
-          `found "${operation.path}", which an operation before ("${other[1].path}") has already for the same methods; write one of them`,
-        );
-    });
-  }
+  for (const { index, before } of repeatedOperations(operations))
+    findings.error(
+      [...at, 'operations', index, 'path'],
+      `found "${operations[index]!.path}", which an operation before ("${before.path}") has already for the same methods; write one of them`,
+    );
 }
-
-const overlap = (a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | undefined): boolean =>
-  a === undefined || b === undefined || [...a].some((method) => b.has(method));

@@ -3,8 +3,12 @@ import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFil
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { readConfig } from '../../../src/config/read-config.ts';
 import { kinds } from '../../../src/config/schema/definitions.ts';
+import { underRules } from '../../../src/definitions/api-rules.ts';
 import { readDefinition } from '../../../src/definitions/readers.ts';
+import { writeToml } from '../../../src/definitions/write-toml.ts';
+import { disk } from '../../../src/documents/files.ts';
 import { isProblems, loadConfig } from '../../../src/provision/load-config.ts';
 import { now, selfSigned } from '../../support/certificate-authority.ts';
 import { makeJks } from '../../support/key-stores.ts';
@@ -65,7 +69,7 @@ function broken(text: Buffer): Buffer {
 }
 
 for (const kind of kinds) {
-  test(`${kind}: hundreds of broken files: never a crash, always a file and a line, never an API that is open by it`, () => {
+  test(`${kind}: hundreds of broken files: never a crash, always a file and a line, never an API that is open by it; import prints what config.toml takes`, () => {
     const files = globSync('**', { cwd: join(root, kind) })
       .map((name) => join(root, kind, name))
       .filter((file) => statSync(file).isFile());
@@ -81,7 +85,11 @@ for (const kind of kinds) {
           backend: undefined,
           home: join(root, kind),
         };
-        const { apis, problems } = readDefinition(entry);
+        const definition = readDefinition(entry);
+        const { apis, problems } = definition;
+        const printed = writeToml(underRules(definition, disk));
+        const reread = readConfig(printed, 'printed.toml', {});
+        assert.ok('config' in reread, `${file}, round ${round}: ${JSON.stringify(reread)}\n${printed}`);
         for (const problem of [...problems, ...apis.flatMap((api) => api.problems)]) {
           assert.ok(problem.line >= 1 && Number.isInteger(problem.line), `${file}: ${problem.message}`);
           assert.ok(problem.file.startsWith(root));

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { problemLine } from '../../../src/config/problem.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
 import { api as apiSchema } from '../../../src/config/schema/api.ts';
+import { underRules } from '../../../src/definitions/api-rules.ts';
 import { readDefinition } from '../../../src/definitions/readers.ts';
 import { writeToml } from '../../../src/definitions/write-toml.ts';
 import type { DefinitionEntry } from '../../../src/definitions/written.ts';
+import { disk } from '../../../src/documents/files.ts';
 import { writeEnvoyConfig } from '../../../src/envoy-config/bootstrap.ts';
 import { isProblems, loadConfig } from '../../../src/provision/load-config.ts';
 import { createAuthority, now, selfSigned } from '../../support/certificate-authority.ts';
@@ -113,3 +115,89 @@ mutualSSL = "off"
   ])
     assert.ok(yaml.includes(part), part);
 });
+
+const refused: readonly [
+  sentence: string,
+  files: Readonly<Record<string, string>>,
+  problem: RegExp,
+  kept: readonly string[],
+][] = [
+  [
+    'a context and a version with a comment in the text (WSO2’s SampleWebsocketApi)',
+    {
+      'p/api.yaml':
+        'data:\n  name: Ticker\n  context: /ticker    // where it is\n  version: 1.0.0      // its version\n  type: WS\n  securityScheme: [oauth2]\n',
+    },
+    /api\.yaml:1: basePath: found "\/ticker/,
+    [],
+  ],
+  [
+    'two APIs at one place',
+    Object.fromEntries(
+      ['a', 'b'].map((name) => [
+        `${name}/api.yaml`,
+        `data:\n  name: ${name}\n  version: "1"\n  context: /a\n`,
+      ]),
+    ),
+    /b\/api\.yaml:1: basePath: "b" 1 claims \*\/a\/1, which "a" 1 has already/,
+    ['a'],
+  ],
+  [
+    'an operation twice',
+    {
+      'p/api.yaml': 'data:\n  name: a\n  version: "1"\n  context: /a\n',
+      'p/Definitions/swagger.yaml':
+        'openapi: 3.0.0\npaths:\n  /x/{a}: {get: {}}\n  /x/{b}: {get: {x-auth-type: None}}\n',
+    },
+    /operations\[1\]\.path: found "\/x\/\{b\}", which an operation before/,
+    [],
+  ],
+  [
+    'an issuer twice, one whose certificate is away, and one whose URL is none',
+    {
+      'p/api.yaml': 'data:\n  name: a\n  version: "1"\n  context: /a\n',
+      'config.toml': [
+        'a"\njwksURL = "https://a/jwks',
+        'a"\njwksURL = "https://a/jwks',
+        'b"\ncertificateFilePath = "none.pem',
+        'c"\njwksURL = "ftp://a/jwks',
+      ]
+        .map((text) =>
+          `[[enforcer.security.tokenService]]\nissuer = "x"\nname = "${text}"\n`.replace(
+            '"x"',
+            text.slice(0, 2) === 'a"' ? '"a"' : `"${text[0]}"`,
+          ),
+        )
+        .join(''),
+    },
+    /"a" is left out: has the name "a".*"b" is left out: found .*none\.pem, which does not exist.*"c" is left out: jwksURL: write/s,
+    ['a'],
+  ],
+];
+for (const [sentence, files, problem, kept] of refused) {
+  test(`import leaves out what config.toml would refuse, and says so: ${sentence}`, () => {
+    const folder = mkdtempSync(join(root, 'refused-'));
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), text);
+    }
+    const definition = underRules(
+      readDefinition({
+        kind: 'choreo-connect',
+        path: folder,
+        home: undefined,
+        trustedSenders: undefined,
+        backend: undefined,
+      }),
+      disk,
+    );
+    const all = [...definition.problems, ...definition.apis.flatMap(({ problems }) => problems)];
+    assert.match(all.map(problemLine).join('\n'), problem);
+    const read = readConfig(writeToml(definition), 'config.toml', {});
+    assert.ok('config' in read, JSON.stringify(read));
+    assert.deepEqual(
+      read.config.apis.map(({ name }) => name),
+      kept,
+    );
+  });
+}
