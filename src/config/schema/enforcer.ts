@@ -92,7 +92,7 @@ const answers = table({
       'Whose error bodies denials have; `problem+json` is RFC 9457. SOAP callers get a SOAP fault, gRPC callers a grpc-status.',
     ),
   subjectHeader: headerOrOff('x-client-cert-subject').describe(
-    'Tells the backend the certificate\'s subject (RFC 4514; all but printable ASCII escaped). `""`: not told.',
+    'Tells the backend the certificate\'s subject (RFC 4514; all but printable ASCII escaped), whole, however long it is. `""`: not told.',
   ),
 });
 
