@@ -8,9 +8,11 @@ import type { Certificate } from '../pki/certificate/certificate.ts';
 import { type Attribute, formatName } from '../pki/certificate/name.ts';
 import { keysOf, parseAttribute, parseNameText } from '../pki/certificate/name-text.ts';
 import { inapplicableConstraints } from '../pki/path/name-constraints.ts';
+import { defaultPolicy } from '../pki/path/path-options.ts';
 import { validatePath } from '../pki/path/path-validation.ts';
 import { createTrustStore } from '../pki/path/trust-store.ts';
 import type { Findings } from './findings.ts';
+import { type Strength, warnAboutLeniency } from './leniency.ts';
 import { certificateIn, readBundle, readOneCertificate } from './pem-files.ts';
 import type { ClientEntry } from './trust.ts';
 
@@ -21,6 +23,8 @@ type Path = readonly PropertyKey[];
 export type Cas = {
   readonly trusted: readonly Certificate[] | undefined;
   readonly intermediates: readonly Certificate[];
+  /** What is accepted of all certificates; undefined: nothing unusual. */
+  readonly strength?: Strength;
   /** The certificate of a PEM text. @throws FileProblem */
   readonly readText?: (pem: string) => Certificate;
 };
@@ -75,7 +79,10 @@ function checkAliases(at: Path, written: readonly Written[], findings: Findings)
 type Kind =
   | Pick<Extract<ClientEntry, { kind: 'certificate' }>, 'kind' | 'certificate'>
   | Pick<Extract<ClientEntry, { kind: 'fingerprints' }>, 'kind' | 'fingerprints'>
-  | Pick<Extract<ClientEntry, { kind: 'ca' }>, 'kind' | 'cas' | 'isAnchor' | 'rule' | 'words'>;
+  | Pick<
+      Extract<ClientEntry, { kind: 'ca' }>,
+      'kind' | 'cas' | 'isAnchor' | 'rule' | 'words' | 'certificates'
+    >;
 
 /** The keys by which an entry can be known; exactly one must be there, but for rules, which need a CA beside them. */
 const nameKeys = ['subject', 'dns', 'email', 'uri', 'spiffe'] as const;
@@ -101,19 +108,28 @@ function readKind(client: Written, at: Path, cas: Cas, findings: Findings, now: 
     );
     return undefined;
   }
+  if (client.certificates !== undefined && caFile === undefined && caPem === undefined) {
+    findings.error(
+      [...at, 'certificates'],
+      `found where there is no caFile; it tells what is taken for the sake of one CA: write caFile = "…", or [enforcer.security.certificates] for all`,
+    );
+    return undefined;
+  }
   if (fingerprints !== undefined) return { kind: 'fingerprints', fingerprints };
   if (file !== undefined || pem !== undefined) {
     const [key, certificate] = readNamed(['file', file], ['pem', pem], at, cas, findings);
     if (certificate === undefined) return undefined;
     warnAboutDates(certificate, `alias "${alias}"`, [...at, key], findings, now);
-    warnAboutUse(certificate, alias, [...at, key], findings);
+    warnAboutUse(certificate, cas.strength, alias, [...at, key], findings);
     return { kind: 'certificate', certificate };
   }
   const rule = ruleKeys.length > 0 ? readRule(client, at, findings) : undefined;
   const words = Object.fromEntries(ruleKeys.map((key) => [key, JSON.stringify(client[key])]));
   if (caFile !== undefined || caPem !== undefined) {
     const ca = readCa(client, at, cas, findings, now);
-    return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule, words };
+    if (client.certificates !== undefined)
+      warnAboutLeniency(client.certificates, `alias "${alias}": `, [...at, 'certificates'], findings);
+    return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule, words, certificates: client.certificates };
   }
   if (issuer !== undefined) {
     const named = findCas(issuer, at, cas, findings);
@@ -336,9 +352,17 @@ function warnAboutConstraints(ca: Certificate, path: Path, findings: Findings): 
 }
 
 /** What will be refused at each request, however it is trusted: another purpose, a weak key. */
-function warnAboutUse(certificate: Certificate, alias: string, path: Path, findings: Findings): void {
-  const why = useless.get(certificate) ?? whyUseless(certificate);
-  useless.set(certificate, why);
+function warnAboutUse(
+  certificate: Certificate,
+  strength: Strength | undefined,
+  alias: string,
+  path: Path,
+  findings: Findings,
+): void {
+  const by = JSON.stringify(strength);
+  const known = useless.get(certificate);
+  const why = known?.by === by ? known.why : whyUseless(certificate, strength);
+  useless.set(certificate, { by, why });
   if (why !== '') findings.warn(path, `alias "${alias}": ${why}; every request with it is refused`);
 }
 
@@ -362,10 +386,16 @@ export function warnAboutSize(clients: readonly ClientEntry[], config: Config, f
 }
 
 /** Once a certificate, not once an API and reload. */
-const useless = new WeakMap<Certificate, string>();
+const useless = new WeakMap<Certificate, { readonly by: string | undefined; readonly why: string }>();
 
-function whyUseless(certificate: Certificate): string {
+function whyUseless(certificate: Certificate, strength: Strength = defaultPolicy): string {
   const trustStore = createTrustStore({ anchors: [{ kind: 'pinned', certificate }] });
-  const verdict = validatePath(certificate, { trustStore, intermediates: [], now: certificate.notBefore });
+  const verdict = validatePath(certificate, {
+    weakAlgorithms: strength.weakAlgorithms,
+    anyExtendedKeyUsage: strength.anyExtendedKeyUsage,
+    trustStore,
+    intermediates: [],
+    now: certificate.notBefore,
+  });
   return verdict.valid ? '' : `${verdict.code}: ${verdict.detail}`;
 }

@@ -39,6 +39,7 @@ import {
   type State,
   setBack,
 } from './last-good.ts';
+import { strengthOf, warnAboutLeniency } from './leniency.ts';
 import { certificateIn } from './pem-files.ts';
 import { settlePlaces } from './places.ts';
 import { checkRouter } from './router.ts';
@@ -216,12 +217,16 @@ function build(
   const trusted = readCas(at('trustedCertPath'), tls.trustedCertPath, findings, now);
   const intermediates = readCas(at('intermediatesPath'), tls.intermediatesPath, findings, now) ?? [];
   const certificates = new Map<string, Certificate>();
-  const cas = { trusted, intermediates, readText: rememberingText(known, certificates) };
+  const strength = strengthOf(config);
+  const { certificates: lenient } = config.enforcer.security;
+  warnAboutLeniency(lenient, '', ['enforcer', 'security', 'certificates'], findings);
+  const cas = { trusted, intermediates, strength, readText: rememberingText(known, certificates) };
   const clients = readClients(['clients'], '', config.clients, cas, findings, now);
   warnAboutSize(clients, config, findings);
   const own = readOwnClients(config, cas, findings, now);
-  const trust = buildTrust([...clients, ...own], trusted, intermediates);
-  const verifySender = buildSenderVerifier(config, [...clients, ...own], findings, now);
+  const all = [...clients, ...own];
+  const trust = buildTrust(all, trusted, intermediates, strength);
+  const verifySender = buildSenderVerifier(config, all, findings, now);
   const sources = buildSources(config, isWritten, findings, verifySender);
   const sourcesOf = ownSources(config, findings, verifySender);
   checkDatabases(config, findings);

@@ -8,6 +8,7 @@ import { createEffort } from '../pki/path/effort.ts';
 import { SearchLimit } from '../pki/path/search-limit.ts';
 import { readCas, readClients } from './clients.ts';
 import type { Findings } from './findings.ts';
+import { strengthOf } from './leniency.ts';
 import { apiOf, byKind } from './security.ts';
 import { buildTrust, type ClientEntry, fingerprintsOf } from './trust.ts';
 
@@ -30,7 +31,7 @@ export function buildSenderVerifier(
     [...at, 'senders'],
     '',
     senders,
-    { trusted: cas, intermediates: [] },
+    { trusted: cas, intermediates: [], strength: strengthOf(config) },
     findings,
     now,
   );
@@ -55,7 +56,7 @@ export function buildSenderVerifier(
         `client "${client.alias}" has the certificate of the sender "${sender.alias}": ${message}`,
       );
   }
-  const trust = buildTrust(entries, cas, []);
+  const trust = buildTrust(entries, cas, [], strengthOf(config));
   const bound = byKind(trust.clients);
   const certificates = new CertificateCache();
   const searchLimit = new SearchLimit();

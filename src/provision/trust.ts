@@ -4,6 +4,7 @@ import type { Certificate } from '../pki/certificate/certificate.ts';
 import { twinFingerprints } from '../pki/certificate/ecdsa-twin.ts';
 import { PathValidator } from '../pki/path/path-validator.ts';
 import { type Anchor, createTrustStore, knownCas } from '../pki/path/trust-store.ts';
+import { type CertificatesOfCa, type LenientCa, policyOf, type Strength } from './leniency.ts';
 
 /** One entry of `[[clients]]`, its files read. */
 export type ClientEntry = {
@@ -24,6 +25,8 @@ export type ClientEntry = {
       /** The CA is a `caFile`, and so an anchor of its own where there is no `trustedCertPath`. */
       readonly isAnchor: boolean;
       readonly rule: ClientRule | undefined;
+      /** What is taken for this CA's sake, beyond what is taken of all. */
+      readonly certificates?: CertificatesOfCa | undefined;
       /** What the rule's keys say in config.toml, for messages. */
       readonly words?: Readonly<Record<string, string>>;
     }
@@ -41,7 +44,9 @@ export function buildTrust(
   entries: readonly ClientEntry[],
   trusted: readonly Certificate[] | undefined,
   intermediates: readonly Certificate[],
+  strength: Strength,
 ): Trust {
+  const policy = policyOf(strength, entries.flatMap(lenientCasOf));
   const isPinned = (entry: ClientEntry): boolean =>
     entry.kind === 'certificate'
       ? trusted === undefined || entry.certificate.isSelfSigned()
@@ -59,8 +64,8 @@ export function buildTrust(
   // What one entry knows of the way, all do: whether one is in force must not depend on what a client sends along.
   const between = knownCas([...intermediates, ...cas]);
   // One for all pins: which alias a pinned certificate is, its fingerprint tells.
-  const pinned = new PathValidator(createTrustStore(pins));
-  const rooted = new PathValidator(createTrustStore({ anchors: roots, intermediates: between }));
+  const pinned = new PathValidator(createTrustStore(pins), policy);
+  const rooted = new PathValidator(createTrustStore({ anchors: roots, intermediates: between }), policy);
   // Many aliases may have one CA, told apart by rules: they share its validator.
   const known = new Map<string, PathValidator>();
   const byCas = (cas: readonly Certificate[]): PathValidator => {
@@ -72,7 +77,7 @@ export function buildTrust(
         trusted === undefined
           ? createTrustStore({ anchors: own, intermediates: between })
           : createTrustStore({ anchors: roots, intermediates: between, through: cas }),
-        {},
+        policy,
         { remembersRefusals: false },
       );
     known.set(key, validator);
@@ -95,6 +100,7 @@ export function buildTrust(
       fingerprints: pins.fingerprints,
       intermediates: between,
     }),
+    policy,
   );
   const restricted = clients.filter(({ term, entry }) => term !== undefined && entry.scope === '');
   const exact = clients.filter(({ kind }) => kind === 'exact');
@@ -103,6 +109,11 @@ export function buildTrust(
     everyone: { validator, restricted, clients, exactByOwner: Map.groupBy(exact, ({ owner }) => owner) },
   };
 }
+
+const lenientCasOf = (entry: ClientEntry): readonly LenientCa[] =>
+  entry.kind !== 'ca' || entry.certificates === undefined
+    ? []
+    : (entry.cas ?? []).map((ca) => ({ ca, certificates: entry.certificates! }));
 
 function knownBy(
   entry: ClientEntry,

@@ -6,6 +6,7 @@ import {
   trustDomainProblem,
   uriPatternProblem,
 } from '../../apis/rule-pattern.ts';
+import { certificatesOfCa } from './certificates.ts';
 import { sha256, table, text } from './values.ts';
 
 /** `[[clients]]`: what an alias is known by. */
@@ -134,6 +135,11 @@ export const client = table({
   })
     .optional()
     .describe('With `caFile` or `issuer`: a SPIFFE ID (X.509-SVID: the only URI in the certificate).'),
+  certificates: certificatesOfCa
+    .optional()
+    .describe(
+      'With `caFile` or `caPem`: what is taken for the sake of this CA alone, beyond `[enforcer.security.certificates]`; of all that it issued, whichever alias it is.',
+    ),
   notBefore: z
     .date({ error: 'write a date with time and zone, without quotes, for example 2026-01-31T00:00:00Z' })
     .optional()

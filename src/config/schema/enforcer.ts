@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ErrorFormat } from '../../apis/api.ts';
+import { certificates } from './certificates.ts';
 import { mutualSSL } from './mutual-ssl.ts';
 import { authHeader, jwtGenerator, tokenService } from './token-service.ts';
 import { headerName, hostName, port, table, text } from './values.ts';
@@ -100,6 +101,11 @@ export const enforcer = table({
   authService: authService.prefault({}).describe('Where the ext_authz service listens.'),
   security: table({
     mutualSSL: mutualSSL.prefault({}).describe('How the client certificate reaches us.'),
+    certificates: certificates
+      .prefault({})
+      .describe(
+        'What certificates may be that is weaker or rarer than what is taken unasked: for old estates.',
+      ),
     optionalCertificate: z
       .enum(['reject-wrong', 'ignore-wrong'])
       .default('reject-wrong')

@@ -3,11 +3,15 @@ import { Fields, readWhole, tags } from '../der/der.ts';
 import { integerOctets } from '../der/der-values.ts';
 import type { Certificate } from './certificate.ts';
 
-/** Orders of the groups of P-256, P-384 and P-521 (FIPS 186-5, SP 800-186). */
+/** Orders of the groups of all curves that are taken (`public-key.ts`): NIST's (SP 800-186), secp256k1, brainpool (RFC 5639). */
 const orders: readonly bigint[] = [
   0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
   0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
   0x1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+  0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n,
+  0xa9fb57dba1eea9bc3e660a909d838d718c397aa3b561a6f7901e0e82974856a7n,
+  0x8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b31f166e6cac0425a7cf3ab6af6b7fc3103b883202e9046565n,
+  0xaadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330870553e5c414ca92619418661197fac10471db1d381085ddaddb58796829ca90069n,
 ];
 
 /**

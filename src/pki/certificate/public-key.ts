@@ -13,6 +13,8 @@ export type PublicKey = {
   readonly bits: number;
   /** What checking a signature by it costs at most, in checks by P-256; measured with `npm run bench -- pki`. */
   readonly checkCost: number;
+  /** EC on a curve that nobody takes unasked; which ones, the policy says. */
+  readonly optionalCurve?: 'brainpool' | 'secp256k1' | undefined;
   /** Why there is no type, for the log: what is wrong with the key, as in "a key of ...". */
   readonly unusable: string | undefined;
   /** undefined: OpenSSL refuses the key, as where the point is not on the curve. Made once, when first asked for. */
@@ -27,11 +29,17 @@ const keyTypes: Readonly<Record<string, KeyType>> = {
   '1.3.101.113': 'ed448',
 };
 
-/** P-256, P-384, P-521, with the size of a coordinate: OpenSSL is made fast for the first only. */
-const curves: ReadonlyMap<string, { readonly octets: number; readonly checkCost: number }> = new Map([
+type Curve = { readonly octets: number } & Pick<PublicKey, 'checkCost' | 'optionalCurve'>;
+
+/** P-256, P-384, P-521, with the size of a coordinate: OpenSSL is made fast for the first only. Then those of old estates. */
+const curves: ReadonlyMap<string, Curve> = new Map<string, Curve>([
   ['1.2.840.10045.3.1.7', { octets: 32, checkCost: 1 }],
   ['1.3.132.0.34', { octets: 48, checkCost: 6 }],
   ['1.3.132.0.35', { octets: 66, checkCost: 12 }],
+  ['1.3.132.0.10', { octets: 32, checkCost: 6, optionalCurve: 'secp256k1' }],
+  ['1.3.36.3.3.2.8.1.1.7', { octets: 32, checkCost: 6, optionalCurve: 'brainpool' }],
+  ['1.3.36.3.3.2.8.1.1.11', { octets: 48, checkCost: 9, optionalCurve: 'brainpool' }],
+  ['1.3.36.3.3.2.8.1.1.13', { octets: 64, checkCost: 14, optionalCurve: 'brainpool' }],
 ]);
 
 /** Larger keys only cost time: a check grows with the square of the modulus and with the exponent. */
@@ -59,7 +67,7 @@ export function readPublicKey(element: Element): PublicKey {
   };
 }
 
-type KeyFacts = Pick<PublicKey, 'bits' | 'checkCost' | 'unusable'>;
+type KeyFacts = Pick<PublicKey, 'bits' | 'checkCost' | 'unusable' | 'optionalCurve'>;
 
 const unusable = (why: string, bits = 0): KeyFacts => ({ bits, checkCost: 1, unusable: why });
 
@@ -104,12 +112,12 @@ function readEc(key: Uint8Array, parameters: Element | undefined): KeyFacts {
   const curve = readOid(parameters);
   const known = curves.get(curve);
   if (known === undefined) return unusable(`EC on the curve ${curve}`);
-  const { octets, checkCost } = known;
+  const { octets, checkCost, optionalCurve } = known;
   const isPoint =
     (key[0] === 4 && key.length === 1 + 2 * octets) ||
     ((key[0] === 2 || key[0] === 3) && key.length === 1 + octets);
   if (!isPoint) throw new DerError('ECPoint: neither whole nor compressed');
-  return { bits: 0, checkCost, unusable: undefined };
+  return { bits: 0, checkCost, optionalCurve, unusable: undefined };
 }
 
 /** RFC 8410 3 and 4: no parameters, the key's octets as they are. */

@@ -4,6 +4,7 @@ import { equalBytes, hex } from '../der/der-values.ts';
 import { type Account, cutShort, namesAbove } from './effort.ts';
 import { failure, moreTelling, type PathFailure } from './failures.ts';
 import { deadEnd, namesLeadingUp } from './issuer-names.ts';
+import { type Leniency, mostLenient } from './leniency.ts';
 import type { PathPolicy } from './path-options.ts';
 import type { PathInputs } from './path-request.ts';
 import { judgeSignature } from './signature-checks.ts';
@@ -23,6 +24,7 @@ type Search<Found> = {
 /** A search under way. */
 type Progress<Found> = Search<Found> & {
   readonly second: number;
+  readonly lenient: Leniency;
   /** Subjects of CAs from which, by names alone, an anchor can be reached. */
   readonly leading: ReadonlySet<string>;
   told: PathFailure | undefined;
@@ -48,7 +50,13 @@ export function searchPath<Found extends { readonly valid: true }>(
   const off = missesThrough(leaf, leading, trustStore);
   if (off !== undefined) return off;
   const second = Math.floor(now / 1000) * 1000;
-  const progress: Progress<Found> = { ...search, second, leading, told: undefined };
+  const progress: Progress<Found> = {
+    ...search,
+    second,
+    lenient: mostLenient(policy),
+    leading,
+    told: undefined,
+  };
   const found = extend([leaf], progress);
   // A search that was cut short proves nothing about what else it met.
   return found ?? cutShort(account, effort, policy) ?? progress.told!;
@@ -153,7 +161,17 @@ function verifyEdge<Found extends { readonly valid: true }>(
   const signed = path.at(-1)!;
   const at = path.length - 1;
   const what = (): string => named(signed);
-  const asked = judgeSignature({ signed, what, signer: issuer, at, policy, effort, account, now });
+  const asked = judgeSignature({
+    signed,
+    what,
+    signer: issuer,
+    at,
+    lenient: search.lenient,
+    policy,
+    effort,
+    account,
+    now,
+  });
   const judged =
     isFailure(asked, 'signature_invalid') && namesAnotherKey(signed, issuer)
       ? renewed(signed, issuer, at)

@@ -36,14 +36,17 @@ export function checkDates(chain: Chain, now: number): PathFailure | undefined {
 }
 
 /** RFC 5280 4.2.1.12, in each certificate that has the extension: a CA's limits what it may issue. */
-export function checkPurpose(chain: Chain, policy: PathPolicy): PathFailure | undefined {
-  const { purpose } = policy;
+export function checkPurpose(
+  chain: Chain,
+  purpose: PathPolicy['purpose'],
+  anyInLeaf: boolean,
+): PathFailure | undefined {
   if (purpose === 'any') return undefined;
   const wanted = purpose === 'client' ? clientAuth : serverAuth;
   return first(chain, (certificate, at) => {
     const usages = certificate.values.extKeyUsage;
     if (usages === undefined || usages.includes(wanted)) return undefined;
-    if ((at > 0 || policy.anyExtendedKeyUsage) && usages.includes(anyExtendedKeyUsage)) return undefined;
+    if ((at > 0 || anyInLeaf) && usages.includes(anyExtendedKeyUsage)) return undefined;
     const code = at === 0 ? (`extended_key_usage_not_${purpose}` as const) : 'issuer_extended_key_usage';
     return failure(code, at, `${named(certificate)} is for ${usages.slice(0, 10).join(', ')}`);
   });
@@ -64,20 +67,6 @@ export function checkCriticalExtensions(chain: Chain): PathFailure | undefined {
     const code = at === 0 ? 'certificate_critical_extension_unknown' : 'issuer_critical_extension_unknown';
     return failure(code, at, `${named(certificate)} has ${what}`);
   });
-}
-
-/** The leaf's key is what the client proves itself with: a weak one proves nothing. */
-export function checkLeafKey(leaf: Certificate, policy: PathPolicy): PathFailure | undefined {
-  const { type, bits, unusable } = leaf.subjectPublicKey;
-  if (type === undefined) return failure('key_unsupported', 0, `${named(leaf)} has a key of ${unusable}`);
-  if (type.startsWith('rsa') && bits < policy.weakAlgorithms.minRsaBits) {
-    return failure(
-      'key_too_weak',
-      0,
-      `${named(leaf)} has RSA of ${bits} bits, less than ${policy.weakAlgorithms.minRsaBits}`,
-    );
-  }
-  return undefined;
 }
 
 /** What RFC 5280 forbids in a certificate as such, where it would be read as more or less than it is. */

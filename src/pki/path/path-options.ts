@@ -12,6 +12,18 @@ export type WeakAlgorithms = {
   readonly sha1: boolean;
   readonly md5: boolean;
   readonly minRsaBits: number;
+  /** brainpoolP256r1, P384r1 and P512r1 (RFC 5639). */
+  readonly brainpool?: boolean | undefined;
+  /** SEC 2. */
+  readonly secp256k1?: boolean | undefined;
+};
+
+/** CAs that are treated with more leniency than others: they themselves, and what they issued. */
+export type LenientCas = {
+  /** By name and key (`lenientCas`). */
+  readonly byCa: ReadonlyMap<string, WeakAlgorithms & Pick<PathPolicy, 'anyExtendedKeyUsage'>>;
+  /** The sum of it. */
+  readonly all: WeakAlgorithms & Pick<PathPolicy, 'anyExtendedKeyUsage'>;
 };
 
 /** How paths are judged: all but the certificates and the instant. */
@@ -21,6 +33,8 @@ export type PathPolicy = {
   readonly weakAlgorithms: WeakAlgorithms;
   /** anyExtendedKeyUsage in the leaf stands for the purpose (RFC 5280 4.2.1.12 lets us choose). In CAs it always does. */
   readonly anyExtendedKeyUsage: boolean;
+  /** undefined: all are treated alike. */
+  readonly lenientCas: LenientCas | undefined;
   /** CA certificates between the leaf and the anchor. */
   readonly maxIntermediates: number;
   /**
@@ -44,6 +58,7 @@ export const defaultPolicy: PathPolicy = {
   },
   weakAlgorithms: { sha1: false, md5: false, minRsaBits: 2048 },
   anyExtendedKeyUsage: false,
+  lenientCas: undefined,
   maxIntermediates: 10,
   maxSignatureChecks: 100,
   maxNameComparisons: 250_000,

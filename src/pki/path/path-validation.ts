@@ -2,6 +2,7 @@ import type { Certificate } from '../certificate/certificate.ts';
 import { checkRevocation, type SignerPath } from '../revocation/path-revocation.ts';
 import { type Account, createEffort, type Effort, offeredOf } from './effort.ts';
 import type { PathFailure } from './failures.ts';
+import { judgeKey, judgeStrength, leniencyOf, mostLenient } from './leniency.ts';
 import { checkNames } from './name-constraints.ts';
 import { type Candidate, notThrough, searchPath } from './path-building.ts';
 import {
@@ -9,7 +10,6 @@ import {
   checkDates,
   checkIssuers,
   checkLeafForm,
-  checkLeafKey,
   checkPathLengths,
   checkPurpose,
 } from './path-checks.ts';
@@ -49,13 +49,15 @@ export function validatePath(
 ): PathVerdict {
   const policy: PathPolicy = { ...defaultPolicy, ...given };
   // What no path can mend costs no search.
+  const isPinned = trustStore.pinned.has(leaf.sha256);
+  const lenient = isPinned ? leniencyOf(policy) : mostLenient(policy);
   const failed =
     checkDates([leaf], now) ??
-    checkPurpose([leaf], policy) ??
+    checkPurpose([leaf], policy.purpose, lenient.anyExtendedKeyUsage) ??
     checkCriticalExtensions([leaf]) ??
-    checkLeafKey(leaf, policy);
+    judgeKey(leaf, 0, lenient);
   if (failed !== undefined) return failed;
-  if (trustStore.pinned.has(leaf.sha256)) {
+  if (isPinned) {
     return { valid: true, path: [leaf], anchor: leaf, policies: [], validUntil: Infinity };
   }
   const unfit = checkLeafForm(leaf, policy);
@@ -94,11 +96,13 @@ function judgePath(
 ): PathVerdict {
   const { inputs, policy, account } = circumstances;
   const chain = [...path, anchor];
+  const strength = judgeStrength(chain, policy);
+  if (!strength.valid) return strength;
   const failed =
     checkDates(chain, inputs.now) ??
     checkIssuers(chain) ??
     checkCriticalExtensions(chain) ??
-    checkPurpose(chain, policy) ??
+    checkPurpose(chain, policy.purpose, strength.leaf.anyExtendedKeyUsage) ??
     checkPathLengths(chain) ??
     checkNames(chain, account, policy) ??
     checkThrough(chain, inputs.trustStore);

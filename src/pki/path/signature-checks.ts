@@ -3,7 +3,8 @@ import { named } from '../certificate/name.ts';
 import { type Signed, verifySignature } from '../certificate/signature.ts';
 import { type Account, type Effort, spend, stepCost } from './effort.ts';
 import { failure, type PathFailure } from './failures.ts';
-import type { PathPolicy } from './path-options.ts';
+import { judgeKey, judgeScheme } from './leniency.ts';
+import type { PathPolicy, WeakAlgorithms } from './path-options.ts';
 
 /** Who may have signed what, and who pays for finding out. */
 export type SignatureQuestion = {
@@ -13,6 +14,8 @@ export type SignatureQuestion = {
   readonly signer: Certificate;
   /** Place in the path of what is signed, the signer's being the next. */
   readonly at: number;
+  /** What is accepted of signature and key. */
+  readonly lenient: WeakAlgorithms;
   readonly policy: PathPolicy;
   readonly effort: Effort;
   readonly account: Account;
@@ -26,37 +29,14 @@ export type SignatureQuestion = {
  * @returns `cut-short`: it was not found out, see `cutShort`
  */
 export function judgeSignature(question: SignatureQuestion): 'holds' | 'cut-short' | PathFailure {
-  const weak = weakness(question);
+  const { signed, what, signer, at, lenient } = question;
+  const weak = judgeScheme(signed, what, at, lenient) ?? judgeKey(signer, at + 1, lenient);
   if (weak !== undefined) return weak;
   const holds = verifyOnce(question);
   if (holds === 'cut-short') return holds;
-  const { what, signer, at } = question;
   return holds
     ? 'holds'
     : failure('signature_invalid', at, `${what()} is not signed by the key of ${named(signer)}`);
-}
-
-function weakness({ signed, what, signer, at, policy }: SignatureQuestion): PathFailure | undefined {
-  const { scheme } = signed.signatureAlgorithm;
-  const { weakAlgorithms } = policy;
-  if (typeof scheme === 'string') {
-    return failure('signature_algorithm_unsupported', at, `${what()} is signed with ${scheme}`);
-  }
-  const isWeak =
-    (scheme.hash === 'sha1' && !weakAlgorithms.sha1) || (scheme.hash === 'md5' && !weakAlgorithms.md5);
-  if (isWeak) return failure('signature_algorithm_weak', at, `${what()} is signed with ${scheme.hash}`);
-  const { type, bits, unusable } = signer.subjectPublicKey;
-  if (type === undefined) {
-    return failure('issuer_key_unsupported', at + 1, `${named(signer)} has a key of ${unusable}`);
-  }
-  if (type.startsWith('rsa') && bits < weakAlgorithms.minRsaBits) {
-    return failure(
-      'issuer_key_too_weak',
-      at + 1,
-      `${named(signer)} has RSA of ${bits} bits, less than ${weakAlgorithms.minRsaBits}`,
-    );
-  }
-  return undefined;
 }
 
 type Remembered = { readonly signer: Certificate; readonly holds: boolean };

@@ -2,6 +2,7 @@ import type { Certificate } from '../certificate/certificate.ts';
 import { equalBytes } from '../der/der-values.ts';
 import { cutShort } from '../path/effort.ts';
 import type { PathFailure } from '../path/failures.ts';
+import { leniencyFor } from '../path/leniency.ts';
 import type { Candidate } from '../path/path-building.ts';
 import type { PathPolicy } from '../path/path-options.ts';
 import type { PathInputs } from '../path/path-request.ts';
@@ -70,5 +71,17 @@ function signs(signer: Certificate, crl: Crl, policy: PathPolicy, { effort, now 
   if (signer.keyUsage?.has('cRLSign') === false) return false;
   const what = (): string => 'the CRL';
   const account = effort.revocation;
-  return judgeSignature({ signed: crl, what, signer, at: 0, policy, effort, account, now }) === 'holds';
+  return (
+    judgeSignature({
+      signed: crl,
+      what,
+      signer,
+      at: 0,
+      lenient: leniencyFor(signer, policy),
+      policy,
+      effort,
+      account,
+      now,
+    }) === 'holds'
+  );
 }
