@@ -77,9 +77,8 @@ export type DenialRow = {
 };
 
 /** mutual-ssl: Choreo Connect's. bearer: RFC 6750 section 3; without an error where no token came. */
-export type Challenge =
-  | { readonly scheme: 'mutual-ssl' }
-  | { readonly scheme: 'bearer'; readonly error: BearerError | undefined };
+export type Challenge = { readonly scheme: 'mutual-ssl' } | BearerChallenge;
+export type BearerChallenge = { readonly scheme: 'bearer'; readonly error: BearerError | undefined };
 
 const mutualSsl: Challenge = { scheme: 'mutual-ssl' };
 

@@ -1,25 +1,43 @@
-import { type Challenge, type DenialCode, denials } from '../decision.ts';
+import type { ErrorFormat } from '../apis/api.ts';
+import { type BearerChallenge, type DenialCode, denials } from '../decision.ts';
 
-/** Choreo Connect's, byte for byte. */
-const mutualSsl =
+/** Choreo Connect's, byte for byte: it speaks of a token where there is none, and those who come from there compare it. */
+const choreoConnect =
   'Mutual SSL realm="Choreo Connect", error="invalid_token", error_description="The provided token is invalid"';
 
-/** Values of WWW-Authenticate, one a challenge (RFC 9110 section 11.6.1). */
-export const challenges = (code: DenialCode, scopes: readonly string[] = []): readonly string[] =>
-  denials[code].challenges.map((challenge) =>
-    challenge.scheme === 'mutual-ssl'
-      ? mutualSsl
-      : bearer(challenge, denials[code].sentence, code === 'token_scope_missing' ? scopes : []),
-  );
+/**
+ * Values of WWW-Authenticate, one a challenge (RFC 9110 section 11.6.1): of what the API takes, and nothing else.
+ *
+ * @param scopes that an access token needs there
+ */
+export const challenges = (
+  code: DenialCode,
+  format: ErrorFormat,
+  scopes: readonly string[] = [],
+): readonly string[] => {
+  const { challenges, sentence } = denials[code];
+  const realm = format === 'problem+json' ? 'API' : 'Choreo Connect';
+  return challenges.map((challenge) => {
+    if (challenge.scheme === 'bearer')
+      return bearer(challenge, realm, sentence, code === 'token_scope_missing' ? scopes : []);
+    // No scheme is registered for certificates in the handshake, and RFC 9110 15.5.2 wants one in a 401.
+    return format === 'problem+json'
+      ? `Mutual-TLS realm="${realm}", error="${code}", error_description="${quotable(sentence)}"`
+      : choreoConnect;
+  });
+};
 
 /** RFC 6750 section 3: without an error where no token came. */
 function bearer(
-  { error }: Extract<Challenge, { scheme: 'bearer' }>,
+  { error }: BearerChallenge,
+  realm: string,
   sentence: string,
   scopes: readonly string[],
 ): string {
-  const realm = 'Bearer realm="Choreo Connect"';
-  if (error === undefined) return realm;
+  const challenge = `Bearer realm="${realm}"`;
+  if (error === undefined) return challenge;
   const scope = scopes.filter((name) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(name)).join(' ');
-  return `${realm}, error="${error}", error_description="${sentence.replace(/["\\]/g, "'")}"${scope && `, scope="${scope}"`}`;
+  return `${challenge}, error="${error}", error_description="${quotable(sentence)}"${scope && `, scope="${scope}"`}`;
 }
+
+const quotable = (sentence: string): string => sentence.replace(/["\\]/g, "'");

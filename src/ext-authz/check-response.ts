@@ -66,7 +66,8 @@ function denied(
   received: readonly Header[],
 ): CheckResponse {
   const { status } = denials[code];
-  const body = errorBody(code, api?.errorFormat ?? answers.errorFormat, protocolOf(received));
+  const format = api?.errorFormat ?? answers.errorFormat;
+  const body = errorBody(code, format, protocolOf(received));
   const id = requestIdIn(received);
   return {
     status: { code: rpcCodes[status], message: code },
@@ -77,7 +78,7 @@ function denied(
         // What a client can quote. Envoy's own, where it sets it as well, takes its place.
         ...(id === undefined ? [] : [option('x-request-id', id)]),
         option('content-type', body.contentType),
-        ...challenges(code, scopes).map((value) => option('www-authenticate', value)),
+        ...challenges(code, format, scopes).map((value) => option('www-authenticate', value)),
       ],
       body: body.text,
     },

@@ -90,7 +90,7 @@ const answers = table({
     .enum(errorFormats)
     .default('choreo-connect')
     .describe(
-      'Whose error bodies denials have; `problem+json` is RFC 9457. SOAP callers get a SOAP fault, gRPC callers a grpc-status.',
+      'Whose error bodies denials have; `problem+json` is RFC 9457, and its challenges (`WWW-Authenticate`) name the reason in place of Choreo Connect’s words. SOAP callers get a SOAP fault, gRPC callers a grpc-status.',
     ),
   subjectHeader: headerOrOff('x-client-cert-subject').describe(
     'Tells the backend the certificate\'s subject (RFC 4514; all but printable ASCII escaped), whole, however long it is. `""`: not told.',

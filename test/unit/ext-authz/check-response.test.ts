@@ -178,6 +178,47 @@ test('a name configured with `_` is not removed as its own misspelling, one with
   ]);
 });
 
+const challengesOf: readonly [
+  code: DenialCode,
+  format: 'apk' | 'problem+json',
+  expected: readonly string[],
+][] = [
+  [
+    'certificate_not_bound',
+    'apk',
+    [
+      'Mutual SSL realm="Choreo Connect", error="invalid_token", error_description="The provided token is invalid"',
+    ],
+  ],
+  [
+    'certificate_not_bound',
+    'problem+json',
+    [
+      'Mutual-TLS realm="API", error="certificate_not_bound", error_description="The certificate is valid, but it is not one of those that may call this API."',
+    ],
+  ],
+  ['token_missing', 'apk', ['Bearer realm="Choreo Connect"']],
+  ['token_missing', 'problem+json', ['Bearer realm="API"']],
+  [
+    'token_expired',
+    'problem+json',
+    ['Bearer realm="API", error="invalid_token", error_description="The access token has expired."'],
+  ],
+];
+for (const [code, errorFormat, expected] of challengesOf)
+  test(`${code}, ${errorFormat}: its challenges name what is asked for`, () => {
+    const { denied_response } = writeCheckResponse(
+      deny(code, { api: { ...api, errorFormat } }),
+      answers,
+      false,
+    );
+    const values = denied_response?.headers.filter(({ header }) => header.key === 'www-authenticate');
+    assert.deepEqual(
+      values?.map(({ header }) => header.value),
+      expected,
+    );
+  });
+
 test('the outbound certificate is the verified one, and not removed again', () => {
   const outbound = {
     format: 'percent-pem',

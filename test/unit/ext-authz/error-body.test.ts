@@ -92,11 +92,12 @@ test('every denial has a body in every format, a fault for SOAP, and header valu
       assert.match(text, /<soapenv:Fault>.*<\/soapenv:Fault>/);
       assert.doesNotMatch(text, /&(?!amp;|lt;|gt;)/);
     }
-    for (const value of challenges(code, ['a', 'b"c', 'd e'])) {
+    for (const value of challenges(code, 'problem+json', ['a', 'b"c', 'd e'])) {
       assert.match(value, /^[\x20-\x7e]+$/);
       assert.equal([...value.matchAll(/"/g)].length % 2, 0);
       assert.doesNotMatch(value, /b"c|d e/, 'a scope that is none is left out');
     }
-    if (denials[code].status === 401) assert.ok(challenges(code).length > 0, `RFC 9110 11.6.1: ${code}`);
+    if (denials[code].status === 401)
+      assert.ok(challenges(code, 'choreo-connect').length > 0, `RFC 9110 11.6.1: ${code}`);
   }
 });
