@@ -6,15 +6,17 @@ import { pathAmbiguity } from './apis/request-path.ts';
 import type { Security } from './apis/security.ts';
 import type { Attributes } from './attributes.ts';
 import { describeAbsence } from './client-certificate/absence.ts';
+import type { Presented, PresentedChain } from './client-certificate/presented.ts';
 import { readPresented } from './client-certificate/source.ts';
 import type { Admission, Client, Decision, Denial, DenialCode } from './decision.ts';
 import { judgeAccessToken, type TokenVerdict } from './oauth2/access-token.ts';
-import { readBearerToken } from './oauth2/bearer-token.ts';
+import { noToken, readBearerToken, type SentToken } from './oauth2/bearer-token.ts';
 import type { Possession } from './oauth2/confirmation.ts';
+import type { TokenFailure } from './oauth2/token-failures.ts';
 import { type Certificate, CertificateError } from './pki/certificate/certificate.ts';
 import { createEffort } from './pki/path/effort.ts';
 import type { Snapshot } from './snapshot.ts';
-import { type CertificateVerdict, type Reason, weigh } from './weighing.ts';
+import { type CertificateVerdict, isBeyondTokens, type Reason, weigh } from './weighing.ts';
 
 /**
  * The life of one request. Pure but for what the snapshot remembers: a path once found valid is valid until something
@@ -35,18 +37,60 @@ export async function decide(attributes: Attributes, snapshot: Snapshot, now: nu
   const security = findSecurity(api, attributes);
   if (typeof security === 'string') return deny(security, 'of the operations that the API lists', api);
 
-  const certificate = judgeCertificate(attributes, security, snapshot, now);
-  // A refusal that no token can change is given without looking at it.
-  const refused = weigh(security, certificate, undefined);
-  if (refused !== undefined) return deny(refused.code, detailOf(refused), api, leafOf(certificate));
-  const token = await judgeToken(attributes, security, snapshot, now);
+  const evidence = readEvidence(attributes, security, snapshot, now);
+  const certificate = judgeCertificate(evidence, security, snapshot, now);
+  // A refusal that no token can mend is given without looking at one.
+  const token = isBeyondTokens(security, certificate) ? noToken : await judgeToken(evidence, security, now);
   const denied = weigh(security, certificate, token);
-  if (denied !== undefined)
-    return {
-      ...deny(denied.code, detailOf(denied), api, leafOf(certificate)),
-      ...(security.tokens && { scopes: security.tokens.scopes }),
+  if (denied === undefined) return admission(api, certificate, token, evidence);
+  const scopes = security.tokens && { scopes: security.tokens.scopes };
+  return { ...deny(denied.code, detailOf(denied), api, leafOf(certificate)), ...scopes };
+}
+
+/** What came with a request to prove who sends it: read once, and only where somebody asks. Nothing of it is judged. */
+type Evidence = {
+  readonly certificate: () => PresentedCertificate;
+  readonly token: SentToken | TokenFailure;
+  /** What came in place of a certificate, for the log. */
+  readonly explainAbsence: () => string;
+};
+
+type PresentedCertificate =
+  | Exclude<Presented, PresentedChain>
+  | { readonly kind: 'unreadable'; readonly error: CertificateError }
+  | {
+      readonly kind: 'certificate';
+      readonly leaf: Certificate;
+      readonly intermediates: readonly Uint8Array[];
     };
-  return admission(api, certificate, token, tokenHeaderState(attributes, security, snapshot, token));
+
+function readEvidence(
+  attributes: Attributes,
+  { sources, tokens }: Security,
+  { certificates, answers }: Snapshot,
+  now: number,
+): Evidence {
+  const readCertificate = (): PresentedCertificate => {
+    const presented = readPresented(attributes, sources, now);
+    if (presented.kind !== 'chain') return presented;
+    const leaf = certificates.read(presented.leaf);
+    if (leaf instanceof CertificateError) return { kind: 'unreadable', error: leaf };
+    return { kind: 'certificate', leaf, intermediates: presented.intermediates };
+  };
+  return {
+    certificate: once(readCertificate),
+    // Of an API that has nothing to do with tokens, the header is its backend's.
+    token: tokens === undefined ? noToken : readBearerToken(attributes, answers.tokenHeader),
+    explainAbsence: () => describeAbsence(attributes, sources),
+  };
+}
+
+function once<T>(read: () => T): () => T {
+  let known: { readonly value: T } | undefined;
+  return () => {
+    known ??= { value: read() };
+    return known.value;
+  };
 }
 
 /** The operation's, where the API lists any, else that of the API as a whole. */
@@ -64,26 +108,28 @@ function findSecurity(api: Api, { http }: Attributes): Security | OperationFailu
 
 /** Which of the API's clients the certificate is, if one came. */
 function judgeCertificate(
-  attributes: Attributes,
-  { mutualSsl, sources, clients }: Security,
-  snapshot: Snapshot,
+  evidence: Evidence,
+  { mutualSsl, clients }: Security,
+  { certificates, everyone, revocation, searchLimit, rejectUntrustedHeader }: Snapshot,
   now: number,
 ): CertificateVerdict {
   if (mutualSsl === 'off') return { kind: 'none' };
-  const presented = readPresented(attributes, sources, now);
-  const explainAbsence = (): string => describeAbsence(attributes, sources);
-  if (presented.kind === 'none') return { kind: 'none', explain: explainAbsence };
+  const presented = evidence.certificate();
+  const absent: CertificateVerdict = { kind: 'none', explain: evidence.explainAbsence };
+  if (presented.kind === 'none') return absent;
   if (presented.kind === 'error') {
     const { code, detail } = presented;
     // Where none is needed, a stranger's header is worth as much as no header.
-    return code === 'header_sender_untrusted' && mutualSsl === 'optional' && !snapshot.rejectUntrustedHeader
-      ? { kind: 'none', explain: explainAbsence }
+    return code === 'header_sender_untrusted' && mutualSsl === 'optional' && !rejectUntrustedHeader
+      ? absent
       : { kind: 'wrong', code, detail };
   }
-  const leaf = snapshot.certificates.read(presented.leaf);
-  if (leaf instanceof CertificateError) return { kind: 'wrong', code: leaf.code, detail: leaf.detail };
-  const intermediates = snapshot.certificates.readable(presented.intermediates);
-  const { revocation, searchLimit, everyone } = snapshot;
+  if (presented.kind === 'unreadable') {
+    const { code, detail } = presented.error;
+    return { kind: 'wrong', code, detail };
+  }
+  const { leaf } = presented;
+  const intermediates = certificates.readable(presented.intermediates);
   const effort = createEffort(searchLimit);
   const result = admit({ leaf, intermediates, now, revocation, effort }, clients, everyone);
   if (!result.admitted) return { kind: 'wrong', certificate: leaf, ...result };
@@ -93,28 +139,32 @@ function judgeCertificate(
 }
 
 async function judgeToken(
-  attributes: Attributes,
-  { applicationSecurity, tokens, sources }: Security,
-  snapshot: Snapshot,
+  { token, certificate }: Evidence,
+  { applicationSecurity, tokens }: Security,
   now: number,
 ): Promise<TokenVerdict> {
-  if (applicationSecurity === 'off' || tokens === undefined) return { kind: 'none' };
-  const possession = (): Possession => {
-    const presented = readPresented(attributes, sources, now);
-    if (presented.kind === 'none') return presented;
-    if (presented.kind === 'error') return { kind: 'unreadable', detail: presented.detail };
-    const leaf = snapshot.certificates.read(presented.leaf);
-    if (leaf instanceof CertificateError) return { kind: 'unreadable', detail: leaf.detail };
-    return { kind: 'certificate', ...leaf };
-  };
-  return judgeAccessToken(attributes, snapshot.answers.tokenHeader, tokens, possession, now);
+  if (applicationSecurity === 'off' || tokens === undefined) return noToken;
+  return judgeAccessToken(token, tokens, () => possessionOf(certificate()), now);
+}
+
+function possessionOf(presented: PresentedCertificate): Possession {
+  switch (presented.kind) {
+    case 'none':
+      return presented;
+    case 'error':
+      return { kind: 'unreadable', detail: presented.detail };
+    case 'unreadable':
+      return { kind: 'unreadable', detail: presented.error.detail };
+    case 'certificate':
+      return { kind: 'certificate', ...presented.leaf };
+  }
 }
 
 function admission(
   api: Api,
   certificate: CertificateVerdict,
   token: TokenVerdict,
-  tokenHeader: Admission['tokenHeader'],
+  evidence: Evidence,
 ): Admission {
   const client: Client | undefined = certificate.kind === 'verified' ? certificate.client : undefined;
   return {
@@ -122,21 +172,14 @@ function admission(
     api: nameOf(api),
     ...(client && { client }),
     ...(token.kind === 'verified' && { token: token.token }),
-    tokenHeader,
+    tokenHeader: tokenHeaderState(token, evidence),
   };
 }
 
 /** Of an API that has to do with tokens, none reaches the backend unverified; what is no token (Basic) is its own. */
-function tokenHeaderState(
-  attributes: Attributes,
-  { tokens }: Security,
-  { answers }: Snapshot,
-  token: TokenVerdict,
-): Admission['tokenHeader'] {
-  if (token.kind === 'verified') return 'verified';
-  if (tokens === undefined) return 'untouched';
-  const sent = readBearerToken(attributes, answers.tokenHeader);
-  return 'kind' in sent && sent.kind === 'none' ? 'untouched' : 'unverified';
+function tokenHeaderState(verdict: TokenVerdict, { token }: Evidence): Admission['tokenHeader'] {
+  if (verdict.kind === 'verified') return 'verified';
+  return 'kind' in token && token.kind === 'none' ? 'untouched' : 'unverified';
 }
 
 const detailOf = ({ detail, explain }: Reason): string => {

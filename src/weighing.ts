@@ -20,25 +20,32 @@ export type CertificateVerdict =
 type Explain = () => string | undefined;
 export type Reason = { readonly code: DenialCode; readonly detail: string; readonly explain?: Explain };
 
+type Asked = Pick<Security, 'mutualSsl' | 'applicationSecurity' | 'optionalCertificate'>;
+
+/** Whether the request is denied by its certificate alone, so that no token can mend it. */
+export const isBeyondTokens = (
+  { mutualSsl, optionalCertificate }: Omit<Asked, 'applicationSecurity'>,
+  { kind }: CertificateVerdict,
+): boolean =>
+  mutualSsl === 'mandatory'
+    ? kind !== 'verified'
+    : kind === 'wrong' && optionalCertificate === 'reject-wrong';
+
 /**
  * The truth table (docs/truth-tables.md): a mandatory factor must be verified; of two optional ones, at least one; an
  * optional one beside nothing may be left out. A token that is bound to another's certificate is refused in any case.
  *
- * @param token undefined: not looked at yet. What is refused then, no token can mend
+ * @param token not looked at where the request is beyond tokens
  * @returns why the request is denied; undefined: it is not
  */
 export function weigh(
-  security: Pick<Security, 'mutualSsl' | 'applicationSecurity' | 'optionalCertificate'>,
+  security: Asked,
   certificate: CertificateVerdict,
-  token: TokenVerdict | undefined,
+  token: TokenVerdict,
 ): Reason | undefined {
-  const { mutualSsl, applicationSecurity, optionalCertificate } = security;
-  if (certificate.kind === 'wrong' && (mutualSsl === 'mandatory' || optionalCertificate === 'reject-wrong'))
-    return certificate;
-  if (mutualSsl === 'mandatory' && certificate.kind === 'none')
-    return explained({ code: 'certificate_missing', detail: 'no certificate came' }, certificate);
-  if (token === undefined) return undefined;
-
+  const { mutualSsl, applicationSecurity } = security;
+  if (certificate.kind !== 'verified' && isBeyondTokens(security, certificate))
+    return certificate.kind === 'wrong' ? certificate : explained(certificateMissing, certificate);
   if (token.kind === 'stolen') return token;
   if (token.kind === 'verified' || applicationSecurity === 'off') return undefined;
   if (applicationSecurity === 'mandatory') return token.kind === 'wrong' ? token : tokenMissing;
@@ -51,6 +58,7 @@ export function weigh(
 const explained = (reason: Reason, { explain }: { readonly explain?: Explain }): Reason =>
   explain === undefined ? reason : { ...reason, explain };
 
+const certificateMissing: Reason = { code: 'certificate_missing', detail: 'no certificate came' };
 const tokenMissing: Reason = { code: 'token_missing', detail: 'no access token came' };
 const credentialsMissing: Reason = {
   code: 'credentials_missing',

@@ -1,6 +1,5 @@
-import type { Attributes } from '../attributes.ts';
 import type { Algorithm } from './algorithms.ts';
-import { readBearerToken, type TokenHeader } from './bearer-token.ts';
+import type { SentToken } from './bearer-token.ts';
 import { type AccessToken, judgeClaims, judgeScopes } from './claims.ts';
 import { type CompactJws, parseCompactJws } from './compact-jws.ts';
 import { judgeConfirmation, type Possession } from './confirmation.ts';
@@ -20,17 +19,16 @@ export type TokenVerdict =
  * The access token of a request, judged from the cheapest to the dearest question (RFC 9068 section 4, RFC 8725).
  * Asynchronous for its signature alone, which is checked off the event loop; nothing here waits for the network.
  *
+ * @param sent as read from the request
  * @param possession the certificate that the client proved to have; asked for only if the token is bound to one
  * @param now milliseconds since the epoch
  */
 export async function judgeAccessToken(
-  attributes: Attributes,
-  header: TokenHeader,
+  sent: SentToken | TokenFailure,
   policy: TokenPolicy,
   possession: () => Possession,
   now: number,
 ): Promise<TokenVerdict> {
-  const sent = readBearerToken(attributes, header);
   if (isTokenFailure(sent)) return { kind: 'wrong', ...sent };
   if (sent.kind === 'none') return sent;
   const jws = parseCompactJws(sent.text);

@@ -9,9 +9,10 @@ export type TokenHeader = {
   readonly forward: boolean;
 };
 
-export type SentToken = { readonly kind: 'none' } | { readonly kind: 'token'; readonly text: string };
+export type SentToken = NoToken | { readonly kind: 'token'; readonly text: string };
 
-const none: SentToken = { kind: 'none' };
+type NoToken = { readonly kind: 'none' };
+export const noToken: NoToken = { kind: 'none' };
 
 /**
  * The access token of a request (RFC 6750 section 2.1). In `Authorization` another scheme than Bearer is no token; in a
@@ -19,16 +20,16 @@ const none: SentToken = { kind: 'none' };
  */
 export function readBearerToken(attributes: Attributes, { name }: TokenHeader): SentToken | TokenFailure {
   const values = headerValues(attributes, name).map((value) => value.trim());
-  if (values.length === 0) return none;
+  if (values.length === 0) return noToken;
   if (values.length > 1) return tokenFailure('token_repeated', `${name} came ${values.length} times`);
   const value = values[0]!;
   const [, scheme = '', rest = ''] = /^([^ ]*) *(.*)$/.exec(value) ?? [];
   if (scheme.toLowerCase() === 'bearer') return token(rest, name);
-  if (name !== 'authorization') return value === '' ? none : token(value, name);
+  if (name !== 'authorization') return value === '' ? noToken : token(value, name);
   // A JWT without its scheme is a token all the same, and must not slip by as another scheme's name.
   if (rest === '' && scheme.split('.').length >= 3)
     return tokenFailure('token_malformed', `${name} has a token without the word Bearer before it`);
-  return none;
+  return noToken;
 }
 
 /** RFC 6750: b64token. A comma in it are two headers that somebody has joined. */

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { Header } from '../../../src/attributes.ts';
 import { judgeAccessToken } from '../../../src/oauth2/access-token.ts';
 import { algorithms } from '../../../src/oauth2/algorithms.ts';
+import { readBearerToken } from '../../../src/oauth2/bearer-token.ts';
 import type { Possession } from '../../../src/oauth2/confirmation.ts';
 import type { Issuer, TokenPolicy } from '../../../src/oauth2/issuer.ts';
 import { issuerKeys } from '../../../src/oauth2/issuer-keys.ts';
@@ -56,8 +57,7 @@ async function judge(token: string, changes: Changes = {}): Promise<string> {
   const name = changes.header ?? 'authorization';
   const headers = changes.headers ?? [[name, `Bearer ${token}`]];
   const verdict = await judgeAccessToken(
-    request({ headers }),
-    { name, forward: false },
+    readBearerToken(request({ headers }), { name, forward: false }),
     { ...policy, issuers: new Map([[own.issuer, own]]), ...changes.policy },
     () => changes.possession ?? { kind: 'none' },
     changes.at ?? now,
@@ -550,8 +550,7 @@ test('the log says where scopes were looked for, and found', async () => {
   const scopes = { policies: { ...policy, scopes: ['orders:write'] } };
   const detail = async (claims: object): Promise<string> => {
     const verdict = await judgeAccessToken(
-      request({ headers: [['authorization', `Bearer ${idp.token({ ...claims })}`]] }),
-      { name: 'authorization', forward: false },
+      { kind: 'token', text: idp.token({ ...claims }) },
       scopes.policies,
       () => ({ kind: 'none' }),
       now,
