@@ -7,14 +7,22 @@ export type Peer = { readonly kind: 'DNS' | 'IP' | 'RFC822'; readonly value: str
 export type Case = {
   readonly id: string;
   readonly suite: string;
-  readonly kind: 'client' | 'server' | 'any';
+  readonly kind: 'client' | 'server' | 'any' | 'crl' | 'ocsp';
   readonly roots?: readonly string[];
   readonly inters?: readonly string[];
   readonly leaf: string;
   readonly crls?: readonly string[];
+  /** Kinds crl and ocsp: who may have issued the leaf and signed what is said of it, the leaf's issuer first. */
+  readonly ca?: string | readonly string[];
+  /** Kind ocsp: the response, and the request that it answers. */
+  readonly ocsp?: string;
+  readonly request?: string | null;
+  /** Kinds crl and ocsp: seconds since thisUpdate, after which it counts no more. */
+  readonly maxAge?: number | null;
   /** null: now. */
   readonly time?: string | null;
-  readonly expected: boolean;
+  /** Not in kinds crl and ocsp, which have a status alone. */
+  readonly expected?: boolean;
   readonly status?: 'good' | 'revoked' | 'unknown' | null;
   readonly peer?: Peer | null;
   readonly peers?: readonly Peer[] | null;

@@ -12,6 +12,7 @@ import { type Crl, readCrl } from '../../src/pki/revocation/crl.ts';
 import { CrlError } from '../../src/pki/revocation/crl-error.ts';
 import { createCrlSet } from '../../src/pki/revocation/crl-set.ts';
 import type { Case, Peer } from './case.ts';
+import { judgeStatus } from './judge-status.ts';
 
 export type Judgement = {
   readonly accepted: boolean;
@@ -22,7 +23,7 @@ export type Judgement = {
   readonly policies: readonly string[];
 };
 
-const refused = (code: string, detail: string, status?: Judgement['status']): Judgement => ({
+export const refused = (code: string, detail: string, status?: Judgement['status']): Judgement => ({
   accepted: false,
   code,
   detail,
@@ -32,6 +33,7 @@ const refused = (code: string, detail: string, status?: Judgement['status']): Ju
 
 /** What our validation, and for servers the name match that is not ours, says of a case. */
 export function judge(given: Case, wallClock: number): Judgement {
+  if (given.kind === 'crl' || given.kind === 'ocsp') return judgeStatus(given, given.kind, wallClock);
   const leaf = readOr(given.leaf);
   if (leaf instanceof CertificateError) return refused(leaf.code, leaf.detail);
   const verdict = validate(given, leaf, wallClock);
@@ -47,7 +49,7 @@ function validate(given: Case, leaf: Certificate, wallClock: number): PathVerdic
   const crls = (given.crls ?? []).map(readCrlOr).filter((crl) => crl !== undefined);
   const anchors = (given.roots ?? []).map(readOr).filter(isCertificate);
   const policy: Partial<PathPolicy> = {
-    purpose: given.kind,
+    purpose: given.kind === 'crl' || given.kind === 'ocsp' ? 'any' : given.kind,
     ...(typeof given.maxDepth === 'number' && { maxIntermediates: given.maxDepth }),
     ...(asked && {
       policies: {
@@ -76,7 +78,7 @@ const statuses: Readonly<Record<string, Judgement['status']>> = {
 };
 const statusOf = (code: string): Judgement['status'] => statuses[code];
 
-function readOr(base64: string): Certificate | CertificateError {
+export function readOr(base64: string): Certificate | CertificateError {
   try {
     return readCertificate(Buffer.from(base64, 'base64'));
   } catch (error) {
@@ -85,10 +87,10 @@ function readOr(base64: string): Certificate | CertificateError {
   }
 }
 
-const isCertificate = (read: Certificate | CertificateError): read is Certificate =>
+export const isCertificate = (read: Certificate | CertificateError): read is Certificate =>
   !(read instanceof CertificateError);
 
-function readCrlOr(base64: string): Crl | undefined {
+export function readCrlOr(base64: string): Crl | undefined {
   try {
     return readCrl(Buffer.from(base64, 'base64'));
   } catch (error) {

@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { createAuthority, now } from '../support/certificate-authority.ts';
+import { sequence } from '../unit/pki/der-writer.ts';
+import { certify, dayMs, entity, nothing } from '../unit/pki/forge.ts';
+import { type CrlParts, entry, forgeCrlDer } from '../unit/pki/revocation/crl-forge.ts';
+import { certId, forgeOcsp } from '../unit/pki/revocation/ocsp-forge.ts';
 import type { Case } from './case.ts';
 import { describe, isClean, runSuites } from './run.ts';
 
@@ -84,4 +88,50 @@ test('a status other than the one expected is a disagreement', () => {
     own!.disagreements.map(({ kind, code }) => `${kind} ${code}`),
     ['other status revocation_unknown'],
   );
+});
+
+const [ca, leafEntity] = [entity('CA'), entity('leaf')];
+const issuer = certify(ca, ca);
+const end = certify(ca, leafEntity);
+const ofCa = { suite: 'status', ca: base64(issuer), leaf: base64(end), time: new Date(now).toISOString() };
+const list = (parts: Partial<CrlParts> = {}) => ({
+  ...ofCa,
+  kind: 'crl' as const,
+  ca: [ofCa.ca],
+  crls: [Buffer.from(forgeCrlDer(ca, parts)).toString('base64')],
+});
+const answer = (from = ca) => ({
+  ...ofCa,
+  kind: 'ocsp' as const,
+  ocsp: Buffer.from(forgeOcsp(from, { responses: [{ id: certId(ca, end) }] })).toString('base64'),
+});
+const bySerial = { revokedCertificates: sequence(entry(end.serialNumber)) };
+const bare = { crlExtensions: nothing, nextUpdate: nothing, version: nothing };
+const statusRows: readonly (readonly [sentence: string, given: Omit<Case, 'id'>])[] = [
+  ['a CRL without it', { ...list(), status: 'good' }],
+  ['a CRL with it', { ...list(bySerial), status: 'revoked' }],
+  ['one of version 1, without nextUpdate', { ...list({ ...bare, ...bySerial }), status: 'revoked' }],
+  ['a CRL older than maxAge', { ...list(), maxAge: 3600, status: 'unknown' }],
+  ['a CRL that is over', { ...list(), time: new Date(now + 2 * dayMs).toISOString(), status: 'unknown' }],
+  ['an OCSP response', { ...answer(), status: 'good' }],
+  ['one by somebody else', { ...answer(entity('CA')), status: 'unknown' }],
+  ['one older than maxAge', { ...answer(), maxAge: 3600, status: 'unknown' }],
+  ['bytes that are none', { ...answer(), ocsp: 'AAAA', status: 'unknown' }],
+];
+test('CRLs and OCSP responses are judged by themselves, in a line a suite', () => {
+  const cases = statusRows.map(([id, given]): Case => ({ id, ...given }));
+  const [own] = runSuites([file('f.jsonl', cases)], {}, now);
+  assert.deepEqual(own!.disagreements, []);
+  assert.equal(describe(own!)[0], 'status: 9/9 agree, 0 false accepts, 0 false rejects');
+  const [wrong] = runSuites(
+    [
+      file(
+        'g.jsonl',
+        cases.map((one) => ({ ...one, status: 'good' as const })),
+      ),
+    ],
+    {},
+    now,
+  );
+  assert.equal(wrong!.falseRejects, 7);
 });

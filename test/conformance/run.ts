@@ -66,7 +66,9 @@ export function runSuites(
 }
 
 function disagreementOf(given: Case, judged: Judgement): Disagreement['kind'] | undefined {
-  if (judged.accepted !== given.expected) return judged.accepted ? 'false accept' : 'false reject';
+  // Of revocation data alone nothing else is known than what it says.
+  const expected = given.expected ?? given.status === 'good';
+  if (judged.accepted !== expected) return judged.accepted ? 'false accept' : 'false reject';
   if (given.status && judged.status !== given.status) return 'other status';
   const wanted = given.policy?.userConstrained;
   if (judged.accepted && wanted && !sameSet(judged.policies, wanted)) return 'other policies';

@@ -49,16 +49,20 @@ function readElement(bytes: Uint8Array, at: number, end: number): Element {
   let length = first;
   if (first >= 0x80) {
     const octets = first & 0x7f;
-    // 0: indefinite, which is BER only. Four octets are 16 MiB and more: beyond every limit of ours.
-    if (octets === 0 || octets > 3) throw new DerError('a length that DER or our limits do not allow');
+    // 0: indefinite, which is BER only. Four octets are 16 MiB and more: long CRLs have it. Five are beyond every limit.
+    if (octets === 0 || octets > 4) throw new DerError('a length that DER or our limits do not allow');
     if (content + octets > end) throw new DerError('an element is cut off');
     length = 0;
-    for (let i = 0; i < octets; i++) length = (length << 8) | bytes[content++]!;
-    if (length < 0x80 || length < 1 << (8 * (octets - 1))) throw new DerError('a length is not the shortest');
+    for (let i = 0; i < octets; i++) length = length * 256 + bytes[content++]!;
+    if (length < 0x80 || length < 2 ** (8 * (octets - 1))) throw new DerError('a length is not the shortest');
   }
   if (length > end - content) throw new DerError('an element is longer than what it stands in');
   return { bytes, tag, start: at, content, end: content + length };
 }
+
+/** The element that begins at `at`. @throws DerError */
+export const elementAt = (bytes: Uint8Array, at: number, end = bytes.length): Element =>
+  readElement(bytes, at, end);
 
 /** The one element that these bytes are, nothing before or after it. */
 export function readWhole(bytes: Uint8Array, tag: number, what: string): Element {

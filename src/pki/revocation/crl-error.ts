@@ -3,8 +3,6 @@ export type CrlErrorCode =
   | 'crl_version_unsupported'
   | 'crl_algorithms_differ'
   | 'crl_issuer_empty'
-  | 'crl_next_update_missing'
-  | 'crl_number_missing'
   | 'crl_extension_malformed'
   | 'crl_extension_duplicate'
   | 'crl_critical_extension_unknown';

@@ -89,6 +89,9 @@ export function isDeltaOf(delta: Crl, complete: Crl): boolean {
       complete.extensions.issuingDistributionPoint?.der,
     ) &&
     sameOrNone(delta.extensions.authorityKeyIdentifier, complete.extensions.authorityKeyIdentifier) &&
+    // A delta counts in numbers: without them nothing says what it changes.
+    complete.cRLNumber !== undefined &&
+    delta.cRLNumber !== undefined &&
     base <= complete.cRLNumber &&
     complete.cRLNumber < delta.cRLNumber
   );

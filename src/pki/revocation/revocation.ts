@@ -2,9 +2,11 @@ import type { Certificate } from '../certificate/certificate.ts';
 import { allReasons } from '../certificate/distribution-point.ts';
 import { named } from '../certificate/name.ts';
 import { failure, type PathFailure } from '../path/failures.ts';
-import type { Crl, RevokedEntry } from './crl.ts';
+import type { Crl } from './crl.ts';
 import { crlIssuersOf, distributionPointsOf, isDeltaOf, reasonsCovered } from './crl-scope.ts';
 import type { CrlSet, RevocationState } from './crl-set.ts';
+import { type Freshness, isWithin, nextTurn, windowOf } from './freshness.ts';
+import { type RevokedEntry, removeFromCRL } from './revoked-entries.ts';
 
 /**
  * Whether the key of some certificate with the CRL issuer's name made the CRL's signature, may do so, and stands at
@@ -25,29 +27,28 @@ export type RevocationStatus =
       readonly until: number;
     };
 
-const removeFromCRL = 8;
+/** What one certificate's status is judged by. */
+export type StatusRequest = {
+  readonly certificate: Certificate;
+  /** The certificate above it in its validated path. */
+  readonly issuer: Certificate;
+  readonly crls: CrlSet;
+  readonly freshness: Freshness;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly findSigner: SignerCheck;
+  readonly isSignedBy: SignatureCheck;
+};
 
-/**
- * The status of one certificate by RFC 5280 6.3.3: CRLs are gathered until they cover all reasons.
- *
- * @param issuer the certificate above it in its validated path
- */
-export function revocationStatus(
-  certificate: Certificate,
-  issuer: Certificate,
-  crls: CrlSet,
-  now: number,
-  findSigner: SignerCheck,
-  isSignedBy: SignatureCheck,
-): RevocationStatus {
-  const second = Math.floor(now / 1000) * 1000;
-  const isCurrent = ({ thisUpdate, nextUpdate }: Crl) => thisUpdate <= second && second <= nextUpdate;
+/** The status of one certificate by RFC 5280 6.3.3: CRLs are gathered until they cover all reasons. */
+export function revocationStatus(request: StatusRequest): RevocationStatus {
+  const { certificate, issuer, crls, freshness, now, findSigner, isSignedBy } = request;
   let covered = 0;
   let until = Infinity;
   for (const point of distributionPointsOf(certificate)) {
     const published = crlIssuersOf(point, certificate).flatMap((key) => crls.get(key) ?? []);
-    until = Math.min(until, ...published.map((crl) => nextTurn(crl, second)));
-    const [deltas, completes] = split(published.filter(isCurrent));
+    until = Math.min(until, ...published.map((crl) => nextTurn(windowOf(crl, freshness), now)));
+    const [deltas, completes] = split(published.filter((crl) => isWithin(windowOf(crl, freshness), now)));
     for (const crl of completes) {
       const reasons = reasonsCovered(crl, point, certificate);
       if ((reasons & ~covered) === 0) continue;
@@ -61,11 +62,6 @@ export function revocationStatus(
     }
   }
   return { status: 'unknown', until };
-}
-
-function nextTurn({ thisUpdate, nextUpdate }: Crl, second: number): number {
-  if (second < thisUpdate) return thisUpdate;
-  return second <= nextUpdate ? nextUpdate + 1000 : Infinity;
 }
 
 function split(crls: readonly Crl[]): readonly [deltas: readonly Crl[], completes: readonly Crl[]] {
@@ -82,9 +78,9 @@ function entryOf(
   complete: Crl,
   delta: Crl | undefined,
 ): RevokedEntry | undefined {
-  const changed = delta?.revoked.get(issuer.key)?.get(serialNumber);
+  const changed = delta?.revoked.find(issuer.key, serialNumber);
   if (changed !== undefined) return changed.reasonCode === removeFromCRL ? undefined : changed;
-  return complete.revoked.get(issuer.key)?.get(serialNumber);
+  return complete.revoked.find(issuer.key, serialNumber);
 }
 
 /** What the status of a path's certificate means for the path. */

@@ -1,0 +1,22 @@
+import type { Certificate } from '../certificate/certificate.ts';
+import { named } from '../certificate/name.ts';
+import { type Signed, verifySignature } from '../certificate/signature.ts';
+import { judgeKey, judgeScheme } from '../path/leniency.ts';
+import type { WeakAlgorithms } from '../path/path-options.ts';
+
+/**
+ * Why this certificate's key did not make the signature, or not by means that are accepted; undefined if it did. For what
+ * is judged once, when it is published: no client's search pays for it.
+ */
+export function signerFailure(
+  signed: Signed,
+  what: string,
+  signer: Certificate,
+  lenient: WeakAlgorithms,
+): string | undefined {
+  const weak = judgeScheme(signed, () => what, 0, lenient) ?? judgeKey(signer, 1, lenient);
+  if (weak !== undefined) return weak.detail;
+  return verifySignature(signed, signer.subjectPublicKey)
+    ? undefined
+    : `${what} is not signed by the key of ${named(signer)}`;
+}
