@@ -1,6 +1,6 @@
 /** Makes the certificates and key stores of these examples anew, with keys that are worth nothing: `node examples/make-certificates.ts`. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createAuthority, selfSigned } from '../test/support/certificate-authority.ts';
 import { makeJks } from '../test/support/key-stores.ts';
@@ -16,6 +16,9 @@ const router = await ca.issue({
 const acme = await selfSigned({ subject: 'CN=acme', extendedKeyUsage: 'client', ...dates });
 const partner = await selfSigned({ subject: 'CN=partner', extendedKeyUsage: 'client', ...dates });
 
+const partnerCa = await createAuthority({ subject: 'CN=Partner CA', ...dates });
+const globex = await partnerCa.issue({ subject: 'CN=globex', extendedKeyUsage: 'client', ...dates });
+
 const put = (name: string, content: string | Uint8Array): void => {
   const file = join(import.meta.dirname, name);
   mkdirSync(dirname(file), { recursive: true });
@@ -26,6 +29,36 @@ put('pki/router.pem', router.pem);
 put('pki/router.key', router.privateKeyPem);
 put('pki/acme.pem', acme.pem);
 put('pki/acme.key', acme.privateKeyPem);
+put('pki/partner-ca.pem', partnerCa.pem);
+put('pki/globex.pem', globex.pem);
+put('pki/globex.key', globex.privateKeyPem);
+put(
+  'apk/certificates.yaml',
+  `# What \`kubectl get configmap,secret -n apk -o yaml\` prints.
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: mtls-configmap
+  namespace: apk
+data:
+  tls.crt: |
+${acme.pem.trimEnd().replaceAll(/^/gm, '    ')}
+---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: mtls-secret
+  namespace: apk
+data:
+  tls.crt: ${Buffer.from(partner.pem).toString('base64')}
+`,
+);
+put(
+  'bijira/reading-list.yaml',
+  readFileSync(join(import.meta.dirname, 'bijira/reading-list.yaml'), 'utf8')
+    .replaceAll(/(?<=Content: ")[^"]*(?="\s# acme)/g, encodeURIComponent(acme.pem))
+    .replaceAll(/(?<=Content: ")[^"]*(?="\s# Partner CA)/g, encodeURIComponent(partnerCa.pem)),
+);
 put('choreo-connect/petstore/Client-certificates/acme.crt', acme.pem);
 put('api-manager/PizzaShack-1.0.0/Client-certificates/acme.crt', acme.pem);
 put(

@@ -7,7 +7,9 @@ import { realEnvoy } from '../../support/real-envoy.ts';
 import { ForeignGateway } from './foreign-gateway.ts';
 
 const { envoy, skip } = await realEnvoy();
-const example = readFileSync(new URL('../../../examples/bijira/reading-list.yaml', import.meta.url), 'utf8');
+const read = (name: string): string =>
+  readFileSync(new URL(`../../../examples/${name}`, import.meta.url), 'utf8');
+const example = read('bijira/reading-list.yaml');
 const header = 'x-client-cert-x509';
 
 describe("Bijira's policies through a real Envoy", { skip }, () => {
@@ -18,9 +20,12 @@ describe("Bijira's policies through a real Envoy", { skip }, () => {
         '[[definitions]]\nkind = "bijira"\npath = "foreign/"\ntrustedSenders = ["127.0.0.1"]\nbackend = "BACKEND"\n',
       files: ({ clients, folder }) => ({
         'reading-list.yaml': example
-          .replaceAll("(the client's own certificate)", encodeURIComponent(clients.acme.certificatePem))
           .replaceAll(
-            '(the intermediate CA)',
+            encodeURIComponent(read('pki/acme.pem')),
+            encodeURIComponent(clients.acme.certificatePem),
+          )
+          .replaceAll(
+            encodeURIComponent(read('pki/partner-ca.pem')),
             encodeURIComponent(readFileSync(join(folder, 'partner-ca.pem'), 'utf8')),
           ),
       }),

@@ -372,11 +372,12 @@ for (const [sentence, files, mode, aliases] of resources) {
 }
 
 test('resources: an API with its HTTPRoute, Backend, Scope and Authentication', () => {
-  const project = place({
-    'cm.yaml': certificates,
-    's.yaml': secret(`data: {tls.crt: ${base64(bolt!.pem)}}`),
-  });
+  const project = place({});
   cpSync(`${root}/examples/apk`, project, { recursive: true });
+  writeFileSync(
+    join(project, 'certificates.yaml'),
+    `${certificates}---\n${secret(`data: {tls.crt: ${base64(bolt!.pem)}}`)}`,
+  );
   const definition = readApk({
     kind: 'apk',
     path: project,
