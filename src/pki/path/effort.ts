@@ -18,9 +18,11 @@ export type Effort = {
   /** CRLs and their signers, counted apart: they must not shorten the search. */
   readonly revocation: Account;
   /** Which keys were tried on what is signed, and the one that made it: none is tried twice, and none after it. */
-  readonly signatures: Map<Signed, { readonly inVain: Set<string>; by: string | undefined }>;
+  signatures: Map<Signed, { readonly inVain: Set<string>; by: string | undefined }> | undefined;
   /** Signatures that were really checked, and by no memory known. */
   checks: number;
+  /** Those of them that were in vain. */
+  failedChecks: number;
   /** What was sent along, and the names above the leaf: the same for all trust stores that know the same CAs. */
   offered: BySubject | undefined;
   names: { readonly of: Certificate; readonly known: BySubject; readonly all: IssuerNames } | undefined;
@@ -33,8 +35,10 @@ export type Effort = {
 export const createEffort = (limit?: SearchLimit): Effort => ({
   search: { signatureChecks: 0, nameComparisons: 0 },
   revocation: { signatureChecks: 0, nameComparisons: 0 },
-  signatures: new Map(),
+  // Most requests are of clients that are known, and ask for none.
+  signatures: undefined,
   checks: 0,
+  failedChecks: 0,
   offered: undefined,
   names: undefined,
   limit,

@@ -25,9 +25,14 @@ export class SearchLimit {
    * @param before how many the request has made already
    * @param now milliseconds since the epoch
    */
-  take(cost: number, before: number, now: number): boolean {
+  take(
+    cost: number,
+    before: { readonly checks: number; readonly failedChecks: number },
+    now: number,
+  ): boolean {
     this.#refill(now);
-    const bucket = before < firstChecks ? this.#first : this.#further;
+    const isFirst = before.checks < firstChecks && before.failedChecks < firstFailedChecks;
+    const bucket = isFirst ? this.#first : this.#further;
     if (bucket.left < cost) return false;
     bucket.left -= cost;
     return true;
@@ -42,5 +47,6 @@ export class SearchLimit {
   }
 }
 
-/** A leaf, its CA, the CA's CA, and one that was tried in vain. */
+/** A leaf, its CA, the CA's CA, and one that was tried in vain, as one of two CAs of one name may be. */
 const firstChecks = 4;
+const firstFailedChecks = 2;

@@ -57,7 +57,7 @@ function verifyOnce({
 }: SignatureQuestion): boolean | 'cut-short' {
   const key = keyOf(signer);
   const { checkCost } = signer.subjectPublicKey;
-  const tried = effort.signatures.get(signed) ?? { inVain: new Set(), by: undefined };
+  const tried = effort.signatures?.get(signed) ?? { inVain: new Set(), by: undefined };
   const isAnswered = tried.by !== undefined || tried.inVain.has(key);
   // What is remembered from other requests costs as much as what is not: it must not change what is found.
   if (!spend(account, isAnswered ? stepCost : checkCost, policy)) return 'cut-short';
@@ -67,14 +67,16 @@ function verifyOnce({
   if (known?.holds || known?.signer === signer) {
     holds = known.holds && (known.signer === signer || keyOf(known.signer) === key);
   } else {
-    if (effort.isLimited || effort.limit?.take(checkCost, effort.checks, now) === false) {
+    if (effort.isLimited || effort.limit?.take(checkCost, effort, now) === false) {
       effort.isLimited = true;
       return 'cut-short';
     }
     effort.checks++;
     holds = verifySignature(signed, signer.subjectPublicKey);
+    if (!holds) effort.failedChecks++;
     verified.set(signed, { signer, holds });
   }
+  effort.signatures ??= new Map();
   effort.signatures.set(signed, tried);
   if (holds) tried.by = key;
   else tried.inVain.add(key);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type Admitted, admit, type Refused } from '../../../src/apis/admission.ts';
 import { type Certificate, readCertificate } from '../../../src/pki/certificate/certificate.ts';
 import { createEffort, type Effort } from '../../../src/pki/path/effort.ts';
@@ -27,9 +29,8 @@ const files = {
   'root.pem': pem(rootCa),
   ...Object.fromEntries(partnerCas.map((each, i) => [`ca${i}.pem`, pem(each)])),
 };
-const partnerAliases = partnerCas
-  .map((_, i) => `[[clients]]\nalias = "p${i}"\ncaFile = "ca${i}.pem"\n`)
-  .join('');
+const client = (i: number): string => `[[clients]]\nalias = "p${i}"\ncaFile = "ca${i}.pem"\n`;
+const partnerAliases = partnerCas.map((_, i) => client(i)).join('');
 const api = (name: string, aliases: readonly string[]): string =>
   `[[apis]]\nname = "${name}"\nversion = "1"\nbasePath = "/${name}"\naliases = ${JSON.stringify(aliases)}\n`;
 const all = partnerCas.map((_, i) => `p${i}`);
@@ -182,4 +183,32 @@ test('beyond the ceiling strangers are refused at once, while known clients go o
     'signature_invalid',
     'not remembered',
   );
+});
+
+/** As `--expose-gc` gives it. */
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
+test('valid certificates that three hundred aliases refuse leave nothing behind', () => {
+  const many = Array.from({ length: 300 }, (_, i) => entity(`CA ${i}`));
+  const cas = many.map((each) => certify(each, each, [ca()]));
+  const { snapshot } = load(
+    `${cas.map((_, i) => client(i)).join('')}[[clients]]\nalias = "insider"\ncaFile = "root.pem"\n${api(
+      'big',
+      cas.map((_, i) => `p${i}`),
+    )}${api('own', ['insider'])}`,
+    { 'root.pem': pem(rootCa), ...Object.fromEntries(cas.map((each, i) => [`ca${i}.pem`, pem(each)])) },
+  );
+  const leaves = Array.from({ length: 500 }, () => certify(issuing, entity('client')));
+  for (const leaf of leaves) assert.equal(ask(snapshot, 'own', leaf, [issuingCa]), 'insider');
+  const before = heapUsed();
+  for (const leaf of leaves) assert.equal(ask(snapshot, 'big', leaf, []), 'certificate_not_bound');
+  const perLeaf = (heapUsed() - before) / leaves.length;
+  // It was 150 KiB: half a KiB for each alias. 1 KiB of 16,384 leaves is 16 MiB.
+  assert.ok(perLeaf < 1024, `${perLeaf} bytes a leaf`);
 });

@@ -8,7 +8,7 @@ const limit = () => new SearchLimit({ firstPerSecond: 20, furtherPerSecond: 10 }
 /** How many checks of this cost are allowed in a row, the request having made so many before. */
 function allowed(of: SearchLimit, before: number, at: number, cost = 1): number {
   let count = 0;
-  while (of.take(cost, before, at)) count++;
+  while (of.take(cost, { checks: before, failedChecks: 0 }, at)) count++;
   return count;
 }
 
@@ -23,6 +23,12 @@ test("what a request's first checks need, others that search for long don't take
   const one = limit();
   assert.equal(allowed(one, 4, now), 10);
   assert.equal(allowed(one, 3, now), 20);
+});
+
+test('who has tried two keys in vain has had his first checks', () => {
+  const one = new SearchLimit({ firstPerSecond: 20, furtherPerSecond: 1 });
+  assert.equal(one.take(2, { checks: 1, failedChecks: 1 }, now), true);
+  assert.equal(one.take(2, { checks: 2, failedChecks: 2 }, now), false);
 });
 
 test('costlier checks count for several', () => assert.equal(allowed(limit(), 0, now, 6), 3));
