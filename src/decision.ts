@@ -16,7 +16,7 @@ export type ApiName = {
 };
 
 /** Who the client is by its certificate, verified. */
-export type Client = {
+export type VerifiedClient = {
   readonly alias: string;
   readonly tier: string | undefined;
   readonly certificate: Certificate;
@@ -28,7 +28,7 @@ export type Admission = {
   readonly outcome: 'allow';
   readonly api: ApiName;
   /** Absent where the API does not ask for a certificate, or may go without and none came. */
-  readonly client?: Client;
+  readonly client?: VerifiedClient;
   /** Absent where none is asked for, or it may be left out and none came that is right. */
   readonly token?: AccessToken;
   /** What the header holds in which access tokens come. untouched: it is the backend's own. */

@@ -1,6 +1,6 @@
-import { admit } from './apis/admission.ts';
 import type { Api } from './apis/api.ts';
 import { findApi, isAnotherApi } from './apis/api-index.ts';
+import { bind } from './apis/binding.ts';
 import { findOperation, type OperationFailure } from './apis/operations.ts';
 import { pathAmbiguity } from './apis/request-path.ts';
 import type { Security } from './apis/security.ts';
@@ -8,7 +8,7 @@ import type { Attributes } from './attributes.ts';
 import { describeAbsence } from './client-certificate/absence.ts';
 import type { Presented, PresentedChain } from './client-certificate/presented.ts';
 import { readPresented } from './client-certificate/source.ts';
-import type { Admission, Client, Decision, Denial, DenialCode } from './decision.ts';
+import type { Admission, Decision, Denial, DenialCode, VerifiedClient } from './decision.ts';
 import { judgeAccessToken, type TokenVerdict } from './oauth2/access-token.ts';
 import { noToken, readBearerToken, type SentToken } from './oauth2/bearer-token.ts';
 import type { Possession } from './oauth2/confirmation.ts';
@@ -131,8 +131,8 @@ function judgeCertificate(
   const { leaf } = presented;
   const intermediates = certificates.readable(presented.intermediates);
   const effort = createEffort(searchLimit);
-  const result = admit({ leaf, intermediates, now, revocation, effort }, clients, everyone);
-  if (!result.admitted) return { kind: 'wrong', certificate: leaf, ...result };
+  const result = bind({ leaf, intermediates, now, revocation, effort }, clients, everyone);
+  if (!result.isBound) return { kind: 'wrong', certificate: leaf, ...result };
   const { alias, tier } = result.client;
   const between = result.path.slice(1).map(({ der }) => der);
   return { kind: 'verified', client: { alias, tier, certificate: leaf, intermediates: between } };
@@ -166,7 +166,7 @@ function admission(
   token: TokenVerdict,
   evidence: Evidence,
 ): Admission {
-  const client: Client | undefined = certificate.kind === 'verified' ? certificate.client : undefined;
+  const client: VerifiedClient | undefined = certificate.kind === 'verified' ? certificate.client : undefined;
   return {
     outcome: 'allow',
     api: nameOf(api),

@@ -1,12 +1,12 @@
 import type { Security } from './apis/security.ts';
-import type { Client, DenialCode } from './decision.ts';
+import type { DenialCode, VerifiedClient } from './decision.ts';
 import type { TokenVerdict } from './oauth2/access-token.ts';
 import type { Certificate } from './pki/certificate/certificate.ts';
 
 /** What a request's certificate is worth to the API. */
 export type CertificateVerdict =
   | { readonly kind: 'none'; readonly explain?: Explain }
-  | { readonly kind: 'verified'; readonly client: Client }
+  | { readonly kind: 'verified'; readonly client: VerifiedClient }
   | {
       readonly kind: 'wrong';
       readonly code: DenialCode;

@@ -1,4 +1,4 @@
-import { admit } from '../apis/admission.ts';
+import { bind } from '../apis/binding.ts';
 import type { SenderVerifier } from '../client-certificate/source.ts';
 import { nearest } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
@@ -65,8 +65,8 @@ export function buildSenderVerifier(
     if (leaf instanceof CertificateError) return undefined;
     const intermediates = certificates.readable(intermediateDers);
     const effort = createEffort(searchLimit);
-    const result = admit({ leaf, intermediates, now: instant, effort }, bound, trust.everyone);
-    return result.admitted ? result.client.alias : undefined;
+    const result = bind({ leaf, intermediates, now: instant, effort }, bound, trust.everyone);
+    return result.isBound ? result.client.alias : undefined;
   };
 }
 

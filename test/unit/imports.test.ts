@@ -85,3 +85,75 @@ test('a package is imported by its own room only', () => {
     }
   }
 });
+
+/** What of Node each room may use: what is not listed is none of its business. `net` stands for its pure parts alone. */
+const modules: Readonly<Record<string, readonly string[]>> = {
+  pki: ['crypto'],
+  documents: ['buffer', 'fs', 'fs/promises', 'module', 'path'],
+  grpc: ['http2', 'net*'],
+  'client-certificate': ['crypto', 'net'],
+  oauth2: ['crypto'],
+  apis: ['crypto', 'net', 'url'],
+  upstream: ['crypto', 'util'],
+  observability: ['stream'],
+  config: ['net'],
+  definitions: ['path'],
+  feeds: ['crypto', 'http', 'https', 'net*'],
+  provision: ['crypto', 'fs', 'fs/promises', 'net', 'path', 'tls', 'worker_threads'],
+  'envoy-config': ['net'],
+  'ext-authz': ['fs/promises', 'net*', 'path', 'url'],
+  service: ['fs', 'fs/promises', 'path'],
+  commands: ['fs', 'path', 'util'],
+  main: ['fs', 'path', 'util'],
+};
+const pureOfNet = /^(type )?(isIP|isIPv4|isIPv6|BlockList|SocketAddress)$/;
+
+test('a room uses of Node what its work is, so that what decides can neither read nor wait', () => {
+  for (const file of files) {
+    const allowed = modules[room(file)] ?? [];
+    const text = readFileSync(file, 'utf8');
+    for (const [, names, module] of text.matchAll(/import (?:type )?(.+?) from 'node:([^']+)'/gs)) {
+      const isPure = [...names!.matchAll(/[\w ]+/g)].every(
+        ([name]) => pureOfNet.test(name.trim()) || name.trim() === '',
+      );
+      const isAllowed = allowed.includes(module!) || allowed.includes(`${module}*`);
+      assert.ok(isAllowed, `${relative(src, file)} imports node:${module}`);
+      if (module === 'net' && !allowed.includes('net*'))
+        assert.ok(isPure, `${relative(src, file)} imports ${names} of node:net`);
+    }
+  }
+});
+
+/** Rooms that live in time; all others are told it. */
+const withClocks = ['grpc', 'feeds', 'provision', 'ext-authz', 'service', 'commands', 'main'];
+
+test('what decides, and what it decides by, has no clock of its own', () => {
+  for (const file of files.filter((file) => !withClocks.includes(room(file)))) {
+    const clock = /Date\.now|performance\.now|new Date\(\)|\bset(Timeout|Interval|Immediate)\(|hrtime/.exec(
+      readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, ''),
+    );
+    assert.equal(clock?.[0], undefined, `${relative(src, file)} has a clock`);
+  }
+});
+
+test('what is published imports nothing that is not installed with it', () => {
+  const { dependencies } = JSON.parse(readFileSync(resolve(src, '../package.json'), 'utf8')) as {
+    dependencies: Readonly<Record<string, string>>;
+  };
+  for (const file of files) {
+    for (const name of imports(file).filter((name) => !name.startsWith('.') && !name.startsWith('node:'))) {
+      const of = name.startsWith('@') ? name.split('/').slice(0, 2).join('/') : name.split('/')[0]!;
+      assert.ok(Object.hasOwn(dependencies, of), `${relative(src, file)} imports ${name}, no dependency`);
+    }
+  }
+  const imported = new Set(
+    files.flatMap(imports).map((name) =>
+      name
+        .split('/')
+        .slice(0, name.startsWith('@') ? 2 : 1)
+        .join('/'),
+    ),
+  );
+  for (const name of Object.keys(dependencies))
+    assert.ok(imported.has(name), `${name} is imported by nobody`);
+});

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { type Admitted, admit, type Refused } from '../../../src/apis/admission.ts';
+import { type Bound, bind, type Unbound } from '../../../src/apis/binding.ts';
 import { type Certificate, readCertificate } from '../../../src/pki/certificate/certificate.ts';
 import { createEffort, type Effort } from '../../../src/pki/path/effort.ts';
 import { SearchLimit } from '../../../src/pki/path/search-limit.ts';
@@ -47,12 +47,8 @@ function ask(
   { effort = createEffort(), at = now }: Asked = {},
 ): string {
   const { security } = apis.apis.find((each) => each.name === name)!;
-  const result: Admitted | Refused = admit(
-    { leaf, intermediates, now: at, effort },
-    security.clients,
-    everyone,
-  );
-  return result.admitted ? result.client.alias : result.code;
+  const result: Bound | Unbound = bind({ leaf, intermediates, now: at, effort }, security.clients, everyone);
+  return result.isBound ? result.client.alias : result.code;
 }
 
 /** Read anew, so that nothing is remembered of it. */

@@ -6,14 +6,14 @@ import type { PathAccepted, PathVerdict } from '../pki/path/path-validation.ts';
 import { whyNotBound, whyUntrusted } from './near-miss.ts';
 import type { BoundClients, Client, Everyone, Term } from './security.ts';
 
-export type Admitted = {
-  readonly admitted: true;
+export type Bound = {
+  readonly isBound: true;
   readonly client: Client;
   /** The verified path, the leaf first; the trust anchor is not in it. */
   readonly path: readonly Certificate[];
 };
-export type Refused = {
-  readonly admitted: false;
+export type Unbound = {
+  readonly isBound: false;
   readonly code: 'certificate_not_bound' | 'alias_disabled' | 'alias_not_current' | PathFailureCode;
   readonly detail: string;
   /** More of it, worked out where it is told. */
@@ -27,7 +27,7 @@ export type Refused = {
  * @param everyone what is not valid there is valid nowhere, so that a stranger's certificate costs one search, not one
  *   for each alias; and it tells "untrusted" from "another API's client"
  */
-export function admit(request: PathRequest, clients: BoundClients, everyone: Everyone): Admitted | Refused {
+export function bind(request: PathRequest, clients: BoundClients, everyone: Everyone): Bound | Unbound {
   const { leaf, now } = request;
   const exact = (clients.exact.get(leaf.sha256) ?? []).filter(({ term }) => isInForce(term, now));
   const verdict = (exact[0]?.validator ?? everyone.validator).validate(request);
@@ -40,12 +40,12 @@ export function admit(request: PathRequest, clients: BoundClients, everyone: Eve
   for (const client of chained(exact, clients.rules, clients.issuedBy)) {
     if (!isInForce(client.term, now) || !client.fits(leaf)) continue;
     const own = judgeFor(client, request, verdict);
-    if (own.valid) return { admitted: true, client, path: own.path };
+    if (own.valid) return { isBound: true, client, path: own.path };
     if (isCutShort(own)) cutShort ??= own;
   }
   if (cutShort !== undefined) return refusal(cutShort);
   return {
-    admitted: false,
+    isBound: false,
     code: 'certificate_not_bound',
     detail: 'valid, but none of the aliases of this API',
     explain: () => whyNotBound(leaf, [...verdict.path.slice(1), verdict.anchor], clients, everyone),
@@ -63,7 +63,7 @@ const judgeFor = ({ validator }: Client, request: PathRequest, found: PathAccept
 /** Not found out, so that it counts for neither. */
 const isCutShort = ({ code }: PathFailure): boolean => cutShortCodes.has(code);
 
-const refusal = ({ code, detail }: PathFailure): Refused => ({ admitted: false, code, detail });
+const refusal = ({ code, detail }: PathFailure): Unbound => ({ isBound: false, code, detail });
 
 /**
  * An entry that is out of force and means this certificate: whoever switched it off meant to keep the certificate out,
@@ -75,7 +75,7 @@ function findSuspended(
   found: PathAccepted,
   own: BoundClients,
   { restricted, exactByOwner }: Everyone,
-): Refused | undefined {
+): Unbound | undefined {
   const { leaf, now } = request;
   for (const client of chained(restricted, own.restricted)) {
     const { owner, kind, term, means } = client;
@@ -94,13 +94,13 @@ function findSuspended(
 const isInForce = (term: Term | undefined, now: number): boolean =>
   term === undefined || (!term.disabled && now >= term.notBefore && now <= term.notAfter);
 
-function refuseSuspended({ alias, term }: Client): Refused {
+function refuseSuspended({ alias, term }: Client): Unbound {
   if (term?.disabled)
-    return { admitted: false, code: 'alias_disabled', detail: `alias "${alias}" is disabled` };
+    return { isBound: false, code: 'alias_disabled', detail: `alias "${alias}" is disabled` };
   const day = (instant: number): string =>
     Number.isFinite(instant) ? new Date(instant).toISOString() : 'ever';
   return {
-    admitted: false,
+    isBound: false,
     code: 'alias_not_current',
     detail: `alias "${alias}" counts from ${day(term?.notBefore ?? -Infinity)} to ${day(term?.notAfter ?? Infinity)}`,
   };
