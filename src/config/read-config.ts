@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { parseToml, type TomlFile, TomlSyntaxError } from '../documents/toml.ts';
-import { choreoConnectOnly } from './choreo-connect-keys.ts';
+import { choreoConnectOnly, isChoreoConnectFile } from './choreo-connect-keys.ts';
 import { keyText, nearest, type Problem, shown } from './problem.ts';
 import { otherNames } from './schema/client.ts';
 import { type Config, configSchema, configShape } from './schema/config.ts';
@@ -42,25 +42,56 @@ export function readConfig(
     return [{ file, line: error.line, key: '', message: `not TOML: ${error.message}` }];
   }
   const problems: Problem[] = [];
-  const report = (path: readonly PropertyKey[], message: string): void => {
-    problems.push({ file, line: toml.lineOf(path), key: keyText(path), message });
-  };
   const ignored: string[] = [];
   const warnings: Problem[] = [];
   const ours = withoutForeign(toml.value, [], shape, (path, isKnown) => {
     if (isKnown) ignored.push(path.join('.'));
     else warnings.push({ file, line: toml.lineOf(path), key: keyText(path), message: unknownTable(path) });
   });
+  const services = isChoreoConnectFile(ignored) ? withIssuers(ours) : undefined;
+  for (const path of services?.leftOut ?? [])
+    warnings.push({ file, line: toml.lineOf(path), key: keyText(path), message: noIssuer });
+  const placeOf = services?.placeOf ?? ((path: readonly PropertyKey[]) => path);
+  const report = (path: readonly PropertyKey[], message: string): void => {
+    const place = placeOf(path);
+    problems.push({ file, line: toml.lineOf(place), key: keyText(place), message });
+  };
   const filledIn = withEnvironment(ours, env, [], report);
   const result = configSchema.safeParse(filledIn);
   for (const issue of result.error?.issues ?? []) describeIssue(issue, ours, report);
   if (problems.length > 0) return problems.sort((a, b) => a.line - b.line);
   return {
     config: result.data!,
-    lineOf: toml.lineOf,
-    isWritten: toml.isWritten,
+    lineOf: (path) => toml.lineOf(placeOf(path)),
+    isWritten: (path) => toml.isWritten(placeOf(path)),
     ignored,
     warnings: warnings.sort((a, b) => a.line - b.line),
+  };
+}
+
+const noIssuer =
+  'has no issuer, as Choreo Connect has it for API keys, which are not taken here; it is left out';
+
+/** Choreo Connect's file has token services without an issuer. Those behind them keep the places that they are written at. */
+function withIssuers(ours: Table): {
+  readonly leftOut: readonly (readonly PropertyKey[])[];
+  readonly placeOf: (path: readonly PropertyKey[]) => readonly PropertyKey[];
+} {
+  const list = ['enforcer', 'security', 'tokenService'];
+  const security = valueAt(ours, list.slice(0, -1)) as Record<string, unknown> | undefined;
+  const services: unknown[] = Array.isArray(security?.tokenService) ? security.tokenService : [];
+  // Misspelt, it is an error as everywhere.
+  const hasIssuer = (service: unknown): boolean =>
+    !isTable(service) || Object.keys(service).some((key) => nearest(key, ['issuer']) !== undefined);
+  const kept = [...services.keys()].filter((i) => hasIssuer(services[i]));
+  if (security !== undefined && services.length > 0) security.tokenService = kept.map((i) => services[i]);
+  return {
+    leftOut: [...services.keys()].filter((i) => !hasIssuer(services[i])).map((i) => [...list, i]),
+    placeOf: (path) => {
+      const [index] = path.slice(list.length);
+      const isBelow = typeof index === 'number' && list.every((name, i) => path[i] === name);
+      return isBelow ? [...list, kept[index] ?? index, ...path.slice(list.length + 1)] : path;
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Cursor } from '../documents/cursor.ts';
 import { CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
 import { readCertificateFile } from '../pki/containers/certificate-file.ts';
 import { type Place, type Problems, problemAt } from './place.ts';
@@ -16,6 +17,15 @@ export function clientsIn(
     return [];
   }
   return ders.map((der, i) => ({ alias: i === 0 ? alias : `${alias}#${i + 1}`, pem: pemOf(der) }));
+}
+
+/** The same for a Cursor. */
+export function clientsAt(at: Cursor, content: string | Uint8Array, alias: string): readonly WrittenClient[] {
+  const ders = certificatesIn(content);
+  if (typeof ders !== 'string')
+    return ders.map((der, i) => ({ alias: i === 0 ? alias : `${alias}#${i + 1}`, pem: pemOf(der) }));
+  at.error(ders);
+  return [];
 }
 
 /** The certificates of a file or text as DER, at least one; or what is wrong with it. */

@@ -58,14 +58,10 @@ export class Cursor {
     return new Cursor(this.file, this.#document, this.#findings, [...this.path, ...keys], value);
   }
 
-  /** The same place, with what is wrong below it going elsewhere. */
-  into(findings: Findings): Cursor {
-    return new Cursor(this.file, this.#document, findings, this.path, this.value);
-  }
-
-  /** The same place, for something that stands there otherwise. */
-  with(value: unknown): Cursor {
-    return new Cursor(this.file, this.#document, this.#findings, this.path, value);
+  /** The same place, with what is wrong there and below going elsewhere, or to where another's goes. */
+  into(findings: Findings | Cursor): Cursor {
+    const target = findings instanceof Cursor ? findings.#findings : findings;
+    return new Cursor(this.file, this.#document, target, this.path, this.value);
   }
 
   get line(): number {
@@ -166,9 +162,13 @@ export class Cursor {
       .filter((text) => text !== undefined);
   }
 
+  keys(): readonly string[] {
+    return this.isTable ? Object.keys(this.value as object) : [];
+  }
+
   /** What stands under each key of a table; none where it is not written. */
   entries(): readonly (readonly [key: string, at: Cursor])[] {
-    if (this.isTable) return Object.keys(this.value as object).map((key) => [key, this.get(key)]);
+    if (this.isTable) return this.keys().map((key) => [key, this.get(key)]);
     if (this.value !== undefined) this.error(`found ${this.found}; write a table`);
     return [];
   }

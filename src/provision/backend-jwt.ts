@@ -18,21 +18,15 @@ export function readBackendJwt(
       `found ${enable}, and enabled = ${enabled}, which means the same; write one`,
     );
   if (!(enabled ?? enable ?? false)) return undefined;
-  if (publicCertificatePath === undefined || privateKeyPath === undefined) {
-    findings.error(
-      at(publicCertificatePath === undefined ? 'publicCertificatePath' : 'privateKeyPath'),
-      'missing; a JWT for the backend needs a certificate and its key to be signed by',
-    );
-    return undefined;
-  }
   if (!isWritten(at('encoding')))
     findings.warn(
       at('encoding'),
       'not written, so that it is "base64", as Choreo Connect has it; JWT libraries (RFC 7515) need "base64url"',
     );
+  const certificatePem = findings.file(at('publicCertificatePath'), publicCertificatePath, readText);
   return findings.file(at('privateKeyPath'), privateKeyPath, (path) => {
     const privateKeyPem = readText(path);
-    const certificatePem = readText(findings.resolve(publicCertificatePath));
+    if (certificatePem === undefined) return undefined;
     try {
       const lifetime = tokenTtl * 1000;
       return new BackendJwtSigner({ certificatePem, privateKeyPem, claimDialect, encoding, lifetime });

@@ -131,8 +131,12 @@ export const jwtGenerator = table({
     .enum(['SHA256withRSA'], { error: 'write "SHA256withRSA"; an unsigned JWT could be anybody’s' })
     .default('SHA256withRSA')
     .describe('How it is signed (RS256). Never `NONE`.'),
-  publicCertificatePath: text('a PEM file').optional().describe('PEM certificate of the key that signs it.'),
-  privateKeyPath: text('a PEM file').optional().describe('PEM private key, RSA, that signs it.'),
+  publicCertificatePath: text('a PEM file')
+    .default('/home/wso2/security/truststore/mg.pem')
+    .describe('PEM certificate of the key that signs it.'),
+  privateKeyPath: text('a PEM file')
+    .default('/home/wso2/security/keystore/mg.key')
+    .describe('PEM private key, RSA, that signs it.'),
   tokenTtl: z
     .int()
     .min(30)

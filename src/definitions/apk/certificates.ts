@@ -1,62 +1,45 @@
-import { clientsIn } from '../pem-clients.ts';
-import {
-  below,
-  elementsAt,
-  isTable,
-  neededText,
-  type Place,
-  type Problems,
-  problemAt,
-  shown,
-} from '../place.ts';
+import type { Cursor } from '../../documents/cursor.ts';
+import { clientsAt } from '../pem-clients.ts';
 import type { WrittenClient } from '../written.ts';
 import { type ApkFiles, findResource, type Kind, type Resource } from './files.ts';
 
 /** `{name, key}` in ConfigMaps or Secrets: the first of the kinds that has that name. */
 export const referredClients = (
-  list: Place,
+  list: Cursor,
   kinds: readonly Kind[],
   namespace: string | undefined,
   files: ApkFiles,
-  problems: Problems,
 ): readonly WrittenClient[] =>
-  elementsAt(list, problems).flatMap((reference) => {
-    const referred = referredText(reference, kinds, namespace, files, problems);
-    return referred === undefined ? [] : clientsIn(referred.content, referred.name, referred.place, problems);
+  list.list().flatMap((reference) => {
+    const referred = referredText(reference, kinds, namespace, files);
+    return referred === undefined ? [] : clientsAt(referred.at, referred.content, referred.name);
   });
 
 /** What a `{name, key}` means, and where it stands. */
 export function referredText(
-  reference: Place,
+  reference: Cursor,
   kinds: readonly Kind[],
   namespace: string | undefined,
   files: ApkFiles,
-  problems: Problems,
 ): (Found & { readonly name: string }) | undefined {
-  const name = neededText(below(reference, 'name'), problems, '"mtls-configmap"');
-  const key = neededText(below(reference, 'key'), problems, '"tls.crt"');
+  const name = reference.get('name').neededText('"mtls-configmap"');
+  const key = reference.get('key').neededText('"tls.crt"');
   if (name === undefined || key === undefined) return undefined;
-  const found = kinds.map((kind) => findResource(files, kind, name, namespace));
-  const resource = found.find((candidate) => typeof candidate !== 'string');
-  if (typeof resource !== 'object') {
-    problems.push(problemAt(reference, `${found[0]}`));
-    return undefined;
-  }
+  const resource = findResource(files, { kinds, name, namespace }, reference);
+  if (resource === undefined) return undefined;
   const value = readKey(resource, key);
-  if (typeof value === 'object') return { name: `${name}/${key}`, ...value };
-  problems.push(problemAt(below(reference, 'key'), value));
-  return undefined;
+  return typeof value === 'object' ? { name: `${name}/${key}`, ...value } : reference.get('key').error(value);
 }
 
 /** Certificates that stand in the list themselves, in YAML block texts. */
-export const inlineClients = (list: Place, owner: string, problems: Problems): readonly WrittenClient[] =>
-  elementsAt(list, problems).flatMap((element, i) => {
-    const text = neededText(element, problems, 'a certificate, from its BEGIN to its END');
+export const inlineClients = (list: Cursor, owner: string): readonly WrittenClient[] =>
+  list.list().flatMap((element, i) => {
+    const text = element.neededText('a certificate, from its BEGIN to its END');
     const alias = `${owner}/inline${i === 0 ? '' : `#${i + 1}`}`;
-    return text === undefined ? [] : clientsIn(text, alias, element, problems);
+    return text === undefined ? [] : clientsAt(element, text, alias);
   });
 
-type Found = { readonly content: string | Uint8Array; readonly place: Place };
+type Found = { readonly content: string | Uint8Array; readonly at: Cursor };
 
 /** Where a key's value stands in a ConfigMap or Secret, and it; or what is wrong. */
 function readKey(resource: Resource, key: string): Found | string {
@@ -64,19 +47,16 @@ function readKey(resource: Resource, key: string): Found | string {
   const plain = resource.kind === 'Secret' ? 'stringData' : 'data';
   // `stringData` overrides `data`, as Kubernetes has it.
   for (const table of [plain, encoded]) {
-    const place = below(resource, table, key);
-    if (place.value === undefined) continue;
-    if (typeof place.value !== 'string')
-      return `found ${shown(place.value)} at ${table}.${key} of the ${resource.kind} "${resource.name}"; write a text`;
-    const content = table === plain ? place.value : decode(place.value);
+    const at = resource.at.get(table, key);
+    if (at.value === undefined) continue;
+    if (typeof at.value !== 'string')
+      return `found ${at.found} at ${table}.${key} of the ${resource.kind} "${resource.name}"; write a text`;
+    const content = table === plain ? at.value : decode(at.value);
     if (content === undefined)
       return `${table}.${key} of the ${resource.kind} "${resource.name}" is not base64; encode it, or write it into ${plain}`;
-    return { content, place };
+    return { content, at };
   }
-  const known = [plain, encoded].flatMap((table) => {
-    const { value } = below(resource, table);
-    return isTable(value) ? Object.keys(value) : [];
-  });
+  const known = [plain, encoded].flatMap((table) => resource.at.get(table).keys());
   return `found "${key}", which the ${resource.kind} "${resource.name}" does not have; ${known.length === 0 ? 'it is empty' : `it has: ${known.slice(0, 5).join(', ')}`}`;
 }
 

@@ -1,22 +1,5 @@
 import { extname } from 'node:path';
-import {
-  below,
-  elementsAt,
-  flagAt,
-  isTable,
-  neededText,
-  notEmptyAt,
-  type Place,
-  type Problems,
-  problemAt,
-  slipsAt,
-  textAt,
-  textsAt,
-  typeShown,
-  versionAt,
-  wordAt,
-} from '../place.ts';
-import type { DefinitionProblem } from '../written.ts';
+import { type Cursor, type Findings, noFindings } from '../../documents/cursor.ts';
 import { readConfAuthentication } from './authentication.ts';
 import { serviceUrl, urlAt } from './backends.ts';
 import type { ApkFiles, BrokenFile } from './files.ts';
@@ -25,7 +8,7 @@ import type { Asks } from './security.ts';
 
 /** An API as it stands in the files: an apk-conf, or an `API` resource with its routes. */
 export type ApkApi = {
-  readonly place: Place;
+  readonly at: Cursor;
   /** By what an Authentication's `targetRef` means it. */
   readonly id: string | undefined;
   readonly namespace: string | undefined;
@@ -36,9 +19,8 @@ export type ApkApi = {
   readonly basePaths: readonly string[];
   readonly routes: readonly ApkRoute[];
   readonly asks: Asks;
-  readonly problems: readonly DefinitionProblem[];
-  readonly warnings: readonly DefinitionProblem[];
-  readonly notes: readonly { readonly key: string; readonly text: string }[];
+  /** Where what is wrong with it goes; warnings count for nothing beside a problem. */
+  readonly found: Findings;
 };
 
 /** What it serves on some hosts. */
@@ -49,27 +31,27 @@ export type ApkRoute = {
   readonly operations: readonly ApkOperation[];
 };
 
-export function readConf(conf: Place, files: ApkFiles): ApkApi {
-  const problems: Problems = [];
-  const warnings: DefinitionProblem[] = [];
-  if (!isTable(conf.value))
-    problems.push(
-      problemAt(conf, `found ${typeShown(conf.value)}; write name, basePath, version, operations`),
-    );
-  slipsAt(conf, confKeys, problems);
-  const name = neededText(below(conf, 'name'), problems, '"EmployeeServiceAPI"') ?? 'unknown';
-  const version = versionAt(below(conf, 'version'), problems, '"3.14"') ?? '0';
-  const type = wordAt(below(conf, 'type'), ['REST', 'GRAPHQL', 'GRPC'], problems) ?? 'REST';
-  const basePath = neededText(below(conf, 'basePath'), problems, '"/employee"');
-  const isDefault = flagAt(below(conf, 'defaultVersion'), problems) === true;
-  notEmptyAt(conf, 'authentication', problems);
-  const { warnings: doubts, ...ask } = readConfAuthentication(below(conf, 'authentication'), files, problems);
-  const operations = readOperations(below(conf, 'operations'), problems);
-  const backend = readEndpoints(below(conf, 'endpointConfigurations'), problems, warnings);
-  warnings.push(...doubts, ...unbuilt(conf, problems));
+export function readConf(at: Cursor, files: ApkFiles): ApkApi {
+  const found = noFindings();
+  const conf = at.into(found);
+  if (!conf.isTable) conf.error(`found ${conf.found}; write name, basePath, version, operations`);
+  conf.noSlips(confKeys);
+  const name = conf.get('name').neededText('"EmployeeServiceAPI"') ?? 'unknown';
+  const version = conf.get('version').version('"3.14"') ?? '0';
+  const type = conf.get('type').word(['REST', 'GRAPHQL', 'GRPC']) ?? 'REST';
+  const basePath = conf.get('basePath').neededText('"/employee"');
+  const isDefault = conf.get('defaultVersion').flag() === true;
+  conf.notCutOff('authentication');
+  const ask = readConfAuthentication(conf.get('authentication'), files);
+  const operations = readOperations(conf.get('operations'));
+  const backend = readEndpoints(conf.get('endpointConfigurations'));
+  if (conf.get('subscriptionValidation').flag() === true)
+    conf
+      .get('subscriptionValidation')
+      .warn('subscriptions are not checked here; write consumerKeys into [[apis]] to name the clients');
   return {
-    place: conf,
-    id: textAt(below(conf, 'id'), problems, '"mtls-api"'),
+    at: conf,
+    id: conf.get('id').text('"mtls-api"'),
     namespace: undefined,
     name,
     version,
@@ -78,9 +60,7 @@ export function readConf(conf: Place, files: ApkFiles): ApkApi {
     basePaths: basePath === undefined ? [''] : fullBasePaths(basePath, version, type, isDefault),
     routes: [{ hosts: undefined, backend, operations }],
     asks: { overrides: [], defaults: [ask] },
-    problems,
-    warnings,
-    notes: [],
+    found,
   };
 }
 
@@ -145,76 +125,42 @@ export function withDefaultVersion(
     : [basePath];
 }
 
-function readOperations(list: Place, problems: Problems): readonly ApkOperation[] {
-  const operations = elementsAt(list, problems).flatMap((place): ApkOperation[] => {
-    slipsAt(place, operationKeys, problems);
-    for (const key of ['secured', 'scopes']) notEmptyAt(place, key, problems);
-    const target =
-      below(place, 'target').value === undefined
-        ? '/*'
-        : neededText(below(place, 'target'), problems, '"/employee"');
-    const verb = neededText(below(place, 'verb'), problems, '"GET"');
-    const secured = flagAt(below(place, 'secured'), problems) ?? true;
-    const scopes = textsAt(below(place, 'scopes'), problems, '"employees:read"');
+function readOperations(list: Cursor): readonly ApkOperation[] {
+  const operations = list.list().flatMap((at): ApkOperation[] => {
+    at.noSlips(operationKeys);
+    at.notCutOff('secured', 'scopes');
+    const target = at.get('target').value === undefined ? '/*' : at.get('target').neededText('"/employee"');
+    const verb = at.get('verb').neededText('"GET"');
+    const secured = at.get('secured').flag() ?? true;
+    const scopes = at.get('scopes').texts('"employees:read"');
     // APK's deployer makes `(.*)` of a `{name}`.
     return target === undefined || verb === undefined
       ? []
-      : [{ place, target, verb, secured, scopes, reading: 'wide' }];
+      : [{ at, target, verb, secured, scopes, reading: 'wide' }];
   });
-  if (list.value === undefined || (Array.isArray(list.value) && list.value.length === 0))
-    problems.push(
-      problemAt(list, 'names no operation, which APK refuses too; write target and verb of each'),
-    );
+  if (list.value === undefined || (list.isList && operations.length === 0 && list.list().length === 0))
+    list.error('names no operation, which APK refuses too; write target and verb of each');
   return operations;
 }
 
 /** The production endpoint; an API with none but a sandbox is served by that. */
-function readEndpoints(
-  configurations: Place,
-  problems: Problems,
-  warnings: DefinitionProblem[],
-): string | undefined {
-  const [production, sandbox] = ['production', 'sandbox'].map((key) => below(configurations, key));
-  const chosen = production!.value === undefined ? sandbox! : production!;
-  if (chosen === production && sandbox!.value !== undefined)
-    warnings.push(
-      problemAt(
-        sandbox!,
-        'is not served: an apk-conf does not say on which host; all requests go to production',
-      ),
-    );
+function readEndpoints(configurations: Cursor): string | undefined {
+  const [production, sandbox] = [configurations.get('production'), configurations.get('sandbox')];
+  const chosen = production.value === undefined ? sandbox : production;
+  if (chosen === production && sandbox.value !== undefined)
+    sandbox.warn('is not served: an apk-conf does not say on which host; all requests go to production');
   // Later versions have a list of them, with weights.
-  const first = Array.isArray(chosen.value) ? below(chosen, 0) : chosen;
-  if (Array.isArray(chosen.value) && chosen.value.length > 1)
-    warnings.push(problemAt(chosen, `has ${chosen.value.length} endpoints; the first one is taken`));
-  if (
-    isTable(below(first, 'endpointSecurity').value) &&
-    below(first, 'endpointSecurity', 'enabled').value !== false
-  )
-    warnings.push(
-      problemAt(below(first, 'endpointSecurity'), 'credentials for the backend are not sent from here'),
-    );
-  if (below(first, 'certificate').value !== undefined)
-    warnings.push(
-      problemAt(
-        below(first, 'certificate'),
-        'is not read; write the backend’s CA into router.upstream.tls.trustedCertPath',
-      ),
-    );
-  const endpoint = below(first, 'endpoint');
-  return isTable(endpoint.value) ? serviceUrl(endpoint, problems) : urlAt(endpoint, problems);
-}
-
-/** What concerns security and is not done here. */
-function unbuilt(conf: Place, problems: Problems): readonly DefinitionProblem[] {
-  return flagAt(below(conf, 'subscriptionValidation'), problems) === true
-    ? [
-        problemAt(
-          below(conf, 'subscriptionValidation'),
-          'subscriptions are not checked here; write consumerKeys into [[apis]] to name the clients',
-        ),
-      ]
-    : [];
+  const [first, ...others] = chosen.each();
+  if (first === undefined) return undefined;
+  if (others.length > 0) chosen.warn(`has ${others.length + 1} endpoints; the first one is taken`);
+  const security = first.get('endpointSecurity');
+  if (security.isTable && security.get('enabled').value !== false)
+    security.warn('credentials for the backend are not sent from here');
+  const certificate = first.get('certificate');
+  if (certificate.value !== undefined)
+    certificate.warn('is not read; write the backend’s CA into router.upstream.tls.trustedCertPath');
+  const endpoint = first.get('endpoint');
+  return endpoint.isTable ? serviceUrl(endpoint) : urlAt(endpoint);
 }
 
 /** A file that breaks off keeps the places that can be found in it, so that nothing falls through to a shorter path. */

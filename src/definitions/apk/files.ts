@@ -1,12 +1,13 @@
 import { extname } from 'node:path';
-import { FileProblem, type Files } from '../../documents/files.ts';
+import { Cursor, noFindings } from '../../documents/cursor.ts';
+import { attempt, type Files } from '../../documents/files.ts';
 import { slipOf } from '../../documents/near.ts';
-import { readYaml, YamlProblem } from '../../documents/yaml.ts';
-import { below, documentPlace, isTable, type Place, problemAt, shown } from '../place.ts';
-import type { DefinitionProblem } from '../written.ts';
+import { type Problem, shown } from '../../documents/problem.ts';
+import { readYaml } from '../../documents/yaml.ts';
 
 /** A Kubernetes resource as it stands in a file. */
-export type Resource = Place & {
+export type Resource = {
+  readonly at: Cursor;
   readonly kind: string;
   readonly name: string;
   /** undefined: whatever `kubectl apply -n` says. */
@@ -14,22 +15,22 @@ export type Resource = Place & {
 };
 
 export type ApkFiles = {
-  readonly confs: readonly Place[];
+  readonly confs: readonly Cursor[];
   readonly resources: ReadonlyMap<Kind, readonly Resource[]>;
   /** By kind and name. */
   readonly named: ReadonlyMap<string, readonly Resource[]>;
-  readonly problems: readonly DefinitionProblem[];
+  readonly problems: readonly Problem[];
   /** Those that can't be read, with what can be found in them all the same. */
   readonly broken: readonly BrokenFile[];
   /** Something that may have been meant to close an API, and can't be read: nobody knows which API. */
-  readonly lost: readonly DefinitionProblem[];
+  readonly lost: readonly Problem[];
 };
 
 /** A file that is no YAML. */
 export type BrokenFile = {
   readonly file: string;
   readonly text: string;
-  readonly problem: DefinitionProblem;
+  readonly problem: Problem;
 };
 
 const apkGroup = 'dp.wso2.com';
@@ -52,99 +53,80 @@ export type Kind = keyof typeof groups;
 
 /** All `*.apk-conf` and manifests at a path. Other files are none of ours, unless they are named one by one. */
 export function readApkFiles(path: string, disk: Files): ApkFiles {
-  const confs: Place[] = [];
+  const confs: Cursor[] = [];
   const found: Resource[] = [];
-  const problems: DefinitionProblem[] = [];
   const broken: BrokenFile[] = [];
-  const lost: DefinitionProblem[] = [];
-  const files = list(path, disk, problems);
+  const [wrong, lost] = [noFindings(), noFindings()];
+  const files = attempt(path, wrong, () => disk.list(path)) ?? [];
   for (const file of files) {
     if (!(file === path || /^\.(apk-conf|ya?ml|json)$/.test(extname(file)))) continue;
-    let text = '';
-    try {
-      text = disk.text(file);
-      for (const document of readYaml(text)) sort(documentPlace(file, document), confs, found, lost);
-    } catch (error) {
-      if (!(error instanceof FileProblem || error instanceof YamlProblem)) throw error;
-      const line = error instanceof YamlProblem ? error.line : 1;
-      const problem = { file, line, key: '', message: error.message };
-      problems.push(problem);
-      broken.push({ file, text, problem });
-      // It can be read no further, but it wanted to close something.
-      if (
-        extname(file) !== '.apk-conf' &&
-        (text === '' || /^[\s-]*["']?kind["']?\s*:\s*["']?Authentication\b/m.test(text))
-      )
-        lost.push(problem);
-    }
+    const own = noFindings();
+    const text = attempt(file, own, () => disk.text(file)) ?? '';
+    const documents = own.problems.length > 0 ? undefined : attempt(file, own, () => readYaml(text));
+    for (const document of documents ?? []) sort(Cursor.of(file, document, lost), confs, found);
+    const [problem] = own.problems;
+    if (problem === undefined) continue;
+    wrong.problems.push(problem);
+    broken.push({ file, text, problem });
+    // It can be read no further, but it wanted to close something.
+    if (extname(file) !== '.apk-conf' && (text === '' || naming.test(text))) lost.problems.push(problem);
   }
   return {
     confs,
     resources: Map.groupBy(found, ({ kind }) => kind as Kind),
     named: Map.groupBy(found, ({ kind, name }) => nameKey(kind, name)),
-    problems,
+    problems: wrong.problems,
     broken,
-    lost,
+    lost: lost.problems,
   };
 }
 
-function list(path: string, disk: Files, problems: DefinitionProblem[]): readonly string[] {
-  try {
-    return disk.list(path);
-  } catch (error) {
-    if (!(error instanceof FileProblem)) throw error;
-    problems.push({ file: path, line: 1, key: '', message: error.message });
-    return [];
-  }
-}
+/** A manifest that names an Authentication. */
+const naming = /^[\s-]*["']?kind["']?\s*:\s*["']?Authentication\b/m;
 
-function sort(place: Place, confs: Place[], found: Resource[], lost: DefinitionProblem[]): void {
-  const { value, file } = place;
-  if (!isTable(value)) {
-    if (extname(file) === '.apk-conf' && value !== null && value !== undefined) confs.push(place);
+/** What is said at the cursor itself is lost: nobody knows which API it may have been meant for. */
+function sort(at: Cursor, confs: Cursor[], found: Resource[]): void {
+  if (!at.isTable) {
+    if (extname(at.file) === '.apk-conf' && at.value !== undefined) confs.push(at);
     return;
   }
-  const kind = below(place, 'kind').value;
+  const kind = at.get('kind').value;
+  const items = at.get('items');
   // `kubectl get -o yaml` writes all it found into one list.
-  if (typeof kind === 'string' && kind.endsWith('List') && Array.isArray(value.items)) {
-    value.items.forEach((_, i) => {
-      sort(below(place, 'items', i), confs, found, lost);
-    });
+  if (typeof kind === 'string' && kind.endsWith('List') && items.isList) {
+    for (const item of items.list()) sort(item, confs, found);
     return;
   }
-  if (isConf(place)) {
-    confs.push(place);
+  if (isConf(at)) {
+    confs.push(at);
     return;
   }
-  const apiVersion = below(place, 'apiVersion').value;
+  const apiVersion = at.get('apiVersion').value;
   const group = typeof apiVersion === 'string' ? apiVersion.replace(/\/?[^/]*$/, '') : undefined;
   if (typeof kind !== 'string' || !Object.hasOwn(groups, kind)) {
     const isOfApk = group !== undefined && slipOf(group, [apkGroup]) !== undefined;
     const meant = typeof kind === 'string' ? slipOf(kind, Object.keys(groups)) : undefined;
-    if (asksForSecurity(place) || (isOfApk && (kind === undefined || meant !== undefined)))
-      lost.push(
-        problemAt(below(place, 'kind'), `found ${shown(kind)}; is it kind: ${meant ?? 'Authentication'}?`),
-      );
+    if (asksForSecurity(at) || (isOfApk && (kind === undefined || meant !== undefined)))
+      at.get('kind').error(`found ${shown(kind)}; is it kind: ${meant ?? 'Authentication'}?`);
     return;
   }
   const ownGroup = groups[kind as Kind];
   if (group !== ownGroup) {
     // Kubernetes takes no resource of a group that it does not know; dropped here, nobody would hear of it.
-    const isMeant = kind === 'Authentication' && (group === undefined || asksForSecurity(place));
+    const isMeant = kind === 'Authentication' && (group === undefined || asksForSecurity(at));
     if (isMeant || (group !== undefined && slipOf(group, [ownGroup]) !== undefined))
-      lost.push(
-        problemAt(below(place, 'apiVersion'), `found ${shown(apiVersion)}; is it ${ownGroup}/v1alpha2?`),
-      );
+      at.get('apiVersion').error(`found ${shown(apiVersion)}; is it ${ownGroup}/v1alpha2?`);
     return;
   }
-  const name = below(place, 'metadata', 'name').value;
-  const namespace = below(place, 'metadata', 'namespace').value;
+  const name = at.get('metadata', 'name').value;
+  const namespace = at.get('metadata', 'namespace').value;
   const isNamed = typeof name === 'string' && name !== '';
-  if (!isNamed && kind === 'Authentication') lost.push(missing(place, 'metadata', 'name'));
+  if (!isNamed && kind === 'Authentication')
+    at.get('metadata', 'name').error('is missing; write it, so that the resource can be told');
   // An API keeps its place without a name; nothing else can be asked for without one.
   else if (isNamed || kind === 'API')
     found.push({
-      ...place,
+      at,
       kind,
       name: isNamed ? name : '',
       namespace: typeof namespace === 'string' && namespace !== '' ? namespace : undefined,
@@ -152,42 +134,45 @@ function sort(place: Place, confs: Place[], found: Resource[], lost: DefinitionP
 }
 
 /** What only an Authentication has, whatever it is called. */
-const asksForSecurity = (place: Place): boolean =>
+const asksForSecurity = (at: Cursor): boolean =>
   ['default', 'override'].some((level) =>
-    ['mtls', 'authTypes'].some((key) => below(place, 'spec', level, key).value !== undefined),
+    ['mtls', 'authTypes'].some((key) => at.get('spec', level, key).value !== undefined),
   );
 
-const missing = (place: Place, ...keys: readonly string[]): DefinitionProblem =>
-  problemAt(below(place, ...keys), 'is missing; write it, so that the resource can be told');
-
 /** By the file's name; one that goes by another has the keys that an apk-conf must have. */
-const isConf = (place: Place): boolean =>
-  extname(place.file) === '.apk-conf' ||
-  (isTable(place.value) &&
-    !Object.hasOwn(place.value, 'kind') &&
-    ['name', 'basePath', 'operations'].every((key) => Object.hasOwn(place.value as object, key)));
+const isConf = (at: Cursor): boolean =>
+  extname(at.file) === '.apk-conf' ||
+  (!at.keys().includes('kind') && ['name', 'basePath', 'operations'].every((key) => at.keys().includes(key)));
 
 const nameKey = (kind: string, name: string): string => JSON.stringify([kind, name]);
 
-/**
- * The resource of that name. Either side may leave the namespace to `kubectl apply -n`.
- * @returns why there is none, as the end of a sentence
- */
+type Wanted = {
+  /** The first that has it. */
+  readonly kinds: readonly Kind[];
+  readonly name: string;
+  /** Either side may leave it to `kubectl apply -n`. */
+  readonly namespace: string | undefined;
+};
+
+/** The resource that is meant at a place; what is wrong with it goes where that of the place goes. */
 export function findResource(
-  files: ApkFiles,
-  kind: Kind,
-  name: string,
-  namespace: string | undefined,
-): Resource | string {
-  const all = (files.named.get(nameKey(kind, name)) ?? []).filter(
-    (resource) =>
-      namespace === undefined || resource.namespace === undefined || resource.namespace === namespace,
-  );
-  const [first, second] = all;
+  { named }: ApkFiles,
+  { kinds, name, namespace }: Wanted,
+  asking: Cursor,
+): Resource | undefined {
+  const of = (kind: Kind): readonly Resource[] =>
+    (named.get(nameKey(kind, name)) ?? []).filter(
+      (resource) =>
+        namespace === undefined || resource.namespace === undefined || resource.namespace === namespace,
+    );
+  const kind = kinds.find((kind) => of(kind).length > 0) ?? kinds[0]!;
+  const [first, ...others] = of(kind);
   const full = `${kind} "${name}"${namespace === undefined ? '' : ` of namespace "${namespace}"`}`;
   if (first === undefined)
-    return `no file of this definition has the ${full}; put its manifest beside the others`;
-  if (second !== undefined)
-    return `the ${full} stands in several places (${all.map(({ file }) => file).join(', ')}); leave one of them`;
-  return first;
+    return asking.error(`no file of this definition has the ${full}; put its manifest beside the others`);
+  if (others.length > 0) {
+    const places = [first, ...others].map(({ at }) => at.file).join(', ');
+    return asking.error(`the ${full} stands in several places (${places}); leave one of them`);
+  }
+  return { ...first, at: first.at.into(asking) };
 }

@@ -1,21 +1,5 @@
-import {
-  below,
-  elementsAt,
-  isTable,
-  isWritten,
-  knownKeysAt,
-  neededText,
-  notEmptyAt,
-  type Place,
-  type Problems,
-  problemAt,
-  shown,
-  slipsAt,
-  textAt,
-  textsAt,
-  wordAt,
-} from '../place.ts';
-import type { DefinitionProblem } from '../written.ts';
+import type { Cursor } from '../../documents/cursor.ts';
+import { shown } from '../../documents/problem.ts';
 import { authenticationKeys, readAuthenticationSpec } from './authentication.ts';
 import { referredBackend } from './backends.ts';
 import { type ApkFiles, findResource, type Kind, type Resource } from './files.ts';
@@ -34,34 +18,30 @@ export const routeKinds: Readonly<Record<ApiType, Kind>> = {
 };
 
 /** One HTTPRoute, GQLRoute or GRPCRoute: its rules' paths stand below the API's base path. */
-export function readRoute(
-  route: Resource,
-  type: ApiType,
-  files: ApkFiles,
-  problems: Problems,
-  warnings: DefinitionProblem[],
-): ReadRoute {
-  const spec = below(route, 'spec');
-  slipsAt(spec, ['parentRefs', 'hostnames', 'rules', 'backendRefs'], problems);
-  const rules = elementsAt(below(spec, 'rules'), problems);
-  if (rules.length === 0) problems.push(problemAt(below(spec, 'rules'), 'are none; write at least one rule'));
+export function readRoute(route: Resource, type: ApiType, files: ApkFiles): ReadRoute {
+  const spec = route.at.get('spec');
+  spec.noSlips(['parentRefs', 'hostnames', 'rules', 'backendRefs']);
+  const rules = spec.get('rules').list();
+  if (rules.length === 0) spec.get('rules').error('are none; write at least one rule');
   const backends = [spec, ...rules].map((place) =>
-    referredBackend(below(place, 'backendRefs'), route.namespace, files, problems),
+    referredBackend(place.get('backendRefs'), route.namespace, files),
   );
   return {
-    hosts: textsAt(below(spec, 'hostnames'), problems, '"api.example.com"').map((host) => host.toLowerCase()),
+    hosts: spec
+      .get('hostnames')
+      .texts('"api.example.com"')
+      .map((host) => host.toLowerCase()),
     backends: [...new Set(backends.filter((backend) => backend !== undefined))],
     operations: rules.flatMap((rule) => {
-      knownKeysAt(rule, ruleKeys, problems);
-      for (const key of ['matches', 'filters']) notEmptyAt(rule, key, problems);
-      const security = readFilters(below(rule, 'filters'), route, files, problems, warnings);
-      const matches = elementsAt(below(rule, 'matches'), problems);
+      rule.known(ruleKeys);
+      rule.notCutOff('matches', 'filters');
+      const security = readFilters(rule.get('filters'), route.namespace, files);
+      const matches = rule.get('matches').list();
       // A rule without any takes everything, as the Gateway API has it.
-      return (matches.length === 0 ? [below(rule, 'matches')] : matches).flatMap((match) => {
-        if (matches.length > 0 && !isTable(match.value))
-          problems.push(problemAt(match, `found ${shown(match.value)}; write path and method`));
-        const read = readMatch(match, type, problems);
-        return read === undefined ? [] : [{ place: match, ...read, ...security }];
+      return (matches.length === 0 ? [rule.get('matches')] : matches).flatMap((match) => {
+        if (matches.length > 0 && !match.isTable) match.error(`found ${match.found}; write path and method`);
+        const read = readMatch(match, type);
+        return read === undefined ? [] : [{ at: match, ...read, ...security }];
       });
     }),
   };
@@ -76,41 +56,35 @@ const matchKeys: Readonly<Record<ApiType, readonly string[]>> = {
 
 type Match = Pick<ApkOperation, 'target' | 'verb' | 'reading'>;
 
-function readMatch(match: Place, type: ApiType, problems: Problems): Match | undefined {
-  knownKeysAt(match, matchKeys[type], problems);
+function readMatch(match: Cursor, type: ApiType): Match | undefined {
+  match.known(matchKeys[type]);
   for (const key of ['headers', 'queryParams']) {
-    if (elementsAt(below(match, key), problems).length > 0) {
-      problems.push(
-        problemAt(
-          below(match, key),
+    if (match.get(key).list().length > 0) {
+      match
+        .get(key)
+        .error(
           'operations are told apart by path and method only; leave this out, or give the API a route for each',
-        ),
-      );
+        );
     }
   }
   if (type === 'GRAPHQL')
     return {
-      target: textAt(below(match, 'path'), problems, '"hero"') ?? '*',
-      verb: textAt(below(match, 'type'), problems, '"QUERY"'),
+      target: match.get('path').text('"hero"') ?? '*',
+      verb: match.get('type').text('"QUERY"'),
       reading: 'as-written',
     };
-  if (type === 'GRPC') return readGrpcMatch(below(match, 'method'), problems);
-  const path = below(match, 'path');
-  notEmptyAt(match, 'path', problems);
-  notEmptyAt(path, 'value', problems);
-  const value = textAt(below(path, 'value'), problems, '"/employee"') ?? '/';
-  const kind = textAt(below(path, 'type'), problems, '"PathPrefix"') ?? 'PathPrefix';
+  if (type === 'GRPC') return readGrpcMatch(match.get('method'));
+  const path = match.get('path');
+  match.notCutOff('path');
+  path.notCutOff('value');
+  const value = path.get('value').text('"/employee"') ?? '/';
+  const kind = path.get('type').text('"PathPrefix"') ?? 'PathPrefix';
   const target = targetOf(kind, value);
-  if (target === undefined) {
-    problems.push(
-      problemAt(
-        path,
-        `found ${shown(path.value)}, which can not be told in paths; write type: Exact or PathPrefix, or (.*) for whole segments`,
-      ),
+  if (target === undefined)
+    return path.error(
+      `found ${shown(path.value)}, which can not be told in paths; write type: Exact or PathPrefix, or (.*) for whole segments`,
     );
-    return undefined;
-  }
-  const verb = textAt(below(match, 'method'), problems, '"GET"');
+  const verb = match.get('method').text('"GET"');
   return { target, verb, reading: kind === 'RegularExpression' ? readingOf(value) : 'as-written' };
 }
 
@@ -121,16 +95,15 @@ function readingOf(expression: string): ApkOperation['reading'] {
 }
 
 /** `type: RegularExpression` is what APK writes there, with plain names behind it. */
-function readGrpcMatch(method: Place, problems: Problems): Match | undefined {
-  const service = textAt(below(method, 'service'), problems, '"student_service.StudentService"');
+function readGrpcMatch(method: Cursor): Match | undefined {
+  const service = method.get('service').text('"student_service.StudentService"');
   if (service !== undefined)
     return {
       target: service,
-      verb: textAt(below(method, 'method'), problems, '"GetStudent"'),
+      verb: method.get('method').text('"GetStudent"'),
       reading: 'as-written',
     };
-  problems.push(problemAt(method, 'names no service; write service: package.Service'));
-  return undefined;
+  return method.error('names no service; write service: package.Service');
 }
 
 /**
@@ -181,36 +154,27 @@ const extensionKinds = [
 ] as const;
 
 /** What a rule's `ExtensionRef` filters ask for. */
-function readFilters(
-  filters: Place,
-  route: Resource,
-  files: ApkFiles,
-  problems: Problems,
-  warnings: DefinitionProblem[],
-): RuleSecurity {
+function readFilters(filters: Cursor, namespace: string | undefined, files: ApkFiles): RuleSecurity {
   let secured = true;
   let applicationSecurity: ApkOperation['applicationSecurity'];
   const scopes: string[] = [];
-  for (const filter of elementsAt(filters, problems)) {
-    knownKeysAt(filter, ['type', ...Object.values(filterKeys)], problems);
-    const type = wordAt(below(filter, 'type'), Object.keys(filterKeys), problems);
-    const reference = below(filter, 'extensionRef');
+  for (const filter of filters.list()) {
+    filter.known(['type', ...Object.values(filterKeys)]);
+    const type = filter.get('type').word(Object.keys(filterKeys));
+    const reference = filter.get('extensionRef');
     if (reference.value === undefined && type !== 'ExtensionRef') continue;
-    const kind = wordAt(below(reference, 'kind'), extensionKinds, problems);
-    const name = neededText(below(reference, 'name'), problems, '"orders-write"');
-    if (!isWritten(below(reference, 'kind')))
-      problems.push(problemAt(below(reference, 'kind'), `is missing; write ${extensionKinds.join(' or ')}`));
+    const kind = reference.get('kind').neededWord(extensionKinds);
+    const name = reference.get('name').neededText('"orders-write"');
     if ((kind !== 'Authentication' && kind !== 'Scope') || name === undefined) continue;
-    const resource = findResource(files, kind, name, route.namespace);
-    if (typeof resource === 'string') {
-      problems.push(problemAt(reference, resource));
-    } else if (kind === 'Scope') {
-      const names = textsAt(below(resource, 'spec', 'names'), problems, '"employees:read"');
-      if (names.length === 0)
-        problems.push(problemAt(below(resource, 'spec', 'names'), 'names no scope; write at least one'));
+    const resource = findResource(files, { kinds: [kind], name, namespace }, reference);
+    if (resource === undefined) continue;
+    if (kind === 'Scope') {
+      const at = resource.at.get('spec', 'names');
+      const names = at.texts('"employees:read"');
+      if (names.length === 0) at.error('names no scope; write at least one');
       scopes.push(...names);
     } else {
-      const own = readRuleAuthentication(resource, files, problems, warnings);
+      const own = readRuleAuthentication(resource, files);
       secured &&= own.secured;
       applicationSecurity = own.applicationSecurity ?? applicationSecurity;
     }
@@ -222,24 +186,18 @@ function readFilters(
 function readRuleAuthentication(
   resource: Resource,
   files: ApkFiles,
-  problems: Problems,
-  warnings: DefinitionProblem[],
 ): Pick<RuleSecurity, 'secured' | 'applicationSecurity'> {
-  knownKeysAt(below(resource, 'spec'), authenticationKeys, problems);
-  const specs = ['override', 'default'].map((level) => below(resource, 'spec', level));
+  const spec = resource.at.get('spec');
+  spec.known(authenticationKeys);
+  const specs = ['override', 'default'].map((level) => spec.get(level));
   const chosen = specs.find(({ value }) => value !== undefined);
   if (chosen === undefined) return { secured: true };
-  if (below(chosen, 'disabled').value === true) return { secured: false };
-  const ask = readAuthenticationSpec(chosen, resource, files, problems);
+  if (chosen.get('disabled').value === true) return { secured: false };
+  const ask = readAuthenticationSpec(chosen, resource, files);
   if (ask?.mtls !== undefined)
-    problems.push(
-      problemAt(
-        chosen,
-        'asks for mTLS at a resource, which APK refuses too; write it into an Authentication for the API',
-      ),
+    chosen.error(
+      'asks for mTLS at a resource, which APK refuses too; write it into an Authentication for the API',
     );
-  if (ask?.others === 'mandatory')
-    problems.push(problemAt(chosen, 'asks for an API key, which is not read here'));
-  warnings.push(...(ask?.warnings ?? []));
+  if (ask?.others === 'mandatory') chosen.error('asks for an API key, which is not read here');
   return ask?.oauth2 === 'off' ? { secured: false } : { secured: true, applicationSecurity: ask?.oauth2 };
 }

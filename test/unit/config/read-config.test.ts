@@ -233,3 +233,48 @@ test('a table in the wrong place is ignored, and warned about with its line and 
     ],
   );
 });
+
+const apiKeys =
+  '[adapter]\n[[enforcer.security.tokenService]]\nname = "APIM APIkey"\ncertificateAlias = "a"\n';
+const good =
+  '[[enforcer.security.tokenService]]\nname = "idp"\nissuer = "https://idp.test"\njwksURL = "https://idp.test/jwks"\n';
+
+test('a token service without issuer in Choreo Connect’s own file is left out, the others keep their places', () => {
+  const read = readConfig(apiKeys + good, 'config.toml', {});
+  assert.ok('config' in read, JSON.stringify(read));
+  assert.deepEqual(
+    read.config.enforcer.security.tokenService.map(({ name }) => name),
+    ['idp'],
+  );
+  assert.match(
+    read.warnings.map(problemLine).join(),
+    /config\.toml:2: enforcer\.security\.tokenService\[0\]: has no issuer/,
+  );
+  assert.equal(read.lineOf(['enforcer', 'security', 'tokenService', 0, 'issuer']), 7);
+  assert.equal(read.isWritten(['enforcer', 'security', 'tokenService', 0, 'jwksURL']), true);
+});
+
+const withoutIssuer: readonly [sentence: string, text: string, problem: RegExp][] = [
+  [
+    'in a file of our own',
+    apiKeys.replace('[adapter]\n', ''),
+    /config\.toml:1: enforcer\.security\.tokenService\[0\]\.issuer: missing/,
+  ],
+  [
+    'with an issuer that is misspelt',
+    `${apiKeys}isuer = "https://a"\n`,
+    /tokenService\[0\]\.isuer: unknown key; did you mean "issuer"\?/,
+  ],
+  [
+    'and another with a fault, which is told at its own place',
+    apiKeys + good.replace('https://idp.test/jwks', 'x'),
+    /config\.toml:8: enforcer\.security\.tokenService\[1\]\.jwksURL: found "x"/,
+  ],
+];
+for (const [sentence, text, problem] of withoutIssuer) {
+  test(`a token service without issuer ${sentence}: an error`, () => {
+    const read = readConfig(text, 'config.toml', {});
+    assert.ok(!('config' in read));
+    assert.match(read.map(problemLine).join('\n'), problem);
+  });
+}

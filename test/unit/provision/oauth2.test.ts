@@ -92,7 +92,7 @@ const wrong: readonly [why: string, toml: string, message: RegExp][] = [
   [
     'a JWT for the backend without its key',
     '[enforcer.jwtGenerator]\nenabled = true\n',
-    /jwtGenerator\.publicCertificatePath: missing; a JWT for the backend needs a certificate and its key/,
+    /jwtGenerator\.publicCertificatePath: found "\/home\/wso2\/security\/truststore\/mg\.pem", which does not exist.*jwtGenerator\.privateKeyPath: found "\/home\/wso2\/security\/keystore\/mg\.key", which does not exist/s,
   ],
   [
     'one whose key is no RSA key',
