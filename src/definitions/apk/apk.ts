@@ -31,7 +31,8 @@ export function readApk(entry: DefinitionEntry): Definition {
   found.problems.push(...lost.filter((problem) => !found.problems.includes(problem)));
   const defined = apis.flatMap((api) => {
     const asks = asksOf(api, attached.get(api) ?? [], files);
-    api.found.problems.push(...lost.map(mayBeMeant));
+    // Each is told once; at each API some are enough to refuse it.
+    api.found.problems.push(...lost.slice(0, 10).map(mayBeMeant));
     const own = define(api, asks, entry);
     if (api.found.problems.length === 0) found.warnings.push(...api.found.warnings);
     return own;
@@ -65,6 +66,9 @@ function warnOfPolicies(files: ApkFiles, found: Findings): void {
 const unchecked =
   'subscriptions are not checked here; write consumerKeys into [[apis]] to name the clients that may call';
 
+/** A name that more APIs have is a mistake, and each Authentication would be read for each of them. */
+const maxMeant = 20;
+
 /** Authentications by the API that they are for. What can't be attached may have been meant for any of them. */
 function attach(
   apis: readonly ApkApi[],
@@ -72,6 +76,18 @@ function attach(
   found: Findings,
 ): { readonly attached: ReadonlyMap<ApkApi, readonly Resource[]>; readonly unclear: readonly Problem[] } {
   const byId = Map.groupBy(apis, ({ id }) => id);
+  const known = new Map<string, readonly ApkApi[]>();
+  // Looked for once: thousands may be of one name, and as many Authentications for it.
+  const apisMeant = (name: string, namespace: string | undefined): readonly ApkApi[] => {
+    const key = JSON.stringify([name, namespace]);
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const meant = (byId.get(name) ?? []).filter(
+      (api) => namespace === undefined || api.namespace === undefined || api.namespace === namespace,
+    );
+    known.set(key, meant);
+    return meant;
+  };
   const attached = new Map<ApkApi, Resource[]>();
   const lost = noFindings();
   for (const resource of files.resources.get('Authentication') ?? []) {
@@ -85,9 +101,7 @@ function attach(
     if (name === undefined || kind !== 'API') continue;
     const own = target.get('namespace').value;
     const namespace = typeof own === 'string' && own !== '' ? own : resource.namespace;
-    const meant = (byId.get(name) ?? []).filter(
-      (api) => namespace === undefined || api.namespace === undefined || api.namespace === namespace,
-    );
+    const meant = apisMeant(name, namespace);
     if (meant.length === 0)
       target
         .into(found)
@@ -95,8 +109,14 @@ function attach(
         .error(
           `found ${shown(name)}, which is no API of this definition (id of an apk-conf, or metadata.name of an API); put it beside the others, or correct the name`,
         );
+    if (meant.length > maxMeant)
+      target.get('name').error(`is the name of ${meant.length} APIs; give each a name of its own`);
     // Several of that name: each of them may be meant, and one too many asked for lets nobody in by mistake.
-    for (const api of meant) attached.set(api, [...(attached.get(api) ?? []), resource]);
+    for (const api of meant.slice(0, maxMeant)) {
+      const own = attached.get(api);
+      if (own === undefined) attached.set(api, [resource]);
+      else own.push(resource);
+    }
   }
   return { attached, unclear: lost.problems };
 }

@@ -82,7 +82,7 @@ export function readApkFiles(path: string, disk: Files): ApkFiles {
 }
 
 /** A manifest that names an Authentication. */
-const naming = /^[\s-]*["']?kind["']?\s*:\s*["']?Authentication\b/m;
+const naming = /^[ \t-]*["']?kind["']?[ \t]*:[ \t]*["']?Authentication\b/m;
 
 /** What is said at the cursor itself is lost: nobody knows which API it may have been meant for. */
 function sort(at: Cursor, confs: Cursor[], found: Resource[]): void {
@@ -171,7 +171,7 @@ export function findResource(
   if (first === undefined)
     return asking.error(`no file of this definition has the ${full}; put its manifest beside the others`);
   if (others.length > 0) {
-    const places = [first, ...others].map(({ at }) => at.file).join(', ');
+    const places = [first, ...others.slice(0, 2)].map(({ at }) => at.file).join(', ');
     return asking.error(`the ${full} stands in several places (${places}); leave one of them`);
   }
   return { ...first, at: first.at.into(asking) };

@@ -1,5 +1,5 @@
 import { type Cursor, type Findings, noFindings } from '../../documents/cursor.ts';
-import type { DefinedApi, DefinitionEntry, WrittenApi, WrittenOperation } from '../written.ts';
+import type { DefinedApi, DefinitionEntry, WrittenApi, WrittenClient, WrittenOperation } from '../written.ts';
 import { type Policies, readPolicies } from './policies.ts';
 
 /** One API proxy of the list. */
@@ -116,8 +116,7 @@ const nobody: Policies = { mtls: undefined, oauth2: false, notes: [] };
 
 /** One certificate would have to fit two policies: that nobody can mean unless they are the same. */
 function join(at: Cursor, own: Policies = nobody, ofApi: Policies = nobody): Policies {
-  const fits = JSON.stringify(own.mtls?.clients) === JSON.stringify(ofApi.mtls?.clients);
-  if (own.mtls !== undefined && ofApi.mtls !== undefined && !fits)
+  if (own.mtls !== undefined && ofApi.mtls !== undefined && !areEqual(own.mtls.clients, ofApi.mtls.clients))
     at.error(
       'has an MTLS Authenticator with another certificate than its API’s, and both would be asked; attach it to one of them',
     );
@@ -131,6 +130,10 @@ function join(at: Cursor, own: Policies = nobody, ofApi: Policies = nobody): Pol
     notes: own.notes,
   };
 }
+
+/** By number first: an API may have thousands, and as many resources. */
+const areEqual = (own: readonly WrittenClient[], others: readonly WrittenClient[]): boolean =>
+  own.length === others.length && JSON.stringify(own) === JSON.stringify(others);
 
 const isOpen = ({ mutualSSL, applicationSecurity }: Settled): boolean =>
   mutualSSL === 'off' && applicationSecurity === 'off';

@@ -55,19 +55,26 @@ function proxies(at: Cursor): readonly Cursor[] {
 }
 
 /** A file that breaks off keeps the places that can be found in it, so that nothing falls through to a shorter path. */
-const placesIn = (text: string, problem: Problem): readonly DefinedApi[] =>
-  [...text.matchAll(/^[ \t-]*"?basePath"?[ \t]*:[ \t]*["']?(\/[^"'\s#,]*)/gm)]
-    .slice(0, 1000)
-    .map((match) => ({
-      origin: { file: problem.file, line: text.slice(0, match.index).split('\n').length },
+function placesIn(text: string, problem: Problem): readonly DefinedApi[] {
+  const found: DefinedApi[] = [];
+  for (const [i, line] of text.split('\n').entries()) {
+    const basePath = /^[ \t-]*"?basePath"?[ \t]*:[ \t]*["']?(\/[^"'\s#,]*)/.exec(line)?.[1];
+    if (basePath === undefined || found.length === maxPlaces) continue;
+    found.push({
+      origin: { file: problem.file, line: i + 1 },
       problems: [problem],
       notes: [],
       written: {
         name: 'unknown',
         version: '0',
-        basePath: match[1]!,
+        basePath,
         mutualSSL: 'mandatory',
         applicationSecurity: 'mandatory',
         errorFormat: 'bijira',
       },
-    }));
+    });
+  }
+  return found;
+}
+
+const maxPlaces = 1_000;

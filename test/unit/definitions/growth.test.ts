@@ -28,6 +28,19 @@ const openApi = (more: string): string =>
 const project = (context: string, more = ''): string =>
   `data:\n  name: A\n  version: "1"\n  context: ${context}\n  securityScheme: [oauth2]\n${more}`;
 
+const conf = (id: string, operations = '  - {target: /x, verb: GET}\n'): string =>
+  `name: A\nid: "${id}"\nversion: "1"\nbasePath: /a\noperations:\n${operations}`;
+const resource = (kind: string, name: string, spec: string, group = 'dp.wso2.com'): string =>
+  `---\napiVersion: ${group}/v1\nkind: ${kind}\nmetadata: {name: ${name}}\nspec: ${spec}\n`;
+const httpRoute = (path: string): string =>
+  resource('API', 'a', '{apiName: a, apiVersion: "1", basePath: /a, production: [{routeRefs: [r]}]}') +
+  resource(
+    'HTTPRoute',
+    'r',
+    `{rules: [{matches: [{path: {type: RegularExpression, value: ${path}}}]}]}`,
+    'gateway.networking.k8s.io',
+  );
+
 type Make = (n: number) => Readonly<Record<string, string>>;
 type Hostile = readonly [sentence: string, kind: DefinitionEntry['kind'], make: Make];
 
@@ -45,6 +58,33 @@ const lines: readonly Hostile[] = [
       `a broken api.yaml whose context is ${JSON.stringify(piece)} again and again`,
       'choreo-connect',
       (n) => ({ 'api.yaml': `name: a\nbroken: [\ncontext: /a${piece.repeat(n)}#\n` }),
+    ],
+  ),
+  ...['\n', ' ', '-', '\t', '"', ' -', '\n-', 'basePath: /a\n', '---\n', 'kind:\n'].flatMap(
+    (piece): Hostile[] =>
+      (['apk', 'bijira'] as const).map((kind) => [
+        `a broken file of ${kind} that is ${JSON.stringify(piece)} again and again`,
+        kind,
+        (n) => ({
+          'a.yaml': `x: [\n${piece.repeat(n / piece.length)}`,
+          'a.apk-conf': `basePath: /a\nx: [\n${piece.repeat(n / piece.length)}`,
+        }),
+      ]),
+  ),
+  ...['(.*)', '/', '{a}', '/{a}', '[^/]+', '.', '\\\\.', '/a'].map(
+    (piece): Hostile => [
+      `a path of an HTTPRoute that is ${piece} again and again`,
+      'apk',
+      (n) => ({ 'a.yaml': httpRoute(`"/${piece.repeat(n / piece.length)}x"`) }),
+    ],
+  ),
+  ...['/', '{a}', '/{a}', '/a', 'a{'].map(
+    (piece): Hostile => [
+      `a target of an apk-conf that is ${piece} again and again`,
+      'apk',
+      (n) => ({
+        'a.apk-conf': conf('a', `  - {target: "/${piece.repeat(n / piece.length)}x", verb: GET}\n`),
+      }),
     ],
   ),
   [
@@ -93,6 +133,42 @@ function put(folder: string, files: Readonly<Record<string, string>>): string {
 }
 
 const sizes: readonly Hostile[] = [
+  [
+    'many operations',
+    'apk',
+    (n) => ({
+      'a.apk-conf': conf(
+        'a',
+        many(n, (i) => `  - {target: /x${i}, verb: GET}\n`),
+      ),
+    }),
+  ],
+  [
+    'many APIs of one name, and as many Authentications for it',
+    'apk',
+    (n) => ({
+      ...Object.fromEntries(Array.from({ length: n }, (_, i) => [`a${i}.apk-conf`, conf('a')])),
+      'a.yaml': many(n, (i) =>
+        resource('Authentication', `a${i}`, '{default: {disabled: true}, targetRef: {kind: API, name: a}}'),
+      ),
+    }),
+  ],
+  [
+    'many APIs, and as many Authentications that may be meant for any',
+    'apk',
+    (n) => ({
+      ...Object.fromEntries(Array.from({ length: n }, (_, i) => [`a${i}.apk-conf`, conf(`a${i}`)])),
+      'a.yaml': many(n, (i) => resource('Authentication', `a${i}`, '{default: {disabled: true}}')),
+    }),
+  ],
+  ['many lines of a broken list', 'bijira', (n) => ({ 'a.yaml': `${'- basePath: /a\n'.repeat(n)}x: [` })],
+  [
+    'many policies, and as many resources',
+    'bijira',
+    (n) => ({
+      'a.yaml': `- name: a\n  version: v1\n  basePath: /a\n  policies:\n${'    - policy: OAuth2\n'.repeat(n)}  resources:\n${many(n, (i) => `    - {path: /${i}, policies: [{policy: OAuth2}]}\n`)}`,
+    }),
+  ],
   [
     'many lines of a broken file',
     'microgateway',
