@@ -41,7 +41,7 @@ export type ServerTls = {
   readonly clientCaPem: string | undefined;
 };
 
-/** How often the clock is read that calls and connections expire by: nothing that they wait for is finer. */
+/** How often it is looked what has expired, in milliseconds. Who waits for an answer has a timer of his own beside. */
 const tick = 500;
 
 /** A server of these methods, on any number of endpoints. */
@@ -53,7 +53,6 @@ export class GrpcServer {
   readonly #sessions = new Map<ServerHttp2Session, { lastCall: number }>();
   readonly #calls = new Set<Call>();
   readonly #timer: NodeJS.Timeout;
-  #now = performance.now();
   #draining = false;
   #onIdle: (() => void) | undefined;
 
@@ -158,12 +157,14 @@ export class GrpcServer {
   }
 
   #serve(session: ServerHttp2Session): void {
-    const state = { lastCall: this.#now };
+    const state = { lastCall: performance.now() };
     this.#sessions.set(session, state);
     session.on('close', () => this.#sessions.delete(session));
     session.on('stream', (stream, headers) => {
-      state.lastCall = this.#now;
-      const call = new Call(stream, headers, this.#options, this.#now);
+      // Not the tick's: a deadline counted from there would pass up to a tick too early.
+      const now = performance.now();
+      state.lastCall = now;
+      const call = new Call(stream, headers, this.#options, now);
       this.#calls.add(call);
       stream.once('close', () => {
         call.closed();
@@ -189,10 +190,10 @@ export class GrpcServer {
   }
 
   #expire(): void {
-    this.#now = performance.now();
-    for (const call of this.#calls) call.expire(this.#now, this.#limits.patience);
+    const now = performance.now();
+    for (const call of this.#calls) call.expire(now, this.#limits.patience);
     for (const [session, { lastCall }] of this.#sessions) {
-      const isIdle = this.#now - lastCall >= this.#limits.idle;
+      const isIdle = now - lastCall >= this.#limits.idle;
       if (isIdle && ![...this.#calls].some(({ stream }) => stream.session === session)) session.close();
     }
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,18 +61,35 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
+/** A Check whose message never comes to its end: a drain waits for it. */
+async function openCheck(port: number): Promise<ClientHttp2Session> {
+  const session = connect(`http://127.0.0.1:${port}`);
+  session.on('error', () => {});
+  await once(session, 'connect');
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/envoy.service.auth.v3.Authorization/Check',
+    'content-type': 'application/grpc',
+  });
+  stream.on('error', () => {});
+  stream.write(Buffer.alloc(3));
+  // Answered once what was sent before it has arrived.
+  await new Promise<void>((resolve) => session.ping(() => resolve()));
+  return session;
+}
+
 test('a second signal ends it at once', { timeout: 30_000 }, async () => {
   const port = await freePort();
   const enforcer = await EnforcerProcess.start(
     configure('second.toml', `port = ${port}\ndrainTimeoutInSeconds = 3600`),
   );
-  const client = await openWatch(`127.0.0.1:${port}`);
+  const session = await openCheck(port);
   enforcer.kill('SIGTERM');
   await enforcer.line(/stopping/);
   enforcer.kill('SIGTERM');
   await enforcer.line(/stopped at once/);
   assert.equal((await enforcer.exited).code, 0);
-  client.close();
+  session.destroy();
 });
 
 test('SIGUSR1 opens no inspector, SIGUSR2 ends nothing, and both are told', async () => {

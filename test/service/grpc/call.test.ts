@@ -194,3 +194,19 @@ test('a call that is cancelled takes nothing with it', async () => {
     assert.deepEqual(errors, []);
   });
 });
+
+test('a deadline is counted from the call itself: none of many calls that keep it is ended, whenever it begins', async () => {
+  const handle = () =>
+    new Promise<Buffer>((resolve) => {
+      setTimeout(() => resolve(hello), 20);
+    });
+  await serving(own(handle), async ({ port }) => {
+    const session = connect(`http://127.0.0.1:${port}`);
+    const end = performance.now() + 1200;
+    while (performance.now() < end) {
+      const answer = await send(session, [hello], { ':path': method, 'grpc-timeout': '300m' });
+      assert.equal(statusOf(answer), codes.ok);
+    }
+    session.destroy();
+  });
+});
