@@ -1,25 +1,9 @@
 import type { Cursor } from '../documents/cursor.ts';
 import { CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
 import { readCertificateFile } from '../pki/containers/certificate-file.ts';
-import { type Place, type Problems, problemAt } from './place.ts';
 import type { WrittenClient } from './written.ts';
 
-/** Each certificate of a file or text is a client of its own: the second one's alias ends in `#2`. */
-export function clientsIn(
-  content: string | Uint8Array,
-  alias: string,
-  place: Place,
-  problems: Problems,
-): readonly WrittenClient[] {
-  const ders = certificatesIn(content);
-  if (typeof ders === 'string') {
-    problems.push(problemAt(place, ders));
-    return [];
-  }
-  return ders.map((der, i) => ({ alias: i === 0 ? alias : `${alias}#${i + 1}`, pem: pemOf(der) }));
-}
-
-/** The same for a Cursor. */
+/** Each certificate of a file or text is a client of its own: the second one’s alias ends in `#2`. */
 export function clientsAt(at: Cursor, content: string | Uint8Array, alias: string): readonly WrittenClient[] {
   const ders = certificatesIn(content);
   if (typeof ders !== 'string')

@@ -1,9 +1,10 @@
+import type { Findings } from '../../documents/cursor.ts';
+import type { Problem } from '../../documents/problem.ts';
 import {
   adviceFor,
   type DefinedApi,
   type Definition,
   type DefinitionEntry,
-  type DefinitionProblem,
   filesOf,
   type WrittenApi,
   type WrittenClient,
@@ -20,15 +21,18 @@ import type { TableRow } from './table-row.ts';
 /** API Manager: exported APIs, its configuration files of all ages, and its table of client certificates. */
 export function readApiManager(entry: DefinitionEntry): Definition {
   const files = filesOf(entry);
-  const found = findProjects(entry.path, files);
-  const problems: DefinitionProblem[] = [...found.problems];
-  const warnings: DefinitionProblem[] = [];
-  const inside = found.folders.flatMap(({ names, shown }) => names.filter(isConf).map(shown));
-  const conf = readApiManagerConf([...found.others, ...inside], entry, problems, warnings);
+  const projects = findProjects(entry.path, files);
+  const found: Findings = { problems: [...projects.problems], warnings: [] };
+  const { problems, warnings } = found;
+  const inside = projects.folders.flatMap(({ names, shown }) => names.filter(isConf).map(shown));
+  const conf = readApiManagerConf([...projects.others, ...inside], entry, found);
   if (isTableMissing(entry)) problems.push(tableMissing(entry));
+  const warn: Surroundings['warn'] = ({ origin }, key, message) => {
+    warnings.push({ ...origin, key, message });
+  };
   const byApi = Map.groupBy(currentRows(entry), rowKey);
   const exported: ProjectApi[] = [];
-  for (const project of eachProject(found, files, problems)) {
+  for (const project of eachProject(projects, files, problems)) {
     const read = readProjectApi(asProject(project, entry.keyType ?? 'PRODUCTION'), entry, 'api-manager');
     if (read.apis.every((api) => api.problems.length === 0)) warnings.push(...read.warnings);
     exported.push(read);
@@ -43,10 +47,10 @@ export function readApiManager(entry: DefinitionEntry): Definition {
   const apis = [...exported, ...unexported.map((api) => ({ apis: [api], nobody: undefined }))].flatMap(
     ({ apis: [first, ...others], nobody }) => {
       const rows = byApi.get(keyOf(first!.written)) ?? [];
-      const whole = complete(first!, rows, conf, entry, warnings);
+      const whole = complete(first!, rows, { conf, entry, warn });
       if (nobody !== undefined && whole.problems.length === 0 && whole.written.clients?.length === 0)
         warnings.push(nobody);
-      return [whole, ...others.map((api) => complete(api, rows, conf, entry, []))];
+      return [whole, ...others.map((api) => complete(api, rows, { conf, entry, warn: () => {} }))];
     },
   );
   if (conf.usesHeader && entry.trustedSenders === undefined)
@@ -62,7 +66,7 @@ export function readApiManager(entry: DefinitionEntry): Definition {
 const isTableMissing = ({ database, rows }: DefinitionEntry): boolean =>
   database !== undefined && rows === undefined;
 
-const tableMissing = (entry: DefinitionEntry): DefinitionProblem => ({
+const tableMissing = (entry: DefinitionEntry): Problem => ({
   file: entry.path,
   line: 1,
   key: 'database',
@@ -97,7 +101,7 @@ const fromTable = (row: TableRow, entry: DefinitionEntry): DefinedApi => ({
 });
 
 /** One line, be they thousands. */
-function inTableOnly([first, ...others]: readonly DefinedApi[]): readonly DefinitionProblem[] {
+function inTableOnly([first, ...others]: readonly DefinedApi[]): readonly Problem[] {
   if (first === undefined) return [];
   const { name, version } = first.written;
   const more = others.length === 0 ? '' : ` and ${others.length} more`;
@@ -106,10 +110,7 @@ function inTableOnly([first, ...others]: readonly DefinedApi[]): readonly Defini
 }
 
 /** An archive and the table that mean one API, perhaps, but not one place. */
-function otherPlaces(
-  exported: readonly DefinedApi[],
-  unexported: readonly DefinedApi[],
-): readonly DefinitionProblem[] {
+function otherPlaces(exported: readonly DefinedApi[], unexported: readonly DefinedApi[]): readonly Problem[] {
   const nameOf = ({ written: { name, version } }: DefinedApi): string => JSON.stringify([name, version]);
   const elsewhere = Map.groupBy(unexported, nameOf);
   return exported.flatMap((api) =>
@@ -121,21 +122,28 @@ function otherPlaces(
   );
 }
 
+type Surroundings = {
+  readonly conf: ApiManagerConf;
+  readonly entry: DefinitionEntry;
+  /** What does not close it. */
+  readonly warn: (api: DefinedApi, key: string, message: string) => void;
+};
+
 /** With the clients of the table, the header's name, and CAs where chains are validated. */
 function complete(
   api: DefinedApi,
   rows: readonly TableRow[],
-  conf: ApiManagerConf,
-  entry: DefinitionEntry,
-  warnings: DefinitionProblem[],
+  { conf, entry, warn }: Surroundings,
 ): DefinedApi {
-  const problems: DefinitionProblem[] = [...api.problems, ...conf.lost];
+  const problems: Problem[] = [...api.problems, ...conf.lost];
   const { written } = api;
   if (written.mutualSSL === 'off') return { ...api, problems };
   if (isTableMissing(entry)) problems.push(tableMissing(entry));
   const archived = (written.clients ?? []).map((client) => (conf.isChainMode ? asIssuer(client) : client));
   const clients =
-    entry.database === undefined ? archived : inTable(rows, archived, conf.isChainMode, api, warnings);
+    entry.database === undefined
+      ? archived
+      : inTable(rows, archived, conf.isChainMode, (key, message) => warn(api, key, message));
   checkAliases(clients, api, problems);
   return {
     ...api,
@@ -157,10 +165,8 @@ function inTable(
   rows: readonly TableRow[],
   archived: readonly WrittenClient[],
   isChainMode: boolean,
-  { origin }: DefinedApi,
-  warnings: DefinitionProblem[],
+  warn: (key: string, message: string) => void,
 ): readonly WrittenClient[] {
-  const warn = (key: string, message: string): number => warnings.push({ ...origin, key, message });
   const clients = clientsOf(rows, isChainMode, ({ alias }, message) =>
     warn(`AM_API_CLIENT_CERTIFICATE ${alias}`, `is left out: ${message}`),
   );
@@ -182,11 +188,7 @@ const sourcesOf = (
     : [{ format: 'auto', header, trustedSenders }]),
 ];
 
-function checkAliases(
-  clients: readonly WrittenClient[],
-  api: DefinedApi,
-  problems: DefinitionProblem[],
-): void {
+function checkAliases(clients: readonly WrittenClient[], api: DefinedApi, problems: Problem[]): void {
   const seen = new Map<string, WrittenClient>();
   for (const client of clients) {
     const other = seen.get(client.alias.toLowerCase());

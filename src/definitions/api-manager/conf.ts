@@ -1,10 +1,12 @@
 import { basename, dirname, resolve } from 'node:path';
-import { FileProblem } from '../../documents/files.ts';
+import { Cursor, type Document, type Findings } from '../../documents/cursor.ts';
+import { attempt, FileProblem } from '../../documents/files.ts';
+import type { Problem } from '../../documents/problem.ts';
 import { parseToml } from '../../documents/toml.ts';
-import { findXml, readXml, type XmlElement, XmlProblem } from '../../documents/xml.ts';
+import { readXmlDocument } from '../../documents/xml.ts';
 import { readKeyStore } from '../../pki/containers/key-store.ts';
 import { KeyStoreError } from '../../pki/containers/key-store-entry.ts';
-import { type DefinitionEntry, type DefinitionProblem, filesOf } from '../written.ts';
+import { type DefinitionEntry, filesOf } from '../written.ts';
 
 /** What API Manager's own configuration says of mutual SSL, from files of all its ages. */
 export type ApiManagerConf = {
@@ -14,40 +16,47 @@ export type ApiManagerConf = {
   /** A header is named, or the only way: there is a load balancer. */
   readonly usesHeader: boolean;
   /** What makes all APIs doubtful. */
-  readonly lost: readonly DefinitionProblem[];
+  readonly lost: readonly Problem[];
 };
 
 const defaultHeader = 'X-WSO2-CLIENT-CERTIFICATE';
-type Said = { header?: string; isChainMode?: boolean; usesHeader?: boolean };
+
+/** What one file says. */
+type Said = { readonly header?: string; readonly isChainMode?: boolean; readonly usesHeader?: boolean };
+
+type Reader = {
+  readonly parse: (text: string) => Document;
+  readonly read: (at: Cursor, entry: DefinitionEntry) => Said;
+};
+
+const readers: ReadonlyMap<string, Reader> = new Map([
+  ['deployment.toml', { parse: parseToml, read: readDeployment }],
+  ['listenerprofiles.xml', { parse: readXmlDocument, read: readProfiles }],
+  ['axis2.xml', { parse: readXmlDocument, read: readAxis2 }],
+  ['api-manager.xml', { parse: readXmlDocument, read: readApiManagerXml }],
+]);
+
+export const isConf = (file: string): boolean => readers.has(basename(file));
 
 export function readApiManagerConf(
   files: readonly string[],
   entry: DefinitionEntry,
-  problems: DefinitionProblem[],
-  warnings: DefinitionProblem[],
+  found: Findings,
 ): ApiManagerConf {
-  const lost: DefinitionProblem[] = [];
-  const all: [file: string, said: Said][] = [];
-  for (const file of files) {
-    const read = readers.get(basename(file));
-    if (read === undefined) continue;
-    const said: Said = {};
-    all.push([file, said]);
-    try {
-      read(file, filesOf(entry).text(file), said, entry, lost, warnings);
-    } catch (error) {
-      if (!(error instanceof FileProblem)) throw error;
-      lost.push({ file, line: error.line, key: '', message: error.message });
-    }
-  }
-  const header = oneOf('header', all, lost);
-  const isChainMode = oneOf('isChainMode', all, lost);
-  problems.push(...lost);
+  const own: Findings = { problems: [], warnings: found.warnings };
+  const all = files.flatMap((file): [file: string, said: Said][] => {
+    const reader = readers.get(basename(file));
+    const document = reader && attempt(file, own, () => reader.parse(filesOf(entry).text(file)));
+    return document === undefined ? [] : [[file, reader!.read(Cursor.of(file, document, own), entry)]];
+  });
+  const header = oneOf('header', all, own.problems);
+  const isChainMode = oneOf('isChainMode', all, own.problems);
+  found.problems.push(...own.problems);
   return {
     header: header ?? defaultHeader,
     isChainMode: isChainMode ?? false,
     usesHeader: all.some(([, said]) => said.usesHeader),
-    lost,
+    lost: own.problems,
   };
 }
 
@@ -55,7 +64,7 @@ export function readApiManagerConf(
 function oneOf<Key extends 'header' | 'isChainMode'>(
   key: Key,
   all: readonly (readonly [file: string, said: Said])[],
-  lost: DefinitionProblem[],
+  lost: Problem[],
 ): Said[Key] | undefined {
   const [first, ...others] = all.filter(([, said]) => said[key] !== undefined);
   const other = others.find(
@@ -69,174 +78,109 @@ function oneOf<Key extends 'header' | 'isChainMode'>(
   return first?.[1][key];
 }
 
-type Reader = (
-  file: string,
-  text: string,
-  said: Said,
-  entry: DefinitionEntry,
-  lost: DefinitionProblem[],
-  warnings: DefinitionProblem[],
-) => void;
-
-const readers: ReadonlyMap<string, Reader> = new Map([
-  ['deployment.toml', readDeployment],
-  ['listenerprofiles.xml', readProfiles],
-  ['axis2.xml', readAxis2],
-  ['api-manager.xml', readApiManagerXml],
-]);
-
-export const isConf = (file: string): boolean => readers.has(basename(file));
-
 /** `[apimgt.mutual_ssl]`. */
-function readDeployment(...[file, text, said, , lost, warnings]: Parameters<Reader>): void {
-  const { value, lineOf } = parseToml(text);
-  const path = ['apimgt', 'mutual_ssl'];
-  const table = path.reduce<unknown>(
-    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined),
-    value,
-  );
-  if (table === undefined) return;
-  const say = (list: DefinitionProblem[], key: string, message: string): void => {
-    list.push({ file, line: lineOf([...path, key]), key: [...path, key].join('.'), message });
-  };
-  if (typeof table !== 'object' || table === null || Array.isArray(table)) {
-    lost.push({
-      file,
-      line: lineOf(path),
-      key: path.join('.'),
-      message: 'is no table; write [apimgt.mutual_ssl]',
-    });
-    return;
-  }
-  for (const [key, found] of Object.entries(table)) {
-    const wanted = key === 'certificate_header' ? 'string' : 'boolean';
-    if (!knownKeys.includes(key)) say(lost, key, `is not known here; there are: ${knownKeys.join(', ')}`);
-    else if (typeof found !== wanted)
-      say(
-        lost,
-        key,
-        `found ${JSON.stringify(found)}; write ${wanted === 'string' ? 'a header name' : 'true or false'}`,
-      );
-  }
-  const own = table as Readonly<Record<string, unknown>>;
-  if (typeof own.certificate_header === 'string')
-    Object.assign(said, { header: own.certificate_header, usesHeader: true });
-  if (own.enable_client_validation === false) said.usesHeader = true;
-  if (typeof own.enable_certificate_chain_validation === 'boolean')
-    said.isChainMode = own.enable_certificate_chain_validation;
-  if (own.forward_client_certificate_header === true)
-    say(
-      warnings,
+function readDeployment(root: Cursor): Said {
+  root.get('apimgt').noSlips(['mutual_ssl']);
+  const at = root.get('apimgt', 'mutual_ssl');
+  if (at.value === undefined) return {};
+  if (!at.isTable) at.error('is no table; write [apimgt.mutual_ssl]');
+  else
+    at.known([
+      'certificate_header',
+      'enable_client_validation',
+      'client_certificate_encode',
+      'enable_certificate_chain_validation',
       'forward_client_certificate_header',
+    ]);
+  const header = at.get('certificate_header').text('"X-WSO2-CLIENT-CERTIFICATE"');
+  const validates = at.get('enable_client_validation').flag();
+  at.get('client_certificate_encode').flag();
+  const isChainMode = at.get('enable_certificate_chain_validation').flag();
+  const forward = at.get('forward_client_certificate_header');
+  if (forward.flag())
+    forward.warn(
       'the backend gets a certificate header only with enableOutboundCertificateHeader = true in [enforcer.security.mutualSSL]; it is then the verified one',
     );
+  return {
+    ...(header !== undefined && { header }),
+    ...(isChainMode !== undefined && { isChainMode }),
+    ...((header !== undefined || validates === false) && { usesHeader: true }),
+  };
 }
 
-const knownKeys = [
-  'certificate_header',
-  'enable_client_validation',
-  'client_certificate_encode',
-  'enable_certificate_chain_validation',
-  'forward_client_certificate_header',
-];
-
 /** `SSLProfiles`: a trust store and `SSLVerifyClient` by address. */
-function readProfiles(...[file, text, , entry, lost, warnings]: Parameters<Reader>): void {
-  const root = readXml(text);
-  if (root.name !== 'parameter' || root.attributes.name !== 'SSLProfiles')
-    throw new XmlProblem('is no <parameter name="SSLProfiles">', root.line);
-  for (const profile of root.children.filter(({ name }) => name === 'profile')) {
-    checkListener(profile, file, entry, lost, warnings);
-    const address = findXml(profile, 'bindAddress');
-    if (address !== undefined && address.text !== '0.0.0.0')
-      warnings.push(
-        at(file, address, `is for ${address.text} only; here all addresses of the router ask for the same`),
-      );
+function readProfiles(root: Cursor, entry: DefinitionEntry): Said {
+  const at = root.get('parameter');
+  if (at.get('@name').value !== 'SSLProfiles') root.error('is no <parameter name="SSLProfiles">');
+  for (const profile of at.get('profile').each()) {
+    checkListener(profile, entry);
+    const address = first(profile, 'bindAddress');
+    if (address !== undefined && textOf(address) !== '0.0.0.0')
+      address.warn(`is for ${textOf(address)} only; here all addresses of the router ask for the same`);
   }
+  return {};
 }
 
 /** The `transportReceiver` of https. */
-function readAxis2(...[file, text, , entry, lost, warnings]: Parameters<Reader>): void {
-  const root = readXml(text);
-  const receivers = root.name === 'transportReceiver' ? [root] : allXml(root, 'transportReceiver');
-  for (const receiver of receivers.filter(({ attributes }) => attributes.name === 'https'))
-    checkListener(receiver, file, entry, lost, warnings);
+function readAxis2(root: Cursor, entry: DefinitionEntry): Said {
+  for (const receiver of root.everywhere('transportReceiver'))
+    if (receiver.get('@name').value === 'https') checkListener(receiver, entry);
+  return {};
 }
 
-function readApiManagerXml(...[file, text, said, , , warnings]: Parameters<Reader>): void {
-  const root = readXml(text);
-  const enabled = findXml(root, 'EnableMTLSForAPIs');
-  if (enabled !== undefined && enabled.text.toLowerCase() !== 'true')
-    warnings.push(
-      at(
-        file,
-        enabled,
-        'mutual SSL is switched off there; here each API that asks for a certificate gets none but with it',
-      ),
+function readApiManagerXml(root: Cursor): Said {
+  const enabled = first(root, 'EnableMTLSForAPIs');
+  if (enabled !== undefined && textOf(enabled).toLowerCase() !== 'true')
+    enabled.warn(
+      'mutual SSL is switched off there; here each API that asks for a certificate gets none but with it',
     );
-  const mutual = findXml(root, 'MutualSSL');
-  const header =
-    mutual && (findXml(mutual, 'ClientCertificateHeader') ?? findXml(mutual, 'CertificateHeader'));
-  if (header !== undefined && header.text !== '')
-    Object.assign(said, { header: header.text, usesHeader: true });
-  const chain = mutual && findXml(mutual, 'EnableCertificateChainValidation');
-  if (chain !== undefined) said.isChainMode = chain.text.toLowerCase() === 'true';
+  const mutual = first(root, 'MutualSSL');
+  const named = mutual && (first(mutual, 'ClientCertificateHeader') ?? first(mutual, 'CertificateHeader'));
+  const chain = mutual && first(mutual, 'EnableCertificateChainValidation');
+  const header = named && textOf(named);
+  return {
+    ...(header && { header, usesHeader: true }),
+    ...(chain !== undefined && { isChainMode: textOf(chain).toLowerCase() === 'true' }),
+  };
 }
 
 /** The trust store must open; what `require` asks for is more than we do. */
-function checkListener(
-  element: XmlElement,
-  file: string,
-  entry: DefinitionEntry,
-  lost: DefinitionProblem[],
-  warnings: DefinitionProblem[],
-): void {
-  const verify =
-    findXml(element, 'SSLVerifyClient') ??
-    element.children.find(({ attributes }) => attributes.name === 'SSLVerifyClient');
-  if (verify !== undefined && !['optional', 'require', 'none'].includes(verify.text))
-    lost.push(
-      at(file, verify, `found SSLVerifyClient ${JSON.stringify(verify.text)}; write optional or require`),
+function checkListener(at: Cursor, entry: DefinitionEntry): void {
+  const named = at
+    .get('parameter')
+    .each()
+    .find((parameter) => parameter.get('@name').value === 'SSLVerifyClient');
+  const verify = first(at, 'SSLVerifyClient') ?? named;
+  const word = verify && textOf(verify);
+  if (word === 'none')
+    verify?.warn('no client is asked for a certificate there; here Envoy asks, and an API may need it');
+  else if (word === 'require')
+    verify?.warn(
+      'every client needs a certificate there, whichever API it calls; here those that call an API which asks for one',
     );
-  if (verify?.text === 'none')
-    warnings.push(
-      at(file, verify, 'no client is asked for a certificate there; here Envoy asks, and an API may need it'),
-    );
-  if (verify?.text === 'require')
-    warnings.push(
-      at(
-        file,
-        verify,
-        'every client needs a certificate there, whichever API it calls; here those that call an API which asks for one',
-      ),
-    );
-  const store = findXml(element, 'TrustStore');
-  const location = store && findXml(store, 'Location');
-  const password = store && findXml(store, 'Password');
+  else if (word !== 'optional')
+    verify?.error(`found SSLVerifyClient ${JSON.stringify(word)}; write optional or require`);
+  const store = first(at, 'TrustStore');
+  const location = store && first(store, 'Location');
+  const password = store && first(store, 'Password');
   if (location === undefined || password === undefined) return;
-  const path = resolve(entry.home ?? homeOf(file), location.text);
+  const path = resolve(entry.home ?? homeOf(at.file), textOf(location));
   try {
-    readKeyStore(filesOf(entry).bytes(path), password.text);
+    readKeyStore(filesOf(entry).bytes(path), textOf(password));
   } catch (error) {
     if (!(error instanceof FileProblem || error instanceof KeyStoreError)) throw error;
     // Not needed to know the clients: their certificates stand in the archives, or the database.
-    warnings.push(at(file, location, `found the trust store ${path}, which ${error.message}`));
+    location.warn(`found the trust store ${path}, which ${error.message}`);
   }
+}
+
+const first = (at: Cursor, element: string): Cursor | undefined => at.everywhere(element).next().value;
+
+/** An element's own text, whether it has attributes or not. */
+function textOf(at: Cursor): string {
+  const value = typeof at.value === 'string' ? at.value : at.get('#text').value;
+  return typeof value === 'string' ? value : '';
 }
 
 /** Its paths begin where `repository/` does. */
 const homeOf = (file: string): string => /^(.*?)\/repository\//.exec(file)?.[1] ?? dirname(file);
-
-function allXml(element: XmlElement, name: string): readonly XmlElement[] {
-  return element.children.flatMap((child) => [
-    ...(child.name === name ? [child] : []),
-    ...allXml(child, name),
-  ]);
-}
-
-const at = (file: string, { line, name }: XmlElement, message: string): DefinitionProblem => ({
-  file,
-  line,
-  key: name,
-  message,
-});

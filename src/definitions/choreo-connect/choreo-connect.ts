@@ -1,16 +1,16 @@
 import { basename, dirname, join, resolve } from 'node:path';
-import { FileProblem } from '../../documents/files.ts';
-import { parseToml, type TomlFile, TomlSyntaxError } from '../../documents/toml.ts';
+import { Cursor, type Findings } from '../../documents/cursor.ts';
+import { attempt } from '../../documents/files.ts';
+import type { Problem } from '../../documents/problem.ts';
+import { parseToml } from '../../documents/toml.ts';
 import {
   adviceFor,
   type DefinedApi,
   type DefinedTokenService,
   type Definition,
   type DefinitionEntry,
-  type DefinitionProblem,
   filesOf,
   type WrittenSource,
-  type WrittenTokenService,
 } from '../written.ts';
 import { readProjectApi } from '../wso2-project/project-api.ts';
 import { eachProject, findProjects } from '../wso2-project/project-files.ts';
@@ -18,37 +18,33 @@ import { eachProject, findProjects } from '../wso2-project/project-files.ts';
 /** Choreo Connect: API projects (folders or archives of `apictl`), and the issuers of its config.toml. */
 export function readChoreoConnect(entry: DefinitionEntry): Definition {
   const files = filesOf(entry);
-  const found = findProjects(entry.path, files);
-  const problems: DefinitionProblem[] = [...found.problems];
-  const warnings: DefinitionProblem[] = [];
+  const projects = findProjects(entry.path, files);
+  const found: Findings = { problems: [...projects.problems], warnings: [] };
   const apis: DefinedApi[] = [];
-  for (const project of eachProject(found, files, problems)) {
+  for (const project of eachProject(projects, files, found.problems)) {
     const read = readProjectApi(project, entry, 'choreo-connect');
     apis.push(...read.apis);
     // Of an API that is refused anyhow its problems are enough to read.
     if (read.apis.every((api) => api.problems.length === 0))
-      warnings.push(...read.warnings, ...(read.nobody === undefined ? [] : [read.nobody]));
+      found.warnings.push(...read.warnings, ...(read.nobody === undefined ? [] : [read.nobody]));
   }
-  const conf = confAmong(found.others, entry, warnings);
-  const { tokenServices, sources } =
-    conf === undefined
-      ? { tokenServices: [], sources: undefined }
-      : readConf(conf, entry, problems, warnings);
-  if (apis.length === 0 && problems.length === 0 && tokenServices.length === 0)
-    problems.push({
+  const file = confAmong(projects.others, entry, found.warnings);
+  const { tokenServices, sources } = file === undefined ? nothing : readConf(file, entry, found);
+  if (apis.length === 0 && found.problems.length === 0 && tokenServices.length === 0)
+    found.problems.push({
       file: entry.path,
       line: 1,
       key: '',
       message: 'has no API project in it; it needs a folder (or archive) with an api.yaml',
     });
-  return { apis: apis.map((api) => withSources(api, sources)), tokenServices, problems, warnings };
+  return { apis: apis.map((api) => withSources(api, sources)), tokenServices, ...found };
 }
 
 /** The one at the top: what lies deeper is a project's, or somebody else's, and must not speak for all. */
 function confAmong(
   others: readonly string[],
   { path }: DefinitionEntry,
-  warnings: DefinitionProblem[],
+  warnings: Problem[],
 ): string | undefined {
   const top = join(path, 'config.toml');
   if (others.includes(top)) return top;
@@ -68,109 +64,85 @@ const withSources = (api: DefinedApi, sources: readonly WrittenSource[] | undefi
     ? api
     : { ...api, written: { ...api.written, sources } };
 
-type Table = Readonly<Record<string, unknown>>;
-const isTable = (value: unknown): value is Table =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const text = (value: unknown): string | undefined =>
-  typeof value === 'string' && value !== '' ? value : undefined;
-
 type Conf = {
   readonly tokenServices: readonly DefinedTokenService[];
   readonly sources: readonly WrittenSource[] | undefined;
 };
 
+const nothing: Conf = { tokenServices: [], sources: undefined };
+
 /** What of its config.toml concerns clients: issuers, and how a certificate comes. */
-function readConf(
-  file: string,
-  entry: DefinitionEntry,
-  problems: DefinitionProblem[],
-  warnings: DefinitionProblem[],
-): Conf {
-  try {
-    const toml = parseToml(filesOf(entry).text(file));
-    const enforcer = isTable(toml.value.enforcer) ? toml.value.enforcer : {};
-    const security = isTable(enforcer.security) ? enforcer.security : {};
-    return {
-      tokenServices: issuersOf(file, toml, security.tokenService, problems),
-      sources: isTable(security.mutualSSL)
-        ? sourcesOf(file, toml, security.mutualSSL, entry, warnings)
-        : undefined,
-    };
-  } catch (error) {
-    if (!(error instanceof FileProblem || error instanceof TomlSyntaxError)) throw error;
-    const line = error instanceof TomlSyntaxError ? error.line : 1;
-    problems.push({ file, line, key: '', message: error.message });
-    return { tokenServices: [], sources: undefined };
-  }
+function readConf(file: string, entry: DefinitionEntry, found: Findings): Conf {
+  const toml = attempt(file, found, () => parseToml(filesOf(entry).text(file)));
+  if (toml === undefined) return nothing;
+  const security = Cursor.of(file, toml, found).get('enforcer', 'security');
+  const mutualSSL = security.get('mutualSSL');
+  return {
+    tokenServices: security.get('tokenService').list().flatMap(readIssuer),
+    sources: mutualSSL.isTable ? sourcesOf(mutualSSL, entry) : undefined,
+  };
 }
 
 /** `[enforcer.security.mutualSSL]`: the handshake's certificate, or the header's, from those who may send it. */
-function sourcesOf(
-  file: string,
-  { lineOf }: TomlFile,
-  mutualSSL: Table,
-  entry: DefinitionEntry,
-  warnings: DefinitionProblem[],
-): readonly WrittenSource[] {
+function sourcesOf(mutualSSL: Cursor, entry: DefinitionEntry): readonly WrittenSource[] {
   const { trustedSenders } = entry;
-  const warn = (key: string, message: string): void => {
-    const path = ['enforcer', 'security', 'mutualSSL', key];
-    warnings.push({ file, line: lineOf(path), key: path.join('.'), message });
-  };
-  if (mutualSSL.enableOutboundCertificateHeader === true)
-    warn(
-      'enableOutboundCertificateHeader',
+  const outbound = mutualSSL.get('enableOutboundCertificateHeader');
+  if (outbound.value === true)
+    outbound.warn(
       'the backend gets a certificate header only with this key in our own config.toml; it is then the verified one',
     );
-  if (mutualSSL.enableClientValidation !== false) return [{ format: 'peer' }];
+  const validation = mutualSSL.get('enableClientValidation');
+  if (validation.value !== false) return [{ format: 'peer' }];
   if (trustedSenders === undefined) {
-    warn(
-      'enableClientValidation',
+    validation.warn(
       `certificates come in a header there, but nobody is trusted to send it: only certificates of TLS clients count; ${adviceFor(entry).trustedSenders}, your load balancer’s addresses`,
     );
     return [{ format: 'peer' }];
   }
-  const header = text(mutualSSL.certificateHeader) ?? 'X-WSO2-CLIENT-CERTIFICATE';
-  const format = mutualSSL.clientCertificateEncode === true ? 'percent-pem' : 'auto';
+  const header = textIn(mutualSSL, 'certificateHeader') ?? 'X-WSO2-CLIENT-CERTIFICATE';
+  const format = mutualSSL.get('clientCertificateEncode').value === true ? 'percent-pem' : 'auto';
   return [{ format, header, trustedSenders }];
 }
 
-function issuersOf(
-  file: string,
-  { lineOf }: TomlFile,
-  services: unknown,
-  problems: DefinitionProblem[],
-): readonly DefinedTokenService[] {
-  return (Array.isArray(services) ? (services as unknown[]) : []).flatMap((service, i) => {
-    const written = isTable(service) ? issuer(service, dirname(file)) : undefined;
-    const origin = { file, line: lineOf(['enforcer', 'security', 'tokenService', i]) };
-    if (written !== undefined) return [{ origin, written }];
-    problems.push({
-      ...origin,
-      key: `enforcer.security.tokenService[${i}]`,
-      message: 'needs name and issuer, and jwksURL or certificateFilePath; its tokens are refused',
-    });
+/** One of `[[enforcer.security.tokenService]]`. What opens nothing is left out, and told. */
+function readIssuer(at: Cursor): readonly DefinedTokenService[] {
+  const [name, issuer] = [textIn(at, 'name'), textIn(at, 'issuer')];
+  const [jwksURL, certificate] = [textIn(at, 'jwksURL'), textIn(at, 'certificateFilePath')];
+  if (issuer === undefined && name !== undefined) {
+    at.warn('has no issuer, as Choreo Connect has it for API keys, which are not taken here; it is left out');
     return [];
-  });
+  }
+  if (name === undefined || issuer === undefined || (jwksURL ?? certificate) === undefined) {
+    at.error('needs name and issuer, and jwksURL or certificateFilePath; its tokens are refused');
+    return [];
+  }
+  const claim = textIn(at, 'consumerKeyClaim');
+  const claimMapping = at
+    .get('claimMapping')
+    .list()
+    .flatMap((mapping) => {
+      const [remoteClaim, localClaim] = [textIn(mapping, 'remoteClaim'), textIn(mapping, 'localClaim')];
+      return remoteClaim === undefined || localClaim === undefined ? [] : [{ remoteClaim, localClaim }];
+    });
+  return [
+    {
+      origin: { file: at.file, line: at.line },
+      written: {
+        name,
+        issuer,
+        ...(jwksURL !== undefined && { jwksURL }),
+        ...(certificate !== undefined && { certificateFilePath: resolve(dirname(at.file), certificate) }),
+        ...(claim !== undefined && { consumerKeyClaim: claim }),
+        ...(at.get('validateSubscription').value === true && { validateSubscription: true }),
+        claimMapping,
+        tokenTypes: ['at+jwt', 'JWT', 'none'],
+      },
+    },
+  ];
 }
 
-function issuer(service: Table, folder: string): WrittenTokenService | undefined {
-  const [name, own, jwksURL] = [text(service.name), text(service.issuer), text(service.jwksURL)];
-  const certificate = text(service.certificateFilePath);
-  const claim = text(service.consumerKeyClaim);
-  if (name === undefined || own === undefined || (jwksURL ?? certificate) === undefined) return undefined;
-  const mappings = Array.isArray(service.claimMapping) ? (service.claimMapping as unknown[]) : [];
-  return {
-    name,
-    issuer: own,
-    ...(jwksURL !== undefined && { jwksURL }),
-    ...(certificate !== undefined && { certificateFilePath: resolve(folder, certificate) }),
-    ...(claim !== undefined && { consumerKeyClaim: claim }),
-    ...(service.validateSubscription === true && { validateSubscription: true }),
-    claimMapping: mappings.filter(isTable).flatMap((mapping) => {
-      const [remoteClaim, localClaim] = [text(mapping.remoteClaim), text(mapping.localClaim)];
-      return remoteClaim === undefined || localClaim === undefined ? [] : [{ remoteClaim, localClaim }];
-    }),
-    tokenTypes: ['at+jwt', 'JWT', 'none'],
-  };
+/** What is no text there says nothing. */
+function textIn(at: Cursor, key: string): string | undefined {
+  const { value } = at.get(key);
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -1,3 +1,5 @@
+import type { Cursor } from '../../documents/cursor.ts';
+
 /** One `[[mutualSSLConfig.api.certificates]]`: who may call an API. */
 export type Binding = {
   readonly name: string;
@@ -5,9 +7,7 @@ export type Binding = {
   readonly aliases: readonly string[];
   /** Its own header; the original ignored it, but it is what its reader means. */
   readonly header: string | undefined;
-  readonly file: string;
-  readonly line: number;
-  readonly key: string;
+  readonly at: Cursor;
 };
 
 /** Name and version without case, as there. */

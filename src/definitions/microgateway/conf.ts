@@ -1,14 +1,10 @@
-import { FileProblem } from '../../documents/files.ts';
-import { parseToml, type TomlFile, TomlSyntaxError } from '../../documents/toml.ts';
+import { Cursor, type Findings } from '../../documents/cursor.ts';
+import { attempt } from '../../documents/files.ts';
+import type { Problem } from '../../documents/problem.ts';
+import { parseToml } from '../../documents/toml.ts';
 import { pemOf } from '../pem-clients.ts';
-import {
-  type DefinedTokenService,
-  type DefinitionEntry,
-  type DefinitionProblem,
-  filesOf,
-  type WrittenClient,
-} from '../written.ts';
-import { keyProblem, type SecurityKeys } from '../wso2-project/security-keys.ts';
+import { type DefinedTokenService, type DefinitionEntry, filesOf, type WrittenClient } from '../written.ts';
+import { checkSecurityKeys, keyProblem, type SecurityKeys } from '../wso2-project/security-keys.ts';
 import { apiKey, type Binding } from './binding.ts';
 import { clientsOf, openTrustStore, type TrustStore } from './trust-store.ts';
 
@@ -18,12 +14,9 @@ export type MicrogatewayConf = {
   readonly bindings: readonly Binding[];
   readonly bindingsOf: (name: string, version: string) => readonly Binding[];
   readonly tokenServices: readonly DefinedTokenService[];
-  /** What makes all APIs doubtful: the file could not be read. */
-  readonly lost: readonly DefinitionProblem[];
-  readonly clientsOf: (
-    bindings: readonly Binding[],
-    problems: DefinitionProblem[],
-  ) => readonly WrittenClient[];
+  /** What makes all APIs doubtful. */
+  readonly lost: readonly Problem[];
+  readonly clientsOf: (bindings: readonly Binding[], found: Findings) => readonly WrittenClient[];
 };
 
 export const emptyConf: MicrogatewayConf = {
@@ -36,85 +29,14 @@ export const emptyConf: MicrogatewayConf = {
   clientsOf: () => [],
 };
 
-type Path = readonly (string | number)[];
-type Say = (path: Path, message: string) => void;
-
-/** Whether a file has tables of `micro-gw.conf`, by whatever name: what `import` printed beside it has none. */
-export function isMicrogatewayConf(text: string): boolean {
-  try {
-    return Object.keys(parseToml(text).value).some(
-      (key) => tables.known.includes(key) || keyProblem(key, tables) !== undefined,
-    );
-  } catch (error) {
-    if (!(error instanceof TomlSyntaxError)) throw error;
-    return true;
-  }
-}
-
-/** `micro-gw.conf`, with its trust store. */
-export function readMicrogatewayConf(
-  file: string,
-  entry: DefinitionEntry,
-  problems: DefinitionProblem[],
-  warnings: DefinitionProblem[],
-): MicrogatewayConf {
-  let toml: TomlFile;
-  try {
-    toml = parseToml(filesOf(entry).text(file));
-  } catch (error) {
-    if (!(error instanceof FileProblem || error instanceof TomlSyntaxError)) throw error;
-    const line = error instanceof TomlSyntaxError ? error.line : 1;
-    const problem = { file, line, key: '', message: error.message };
-    problems.push(problem);
-    return { ...emptyConf, lost: [problem] };
-  }
-  const lost: DefinitionProblem[] = [];
-  const problemAt = (path: Path, message: string): DefinitionProblem => ({
-    file,
-    line: toml.lineOf(path),
-    key: path.join('.'),
-    message,
-  });
-  const fail: Say = (path, message) => {
-    lost.push(problemAt(path, message));
-  };
-  for (const key of Object.keys(toml.value)) {
-    const problem = keyProblem(key, tables);
-    if (problem !== undefined) fail([key], problem);
-  }
-  const mutual = table(toml.value, ['mutualSSLConfig']);
-  checkKeys(mutual, ['mutualSSLConfig'], known, fail);
-  checkKeys(table(mutual, ['api']), ['mutualSSLConfig', 'api'], ['certificates'], fail);
-  const sslVerifyClient = words.find((word) => word === (mutual.sslVerifyClient ?? 'optional'));
-  if (sslVerifyClient === undefined)
-    fail(
-      ['mutualSSLConfig', 'sslVerifyClient'],
-      `found ${JSON.stringify(mutual.sslVerifyClient)}; write "optional", "require" or "not_require"`,
-    );
-  const validation = mutual.isClientCertificateValidationEnabled;
-  if (validation !== undefined && typeof validation !== 'boolean')
-    fail(
-      ['mutualSSLConfig', 'isClientCertificateValidationEnabled'],
-      `found ${JSON.stringify(validation)}; write true or false`,
-    );
-  const header = headerIn(mutual, ['mutualSSLConfig'], fail);
-  const bindings = readBindings(toml, file, fail);
-  const byApi = Map.groupBy(bindings, apiKey);
-  const store = openTrustStore(toml.value.listenerConfig, file, entry, problemAt);
-  problems.push(...lost);
-  return {
-    sslVerifyClient: sslVerifyClient ?? 'require',
-    header,
-    bindings,
-    bindingsOf: (name, version) => byApi.get(apiKey({ name, version })) ?? [],
-    tokenServices: issuers(toml, store, problemAt, warnings),
-    lost,
-    clientsOf: (own, wrong) => own.flatMap((binding) => clientsOf(binding, store, wrong, warnings)),
-  };
-}
+const tables: SecurityKeys = {
+  known: ['mutualSSLConfig', 'listenerConfig', 'jwtTokenConfig'],
+  suspicious: /mutual|mtls/i,
+  harmless: [],
+};
 
 /** By the template that the product ships, of all its versions. TLS itself is Envoy's here, with its own settings. */
-const known = [
+const keys = [
   'sslVerifyClient',
   'certificateHeaderName',
   'certificateHeadername',
@@ -128,115 +50,119 @@ const known = [
 /** `not_require`: mutual TLS is off, but for APIs that ask for it themselves. */
 const words = ['optional', 'require', 'not_require'] as const;
 
-const tables: SecurityKeys = {
-  known: ['mutualSSLConfig', 'listenerConfig', 'jwtTokenConfig'],
-  suspicious: /mutual|mtls/i,
-  harmless: [],
-};
+/**
+ * Whether a file has tables of `micro-gw.conf`, by whatever name: what `import` printed beside it has none.
+ *
+ * @throws FileProblem: no TOML
+ */
+export const isMicrogatewayConf = (text: string): boolean =>
+  Object.keys(parseToml(text).value).some(
+    (key) => tables.known.includes(key) || keyProblem(key, tables) !== undefined,
+  );
 
-/** A key that nobody knows may be a misspelt one that would have closed something. */
-function checkKeys(of: Table, path: Path, names: readonly string[], fail: Say): void {
-  for (const key of Object.keys(of)) {
-    if (!names.includes(key)) fail([...path, key], `is not known here; there are: ${names.join(', ')}`);
-  }
+/** `micro-gw.conf`, with its trust store. */
+export function readMicrogatewayConf(
+  file: string,
+  entry: DefinitionEntry,
+  found: Findings,
+): MicrogatewayConf {
+  const lost: Problem[] = [];
+  const toml = attempt(file, { problems: lost }, () => parseToml(filesOf(entry).text(file)));
+  const conf =
+    toml === undefined
+      ? emptyConf
+      : readConf(Cursor.of(file, toml, { problems: lost, warnings: found.warnings }), entry);
+  found.problems.push(...lost);
+  return { ...conf, lost };
 }
 
-type Table = Readonly<Record<string, unknown>>;
-const isTable = (value: unknown): value is Table =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function table(root: Table, path: Path): Table {
-  let at: unknown = root;
-  for (const key of path) at = isTable(at) ? at[key] : undefined;
-  return isTable(at) ? at : {};
+function readConf(at: Cursor, entry: DefinitionEntry): MicrogatewayConf {
+  checkSecurityKeys(at, tables);
+  const mutual = at.get('mutualSSLConfig');
+  mutual.known(keys);
+  mutual.get('api').known(['certificates']);
+  mutual.get('isClientCertificateValidationEnabled').flag();
+  const verify = mutual.get('sslVerifyClient');
+  const bindings = mutual.get('api', 'certificates').list().flatMap(readBinding);
+  const byApi = Map.groupBy(bindings, apiKey);
+  const store = openTrustStore(at.get('listenerConfig'), entry);
+  return {
+    // What can't be read is told, and closes.
+    sslVerifyClient: verify.isWritten ? (verify.word(words) ?? 'require') : 'optional',
+    header: headerIn(mutual),
+    bindings,
+    bindingsOf: (name, version) => byApi.get(apiKey({ name, version })) ?? [],
+    tokenServices: at
+      .get('jwtTokenConfig')
+      .each()
+      .flatMap((issuer) => readIssuer(issuer, store)),
+    lost: [],
+    clientsOf: (own, found) => own.flatMap((binding) => clientsOf(binding, store, found)),
+  };
 }
 
 /** Both spellings are met, in both places. */
-function headerIn(from: Table, path: Path, fail: Say): string | undefined {
+function headerIn(at: Cursor): string | undefined {
   for (const key of ['certificateHeaderName', 'certificateHeadername']) {
-    const value = from[key];
-    if (value === undefined) continue;
-    if (typeof value === 'string' && /^[A-Za-z0-9-_]+$/.test(value)) return value;
-    fail([...path, key], `found ${JSON.stringify(value)}; write the name of a header`);
+    const header = at.get(key).text('"X-SSL-CERT"');
+    if (header !== undefined && /^[A-Za-z0-9-_]+$/.test(header)) return header;
+    if (header !== undefined)
+      at.get(key).error(`found ${JSON.stringify(header)}; write the name of a header`);
   }
   return undefined;
 }
 
-function readBindings(toml: TomlFile, file: string, fail: Say): readonly Binding[] {
-  const path = ['mutualSSLConfig', 'api', 'certificates'];
-  const list = table(toml.value, ['mutualSSLConfig', 'api']).certificates;
-  if (list !== undefined && !Array.isArray(list))
-    fail(path, 'is no list; write [[mutualSSLConfig.api.certificates]]');
-  return (Array.isArray(list) ? (list as unknown[]) : []).flatMap((item, i): Binding[] => {
-    const at = [...path, i];
-    const { name, version, aliasList } = isTable(item) ? item : {};
-    const aliases = Array.isArray(aliasList) ? (aliasList as unknown[]) : [];
-    if (
-      typeof name !== 'string' ||
-      !['string', 'number'].includes(typeof version) ||
-      aliases.length === 0 ||
-      !aliases.every((alias) => typeof alias === 'string')
-    ) {
-      fail(at, 'needs name, version and aliasList, for example aliasList = ["ballerina"]');
-      return [];
-    }
-    return [
-      {
-        name,
-        version: String(version),
-        aliases,
-        header: headerIn(item as Table, at, fail),
-        file,
-        line: toml.lineOf(at),
-        key: at.join('.'),
-      },
-    ];
-  });
+function readBinding(at: Cursor): readonly Binding[] {
+  const aliases = at.get('aliasList').value;
+  const [name, version] = [at.get('name').value, at.get('version').value];
+  if (
+    typeof name !== 'string' ||
+    !(typeof version === 'string' || typeof version === 'number') ||
+    !Array.isArray(aliases) ||
+    aliases.length === 0 ||
+    !aliases.every((alias) => typeof alias === 'string')
+  ) {
+    at.error('needs name, version and aliasList, for example aliasList = ["ballerina"]');
+    return [];
+  }
+  return [{ name, version: String(version), aliases, header: headerIn(at), at }];
 }
 
 /** `[[jwtTokenConfig]]`, in 3.0 `[jwtTokenConfig]`: whose tokens count, by certificates of the trust store. */
-function issuers(
-  toml: TomlFile,
-  store: TrustStore,
-  problemAt: (path: Path, message: string) => DefinitionProblem,
-  warnings: DefinitionProblem[],
-): readonly DefinedTokenService[] {
-  const written = toml.value.jwtTokenConfig;
-  const list: unknown[] = Array.isArray(written) ? written : written === undefined ? [] : [written];
-  return list.flatMap((item, i): DefinedTokenService[] => {
-    const at = Array.isArray(written) ? ['jwtTokenConfig', i] : ['jwtTokenConfig'];
-    const { issuer, audience, certificateAlias, jwksURL, validateSubscription, consumerKeyClaim } = isTable(
-      item,
-    )
-      ? item
-      : {};
-    if (typeof issuer !== 'string' || issuer === '') return [];
-    const alias = typeof certificateAlias === 'string' ? certificateAlias : '';
-    const certificate = 'entries' in store ? store.entries.get(alias.toLowerCase())?.[0] : undefined;
-    const hasJwks = typeof jwksURL === 'string' && jwksURL !== '';
-    if (!hasJwks && certificate === undefined) {
-      const why =
-        'entries' in store
-          ? 'its certificateAlias is not in the trust store'
-          : `its certificate can not be looked up: ${store.problem.message}`;
-      warnings.push(problemAt(at, `has no jwksURL, and ${why}: its tokens are refused`));
-      return [];
-    }
-    const { file, line } = problemAt(at, '');
-    return [
-      {
-        origin: { file, line },
-        written: {
-          name: issuer,
-          issuer,
-          ...(hasJwks && { jwksURL }),
-          ...(certificate && { certificatePem: pemOf(certificate.der) }),
-          ...(typeof audience === 'string' && audience !== '' && { audiences: [audience] }),
-          ...(typeof consumerKeyClaim === 'string' && consumerKeyClaim !== '' && { consumerKeyClaim }),
-          ...(validateSubscription === true && { validateSubscription: true }),
-          tokenTypes: ['at+jwt', 'JWT', 'none'],
-        },
+function readIssuer(at: Cursor, store: TrustStore): readonly DefinedTokenService[] {
+  const issuer = textIn(at, 'issuer');
+  if (issuer === undefined) return [];
+  const alias = textIn(at, 'certificateAlias')?.toLowerCase();
+  const certificate = 'entries' in store && alias !== undefined ? store.entries.get(alias)?.[0] : undefined;
+  const jwksURL = textIn(at, 'jwksURL');
+  if (jwksURL === undefined && certificate === undefined) {
+    const why =
+      'entries' in store
+        ? 'its certificateAlias is not in the trust store'
+        : `its certificate can not be looked up: ${store.problem.message}`;
+    at.warn(`has no jwksURL, and ${why}: its tokens are refused`);
+    return [];
+  }
+  const [audience, consumerKeyClaim] = [textIn(at, 'audience'), textIn(at, 'consumerKeyClaim')];
+  return [
+    {
+      origin: { file: at.file, line: at.line },
+      written: {
+        name: issuer,
+        issuer,
+        ...(jwksURL !== undefined && { jwksURL }),
+        ...(certificate && { certificatePem: pemOf(certificate.der) }),
+        ...(audience !== undefined && { audiences: [audience] }),
+        ...(consumerKeyClaim !== undefined && { consumerKeyClaim }),
+        ...(at.get('validateSubscription').value === true && { validateSubscription: true }),
+        tokenTypes: ['at+jwt', 'JWT', 'none'],
       },
-    ];
-  });
+    },
+  ];
+}
+
+/** What is no text there says nothing. */
+function textIn(at: Cursor, key: string): string | undefined {
+  const { value } = at.get(key);
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -1,15 +1,4 @@
-import {
-  below,
-  flagAt,
-  isTable,
-  knownKeysAt,
-  type Place,
-  type Problems,
-  problemAt,
-  shown,
-  textsAt,
-  wordAt,
-} from '../place.ts';
+import type { Cursor } from '../../documents/cursor.ts';
 import { checkSecurityKeys, type SecurityKeys } from './security-keys.ts';
 
 /** What is said of access tokens. */
@@ -20,10 +9,12 @@ export type OwnSecurity = {
   /** true: security is switched off. false: it is not, whatever stands above. */
   readonly disabled: boolean | undefined;
   readonly optional: boolean | undefined;
-  readonly types: { readonly place: Place; readonly names: readonly string[] } | undefined;
-  readonly mutualSsl: { readonly place: Place; readonly word: 'mandatory' | 'optional' } | undefined;
+  readonly types: { readonly at: Cursor; readonly names: readonly string[] } | undefined;
+  readonly mutualSsl: WrittenMutualSsl | undefined;
   readonly scopes: readonly string[] | undefined;
 };
+
+export type WrittenMutualSsl = { readonly at: Cursor; readonly word: 'mandatory' | 'optional' };
 
 const keys: SecurityKeys = {
   known: [
@@ -41,35 +32,33 @@ const keys: SecurityKeys = {
 };
 
 /** WSO2's products ask an operation first, then the document; a path item stands between them here. */
-export function readOwnSecurity(place: Place, problems: Problems): OwnSecurity {
-  checkSecurityKeys(place, keys, problems);
-  const application = below(place, 'x-wso2-application-security');
-  knownKeysAt(application, ['security-types', 'optional'], problems);
-  const typesAt = below(application, 'security-types');
-  const mutualSslAt = below(place, 'x-wso2-mutual-ssl');
-  const word = wordAt(mutualSslAt, ['mandatory', 'optional'], problems);
+export function readOwnSecurity(at: Cursor): OwnSecurity {
+  checkSecurityKeys(at, keys);
+  const application = at.get('x-wso2-application-security');
+  application.known(['security-types', 'optional']);
+  const types = application.get('security-types');
+  const mutualSsl = at.get('x-wso2-mutual-ssl');
+  const word = mutualSsl.word(['mandatory', 'optional']);
   return {
-    disabled: disabledAt(place, problems),
-    optional: flagAt(below(application, 'optional'), problems),
+    disabled: disabledAt(at),
+    optional: application.get('optional').flag(),
     types:
-      typesAt.value === undefined
+      types.value === undefined
         ? undefined
-        : { place: typesAt, names: textsAt(typesAt, problems, '"oauth2"').map((name) => name.toLowerCase()) },
-    mutualSsl: word && { place: mutualSslAt, word },
-    scopes: scopesAt(place, problems),
+        : { at: types, names: types.texts('"oauth2"').map((name) => name.toLowerCase()) },
+    mutualSsl: word && { at: mutualSsl, word },
+    scopes: scopesAt(at),
   };
 }
 
 /** `x-wso2-disable-security`, `x-auth-type: None` and `security: []`. */
-function disabledAt(place: Place, problems: Problems): boolean | undefined {
-  const flags = ['x-wso2-disable-security', 'x-wso2-security-disable'].map((key) =>
-    flagAt(below(place, key), problems),
-  );
+function disabledAt(at: Cursor): boolean | undefined {
+  const flags = ['x-wso2-disable-security', 'x-wso2-security-disable'].map((key) => at.get(key).flag());
   const flag = flags.find((value) => value !== undefined);
   if (flag !== undefined) return flag;
-  const type = below(place, 'x-auth-type').value;
+  const type = at.get('x-auth-type').value;
   if (typeof type === 'string') return type.toLowerCase() === 'none';
-  const security = below(place, 'security').value;
+  const security = at.get('security').value;
   return Array.isArray(security) && security.length === 0 ? true : undefined;
 }
 
@@ -77,24 +66,21 @@ function disabledAt(place: Place, problems: Problems): boolean | undefined {
 const maxScopes = 256;
 
 /** Of `security`, whatever its schemes are called, and of the older `x-scope`; undefined: nothing is said. */
-function scopesAt(place: Place, problems: Problems): readonly string[] | undefined {
-  const security = below(place, 'security');
-  const older = [below(place, 'x-scope').value, below(place, 'x-scopes').value].filter(
-    (value) => value !== undefined,
-  );
+function scopesAt(at: Cursor): readonly string[] | undefined {
+  const security = at.get('security');
+  const older = ['x-scope', 'x-scopes']
+    .map((key) => at.get(key).value)
+    .filter((value) => value !== undefined);
   if (security.value === undefined && older.length === 0) return undefined;
-  if (security.value !== undefined && !Array.isArray(security.value))
-    problems.push(problemAt(security, `found ${shown(security.value)}; write a list`));
   const scopes = [
-    ...(Array.isArray(security.value) ? (security.value as unknown[]) : [])
-      .flatMap((requirement) => (isTable(requirement) ? Object.values(requirement) : []))
+    ...security
+      .list()
+      .flatMap(({ isTable, value }) => (isTable ? Object.values(value as object) : []))
       .flat(),
     ...older.flatMap((value) => (typeof value === 'string' ? value.split(/[ ,]+/) : value)),
-  ].filter((scope) => typeof scope === 'string' && scope !== '') as string[];
+  ].filter((scope): scope is string => typeof scope === 'string' && scope !== '');
   if (scopes.length <= maxScopes) return [...new Set(scopes)].sort();
-  problems.push(
-    problemAt(place, `asks for ${scopes.length} scopes, more than ${maxScopes} are not read; write fewer`),
-  );
+  at.error(`asks for ${scopes.length} scopes, more than ${maxScopes} are not read; write fewer`);
   return [];
 }
 
@@ -105,17 +91,14 @@ function scopesAt(place: Place, problems: Problems): readonly string[] | undefin
  * @param advice where it is to be written
  */
 export function checkMutualSsl(
-  written: readonly NonNullable<OwnSecurity['mutualSsl']>[],
+  written: readonly WrittenMutualSsl[],
   mutualSSL: 'mandatory' | 'optional' | 'off',
   advice: string,
-  { problems, warnings }: { readonly problems: Problems; readonly warnings: Problems },
 ): void {
-  const [asked] = written.filter(({ word }) => word === 'mandatory');
+  const asked = written.find(({ word }) => word === 'mandatory');
   if (asked !== undefined && mutualSSL !== 'mandatory')
-    problems.push(
-      problemAt(asked.place, `is "mandatory", and here the API’s counts, which is ${mutualSSL}; ${advice}`),
-    );
-  const [left] = written.filter(({ word }) => word === 'optional');
+    asked.at.error(`is "mandatory", and here the API’s counts, which is ${mutualSSL}; ${advice}`);
+  const left = written.find(({ word }) => word === 'optional');
   if (left !== undefined && mutualSSL === 'mandatory')
-    warnings.push(problemAt(left.place, `is "optional", and here the API’s counts, which is mandatory`));
+    left.at.warn('is "optional", and here the API’s counts, which is mandatory');
 }

@@ -1,6 +1,12 @@
-import { below, isTable, type Place, type Problems, problemAt, shown } from '../place.ts';
+import type { Cursor } from '../../documents/cursor.ts';
+import { shown } from '../../documents/problem.ts';
 import type { WrittenOperation } from '../written.ts';
-import { type OwnSecurity, readOwnSecurity, type TokenAsk } from './openapi-security.ts';
+import {
+  type OwnSecurity,
+  readOwnSecurity,
+  type TokenAsk,
+  type WrittenMutualSsl,
+} from './openapi-security.ts';
 
 /** What an OpenAPI 2 or 3 document (or AsyncAPI 2) says that concerns us, with WSO2's extensions. */
 export type OpenApi = {
@@ -8,13 +14,16 @@ export type OpenApi = {
   readonly token: TokenAsk | undefined;
   readonly operations: readonly ApiOperation[];
   /** `x-wso2-mutual-ssl`, wherever it stands. */
-  readonly mutualSsl: readonly NonNullable<OwnSecurity['mutualSsl']>[];
+  readonly mutualSsl: readonly WrittenMutualSsl[];
+  /** Beside tokens, which are. */
+  readonly untaken: Untaken | undefined;
   readonly notes: readonly { readonly key: string; readonly text: string }[];
-  readonly warnings: readonly ReturnType<typeof problemAt>[];
   /** The path that its server's URL, or `basePath`, has. */
   readonly basePath: string | undefined;
   readonly backend: string | undefined;
 };
+
+type Untaken = { readonly at: Cursor; readonly what: string; readonly isAll: boolean };
 
 export type ApiOperation = {
   readonly path: string;
@@ -23,95 +32,85 @@ export type ApiOperation = {
   readonly token: TokenAsk | undefined;
   readonly scopes: readonly string[];
   /** The first that is so, for messages. */
-  readonly place: Place;
+  readonly at: Cursor;
 };
 
 const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const;
 
-/** @param problems what makes the API's meaning doubtful */
-export function readOpenApi(document: Place, problems: Problems): OpenApi {
+export function readOpenApi(document: Cursor): OpenApi {
   const notes: { key: string; text: string }[] = [];
   const groups = new Map<string, ApiOperation & { readonly methods: string[] }>();
   // Once for all operations: their number times that of its scopes has no bound.
-  const whole = readOwnSecurity(document, problems);
+  const whole = readOwnSecurity(document);
   const mutualSsl = [whole.mutualSsl];
-  const types = new TokenTypes();
-  const [widened, openEnded] = [new Map<string, Place>(), new Set<string>()];
-  for (const { path, item } of itemsOf(document, problems)) {
+  const untaken: (Untaken | undefined)[] = [];
+  const [widened, openEnded] = [new Map<string, Cursor>(), new Set<string>()];
+  for (const { path, item } of itemsOf(document)) {
     const template = readTemplate(path);
     if (template === undefined) {
-      problems.push(
-        problemAt(
-          item,
-          `found the path ${shown(path)}; write one that begins with "/", unencoded, with * at the end only`,
-        ),
+      item.error(
+        `found the path ${shown(path)}; write one that begins with "/", unencoded, with * at the end only`,
       );
       continue;
     }
     const isWidened = template !== path;
     if (isWidened)
       notes.push({ key: 'operations', text: `${path}: a segment with several names is read as one name` });
-    const ofItem = readOwnSecurity(item, problems);
+    const ofItem = readOwnSecurity(item);
     mutualSsl.push(ofItem.mutualSsl);
-    for (const { method, place, own } of operationsOf(item, problems)) {
+    for (const { method, at, own } of operationsOf(item)) {
       mutualSsl.push(own.mutualSsl);
       const nearest = [own, ofItem, whole];
       const token = tokenOf(nearest);
-      types.add(nearest, token);
+      untaken.push(untakenIn(nearest, token));
       const scopes = nearest.find((one) => one.scopes !== undefined)?.scopes ?? [];
       const ask = JSON.stringify([token, scopes]);
-      if (isWidened) widened.set(ask, place);
+      if (isWidened) widened.set(ask, at);
       if (template.endsWith('*')) openEnded.add(ask);
       const key = JSON.stringify([template, ask]);
-      const group = groups.get(key) ?? { path: template, methods: [], token, scopes, place };
+      const group = groups.get(key) ?? { path: template, methods: [], token, scopes, at };
       group.methods.push(method);
       groups.set(key, group);
     }
   }
-  if (groups.size === 0) types.add([whole], tokenOf([whole]));
+  if (groups.size === 0) untaken.push(untakenIn([whole], tokenOf([whole])));
+  const found = untaken.filter((one) => one !== undefined);
+  for (const { at, what } of new Map(found.filter(({ isAll }) => isAll).map((one) => [one.at, one])).values())
+    at.error(`can be called by ${what}, which is not taken here; add oauth2, or take it out`);
   // Read as one name it fits more than it does there, and would take that from the broader one.
-  for (const [ask, place] of widened) {
+  for (const [ask, at] of widened) {
     if (openEnded.size > 1 || (openEnded.size === 1 && !openEnded.has(ask)))
-      problems.push(
-        problemAt(
-          place,
-          'has several names in one segment, which is read as one name, and a path that ends in * asks for something else; write the same security at both',
-        ),
+      at.error(
+        'has several names in one segment, which is read as one name, and a path that ends in * asks for something else; write the same security at both',
       );
   }
-  problems.push(...types.problems);
   return {
     token: tokenOf([whole]),
     operations: [...groups.values()],
+    untaken: found.find(({ isAll }) => !isAll),
     mutualSsl: mutualSsl.filter((one) => one !== undefined),
     notes,
-    warnings: types.warnings,
     basePath: basePathOf(document),
     backend: endpointOf(document),
   };
 }
 
 /** Of OpenAPI the paths, of AsyncAPI the channels: what is upgraded to a WebSocket is asked for by GET. */
-function itemsOf(document: Place, problems: Problems): readonly { path: string; item: Place }[] {
-  const isAsync = below(document, 'asyncapi').value !== undefined;
-  const paths = below(document, isAsync ? 'channels' : 'paths');
-  if (paths.value !== undefined && !isTable(paths.value))
-    problems.push(problemAt(paths, `found ${shown(paths.value)}; write a table of paths`));
-  return Object.keys(isTable(paths.value) ? paths.value : {})
-    .filter((path) => !path.startsWith('x-'))
-    .map((path) => ({
-      path: isAsync && !path.startsWith('/') ? `/${path}` : path,
-      item: below(paths, path),
-    }));
+function itemsOf(document: Cursor): readonly { path: string; item: Cursor }[] {
+  const isAsync = document.get('asyncapi').value !== undefined;
+  return document
+    .get(isAsync ? 'channels' : 'paths')
+    .entries()
+    .filter(([path]) => !path.startsWith('x-'))
+    .map(([path, item]) => ({ path: isAsync && !path.startsWith('/') ? `/${path}` : path, item }));
 }
 
-type Asking = { readonly method: string; readonly place: Place; readonly own: OwnSecurity };
+type Asking = { readonly method: string; readonly at: Cursor; readonly own: OwnSecurity };
 
-function operationsOf(item: Place, problems: Problems): readonly Asking[] {
+function operationsOf(item: Cursor): readonly Asking[] {
   const asked = (key: string): readonly Asking[] => {
-    const place = below(item, key);
-    if (place.value === undefined) return [];
-    return [{ method: key.toUpperCase(), place, own: readOwnSecurity(place, problems) }];
+    const at = item.get(key);
+    return at.value === undefined ? [] : [{ method: key.toUpperCase(), at, own: readOwnSecurity(at) }];
   };
   if (item.path[0] === 'paths') return methods.flatMap(asked);
   // Both ways go through one connection: what either of them asks for.
@@ -124,7 +123,7 @@ function operationsOf(item: Place, problems: Problems): readonly Asking[] {
     mutualSsl: one?.mutualSsl ?? other?.mutualSsl,
     scopes: scopes.length > 0 ? scopes : undefined,
   };
-  return [{ method: 'GET', place: item, own }];
+  return [{ method: 'GET', at: item, own }];
 }
 
 /** The nearest that says something decides, key by key. */
@@ -137,28 +136,15 @@ function tokenOf(nearest: readonly OwnSecurity[]): TokenAsk | undefined {
   return nearest.at(-1)?.disabled === true ? 'mandatory' : undefined;
 }
 
-/** What of `security-types` is not taken here, each place told once. */
-class TokenTypes {
-  readonly problems: ReturnType<typeof problemAt>[] = [];
-  readonly warnings: ReturnType<typeof problemAt>[] = [];
-  readonly #seen = new Set<readonly string[]>();
-
-  add(nearest: readonly OwnSecurity[], token: TokenAsk | undefined): void {
-    const types = nearest.find((one) => one.types !== undefined)?.types;
-    if (types === undefined || token === 'off' || this.#seen.has(types.names)) return;
-    const others = types.names.filter((type) => !['oauth2', 'jwt'].includes(type));
-    const what = others.join(' and ');
-    if (others.length === types.names.length && token !== 'optional') {
-      this.#seen.add(types.names);
-      this.problems.push(
-        problemAt(
-          types.place,
-          `can be called by ${what || 'nothing'}, which is not taken here; add oauth2, or take it out`,
-        ),
-      );
-    } else if (others.length > 0 && this.warnings.length === 0)
-      this.warnings.push(problemAt(types.place, `${what} is not taken here: callers need an OAuth2 token`));
-  }
+/** Kinds of credentials that callers may have there and are not taken here: an error where there is no other. */
+function untakenIn(nearest: readonly OwnSecurity[], token: TokenAsk | undefined): Untaken | undefined {
+  const types = nearest.find((one) => one.types !== undefined)?.types;
+  if (types === undefined || token === 'off') return undefined;
+  const others = types.names.filter((type) => !['oauth2', 'jwt'].includes(type));
+  const isAll = others.length === types.names.length && token !== 'optional';
+  return isAll || others.length > 0
+    ? { at: types.at, what: others.join(' and ') || 'nothing', isAll }
+    : undefined;
 }
 
 /** Operations for an API that asks for `token` where they say nothing themselves. */
@@ -206,23 +192,20 @@ function isMixed(part: string): boolean {
 const oneName = (part: string): string =>
   `${part.slice(0, part.indexOf('{'))}{several}${part.slice(part.lastIndexOf('}') + 1)}`;
 
-function basePathOf(document: Place): string | undefined {
-  const own = below(document, 'x-wso2-basePath').value ?? below(document, 'basePath').value;
+function basePathOf(document: Cursor): string | undefined {
+  const own = document.get('x-wso2-basePath').value ?? document.get('basePath').value;
   if (typeof own === 'string') return own;
-  const url = below(document, 'servers', 0, 'url').value;
+  const url = document.get('servers', 0, 'url').value;
   if (typeof url !== 'string') return undefined;
   return URL.parse(url, 'http://localhost')?.pathname;
 }
 
 /** `x-wso2-production-endpoints`: a table with urls, or a list of tables or URLs. The first counts. */
-export function endpointOf(document: Place): string | undefined {
-  const { value } = below(document, 'x-wso2-production-endpoints');
-  const candidates: unknown[] = Array.isArray(value) ? value : [value];
-  for (const candidate of candidates) {
-    if (typeof candidate === 'string') return usable(candidate);
-    const urls = isTable(candidate) ? (candidate.urls ?? candidate.url) : undefined;
-    const [first] = Array.isArray(urls) ? (urls as unknown[]) : [urls];
-    if (typeof first === 'string') return usable(first);
+export function endpointOf(document: Cursor): string | undefined {
+  for (const candidate of document.get('x-wso2-production-endpoints').each()) {
+    const urls = ['urls', 'url'].flatMap((key) => candidate.get(key).each());
+    const first = [candidate, ...urls].find(({ value }) => typeof value === 'string');
+    if (first !== undefined) return usable(first.value as string);
   }
   return undefined;
 }

@@ -397,6 +397,30 @@ test('a WebSocket API: its channels are asked for by GET, its backend is upgrade
   ]);
 });
 
+const fields: readonly [sentence: string, operations: string, asked: object][] = [
+  [
+    'one set',
+    '[{target: a, scopes: [x, y]}, {target: b, scopes: []}]',
+    { scopes: ['x', 'y'], scopesMatch: 'any' },
+  ],
+  [
+    'several sets',
+    '[{target: a, scopes: [x]}, {target: b, scopes: [y]}]',
+    { scopes: ['x', 'y'], scopesMatch: 'all' },
+  ],
+  ['none', '[{target: a}]', {}],
+];
+for (const [sentence, operations, asked] of fields) {
+  test(`scopes of GraphQL's fields, which go to one path: what any of them needs counts for all: ${sentence}`, () => {
+    const { apis } = read({
+      'api.yaml': `${apiYaml(['oauth2'])}  type: GRAPHQL\n  operations: ${operations}\n`,
+    });
+    const { scopes, scopesMatch } = apis[0]?.written ?? {};
+    assert.deepEqual({ ...(scopes && { scopes }), ...(scopesMatch && { scopesMatch }) }, asked);
+    assert.deepEqual(apis[0]?.problems, []);
+  });
+}
+
 test('one config.toml counts, at the top of the path; what lies deeper speaks for nobody', () => {
   const issuer = (name: string): string =>
     `[[enforcer.security.tokenService]]\nname = "${name}"\nissuer = "https://${name}"\njwksURL = "https://${name}/jwks"\n`;
