@@ -2,13 +2,15 @@ import type { Operations } from './operations.ts';
 import type { Security } from './security.ts';
 
 /** Whose error bodies a denial has. */
-export type ErrorFormat =
-  | 'choreo-connect'
-  | 'microgateway'
-  | 'apk'
-  | 'api-manager'
-  | 'bijira'
-  | 'problem+json';
+export const errorFormats = [
+  'choreo-connect',
+  'microgateway',
+  'apk',
+  'api-manager',
+  'bijira',
+  'problem+json',
+] as const;
+export type ErrorFormat = (typeof errorFormats)[number];
 
 export type Api = {
   readonly name: string;

@@ -4,18 +4,13 @@ import { api as apiSchema } from '../config/schema/api.ts';
 import type { Config } from '../config/schema/config.ts';
 import { tokenService } from '../config/schema/token-service.ts';
 import { FileProblem, type Files } from '../documents/files.ts';
-import type {
-  DefinedApi,
-  Definition,
-  DefinitionProblem,
-  WrittenApi,
-  WrittenTokenService,
-} from './written.ts';
+import type { Problem } from '../documents/problem.ts';
+import type { DefinedApi, Definition, WrittenApi, WrittenTokenService } from './written.ts';
 
 export type ParsedApi = {
   /** undefined where there are problems by the rules themselves. */
   readonly api: Config['apis'][number] | undefined;
-  readonly problems: readonly DefinitionProblem[];
+  readonly problems: readonly Problem[];
 };
 
 /**
@@ -66,7 +61,7 @@ export function underRules(definition: Definition, files: Files): Definition {
 
 type Api = NonNullable<ParsedApi['api']>;
 
-function taken({ origin }: DefinedApi, api: Api, places: Map<string, Api>): readonly DefinitionProblem[] {
+function taken({ origin }: DefinedApi, api: Api, places: Map<string, Api>): readonly Problem[] {
   return api.hosts.flatMap((host) => {
     const place = `${host.toLowerCase()}${api.basePath.replace(/\/$/, '')}`;
     const other = places.get(place);
@@ -83,7 +78,7 @@ function taken({ origin }: DefinedApi, api: Api, places: Map<string, Api>): read
   });
 }
 
-const repeated = ({ origin }: DefinedApi, { operations }: Api): readonly DefinitionProblem[] =>
+const repeated = ({ origin }: DefinedApi, { operations }: Api): readonly Problem[] =>
   repeatedOperations(
     operations.map(({ path, methods }) => ({ ...parseTemplate(path), methods: methods && new Set(methods) })),
   ).map(({ index, before }) => ({

@@ -13,10 +13,6 @@ export type XmlElement = {
   readonly line: number;
 };
 
-export class XmlProblem extends FileProblem {
-  override readonly name = 'XmlProblem';
-}
-
 const maxDepth = 100;
 /** Many times what a configuration has. */
 const maxLength = 2 * 1024 * 1024;
@@ -25,7 +21,7 @@ const maxElements = 50_000;
 /**
  * The root element. Entities of its own, and whatever else a DOCTYPE brings, are refused.
  *
- * @throws XmlProblem: not XML, with a DOCTYPE, nested too deep, more of it than is read
+ * @throws FileProblem: not XML, with a DOCTYPE, nested too deep, more of it than is read
  */
 export function readXml(text: string): XmlElement {
   type Open = {
@@ -36,13 +32,13 @@ export function readXml(text: string): XmlElement {
     line: number;
   };
   if (text.length > maxLength)
-    throw new XmlProblem(`has more than ${maxLength} characters, which are not read`);
+    throw new FileProblem(`has more than ${maxLength} characters, which are not read`);
   const parser = new SaxesParser({ xmlns: false });
   let count = 0;
   const open: Open[] = [];
   let root: XmlElement | undefined;
   const fail = (message: string): never => {
-    throw new XmlProblem(message, parser.line);
+    throw new FileProblem(message, parser.line);
   };
   parser.on('error', ({ message }) => fail(`is no XML: ${message.replace(/^\d+:\d+: /, '')}`));
   parser.on('doctype', () => fail('has a DOCTYPE, which is not read; take it out'));
@@ -75,20 +71,11 @@ export function readXml(text: string): XmlElement {
   return root ?? fail('has no element');
 }
 
-/** The first element of that name anywhere below, by depth first. */
-export function findXml(element: XmlElement, name: string): XmlElement | undefined {
-  for (const child of element.children) {
-    const found = child.name === name ? child : findXml(child, name);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
 /**
  * As plain data: attributes under `@name`, its own text under `#text`, elements by their names. One that stands several
  * times is a list; one of text alone is that text.
  *
- * @throws XmlProblem
+ * @throws FileProblem
  */
 export function readXmlDocument(text: string): Document {
   const root = readXml(text);

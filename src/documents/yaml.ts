@@ -24,10 +24,6 @@ export type YamlDocument = {
   readonly textOf: (path: readonly PropertyKey[]) => string | undefined;
 };
 
-export class YamlProblem extends FileProblem {
-  override readonly name = 'YamlProblem';
-}
-
 /** Five times the largest OpenAPI file of WSO2's own; a file that is read in a second at most. */
 const maxLength = 2 * 1024 * 1024;
 
@@ -44,10 +40,10 @@ const maxDepth = 200;
  * All documents of a file. JSON is YAML. Merge keys (`<<`) are resolved as SnakeYAML does, which WSO2's products use: a
  * mapping's own keys count over merged ones, the first merged over the next. A key that stands twice is a fault.
  *
- * @throws YamlProblem: not YAML, a key twice, an alias bomb, nested too deep, more of it than is read
+ * @throws FileProblem: not YAML, a key twice, an alias bomb, nested too deep, more of it than is read
  */
 export function readYaml(text: string): readonly YamlDocument[] {
-  if (text.length > maxLength) throw new YamlProblem(`has more than ${maxLength} characters, ${notRead}`);
+  if (text.length > maxLength) throw new FileProblem(`has more than ${maxLength} characters, ${notRead}`);
   const lines = new LineCounter();
   const documents: YamlDocument[] = [];
   // Only the core schema: no dates, no binary, no `!!js`. Repeated keys are found below, in linear time.
@@ -65,7 +61,7 @@ const short = (message: string): string => (message.length > 200 ? `${message.sl
 /** As the parser hands them out, up to the first that is wrong: the rest of a file that breaks costs nothing. */
 function* tokens(text: string, lines: LineCounter) {
   const fail = (message: string): never => {
-    throw new YamlProblem(short(message), lines.linePos(parser.offset).line);
+    throw new FileProblem(short(message), lines.linePos(parser.offset).line);
   };
   lines.addNewLine(0);
   const parser = new Parser(lines.addNewLine);
@@ -111,9 +107,9 @@ type Reading = {
 function read(document: Document.Parsed, lines: LineCounter, amount: Reading['read']): YamlDocument {
   const lineAt = (offset: number): number => lines.linePos(offset).line;
   const [error] = document.errors as readonly YAMLError[];
-  if (error !== undefined) throw new YamlProblem(`is no YAML: ${short(error.message)}`, lineAt(error.pos[0]));
+  if (error !== undefined) throw new FileProblem(`is no YAML: ${short(error.message)}`, lineAt(error.pos[0]));
   const fail: Reading['fail'] = (message, at) => {
-    throw new YamlProblem(short(message), lineAt(offsetOf(at)));
+    throw new FileProblem(short(message), lineAt(offsetOf(at)));
   };
   const root = readNode(document.contents, { anchors: new Map(), read: amount, fail });
   const find = (path: readonly PropertyKey[]): { readonly node: Node; readonly isWhole: boolean } => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { errorFormats } from '../../apis/api.ts';
 import { client } from './client.ts';
-import { errorFormats } from './enforcer.ts';
 import { source } from './mutual-ssl.ts';
 import { audiences, boundTokens } from './token-service.ts';
 import { backendUrl, basePath, hostPattern, table, text } from './values.ts';
@@ -116,3 +116,6 @@ export const api = table({
       "URL of the backend, for the generated Envoy configuration; its path takes the base path's place. `ws://` and `wss://`: upgrades to WebSocket are passed on, too.",
     ),
 });
+
+/** As it is written, before defaults. */
+export type ApiInput = z.input<typeof api>;

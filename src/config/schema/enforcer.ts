@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ErrorFormat } from '../../apis/api.ts';
+import { errorFormats } from '../../apis/api.ts';
 import { certificates } from './certificates.ts';
 import { mutualSSL } from './mutual-ssl.ts';
 import { authHeader, jwtGenerator, tokenService } from './token-service.ts';
@@ -54,15 +54,6 @@ export const authService = table({
 });
 
 const headerOrOff = (name: string) => z.union([z.literal(''), headerName()]).default(name);
-
-export const errorFormats = [
-  'choreo-connect',
-  'microgateway',
-  'apk',
-  'api-manager',
-  'bijira',
-  'problem+json',
-] as const satisfies readonly ErrorFormat[];
 
 const answers = table({
   reasonHeader: headerOrOff('x-mtls-reason').describe(

@@ -144,3 +144,6 @@ export const jwtGenerator = table({
     .default(900)
     .describe('For how many seconds it counts; never longer than the access token or the certificate.'),
 });
+
+/** As it is written, before defaults. */
+export type TokenServiceInput = z.input<typeof tokenService>;

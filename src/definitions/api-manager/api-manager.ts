@@ -185,7 +185,7 @@ const sourcesOf = (
   { format: 'peer' },
   ...(trustedSenders === undefined || header === undefined
     ? []
-    : [{ format: 'auto', header, trustedSenders }]),
+    : [{ format: 'auto' as const, header, trustedSenders }]),
 ];
 
 function checkAliases(clients: readonly WrittenClient[], api: DefinedApi, problems: Problem[]): void {

@@ -1,5 +1,12 @@
 import { type Cursor, type Findings, noFindings } from '../../documents/cursor.ts';
-import type { DefinedApi, DefinitionEntry, WrittenApi, WrittenClient, WrittenOperation } from '../written.ts';
+import type {
+  DefinedApi,
+  DefinitionEntry,
+  WrittenApi,
+  WrittenClient,
+  WrittenOperation,
+  WrittenSource,
+} from '../written.ts';
 import { type Policies, readPolicies } from './policies.ts';
 
 /** One API proxy of the list. */
@@ -57,7 +64,7 @@ export function readBijiraApi(at: Cursor, entry: DefinitionEntry, { warnings }: 
   };
 }
 
-const sourceOf = ({ trustedSenders }: DefinitionEntry) =>
+const sourceOf = ({ trustedSenders }: DefinitionEntry): WrittenSource =>
   trustedSenders === undefined
     ? { format: 'peer' }
     : { format: 'bijira', header: 'x-client-cert-x509', trustedSenders };

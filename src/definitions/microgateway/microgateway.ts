@@ -150,7 +150,7 @@ function readApi(at: Cursor, conf: MicrogatewayConf, entry: DefinitionEntry, fou
 /** The TLS client's own certificate, or the header's, from those who may send it. */
 const sourcesOf = (header: string, { trustedSenders }: DefinitionEntry): readonly WrittenSource[] => [
   { format: 'peer' },
-  ...(trustedSenders === undefined ? [] : [{ format: 'auto', header, trustedSenders }]),
+  ...(trustedSenders === undefined ? [] : [{ format: 'auto' as const, header, trustedSenders }]),
 ];
 
 function basePathOf(written: string | undefined, at: Cursor): string {

@@ -1,7 +1,7 @@
 import { basename, dirname, join, relative } from 'node:path';
 import { unzipSync } from 'fflate';
 import { decodeText, FileProblem, type Files } from '../../documents/files.ts';
-import type { DefinitionProblem } from '../written.ts';
+import type { Problem } from '../../documents/problem.ts';
 
 /** An API project: a folder, or an archive of one. */
 export type Project = {
@@ -30,7 +30,7 @@ export type FoundProjects = {
   readonly archives: readonly string[];
   /** What else is there, such as a config.toml. */
   readonly others: readonly string[];
-  readonly problems: readonly DefinitionProblem[];
+  readonly problems: readonly Problem[];
 };
 
 export function findProjects(path: string, disk: Files): FoundProjects {
@@ -62,7 +62,7 @@ export function findProjects(path: string, disk: Files): FoundProjects {
 export function* eachProject(
   { folders, archives }: FoundProjects,
   disk: Files,
-  problems: DefinitionProblem[],
+  problems: Problem[],
 ): Generator<Project> {
   yield* folders;
   let together = 0;

@@ -8,7 +8,8 @@ import { readConfig } from '../../../../src/config/read-config.ts';
 import { readApiManager } from '../../../../src/definitions/api-manager/api-manager.ts';
 import type { TableRow } from '../../../../src/definitions/api-manager/table-row.ts';
 import type { DefinitionEntry, WrittenApi } from '../../../../src/definitions/written.ts';
-import { readXml, XmlProblem } from '../../../../src/documents/xml.ts';
+import { FileProblem } from '../../../../src/documents/files.ts';
+import { readXml } from '../../../../src/documents/xml.ts';
 import { decide } from '../../../../src/enforcer.ts';
 import { isProblems, type LoadedConfig, loadConfig } from '../../../../src/provision/load-config.ts';
 import { request } from '../../../support/attributes.ts';
@@ -503,9 +504,9 @@ test('what is asked for there and not here is warned about', () => {
 });
 
 test('XML: entities, depth and namespaces are no way in', () => {
-  assert.throws(() => readXml('<a>&undefined;</a>'), XmlProblem);
+  assert.throws(() => readXml('<a>&undefined;</a>'), FileProblem);
   assert.throws(() => readXml('<a>'.repeat(200)), /nested more than 100 deep/);
-  assert.throws(() => readXml(''), XmlProblem);
+  assert.throws(() => readXml(''), FileProblem);
   assert.equal(readXml('<a x="1">t<![CDATA[<b>]]></a>').text, 't<b>');
 });
 

@@ -10,9 +10,9 @@ import type {
   DefinedApi,
   Definition,
   DefinitionEntry,
-  DefinitionProblem,
   WrittenApi,
 } from '../../../../src/definitions/written.ts';
+import type { Problem } from '../../../../src/documents/problem.ts';
 import { parseToml } from '../../../../src/documents/toml.ts';
 import { createAuthority } from '../../../support/certificate-authority.ts';
 
@@ -48,7 +48,7 @@ function read(files: Files, more: Partial<DefinitionEntry> = {}): Definition {
     ...more,
   });
 }
-const line = ({ file, line, key, message }: DefinitionProblem): string =>
+const line = ({ file, line, key, message }: Problem): string =>
   `${file.replace(/^.*\//, '')}:${line}: ${key}: ${message}`;
 const all = (definition: Definition): string =>
   [...definition.problems, ...definition.apis.flatMap(({ problems }) => problems)].map(line).join('\n');

@@ -9,9 +9,9 @@ import type {
   DefinedApi,
   Definition,
   DefinitionEntry,
-  DefinitionProblem,
   WrittenApi,
 } from '../../../../src/definitions/written.ts';
+import type { Problem } from '../../../../src/documents/problem.ts';
 import { parseToml } from '../../../../src/documents/toml.ts';
 import { authority, createAuthority, selfSigned } from '../../../support/certificate-authority.ts';
 
@@ -39,7 +39,7 @@ function read(text: string, more: Partial<DefinitionEntry> = {}): Definition {
     ...more,
   });
 }
-const line = ({ line, key, message }: DefinitionProblem): string => `${line}: ${key}: ${message}`;
+const line = ({ line, key, message }: Problem): string => `${line}: ${key}: ${message}`;
 const all = ({ problems, apis }: Definition): string =>
   [...problems, ...apis.flatMap(({ problems }) => problems)].map(line).join('\n');
 function good(text: string, more: Partial<DefinitionEntry> = {}): DefinedApi {
