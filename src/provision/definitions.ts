@@ -51,7 +51,12 @@ export type ForeignApi = {
 };
 
 /** An issuer of access tokens that a foreign file names. */
-export type ForeignService = { readonly service: Service; readonly origin: DefinedApi['origin'] };
+export type ForeignService = {
+  readonly service: Service;
+  readonly origin: DefinedApi['origin'];
+  /** Why its tokens are not taken, whatever config.toml names. */
+  readonly fault?: string;
+};
 
 /** What the files of one entry say, and of no other. What is wrong stays with the API that it is wrong with. */
 export type Definitions = {

@@ -31,9 +31,12 @@ export function issuersOfEntry(
   const problems: Problem[] = [];
   const feeds: JwksFeed[] = [];
   const known: KnownIssuer[] = [];
-  for (const { service, origin } of services) {
+  for (const { service, origin, fault } of services) {
     const same = own.find(({ issuer }) => issuer === service.issuer);
     if (same !== undefined) continue; // config.toml's own counts
+    // Names and issuers together: whose name is another's issuer would count where that one is asked for.
+    const taken = new Set([...own, ...known].flatMap(({ name, issuer }) => [name, issuer]));
+    const twice = [service.name, service.issuer].find((word) => taken.has(word));
     const say = (message: string): Problem => ({ ...origin, key: 'tokenService', message });
     if (!isNamed({ issuers: wanted }, service)) {
       findings.warnElsewhere(
@@ -41,10 +44,10 @@ export function issuersOfEntry(
           `names the issuer "${service.name}", whose tokens are not taken; if they should be, write issuers = [${JSON.stringify(service.name)}] at its [[definitions]]`,
         ),
       );
-    } else if (
-      [...own, ...known].some(({ name, issuer }) => name === service.name || issuer === service.issuer)
-    ) {
-      problems.push(say(`names "${service.name}" a second time; it is left out`));
+    } else if (fault !== undefined) {
+      problems.push(say(fault));
+    } else if (twice !== undefined) {
+      problems.push(say(`names "${twice}" a second time; it is left out`));
     } else {
       const aside = createFindings(origin.file, () => origin.line);
       const read = readTokenServices([service], ['tokenService'], { ...surroundings, findings: aside });

@@ -65,12 +65,63 @@ export function knownServices(
   { id, services, path, problems }: Definitions,
   before: LastGood,
 ): readonly ForeignService[] {
+  const was = before.services.get(id) ?? [];
   const broken = new Set(problems.map(({ file }) => file));
-  const said = new Set(services.map(({ service }) => service.issuer));
-  const missing = (before.services.get(id) ?? []).filter(
-    ({ service, origin }) => (broken.has(path) || broken.has(origin.file)) && !said.has(service.issuer),
+  const said = new Set(services.map(serviceKey));
+  const missing = was.filter(
+    (each) => (broken.has(path) || broken.has(each.origin.file)) && !said.has(serviceKey(each)),
   );
-  return [...services, ...missing];
+  return settleServices([...services, ...missing], was);
+}
+
+const serviceKey = ({ origin, service: { name, issuer } }: ForeignService): string =>
+  JSON.stringify([origin.file, name, issuer]);
+
+/** By what config.toml may name it. */
+const wordsOf = ({ service: { name, issuer } }: ForeignService): ReadonlySet<string> =>
+  new Set([name, issuer]);
+
+/** Whatever its name, it takes the same tokens. */
+const contentOf = ({ service: { name, ...others } }: ForeignService): string => JSON.stringify(others);
+
+/**
+ * Two files that name an issuer alike and differ in its keys: as with places, whose tokens were taken before stays, and
+ * where neither's were, none is. Within one file its author's order counts.
+ */
+function settleServices(
+  all: readonly ForeignService[],
+  was: readonly ForeignService[],
+): readonly ForeignService[] {
+  const held = new Set(was.filter(({ fault }) => fault === undefined).map(serviceKey));
+  const claims = new Map<string, Map<string, boolean>>();
+  const seen = new Set<string>();
+  for (const each of all)
+    for (const word of wordsOf(each)) {
+      const first = JSON.stringify([each.origin.file, word]);
+      if (seen.has(first)) continue;
+      seen.add(first);
+      const content = contentOf(each);
+      const claimants = claims.get(word) ?? new Map<string, boolean>();
+      claims.set(word, claimants.set(content, claimants.get(content) === true || held.has(serviceKey(each))));
+    }
+  const winners = new Map(
+    [...claims].map(([word, claimants]) => {
+      const holders = claimants.size === 1 ? [...claimants] : [...claimants].filter(([, isHeld]) => isHeld);
+      return [word, holders.length === 1 ? holders[0]![0] : undefined];
+    }),
+  );
+  return all.map(({ fault: _, ...each }) => {
+    const lost = [...wordsOf(each)].find((word) => winners.get(word) !== contentOf(each));
+    if (lost === undefined || claims.get(lost)!.size === 1) return each;
+    const end =
+      winners.get(lost) === undefined
+        ? 'nobody knows who is right, and none is taken'
+        : 'the one that was there before stays';
+    return {
+      ...each,
+      fault: `names the issuer ${JSON.stringify(lost)} with other keys than another file does: ${end}; leave one of them`,
+    };
+  });
 }
 
 export function setBack(foreign: ForeignApi, before: LastGood, problems: readonly Problem[]): State {

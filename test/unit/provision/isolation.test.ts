@@ -205,6 +205,80 @@ for (const [why, text, message] of [
   });
 }
 
+/** An `*.apk-conf` and a TokenIssuer beside it. */
+const apk = (issuers: string): string =>
+  `[[definitions]]\nkind = "apk"\npath = "p"\nissuers = ["${issuers}"]\n`;
+function tokenIssuer(file: string, name: string, issuer: string, { pem }: { readonly pem: string }): void {
+  put(
+    'p/payments.apk-conf',
+    'name: Payments\nbasePath: /payments\nversion: "1.0"\ntype: REST\noperations: [{target: /x, verb: GET}]\nendpointConfigurations: {production: {endpoint: "http://127.0.0.1:1"}}\n',
+  );
+  const signatureValidation = { certificate: { certificateInline: pem } };
+  put(
+    file,
+    JSON.stringify({
+      apiVersion: 'dp.wso2.com/v1alpha2',
+      kind: 'TokenIssuer',
+      metadata: { name: 'x' },
+      spec: { name, issuer, signatureValidation },
+    }),
+  );
+}
+const signed = (issuer: string, { privateKeyPem }: { readonly privateKeyPem: string }): string =>
+  createTokenIssuer(now, { issuer, kid: undefined, privateKey: createPrivateKey(privateKeyPem) }).token(
+    { sub: 'ceo' },
+    { kid: undefined },
+  );
+
+test('an issuer whose URL is the name of config.toml’s own is not the one that is meant', async () => {
+  tokenIssuer('p/evil.yaml', 'evil', 'idp', evil);
+  const loaded = load(apk('idp') + ownIssuer);
+  assert.equal(await bearing(loaded, idp.token()), 'token');
+  assert.equal(await bearing(loaded, signed('idp', evil)), 'token_issuer_unknown');
+  assert.match(said(loaded), /evil\.yaml:1: tokenService: names "idp" a second time; it is left out/);
+});
+
+for (const [why, wanted, name, issuer] of [
+  ['its name', 'Okta', 'Okta', 'https://evil'],
+  ['its URL', 'https://okta', 'Other', 'https://okta'],
+  ['its name for a URL', 'Okta', 'Other', 'Okta'],
+  ['its name and URL', 'Okta', 'Okta', 'https://okta'],
+] as const) {
+  test(`whose tokens are taken keeps that, whatever the name of the file that has ${why}, too`, async () => {
+    for (const file of ['p/a.yaml', 'p/z.yaml']) {
+      tokenIssuer('p/okta.yaml', 'Okta', 'https://okta', acme);
+      const first = load(apk(wanted));
+      assert.equal(await bearing(first, signed('https://okta', acme)), 'token');
+      tokenIssuer(file, name, issuer, evil);
+      let last = load(apk(wanted), first);
+      assert.match(said(last), /with other keys than another file does: the one that was there before stays/);
+      // Not while its own file is half written, nor at any further reload.
+      for (const again of [() => put('p/okta.yaml', 'kind: "Tok'), () => {}]) {
+        assert.equal(await bearing(last, signed('https://okta', acme)), 'token');
+        assert.notEqual(await bearing(last, signed(issuer, evil)), 'token');
+        again();
+        last = load(apk(wanted), last);
+      }
+      rmSync(join(folder, 'p'), { recursive: true });
+    }
+  });
+}
+
+test('of two files that name one issuer with different keys none is taken where neither was before', async () => {
+  tokenIssuer('p/okta.yaml', 'Okta', 'https://okta', acme);
+  tokenIssuer('p/a.yaml', 'Okta', 'https://okta', evil);
+  const loaded = load(apk('Okta'));
+  for (const key of [acme, evil])
+    assert.notEqual(await bearing(loaded, signed('https://okta', key)), 'token');
+  assert.match(said(loaded), /nobody knows who is right, and none is taken/);
+});
+
+test('two files that say the same of an issuer do not keep each other out', async () => {
+  tokenIssuer('p/okta.yaml', 'Okta', 'https://okta', acme);
+  tokenIssuer('p/a.yaml', 'Okta', 'https://okta', acme);
+  assert.equal(await bearing(load(apk('Okta')), signed('https://okta', acme)), 'token');
+});
+
 test('a file whose client has a sender’s certificate, or whose header is one of ours, is its own affair', async () => {
   put('lb.pem', evil.pem);
   const senders =
