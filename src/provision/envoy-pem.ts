@@ -38,6 +38,10 @@ export function judgePair(pair: Pair): readonly (Finding & { readonly of: 'certP
     ...told(whyUseless(leaf, purpose), error),
     ...told(whyNotNow(leaf, now), error),
     ...told(weakHash(leaf), warning),
+    ...told(
+      isForNoSignature(leaf) && leaf.publicKey.asymmetricKeyType !== 'ec' ? forNoSignature : undefined,
+      warning,
+    ),
     ...chainWarnings(chain, now).map(warning),
   ].map((finding) => ({ of: 'certPath', ...finding }));
 }
@@ -155,8 +159,7 @@ function whyUseless(leaf: X509Certificate, purpose: Pair['purpose']): string | u
     !['prime256v1', 'secp384r1', 'secp521r1'].includes(asymmetricKeyDetails?.namedCurve ?? '')
   )
     return `has a key on the curve ${asymmetricKeyDetails?.namedCurve}, and Envoy takes P-256, P-384 and P-521; make a new key`;
-  if (isForNoSignature(leaf))
-    return 'is not for signatures (key usage without digitalSignature), which TLS needs; have it issued with that';
+  if (asymmetricKeyType === 'ec' && isForNoSignature(leaf)) return forNoSignature;
   const [oid, name] = purposes[purpose];
   // Node calls the extended key usage so.
   if (leaf.keyUsage !== undefined && !leaf.keyUsage.includes(oid) && !leaf.keyUsage.includes('2.5.29.37.0'))
@@ -164,7 +167,10 @@ function whyUseless(leaf: X509Certificate, purpose: Pair['purpose']): string | u
   return undefined;
 }
 
-/** BoringSSL looks at it where the key is on a curve, and so do clients with TLS 1.3, whatever the key. */
+const forNoSignature =
+  'is not for signatures (key usage without digitalSignature), which TLS needs; have it issued with that';
+
+/** BoringSSL looks at it where the key is on a curve, so that Envoy does not start. With others it is up to the clients. */
 function isForNoSignature({ raw }: X509Certificate): boolean {
   try {
     const { keyUsage } = readCertificate(raw);

@@ -39,6 +39,12 @@ const soon = await ca.issue({ ...router, notAfter: new Date(now + 29 * day) });
 const later = await ca.issue({ ...router, notAfter: new Date(now + 31 * day) });
 const forClients = await ca.issue({ ...router, extendedKeyUsage: 'client' });
 const noSignatures = await ca.issue({ ...router, keyUsage: ['keyAgreement'] });
+const rsaForNoSignatures = await ca.issue({ ...router, keyAlgorithm: 'RSA-2048', keyUsage: ['keyCertSign'] });
+const ed25519ForNoSignatures = await ca.issue({
+  ...router,
+  keyAlgorithm: 'Ed25519',
+  keyUsage: ['keyCertSign'],
+});
 const expiredCa = await createAuthority({ subject: 'CN=Expired CA', notAfter: new Date(now - day) });
 const endingCa = await createAuthority({ subject: 'CN=Ending CA', notAfter: new Date(now + day) });
 
@@ -194,6 +200,18 @@ const pairs: readonly [why: string, certPath: File, keyPath: File, expected?: Ex
     noSignatures.pem,
     noSignatures.privateKeyPem,
     certificate('is not for signatures'),
+  ],
+  [
+    'an RSA certificate that is for no signatures, with which Envoy starts',
+    rsaForNoSignatures.pem,
+    rsaForNoSignatures.privateKeyPem,
+    warned('is not for signatures'),
+  ],
+  [
+    'an Ed25519 certificate that is for no signatures, with which Envoy starts',
+    ed25519ForNoSignatures.pem,
+    ed25519ForNoSignatures.privateKeyPem,
+    warned('is not for signatures'),
   ],
   [
     'an expired certificate',
