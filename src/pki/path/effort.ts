@@ -17,8 +17,8 @@ export type Effort = {
   readonly search: Account;
   /** CRLs and their signers, counted apart: they must not shorten the search. */
   readonly revocation: Account;
-  /** Which keys were tried on what is signed, and the one that made it: none is tried twice, and none after it. */
-  signatures: Map<Signed, { readonly inVain: Set<string>; by: string | undefined }> | undefined;
+  /** Which keys were tried on what is signed, and whether they made it: none is tried twice. */
+  signatures: Map<Signed, Map<string, boolean>> | undefined;
   /** Signatures that were really checked, and by no memory known. */
   checks: number;
   /** Those of them that were in vain. */

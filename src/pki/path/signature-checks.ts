@@ -39,13 +39,23 @@ export function judgeSignature(question: SignatureQuestion): 'holds' | 'cut-shor
     : failure('signature_invalid', at, `${what()} is not signed by the key of ${named(signer)}`);
 }
 
-type Remembered = { readonly signer: Certificate; readonly holds: boolean };
+type Remembered = {
+  /** Signers whose key made it. */
+  readonly makers: readonly Certificate[];
+  /** The last that was tried in vain. */
+  readonly inVain: Certificate | undefined;
+};
 
 /**
- * By what is signed, the signer whose key made it, or the last that was tried in vain. Nothing is signed by two keys: what
- * one has made, another has not, and that need not be tried.
+ * By what is signed. One signature may be right by several keys: from an ECDSA signature anybody reckons a second key
+ * that fits it (SEC 1 4.1.6) and writes it into a CA certificate of the issuer's name. So a key that fits says nothing
+ * of another one, or it would shut out the issuer's own.
  */
 const verified = new WeakMap<Signed, Remembered>();
+const nothing: Remembered = { makers: [], inVain: undefined };
+
+/** Two fit with ECDSA, a few more with Ed25519. */
+const maxMakers = 8;
 
 function verifyOnce({
   signed,
@@ -56,30 +66,30 @@ function verifyOnce({
   now,
 }: SignatureQuestion): boolean | 'cut-short' {
   const key = keyOf(signer);
-  const { checkCost } = signer.subjectPublicKey;
-  const tried = effort.signatures?.get(signed) ?? { inVain: new Set(), by: undefined };
-  const isAnswered = tried.by !== undefined || tried.inVain.has(key);
+  const tried = effort.signatures?.get(signed) ?? new Map<string, boolean>();
+  const answer = tried.get(key);
   // What is remembered from other requests costs as much as what is not: it must not change what is found.
-  if (!spend(account, isAnswered ? stepCost : checkCost, policy)) return 'cut-short';
-  if (isAnswered) return tried.by === key;
-  const known = verified.get(signed);
-  let holds: boolean;
-  if (known?.holds || known?.signer === signer) {
-    holds = known.holds && (known.signer === signer || keyOf(known.signer) === key);
-  } else {
-    if (effort.isLimited || effort.limit?.take(checkCost, effort, now) === false) {
+  if (!spend(account, answer === undefined ? signer.subjectPublicKey.checkCost : stepCost, policy))
+    return 'cut-short';
+  if (answer !== undefined) return answer;
+  const { makers, inVain } = verified.get(signed) ?? nothing;
+  let holds = makers.some((maker) => maker === signer || keyOf(maker) === key);
+  if (!holds && inVain !== signer) {
+    const cost = signer.subjectPublicKey.checkCost;
+    if (effort.isLimited || effort.limit?.take(cost, effort, now) === false) {
       effort.isLimited = true;
       return 'cut-short';
     }
     effort.checks++;
     holds = verifySignature(signed, signer.subjectPublicKey);
     if (!holds) effort.failedChecks++;
-    verified.set(signed, { signer, holds });
+    const known = holds
+      ? { makers: [...makers, signer].slice(-maxMakers), inVain }
+      : { makers, inVain: signer };
+    verified.set(signed, known);
   }
   effort.signatures ??= new Map();
-  effort.signatures.set(signed, tried);
-  if (holds) tried.by = key;
-  else tried.inVain.add(key);
+  effort.signatures.set(signed, tried.set(key, holds));
   return holds;
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Certificate } from '../../../../src/pki/certificate/certificate.ts';
 import { readCertificate } from '../../../../src/pki/certificate/certificate.ts';
+import { verifySignature } from '../../../../src/pki/certificate/signature.ts';
 import type { PathPolicy } from '../../../../src/pki/path/path-options.ts';
 import { type PathVerdict, validatePath } from '../../../../src/pki/path/path-validation.ts';
 import { type Anchor, createTrustStore } from '../../../../src/pki/path/trust-store.ts';
@@ -25,6 +26,7 @@ import {
   unknownCritical,
   validity,
 } from '../forge.ts';
+import { withSecondKey } from '../second-key.ts';
 
 const [root, other, inter, leaf] = [entity('Root'), entity('Other'), entity('Intermediate'), entity('leaf')];
 const rootCa = certify(root, root, [ca()]);
@@ -337,4 +339,17 @@ test('names and constraints by the thousand are given up within the budget', () 
   );
   assert.ok(!result.valid);
   assert.equal(result.code, 'name_constraints_too_many');
+});
+
+test('a second key that fits a signature shuts nobody out: not the one who offers it, and no one after him', () => {
+  const policyCa = entity('Policy');
+  const policyByRoot = certify(root, policyCa, [ca(), subjectAltName(dns('policy.example'))]);
+  const below = certify(policyCa, inter, [ca()]);
+  const second = withSecondKey(below, policyCa);
+  const forged = certify(entity('Root'), second, [ca()]);
+  assert.ok(Buffer.compare(forged.der, policyByRoot.der) < 0, 'the forged one is tried first');
+  assert.equal(verifySignature(below, forged.subjectPublicKey), true, 'its key fits');
+  assert.equal(code(end, [below, forged]), 'signature_invalid');
+  assert.equal(code(end, [below, forged, policyByRoot]), 'valid');
+  assert.equal(code(certify(inter, entity('next')), [below, policyByRoot]), 'valid');
 });

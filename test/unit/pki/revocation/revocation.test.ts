@@ -8,6 +8,7 @@ import { createCrlSet } from '../../../../src/pki/revocation/crl-set.ts';
 import { now } from '../../../support/certificate-authority.ts';
 import { bytes, explicit, extension, implicit, name, sequence } from '../der-writer.ts';
 import { ca, certify, dayMs, entity, keyUsage, validity } from '../forge.ts';
+import { withSecondKey } from '../second-key.ts';
 import { certificateIssuer, crl, deltaOf, entry, reason, scope } from './crl-forge.ts';
 
 const [root, inter, leaf, other] = [entity('Root'), entity('Intermediate'), entity('leaf'), entity('Other')];
@@ -434,4 +435,17 @@ test('a leaf that is the trust anchor is revoked by nobody', () => {
 test('an impostor among the anchors is no CRL signer of ours', () => {
   const crls = [crl(root), crl(inter), crl(other, { revoked: [serial] })];
   assert.equal(verdict({ crls }).valid, true);
+});
+
+test('who offers a second key that fits the signature of a CRL does not keep its signer from being found', () => {
+  const longer = certify(inter, crlKey, [keyUsage('02'), extension('1.2.3.4', bytes('0500'))]);
+  const listing = crl(crlKey, { revoked: [entry(serial)] });
+  const forged = certify(entity('Root'), withSecondKey(listing, crlKey));
+  assert.ok(Buffer.compare(forged.der, longer.der) < 0, 'the forged one is tried first');
+  const told = (...more: readonly Certificate[]) => {
+    const crls = [rootCrl, listing];
+    const result = verdict({ crls, intermediates: [interCa, ...more, longer], unknown: 'accept' });
+    return result.valid ? 'valid' : result.code;
+  };
+  assert.deepEqual([told(forged), told()], ['certificate_revoked', 'certificate_revoked']);
 });
