@@ -16,19 +16,24 @@ export const noToken: NoToken = { kind: 'none' };
 
 /**
  * The access token of a request (RFC 6750 section 2.1). In `Authorization` another scheme than Bearer is no token; in a
- * header of its own the scheme may be left out, as Choreo Connect has it.
+ * header of its own the scheme may be left out, as Choreo Connect has it. A scheme ends with the first character that is
+ * none of a token's (RFC 9110 section 11.4), whatever comes there: backends split at a tab, too.
  */
 export function readBearerToken(attributes: Attributes, { name }: TokenHeader): SentToken | TokenFailure {
   const values = headerValues(attributes, name).map((value) => value.trim());
   if (values.length === 0) return noToken;
   if (values.length > 1) return tokenFailure('token_repeated', `${name} came ${values.length} times`);
   const value = values[0]!;
-  const [, scheme = '', rest = ''] = /^([^ ]*) *(.*)$/.exec(value) ?? [];
-  if (scheme.toLowerCase() === 'bearer') return token(rest, name);
+  const scheme = /^[\w!#$%&'*+.^`|~-]*/.exec(value)![0];
+  const rest = value.slice(scheme.length);
+  if (scheme.toLowerCase() === 'bearer') return token(rest.replace(/^ +/, ''), name);
   if (name !== 'authorization') return value === '' ? noToken : token(value, name);
   // A JWT without its scheme is a token all the same, and must not slip by as another scheme's name.
-  if (rest === '' && scheme.split('.').length >= 3)
+  if (scheme.split('.').length >= 3)
     return tokenFailure('token_malformed', `${name} has a token without the word Bearer before it`);
+  // Two headers that somebody has joined, the second a token: the backend may take either.
+  if (/,\s*bearer(?![\w-])/i.test(rest)) return tokenFailure('token_repeated', `${name} holds a list`);
+  if (scheme === '' && rest !== '') return tokenFailure('token_malformed', `${name} begins with no scheme`);
   return noToken;
 }
 
