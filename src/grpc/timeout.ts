@@ -7,13 +7,16 @@ const milliseconds: Readonly<Record<string, number>> = {
   n: 1e-6,
 };
 
+/** Short of the longest that node's timers can wait: of anything longer they make one millisecond. */
+const longest = 2 ** 31 - 1000;
+
 /**
  * `grpc-timeout`: at most eight digits and a unit.
  *
- * @returns milliseconds; undefined: none was given; NaN: it is none
+ * @returns milliseconds, 25 days at most; undefined: none was given; NaN: it is none
  */
 export function readTimeout(value: string | readonly string[] | undefined): number | undefined {
   if (value === undefined) return undefined;
   const match = typeof value === 'string' ? /^(\d{1,8})([HMSmun])$/.exec(value) : null;
-  return match === null ? NaN : Number(match[1]) * milliseconds[match[2]!]!;
+  return match === null ? NaN : Math.min(Number(match[1]) * milliseconds[match[2]!]!, longest);
 }

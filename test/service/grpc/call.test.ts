@@ -169,6 +169,22 @@ test('a deadline that passes ends the call, and what comes after it is dropped',
   });
 });
 
+for (const timeout of ['99999999H', '597H', '2147484S'])
+  test(`a deadline that no timer can wait for (${timeout}) does not pass at once, and nothing warns of it`, async (t) => {
+    const warned = t.mock.fn();
+    process.on('warning', warned);
+    const handle = () =>
+      new Promise<Buffer>((resolve) => {
+        setTimeout(() => resolve(hello), 30);
+      });
+    await serving(own(handle), async ({ port }) => {
+      const answer = await send(port, [hello], { ':path': method, 'grpc-timeout': timeout });
+      assert.equal(statusOf(answer), codes.ok);
+      assert.equal(warned.mock.callCount(), 0);
+    });
+    process.off('warning', warned);
+  });
+
 test('a call that is cancelled takes nothing with it', async () => {
   let answer = (_: Buffer): void => {};
   let begun = (): void => {};
