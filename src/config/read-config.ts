@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { parseToml, type TomlFile, TomlSyntaxError } from '../documents/toml.ts';
+import { linesIn, parseToml, type TomlFile, type TomlLines, TomlSyntaxError } from '../documents/toml.ts';
 import { choreoConnectOnly, isChoreoConnectFile } from './choreo-connect-keys.ts';
 import { keyText, nearest, type Problem, shown } from './problem.ts';
 import { otherNames } from './schema/client.ts';
@@ -10,6 +10,8 @@ export type ConfigText = {
   /** Line of a key, for what is only found out later. */
   readonly lineOf: TomlFile['lineOf'];
   readonly isWritten: TomlFile['isWritten'];
+  /** What both look up, as data. */
+  readonly lines: TomlFile['lines'];
   /** Tables and keys that are Choreo Connect's alone, for one line in the log. */
   readonly ignored: readonly string[];
   /** Tables that nobody knows: a newer Choreo Connect's, or one of ours in another place. */
@@ -62,8 +64,7 @@ export function readConfig(
   if (problems.length > 0) return problems.sort((a, b) => a.line - b.line);
   return {
     config: result.data!,
-    lineOf: (path) => toml.lineOf(placeOf(path)),
-    isWritten: (path) => toml.isWritten(placeOf(path)),
+    ...linesIn(services === undefined ? toml.lines : services.moved(toml.lines)),
     ignored,
     warnings: warnings.sort((a, b) => a.line - b.line),
   };
@@ -76,6 +77,8 @@ const noIssuer =
 function withIssuers(ours: Table): {
   readonly leftOut: readonly (readonly PropertyKey[])[];
   readonly placeOf: (path: readonly PropertyKey[]) => readonly PropertyKey[];
+  /** The lines of what is kept, under the places that it has now. */
+  readonly moved: (lines: TomlLines) => TomlLines;
 } {
   const list = ['enforcer', 'security', 'tokenService'];
   const security = valueAt(ours, list.slice(0, -1)) as Record<string, unknown> | undefined;
@@ -92,6 +95,17 @@ function withIssuers(ours: Table): {
       const isBelow = typeof index === 'number' && list.every((name, i) => path[i] === name);
       return isBelow ? [...list, kept[index] ?? index, ...path.slice(list.length + 1)] : path;
     },
+    moved: (lines) =>
+      new Map(
+        [...lines].flatMap(([key, line]) => {
+          const path = JSON.parse(key) as (string | number)[];
+          const index = path[list.length];
+          if (typeof index !== 'number' || !list.every((name, i) => path[i] === name)) return [[key, line]];
+          const now = kept.indexOf(index);
+          if (now === -1) return [];
+          return [[JSON.stringify(path.with(list.length, now)), line]];
+        }),
+      ),
   };
 }
 

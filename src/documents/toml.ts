@@ -14,7 +14,18 @@ export type TomlFile = {
   readonly lineOf: (path: readonly PropertyKey[]) => number;
   /** Whether the file itself has the key, so that a default can be told from the same value written out. */
   readonly isWritten: (path: readonly PropertyKey[]) => boolean;
+  /** What both look up, as data. */
+  readonly lines: TomlLines;
 };
+
+/** By path, as JSON text. */
+export type TomlLines = ReadonlyMap<string, number>;
+
+export const linesIn = (lines: TomlLines): Pick<TomlFile, 'lines' | 'lineOf' | 'isWritten'> => ({
+  lines,
+  lineOf: (path) => nearestLine(lines, path),
+  isWritten: (path) => lines.has(JSON.stringify(path)),
+});
 
 export class TomlSyntaxError extends FileProblem {
   override readonly name = 'TomlSyntaxError';
@@ -39,12 +50,7 @@ export function parseToml(text: string): TomlFile {
     const value = parse(input) as Record<string, unknown>;
     const nodes = parser.parse(input);
     checkLength(nodes, input);
-    const lines = keyLines(input, nodes);
-    return {
-      value,
-      lineOf: (path) => nearestLine(lines, path),
-      isWritten: (path) => lines.has(JSON.stringify(path)),
-    };
+    return { value, ...linesIn(keyLines(input, nodes)) };
   } catch (error) {
     if (error instanceof TomlSyntaxError) throw error;
     throw syntaxError(error);

@@ -5,13 +5,16 @@ import { mostSpecificFirst, type Operation, parseTemplate, repeatedOperations } 
 import { normalizeHost } from '../apis/request-path.ts';
 import type { Findings } from './findings.ts';
 import { apiSecurity, type Ground, operationSecurity } from './security.ts';
+import type { Sliced } from './slices.ts';
 
 type Path = readonly PropertyKey[];
 
 /** `[[apis]]` with their aliases looked up, indexed. What does not add up is reported. */
-export function buildApis(ground: Ground): ApiIndex {
+export function* buildApis(ground: Ground): Sliced<ApiIndex> {
   const { config, findings } = ground;
-  const apis = config.apis.map((api, i): Api => {
+  const apis: Api[] = [];
+  for (const [i, api] of config.apis.entries()) {
+    yield;
     const security = apiSecurity(api, i, ground);
     const operations = api.operations.map(
       (operation, j): Operation => ({
@@ -21,7 +24,7 @@ export function buildApis(ground: Ground): ApiIndex {
       }),
     );
     checkOperations(operations, ['apis', i], findings);
-    return {
+    apis.push({
       name: api.name,
       version: api.version,
       basePath: trimSlash(api.basePath),
@@ -31,8 +34,8 @@ export function buildApis(ground: Ground): ApiIndex {
       servesUnlisted: api.unlistedOperations === 'api',
       errorFormat: api.errorFormat ?? config.enforcer.answers.errorFormat,
       fault: ground.faults.get(i),
-    };
-  });
+    });
+  }
 
   const { index, taken } = indexApis(apis);
   for (const { host, basePath, first, second } of taken) {

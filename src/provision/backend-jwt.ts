@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema/config.ts';
-import { FileProblem, readText } from '../documents/files.ts';
+import { decodeText, FileProblem } from '../documents/files.ts';
 import { BackendJwtSigner } from '../upstream/backend-jwt.ts';
 import type { Findings } from './findings.ts';
 
@@ -23,9 +23,9 @@ export function readBackendJwt(
       at('encoding'),
       'not written, so that it is "base64", as Choreo Connect has it; JWT libraries (RFC 7515) need "base64url"',
     );
-  const certificatePem = findings.file(at('publicCertificatePath'), publicCertificatePath, readText);
-  return findings.file(at('privateKeyPath'), privateKeyPath, (path) => {
-    const privateKeyPem = readText(path);
+  const certificatePem = findings.file(at('publicCertificatePath'), publicCertificatePath, decodeText);
+  return findings.file(at('privateKeyPath'), privateKeyPath, (content) => {
+    const privateKeyPem = decodeText(content);
     if (certificatePem === undefined) return undefined;
     try {
       const lifetime = tokenTtl * 1000;

@@ -13,7 +13,8 @@ import { validatePath } from '../pki/path/path-validation.ts';
 import { createTrustStore } from '../pki/path/trust-store.ts';
 import type { Findings } from './findings.ts';
 import { type Strength, warnAboutLeniency } from './leniency.ts';
-import { certificateIn, readBundle, readOneCertificate } from './pem-files.ts';
+import { certificateIn, readBundle } from './pem-files.ts';
+import type { Sliced } from './slices.ts';
 import type { ClientEntry } from './trust.ts';
 
 type Written = Partial<Config['clients'][number]> & { readonly alias: string };
@@ -25,8 +26,8 @@ export type Cas = {
   readonly intermediates: readonly Certificate[];
   /** What is accepted of all certificates; undefined: nothing unusual. */
   readonly strength?: Strength;
-  /** The certificate of a PEM text. @throws FileProblem */
-  readonly readText?: (pem: string) => Certificate;
+  /** The one certificate of a text, or of a file. @throws FileProblem */
+  readonly readOne?: (content: string | Uint8Array) => Certificate;
 };
 
 /**
@@ -36,23 +37,26 @@ export type Cas = {
  * @param scope '' for those that any API may name; else whose own they are
  * @param cas those of trustedCertPath and intermediatesPath, which `issuer` may name
  */
-export function readClients(
+export function* readClients(
   at: Path,
   scope: string,
   written: readonly Written[],
   cas: Cas,
   findings: Findings,
   now: number,
-): readonly ClientEntry[] {
+): Sliced<readonly ClientEntry[]> {
   checkAliases(at, written, findings);
-  return written.flatMap((client, index) => {
+  const entries: ClientEntry[] = [];
+  for (const [index, client] of written.entries()) {
     const path = [...at, index];
     const what = readKind(client, path, cas, findings, now);
-    if (what === undefined) return [];
+    yield;
+    if (what === undefined) continue;
     const term = readTerm(client, path, findings, now);
     if (term !== undefined) checkTerm(term, what, path, findings);
-    return [{ scope, alias: client.alias, tier: client.tier, term, index, ...what }];
-  });
+    entries.push({ scope, alias: client.alias, tier: client.tier, term, index, ...what });
+  }
+  return entries;
 }
 
 /** An alias may have several entries, all of one tier and spelt alike. */
@@ -158,12 +162,12 @@ function readNamed<Key extends string>(
   [fileKey, file]: readonly [Key, string | undefined],
   [textKey, text]: readonly [Key, string | undefined],
   at: Path,
-  { readText = certificateIn }: Cas,
+  { readOne = certificateIn }: Cas,
   findings: Findings,
 ): readonly [key: Key, certificate: Certificate | undefined] {
   return file === undefined
-    ? [textKey, findings.text([...at, textKey], text ?? '', readText)]
-    : [fileKey, findings.file([...at, fileKey], file, readOneCertificate)];
+    ? [textKey, findings.text([...at, textKey], text ?? '', readOne)]
+    : [fileKey, findings.file([...at, fileKey], file, readOne)];
 }
 
 function readCa(

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { keyText, type Problem, shown } from '../config/problem.ts';
-import { FileProblem } from '../documents/files.ts';
+import { disk, FileProblem, type Files } from '../documents/files.ts';
 
 type Path = readonly PropertyKey[];
 
@@ -18,8 +18,10 @@ export type Findings = {
   readonly count: () => number;
   /** A path of config.toml is relative to that file. */
   readonly resolve: (path: string) => string;
-  /** Runs `read` on the file named at `path`; what goes wrong with the file becomes an error there. */
-  readonly file: <T>(path: Path, name: string, read: (file: string) => T) => T | undefined;
+  /** Runs `read` on what is in the file named at `path`; what goes wrong with it becomes an error there. */
+  readonly file: <T>(path: Path, name: string, read: (content: Buffer) => T) => T | undefined;
+  /** Another file, for whoever is just reading one. @throws FileProblem */
+  readonly content: (name: string) => Buffer;
   /** The same for a text that stands in the configuration itself. */
   readonly text: <T>(path: Path, text: string, read: (text: string) => T) => T | undefined;
 };
@@ -34,6 +36,7 @@ export type ForeignFindings = {
 export function createFindings(
   file: string,
   lineOf: (path: Path) => number,
+  files: Files = disk,
   foreign: ForeignFindings = { originOf: () => undefined, errors: new Map() },
 ): Findings {
   const errors: Problem[] = [];
@@ -51,6 +54,7 @@ export function createFindings(
     else foreign.errors.set(index, [...(foreign.errors.get(index) ?? []), problem]);
   };
   const resolvePath = (path: string): string => resolve(dirname(file), path);
+  const content = (name: string): Buffer => files.bytes(resolvePath(name));
   const reading = <T>(path: Path, found: string, read: () => T): T | undefined => {
     try {
       return read();
@@ -69,7 +73,8 @@ export function createFindings(
     problemAt: (path, message) => locate(path, message).problem,
     count: () => [...foreign.errors.values()].reduce((sum, { length }) => sum + length, errors.length),
     resolve: resolvePath,
-    file: (path, name, read) => reading(path, shown(name), () => read(resolvePath(name))),
+    file: (path, name, read) => reading(path, shown(name), () => read(content(name))),
+    content,
     text: (path, text, read) => reading(path, 'a text', () => read(text)),
   };
 }

@@ -1,6 +1,12 @@
 import { type Problem, problemLine } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
-import { type Definitions, type ForeignApi, type ForeignService, placeholder } from './definitions.ts';
+import {
+  type Definitions,
+  type Entry,
+  type ForeignApi,
+  type ForeignService,
+  placeholder,
+} from './definitions.ts';
 
 /** What foreign files said when they were last good. */
 export type LastGood = {
@@ -132,11 +138,29 @@ export function setBack(foreign: ForeignApi, before: LastGood, problems: readonl
   return { ...foreign, api: placeholder(foreign.api), state: 'faulty', fault };
 }
 
-/** config.toml's APIs, and behind them those of foreign files. */
-export const merge = (config: Config, states: readonly State[]): Config => ({
-  ...config,
-  apis: [...config.apis, ...states.map(({ api }) => api)],
-});
+/**
+ * config.toml's APIs, and behind them those of foreign files, whenever they were read: who may send a certificate header
+ * config.toml says now.
+ */
+export function merge(config: Config, states: readonly State[], entries: readonly Entry[]): Config {
+  const senders = new Map(entries.map(({ id, trustedSenders = [] }) => [id, new Set(trustedSenders)]));
+  const foreign = states.map(({ api, entry }) => trusting(api, senders.get(entry) ?? new Set()));
+  return { ...config, apis: [...config.apis, ...foreign] };
+}
+
+function trusting(api: ForeignApi['api'], senders: ReadonlySet<string>): ForeignApi['api'] {
+  const of = (sources: typeof api.sources): typeof api.sources =>
+    sources?.flatMap((source) => {
+      if (source.trustedSenders === undefined) return [source];
+      const trustedSenders = source.trustedSenders.filter((sender) => senders.has(sender));
+      return trustedSenders.length === 0 ? [] : [{ ...source, trustedSenders }];
+    });
+  return {
+    ...api,
+    sources: of(api.sources),
+    operations: api.operations.map((operation) => ({ ...operation, sources: of(operation.sources) })),
+  };
+}
 
 /** What is good now, to fall back on. */
 export const goodOf = (

@@ -1,18 +1,12 @@
 import { createSecureContext } from 'node:tls';
 import { pemOf } from '../definitions/pem-clients.ts';
-import { FileProblem, readBytes, readText } from '../documents/files.ts';
+import { FileProblem } from '../documents/files.ts';
 import { type Certificate, CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
 import { readCertificateFile } from '../pki/containers/certificate-file.ts';
 
 /**
- * The one certificate of a file.
- * @throws FileProblem: unreadable, empty, several certificates, a private key, or no readable certificate
- */
-export const readOneCertificate = (path: string): Certificate => certificateIn(readBytes(path));
-
-/**
  * The one certificate of a text, or of a file's bytes.
- * @throws FileProblem: as above
+ * @throws FileProblem: empty, several certificates, a private key, or no readable certificate
  */
 export function certificateIn(content: string | Uint8Array): Certificate {
   const { certificates, broken } = bundleIn(content);
@@ -33,14 +27,14 @@ export type Bundle = {
 };
 
 /** @throws FileProblem: unreadable, without certificates, or with a private key in it */
-export const readBundle = (path: string): Bundle => bundleIn(readBytes(path));
+export const readBundle = (content: Buffer): Bundle => bundleIn(content);
 
 /**
  * A bundle for TLS, which takes PEM only, and has its own mind about what a certificate is.
  * @throws FileProblem: unreadable, without certificates, or with a private key in it
  */
-export function readPemBundle(path: string): string {
-  const found = readCertificateFile(readBytes(path));
+export function readPemBundle(content: Buffer): string {
+  const found = readCertificateFile(content);
   if (!found.ok) throw new FileProblem(found.problem);
   if (found.faults[0] !== undefined) throw new FileProblem(found.faults[0]);
   return found.certificates.map(({ der }) => pemOf(der)).join('');
@@ -64,9 +58,9 @@ function bundleIn(content: string | Uint8Array): Bundle {
 
 export type KeyPair = { readonly certificatePem: string; readonly privateKeyPem: string };
 
-/** @throws FileProblem: either is unreadable, or they don't belong together */
-export function readKeyPair(certPath: string, keyPath: string): KeyPair {
-  const pair = { certificatePem: readText(certPath), privateKeyPem: readText(keyPath) };
+/** @throws FileProblem: they don't belong together */
+export function readKeyPair(certificate: Buffer, privateKey: Buffer): KeyPair {
+  const pair = { certificatePem: certificate.toString('utf8'), privateKeyPem: privateKey.toString('utf8') };
   try {
     createSecureContext({ cert: pair.certificatePem, key: pair.privateKeyPem });
   } catch (error) {

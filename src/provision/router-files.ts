@@ -1,6 +1,5 @@
 import { accessSync, constants } from 'node:fs';
 import type { Config } from '../config/schema/config.ts';
-import { readBytes } from '../documents/files.ts';
 import { type Finding, judgeBundle, judgePair } from './envoy-pem.ts';
 import type { Findings } from './findings.ts';
 
@@ -84,5 +83,5 @@ function opened(at: Path, name: string, findings: Findings): Buffer | undefined 
     );
     return undefined;
   }
-  return findings.file(at, name, readBytes);
+  return findings.file(at, name, (content) => content);
 }

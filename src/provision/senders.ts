@@ -10,24 +10,25 @@ import { readCas, readClients } from './clients.ts';
 import type { Findings } from './findings.ts';
 import { strengthOf } from './leniency.ts';
 import { apiOf, byKind } from './security.ts';
+import type { Sliced } from './slices.ts';
 import { buildTrust, type ClientEntry, fingerprintsOf } from './trust.ts';
 
 /**
  * How a load balancer is known by its own certificate: verified as a client's is, on trust anchors of its own, so that
  * no client can pass for a sender and no sender for a client. undefined where no sender is known that way.
  */
-export function buildSenderVerifier(
+export function* buildSenderVerifier(
   config: Config,
   clients: readonly ClientEntry[],
   findings: Findings,
   now: number,
-): SenderVerifier | undefined {
+): Sliced<SenderVerifier | undefined> {
   const { senders, senderCaPath } = config.enforcer.security.mutualSSL;
   const at = ['enforcer', 'security', 'mutualSSL'];
   checkAliases(config, findings);
   if (senders.length === 0) return undefined;
   const cas = readCas([...at, 'senderCaPath'], senderCaPath, findings, now);
-  const entries = readClients(
+  const entries = yield* readClients(
     [...at, 'senders'],
     '',
     senders,

@@ -1,6 +1,5 @@
 import { BlockList, isIP } from 'node:net';
 import type { Config } from '../config/schema/config.ts';
-import { readText } from '../documents/files.ts';
 import type { Findings } from './findings.ts';
 import { type KeyPair, readKeyPair } from './pem-files.ts';
 
@@ -23,10 +22,14 @@ loopback.addAddress('::1', 'ipv6');
 
 export function readService(
   config: { readonly enforcer: Pick<Config['enforcer'], 'authService'> },
+  isWritten: (path: readonly PropertyKey[]) => boolean,
   findings: Findings,
 ): ServiceSettings {
   const at = (key: string) => ['enforcer', 'authService', key];
-  const { port, address, socket, certPath, keyPath, clientCaPath, plaintext } = config.enforcer.authService;
+  const { address, socket, certPath, keyPath, clientCaPath, plaintext } = config.enforcer.authService;
+  // A socket alone is what it says: the default port beside it would be open to every process of the host.
+  const asksForPort = socket === undefined || isWritten(at('port')) || isWritten(at('address'));
+  const port = asksForPort ? config.enforcer.authService.port : 0;
   if (port === 0 && socket === undefined) {
     findings.error(
       at('port'),
@@ -47,9 +50,9 @@ export function readService(
   }
   const pair =
     certPath !== undefined && keyPath !== undefined
-      ? findings.file(at('certPath'), certPath, (file) => readKeyPair(file, findings.resolve(keyPath)))
+      ? findings.file(at('certPath'), certPath, (content) => readKeyPair(content, findings.content(keyPath)))
       : undefined;
-  const clientCaPem = clientCaPath && findings.file(at('clientCaPath'), clientCaPath, readText);
+  const clientCaPem = clientCaPath && findings.file(at('clientCaPath'), clientCaPath, String);
   if (port !== 0 && certPath === undefined && !isLoopback(address)) {
     if (plaintext) {
       findings.warn(

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
-import { FileProblem, readText } from '../documents/files.ts';
+import { FileProblem } from '../documents/files.ts';
 import type { JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
 import type { Issuer } from '../oauth2/issuer.ts';
 import { issuerKeys, type PublishedKeys } from '../oauth2/issuer-keys.ts';
@@ -10,7 +10,7 @@ import { VerificationKey } from '../oauth2/verification-key.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { isOwnClaim } from '../upstream/backend-jwt.ts';
 import type { Findings } from './findings.ts';
-import { certificateIn, readOneCertificate, readPemBundle } from './pem-files.ts';
+import { certificateIn, readPemBundle } from './pem-files.ts';
 
 type Written = Config['enforcer']['security']['tokenService'][number];
 type Path = readonly PropertyKey[];
@@ -63,8 +63,8 @@ export function readTokenServices(
     const published = readPublished(written, at, jwksFeeds, feeds, findings);
     const certificate =
       written.certificateFilePath !== undefined
-        ? findings.file([...at, 'certificateFilePath'], written.certificateFilePath, (path) =>
-            certificateKey(readOneCertificate(path)),
+        ? findings.file([...at, 'certificateFilePath'], written.certificateFilePath, (content) =>
+            certificateKey(certificateIn(content)),
           )
         : written.certificatePem !== undefined
           ? findings.text([...at, 'certificatePem'], written.certificatePem, (pem) =>
@@ -148,8 +148,8 @@ function readPublished(
   return feed;
 }
 
-function readJwksFile(path: string) {
-  const keys = parseJwks(readText(path));
+function readJwksFile(content: Buffer) {
+  const keys = parseJwks(content.toString('utf8'));
   if (typeof keys === 'string') throw new FileProblem(keys);
   return keys;
 }

@@ -1,25 +1,14 @@
 import type { Attributes } from '../attributes.ts';
-import { type Problem, problemLine } from '../config/problem.ts';
+import type { Problem } from '../config/problem.ts';
 import type { Decision } from '../decision.ts';
 import { decide } from '../enforcer.ts';
-import { type ExtAuthzServer, type Listener, type ServerOptions, startServer } from '../ext-authz/server.ts';
-import { ClientCertificateTables } from '../feeds/api-manager-table.ts';
-import { type FeedEvent, feedLines } from '../feeds/feed-event.ts';
-import { JwksFeeds } from '../feeds/jwks.ts';
+import { type ExtAuthzServer, type Listener, startServer } from '../ext-authz/server.ts';
 import { auditAdmission, auditDenial } from '../observability/audit.ts';
-import { createLog, type Log } from '../observability/log.ts';
-import { tablesOf } from '../provision/definitions.ts';
-import { readDefinitionsAhead } from '../provision/definitions-worker.ts';
-import {
-  countClients,
-  databasesOf,
-  isProblems,
-  type LoadedConfig,
-  loadConfig,
-} from '../provision/load-config.ts';
 import type { ServiceSettings } from '../provision/service.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { backendIdentity } from '../upstream/backend-identity.ts';
+import { Configuration, type InForce } from './configuration.ts';
+import { ConfigurationLog } from './configuration-log.ts';
 
 export type ServeOptions = {
   readonly file: string;
@@ -37,97 +26,101 @@ type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
  * @throws ListenError: an address in use, a socket that another process answers on, a folder that is not there
  */
 export async function serve(options: ServeOptions): Promise<readonly Problem[]> {
-  let log = createLog({ level: 'info', format: 'text' });
+  const { file } = options;
+  const log = new ConfigurationLog(options);
   // From the first moment: a signal that comes before anyone listens for it would end the process as it stands.
   const early: Signal[] = [];
   let onSignal = (signal: Signal): unknown => early.push(signal);
   options.onSignal((signal) => onSignal(signal));
 
-  const jwksFeeds = new JwksFeeds((event) => logFeed(log, event));
-  let onTableChange = (): void => {};
-  const tables = new ClientCertificateTables((event) => {
-    logFeed(log, event);
-    if (event.kind === 'read' && event.changed) onTableChange();
-  });
-  const rows = await tables.use(databasesOf(options.file, options.env));
-  const first = loadConfig(options.file, options.env, Date.now(), { jwksFeeds, tables: rows });
-  if (isProblems(first)) await tables.close();
-  if (isProblems(first)) return first;
-  let current: LoadedConfig = first;
-  log = createLog(first.config.enforcer.log);
-
-  const { maxMessageSize, reflection, drainTimeoutInSeconds } = first.config.enforcer.authService;
-  const server = await listen({
-    listeners: listenersOf(first.service),
-    maxMessageBytes: maxMessageSize,
-    reflection,
-    onError: (error) =>
-      log.error('a Check failed in the enforcer itself and was denied', {
-        error: error.stack ?? error.message,
-      }),
-    answers: () => current.snapshot.answers,
-    check: async (attributes: Attributes) => {
-      const { snapshot } = current; // one snapshot from start to end
-      const now = Date.now();
-      const decision = await decide(attributes, snapshot, now);
-      if (decision.outcome === 'deny') {
-        const { level, message, fields } = auditDenial(attributes, decision);
-        log[level](message, fields);
-      } else if (current.config.enforcer.log.level === 'debug') {
-        const { level, message, fields } = auditAdmission(attributes, decision);
-        log[level](message, fields);
-      }
-      return { decision, answers: snapshot.answers, backendJwt: await backendJwt(decision, snapshot, now) };
+  const configuration = new Configuration({
+    file,
+    env: options.env,
+    tell: (event) => {
+      if (event.kind === 'in-force') log.reloaded(event.loaded, event.reading);
+      else if (event.kind === 'feed') log.feed(event.event);
+      else log.refused(event);
     },
   });
-  // Else the first requests after the start would be refused for want of keys.
-  await jwksFeeds.start(first.feeds, firstKeysWithin);
+  const started = await configuration.start();
+  if ('problems' in started) return started.problems;
+  const { config } = started.ok;
+  log.settings(config.enforcer.log);
+  const server = await listen(started.ok, options, configuration, log).catch(async (error: unknown) => {
+    await configuration.close();
+    throw error;
+  });
   server.setServing(true);
-  announce(log, 'started', options, current, server);
+  log.started(started.ok, server.addresses);
 
+  const { drainTimeoutInSeconds } = config.enforcer.authService;
   await new Promise<void>((stopped) => {
     let draining = false;
-    let reloading = false;
-    let again = false;
-    /** One at a time: signals that come meanwhile are answered by one more. */
-    const reloadAll = async (): Promise<void> => {
-      again = true;
-      if (reloading) return;
-      reloading = true;
-      while (again) {
-        again = false;
-        const loaded = await reload(log, options, current, jwksFeeds, tables);
-        if (loaded === undefined) continue;
-        await jwksFeeds.start(loaded.feeds, firstKeysWithin);
-        current = loaded;
-        void jwksFeeds.keepOnly(loaded.feeds);
-        void tables.keepOnly(tablesOf(loaded.config));
-        log = createLog(current.config.enforcer.log);
-        announce(log, 'reloaded', options, current, server);
-      }
-      reloading = false;
-    };
     onSignal = (signal) => {
       if (signal === 'SIGHUP') {
-        void reloadAll();
+        configuration.reload();
       } else if (signal === 'SIGUSR1' || signal === 'SIGUSR2') {
-        log.warn('this signal is not used; SIGHUP reads the configuration again', { signal });
+        log.now.warn('this signal is not used; SIGHUP reads the configuration again', { signal });
       } else if (draining) {
-        log.warn('stopped at once, calls in flight are lost', { signal });
+        log.now.warn('stopped at once, calls in flight are lost', { signal });
         void server.close().then(stopped);
       } else {
         draining = true;
-        log.info('stopping: answering the calls in flight', { signal, atMostSeconds: drainTimeoutInSeconds });
+        log.now.info('stopping: answering the calls in flight', {
+          signal,
+          atMostSeconds: drainTimeoutInSeconds,
+        });
         void server.drain(drainTimeoutInSeconds * 1000).then(stopped);
       }
     };
-    onTableChange = () => void reloadAll();
     for (const signal of early) onSignal(signal);
   });
-  await jwksFeeds.close();
-  await tables.close();
-  log.info('stopped');
+  await configuration.close();
+  log.now.info('stopped');
   return [];
+}
+
+/** Decides every Check by the configuration that is in force when it comes. */
+async function listen(
+  { config, service, text }: InForce,
+  { file }: ServeOptions,
+  configuration: Configuration,
+  log: ConfigurationLog,
+): Promise<ExtAuthzServer> {
+  const { maxMessageSize, reflection } = config.enforcer.authService;
+  try {
+    return await startServer({
+      listeners: listenersOf(service),
+      maxMessageBytes: maxMessageSize,
+      reflection,
+      onError: (error) =>
+        log.now.error('a Check failed in the enforcer itself and was denied', {
+          error: error.stack ?? error.message,
+        }),
+      answers: () => configuration.inForce.snapshot.answers,
+      check: async (attributes: Attributes) => {
+        const { snapshot, config } = configuration.inForce; // one snapshot from start to end
+        const now = Date.now();
+        const decision = await decide(attributes, snapshot, now);
+        if (decision.outcome === 'deny') {
+          const { level, message, fields } = auditDenial(attributes, decision);
+          log.now[level](message, fields);
+        } else if (config.enforcer.log.level === 'debug') {
+          const { level, message, fields } = auditAdmission(attributes, decision);
+          log.now[level](message, fields);
+        }
+        return {
+          decision,
+          answers: snapshot.answers,
+          backendJwt: await backendJwt(decision, snapshot, now),
+        };
+      },
+    });
+  } catch (error) {
+    const { key, message } = listenTrouble(error as NodeJS.ErrnoException, service);
+    const line = text.lineOf(['enforcer', 'authService', key]);
+    throw new ListenError(`${file}:${line}: enforcer.authService.${key}: ${message}`, { cause: error });
+  }
 }
 
 /** Signed where the configuration asks for it. */
@@ -142,106 +135,38 @@ export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
-async function listen(options: ServerOptions): Promise<ExtAuthzServer> {
-  try {
-    return await startServer(options);
-  } catch (error) {
-    throw new ListenError(`can't listen where [enforcer.authService] says: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-}
+type ListenTrouble = { readonly key: 'port' | 'address' | 'socket'; readonly message: string };
 
-/** The new configuration, if all of it is good. */
-async function reload(
-  log: Log,
-  { file, env }: ServeOptions,
-  current: LoadedConfig,
-  jwksFeeds: JwksFeeds,
-  tables: ClientCertificateTables,
-): Promise<LoadedConfig | undefined> {
-  const loaded = await loadOrFail(log, file, env, jwksFeeds, tables, current);
-  if (loaded === undefined) return undefined;
-  if (isProblems(loaded)) {
-    for (const problem of loaded) log.error(problemLine(problem));
-    log.error('not reloaded: the last good configuration stays in force', { file, errors: loaded.length });
-    return undefined;
+function listenTrouble(error: NodeJS.ErrnoException, { tcp, socket }: ServiceSettings): ListenTrouble {
+  const { code, syscall, message } = error;
+  const isSocket = (error as { readonly address?: string }).address === socket || tcp === undefined;
+  if (isSocket && socket !== undefined) {
+    if (code === 'EINVAL' || socket.length > 107)
+      return {
+        key: 'socket',
+        message: `found a path of ${socket.length} characters, and a socket's may have 107; write a shorter one`,
+      };
+    if (code === 'EACCES' || code === 'EPERM')
+      return {
+        key: 'socket',
+        message: `this user may not make the socket ${socket}; give it write permission to the folder, or write another path`,
+      };
+    return { key: 'socket', message: `can't listen: ${message}` };
   }
-  if (loaded.config.apis.length === 0 && current.config.apis.length > 0) {
-    log.error(
-      'not reloaded: the file has no APIs any more, as if it were being written; the last good configuration stays in force. Restart to have none',
-      { file },
-    );
-    return undefined;
-  }
-  if (
-    JSON.stringify(loaded.config.enforcer.authService) !== JSON.stringify(current.config.enforcer.authService)
-  ) {
-    log.warn('[enforcer.authService] changed: it is read at start only, so restart to have it', { file });
-  }
-  return loaded;
-}
-
-/** Milliseconds that a start, or a reload, waits for the keys of issuers: one that is down must not keep the others from serving. */
-const firstKeysWithin = 3_000;
-
-function logFeed(log: Log, event: FeedEvent): void {
-  for (const { level, message, fields } of feedLines(event)) log[level](message, fields);
-}
-
-/** A fault of ours in reading must not end a service that runs. */
-async function loadOrFail(
-  log: Log,
-  file: string,
-  env: ServeOptions['env'],
-  jwksFeeds: JwksFeeds,
-  tables: ClientCertificateTables,
-  before: LoadedConfig,
-): Promise<ReturnType<typeof loadConfig> | undefined> {
-  try {
-    const rows = await tables.use(databasesOf(file, env));
-    const readAhead =
-      before.config.definitions.length > 0 ? await readDefinitionsAhead(file, env, rows) : undefined;
-    return loadConfig(file, env, Date.now(), { jwksFeeds, before, readAhead, tables: rows });
-  } catch (error) {
-    log.error(
-      'not reloaded: reading failed in the enforcer itself; the last good configuration stays in force',
-      {
-        file,
-        error: error instanceof Error ? error.stack : String(error),
-      },
-    );
-    return undefined;
-  }
-}
-
-function announce(
-  log: Log,
-  what: string,
-  options: ServeOptions,
-  loaded: LoadedConfig,
-  server: ExtAuthzServer,
-): void {
-  for (const problem of loaded.problems) log.error(problemLine(problem));
-  if (loaded.problems.length > 0)
-    log.error(
-      'APIs of the files above are in their last good state, or refuse everybody; all others are in force',
-    );
-  for (const warning of loaded.warnings) log.warn(problemLine(warning));
-  if (loaded.ignored.length > 0) {
-    log.info('not ours, and ignored', { file: options.file, tables: loaded.ignored.join(' ') });
-  }
-  const { config } = loaded;
-  log.info(what, {
-    version: options.version,
-    pid: process.pid,
-    file: options.file,
-    listening: server.addresses.join(' '),
-    apis: config.apis.length,
-    clients: countClients(config),
-    certificateFrom: config.enforcer.security.mutualSSL.enableClientValidation ? 'peer' : 'header',
-    warnings: loaded.warnings.length,
-  });
+  const at = `${tcp?.address}:${tcp?.port}`;
+  if (code === 'EADDRINUSE')
+    return {
+      key: 'port',
+      message: `another process listens on ${at} already; stop it, or write another port`,
+    };
+  if (code === 'EACCES')
+    return { key: 'port', message: `this user may not listen on ${at}; write a port of 1024 or more` };
+  if (code === 'EADDRNOTAVAIL' || syscall === 'getaddrinfo')
+    return {
+      key: 'address',
+      message: `this machine has no address ${tcp?.address}; write one that it has, or 127.0.0.1`,
+    };
+  return { key: 'port', message: `can't listen on ${at}: ${message}` };
 }
 
 /** Where the service listens, or is to be asked. */

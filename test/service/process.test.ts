@@ -107,7 +107,7 @@ test('SIGUSR1 opens no inspector, SIGUSR2 ends nothing, and both are told', asyn
 
 test('a unix socket alone: mode 0660 while it runs, gone afterwards', async () => {
   const socket = join(folder, 'authz.sock');
-  const enforcer = await EnforcerProcess.start(configure('socket.toml', `port = 0\nsocket = "authz.sock"`));
+  const enforcer = await EnforcerProcess.start(configure('socket.toml', 'socket = "authz.sock"'));
   assert.deepEqual(enforcer.listening, [`unix:${socket}`]);
   assert.equal(statSync(socket).mode & 0o777, 0o660);
   await enforcer.stop();
@@ -135,8 +135,15 @@ test('health asks the service, whatever has become of the rest of the file since
     `${readFileSync(file, 'utf8')}[[apis]]\nname = 7\n[[clients]]\nalias = "a"\nfile = "gone.pem"\n`,
   );
   assert.equal((await run('health', '--config', file)).code, 0);
+  writeFileSync(file, `${readFileSync(file, 'utf8')}x\n`);
+  const broken = await run('health', '--config', file);
+  assert.equal(broken.code, 0, broken.stderr);
+  assert.match(broken.stderr, /health\.toml:\d+: .*\n.*the service may run all the same.*127\.0\.0\.1:\d+/);
+  assert.equal((await run('health', '--address', `127.0.0.1:${port}`)).code, 0);
   await enforcer.stop();
   assert.equal((await run('health', '--config', file)).code, 69);
+  assert.equal((await run('health', '--address', `127.0.0.1:${port}`)).code, 69);
+  assert.equal((await run('health', '--address', 'nowhere')).code, 64);
 });
 
 test('whoever reads the log may go away: decisions go on', async () => {
@@ -179,6 +186,22 @@ test('a configuration that is wrong: exit 78, every error on a line of its own',
   assert.match(stderr, /wrong\.toml:3: enforcer\.authService\.addres: unknown key; did you mean "address"\?/);
 });
 
+test('a start that fails ends all that it began: a database beside a port that is taken', async () => {
+  const [taken, database] = [createServer().listen(0, '127.0.0.1'), createServer().listen(0, '127.0.0.1')];
+  await Promise.all([once(taken, 'listening'), once(database, 'listening')]);
+  const portOf = (server: typeof taken): number => (server.address() as { port: number }).port;
+  database.on('connection', (socket) => socket.destroy());
+  const file = configure('both.toml', `port = ${portOf(taken)}`);
+  writeFileSync(
+    file,
+    `${readFileSync(file, 'utf8')}[[definitions]]\nkind = "api-manager"\npath = "none/"\ndatabase = "postgres://a:b@127.0.0.1:${portOf(database)}/x"\n`,
+  );
+  const { code } = await run('serve', '--config', file);
+  taken.close();
+  database.close();
+  assert.equal(code, 69);
+});
+
 test('a port that is taken: exit 69 and one line that says so', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
@@ -188,7 +211,7 @@ test('a port that is taken: exit 69 and one line that says so', async () => {
   assert.equal(code, 69);
   assert.match(
     stderr,
-    /^mtls-enforcer: can't listen where \[enforcer\.authService\] says: .*EADDRINUSE.*\n$/,
+    /^mtls-enforcer: \S+taken\.toml:\d+: enforcer\.authService\.port: another process listens on 127\.0\.0\.1:\d+ already; stop it, or write another port\n$/,
   );
 });
 

@@ -102,9 +102,9 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   provision: ['crypto', 'fs', 'fs/promises', 'net', 'path', 'tls', 'worker_threads'],
   'envoy-config': ['net'],
   'ext-authz': ['fs/promises', 'net*', 'path', 'url'],
-  service: ['fs', 'fs/promises', 'path'],
+  service: [],
   commands: ['fs', 'path', 'util'],
-  main: ['fs', 'path', 'util'],
+  main: ['util'],
 };
 const pureOfNet = /^(type )?(isIP|isIPv4|isIPv6|BlockList|SocketAddress)$/;
 

@@ -1,0 +1,46 @@
+import type { ParseArgsOptionsConfig } from 'node:util';
+import { type Problem, problemLine } from '../config/problem.ts';
+import { print } from './output.ts';
+
+/** Exit codes by sysexits(3). */
+export const exit = {
+  ok: 0,
+  usage: 64,
+  unavailable: 69,
+  software: 70,
+  ioError: 74,
+  config: 78,
+} as const;
+export type Exit = (typeof exit)[keyof typeof exit];
+
+export type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
+
+export type Command = {
+  /** Behind its name in the list of commands. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly help: string;
+  readonly options: ParseArgsOptionsConfig;
+  /** Arguments that are no options. */
+  readonly takesPath?: true;
+  readonly run: (values: Values, paths: readonly string[]) => Promise<Exit>;
+};
+
+/** Wrong use of the command line. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Which configuration: `config.toml` in this folder unless given. */
+export const configOption = { config: { type: 'string', default: 'config.toml' } } as const;
+export const configOf = ({ config }: Values): string => String(config);
+
+export function refuse(problems: readonly Problem[]): Exit {
+  for (const problem of problems) process.stderr.write(`error: ${problemLine(problem)}\n`);
+  return exit.config;
+}
+
+export async function say(text: string): Promise<Exit> {
+  await print(text);
+  return exit.ok;
+}

@@ -1,0 +1,58 @@
+import type { TableRows } from '../feeds/api-manager-table.ts';
+import type { Definitions, Entry } from './definitions.ts';
+import { type EntryReading, ReadingError, type ReadingThread } from './reading-thread.ts';
+import type { Remembered } from './remembered-files.ts';
+
+export type ReadingOrder = {
+  readonly tables: TableRows;
+  readonly thread: ReadingThread;
+  /** The files as they were, by the entry's id; undefined: as they are. */
+  readonly files?: ((id: string) => Remembered | undefined) | undefined;
+  readonly tell: (entry: Entry, reading: EntryReading) => void;
+};
+
+/**
+ * Reads entries one after the other, each told as it is there. One that can't be read in time, or takes too much memory,
+ * is told as one of whose files nobody knows anything: what they said before stays, and the others go on. The thread is
+ * ended with it.
+ */
+export async function readEntries(
+  entries: readonly Entry[],
+  { tables, thread, files, tell }: ReadingOrder,
+): Promise<void> {
+  try {
+    for (const entry of entries) {
+      try {
+        tell(entry, await thread.entry(entry, tables, files?.(entry.id)));
+      } catch (error) {
+        if (!(error instanceof ReadingError)) throw error;
+        // Nobody wants to know any more.
+        if (thread.isEnded) return;
+        tell(entry, {
+          definitions: unreadable(entry, error.message),
+          read: [entry.path],
+          remembered: undefined,
+        });
+      }
+    }
+  } finally {
+    await thread.close();
+  }
+}
+
+/** What is said of an entry whose files nobody has read. */
+export const unreadable = ({ id, path }: Pick<Entry, 'id' | 'path'>, why: string): Definitions => ({
+  id,
+  path,
+  apis: [],
+  services: [],
+  problems: [
+    {
+      file: path,
+      line: 1,
+      key: '',
+      message: `reading it ${why}: what is known of its files from before stays in force; look for the file that does it, and take it out`,
+    },
+  ],
+  warnings: [],
+});

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { dirname, resolve } from 'node:path';
+import type { Problem } from '../config/problem.ts';
+import { type ConfigText, readConfig } from '../config/read-config.ts';
+import { FileProblem, type Files } from '../documents/files.ts';
+import { linesIn } from '../documents/toml.ts';
+import { fromMemory, type Remembered, remembering } from './remembered-files.ts';
+
+/** config.toml, read and checked once, and the content of all files that it names but those of `[[definitions]]`. */
+export type OwnConfig = ConfigText & {
+  readonly file: string;
+  readonly files: Files;
+  /** Every path that was read, the file's own first. */
+  readonly read: readonly string[];
+  /** Of all of it: whoever has the same has nothing new. */
+  readonly digest: string;
+};
+
+/** The same as data, to be sent from one thread to another. */
+export type OwnConfigData = Pick<OwnConfig, 'config' | 'lines' | 'ignored' | 'warnings' | 'digest'> &
+  Remembered;
+
+type Env = Readonly<Record<string, string | undefined>>;
+export type OwnResult<T> = { readonly ok: T } | { readonly problems: readonly Problem[] };
+
+/** @param env where `$env{NAME}` is looked up */
+export function readOwnConfig(file: string, env: Env, disk: Files): OwnResult<OwnConfig> {
+  const read = readOwnData(file, env, disk);
+  return 'problems' in read ? read : { ok: fromData(file, read.ok) };
+}
+
+export function readOwnData(file: string, env: Env, disk: Files): OwnResult<OwnConfigData> {
+  const files = remembering(disk);
+  try {
+    const read = readConfig(files.text(file), file, env);
+    if (!('config' in read)) return { problems: read };
+    // Envoy's own keys are none of the service's business.
+    const { router, ...ours } = read.config;
+    for (const path of filesNamed({ ...ours, router: router.downstream }))
+      touch(files, resolve(dirname(file), path));
+    const { config, lines, ignored, warnings } = read;
+    const { remembered } = files;
+    return { ok: { config, lines, ignored, warnings, digest: digestOf(remembered), ...remembered } };
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    return { problems: [{ file, line: 1, key: '', message: error.message }] };
+  }
+}
+
+export function fromData(file: string, data: OwnConfigData): OwnConfig {
+  const { config, lines, ignored, warnings, digest, contents, lists } = data;
+  const files = fromMemory({ contents, lists });
+  return { config, ...linesIn(lines), ignored, warnings, file, files, digest, read: [...contents.keys()] };
+}
+
+/** Keys that are paths of something else. */
+const noFiles = new Set(['path', 'paths', 'basePath', 'definitions']);
+
+/** The files that a configuration names: every text whose key says so. What is no file after all costs one look. */
+function* filesNamed(value: unknown): Generator<string> {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (noFiles.has(key)) continue;
+    const named = /(path|file)s?$/i.test(key) ? [inner].flat() : [];
+    yield* named.filter((path) => typeof path === 'string');
+    if (named.length === 0) yield* filesNamed(inner);
+  }
+}
+
+/** What is wrong with a file is told where it is used. */
+function touch(files: Files, path: string): void {
+  try {
+    files.bytes(path);
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+  }
+}
+
+function digestOf({ contents }: Remembered): string {
+  const hash = createHash('sha256');
+  for (const [path, content] of contents) {
+    hash.update(JSON.stringify([path, 'problem' in content ? content.problem : content.byteLength]));
+    if (!('problem' in content)) hash.update(content);
+  }
+  return hash.digest('base64');
+}
+
+/** A path of config.toml is relative to that file. */
+export const resolver =
+  (file: string) =>
+  (path: string): string =>
+    resolve(dirname(file), path);

@@ -1,0 +1,316 @@
+import { trimSlash } from '../apis/api-index.ts';
+import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
+import { isChoreoConnectFile } from '../config/choreo-connect-keys.ts';
+import { eachOnce, type Problem } from '../config/problem.ts';
+import type { ConfigText } from '../config/read-config.ts';
+import type { Config } from '../config/schema/config.ts';
+import type { JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
+import { SearchLimit } from '../pki/path/search-limit.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { checkAnswers, checkToldHeaders, readAnswers } from './answers.ts';
+import { buildApis } from './apis.ts';
+import { readBackendJwt } from './backend-jwt.ts';
+import { type Cas, readCas, readClients, warnAboutSize } from './clients.ts';
+import { checkDatabases } from './databases.ts';
+import { type Definitions, type Entry, entriesOf, type ForeignService } from './definitions.ts';
+import { createFindings, type Findings, type ForeignFindings } from './findings.ts';
+import { issuersOfEntry } from './issuers.ts';
+import {
+  firstStates,
+  goodOf,
+  isUnread,
+  knownServices,
+  type LastGood,
+  merge,
+  nothingYet,
+  type State,
+  setBack,
+} from './last-good.ts';
+import { strengthOf, warnAboutLeniency } from './leniency.ts';
+import { type OwnConfig, resolver } from './own-config.ts';
+import { certificateIn } from './pem-files.ts';
+import { settlePlaces } from './places.ts';
+import { checkRouter } from './router.ts';
+import { groupByScope, scopeOf } from './security.ts';
+import { buildSenderVerifier } from './senders.ts';
+import { readService, type ServiceSettings } from './service.ts';
+import type { Sliced } from './slices.ts';
+import { buildSourceList, buildSources } from './sources.ts';
+import type { Issuers } from './token-policies.ts';
+import { readTokenServices } from './token-services.ts';
+import { buildTrust, type ClientEntry } from './trust.ts';
+
+/** A configuration that is good, with all that came of it. */
+export type Provisioned = {
+  readonly config: Config;
+  readonly snapshot: Snapshot;
+  readonly service: ServiceSettings;
+  readonly warnings: readonly Problem[];
+  /** What is wrong with foreign files: their APIs are in their last good state, or admit nobody; all else is in force. */
+  readonly problems: readonly Problem[];
+  readonly good: LastGood;
+  /** Certificates by the text they were read from: what has not changed is not read again. */
+  readonly certificates: CertificateTexts;
+  /** Issuers' keys that the snapshot needs kept fresh. */
+  readonly feeds: readonly JwksFeed[];
+  /** Tables and keys that are not ours. */
+  readonly ignored: readonly string[];
+  /** Where things stand in config.toml. */
+  readonly text: Pick<ConfigText, 'lineOf' | 'isWritten'>;
+};
+
+export type Circumstances = {
+  /** Milliseconds since the epoch: only for warnings about dates. */
+  readonly now: number;
+  /** Of those who keep them going; nothing is fetched here. */
+  readonly jwksFeeds: JwksFeeds;
+  /** What was in force before: foreign APIs fall back on it. */
+  readonly before?: Pick<Provisioned, 'good' | 'certificates'> | undefined;
+};
+
+/**
+ * What a configuration and the files that it names mean, all of which were read before: nothing is read here, and
+ * nothing outside is changed. All of it is good, or everything that is wrong with config.toml is told at once.
+ *
+ * Builds it, and builds it again without what turns out to be wrong with an API of a foreign file: that one is set back
+ * to its last good state, or keeps its place and admits nobody. Each turn takes at least one out, so that it ends.
+ *
+ * @param definitions what the files of its `[[definitions]]` say, as far as they are read
+ */
+export function* provision(
+  own: OwnConfig,
+  definitions: readonly Definitions[],
+  circumstances: Circumstances,
+): Sliced<{ readonly ok: Provisioned } | { readonly problems: readonly Problem[] }> {
+  const before = circumstances.before?.good ?? nothingYet;
+  const entries = entriesOf(own.config, resolver(own.file));
+  const services = new Map(definitions.map((each) => [each.id, knownServices(each, before)]));
+  const first = settlePlaces(
+    definitions.flatMap((each) => firstStates(each, before)),
+    before,
+  );
+  const { states } = first;
+  const problems: Problem[] = [
+    ...definitions.flatMap((each) => each.problems),
+    ...definitions.flatMap(({ apis }) => apis.flatMap((foreign) => foreign.problems)),
+    ...first.problems,
+  ];
+  const ownApis = own.config.apis.length;
+  const unread = definitions.filter((each) => isUnread(each, before)).map(({ path }) => path);
+  for (;;) {
+    const config = merge(own.config, states, entries);
+    yield;
+    const foreign: ForeignFindings = {
+      originOf: (index) => states[index - ownApis]?.origin,
+      errors: new Map(),
+    };
+    const findings = createFindings(own.file, own.lineOf, own.files, foreign);
+    const built = yield* build({ ...own, config }, states, services, {
+      ...circumstances,
+      findings,
+      entries,
+      unread,
+    });
+    // A place that another API has is no news for one that admits nobody.
+    const wrong = [...foreign.errors].filter(([index]) => states[index - ownApis]?.state !== 'faulty');
+    if (wrong.length === 0) {
+      if (findings.errors.length > 0)
+        return { problems: findings.errors.toSorted((a, b) => a.line - b.line) };
+      problems.push(...built.problems);
+      const warnings = [
+        ...own.warnings,
+        ...findings.warnings,
+        ...definitions.flatMap((each) => each.warnings),
+      ];
+      const good = goodOf(states, services, definitions, before);
+      return {
+        ok: {
+          ...built,
+          warnings: eachOnce(warnings),
+          config,
+          problems: eachOnce(problems),
+          good,
+          ignored: own.ignored,
+          text: own,
+        },
+      };
+    }
+    for (const [index, errors] of wrong) {
+      problems.push(...errors);
+      const state = states[index - ownApis]!;
+      // What was good before and is not now can't be built beside the rest any more.
+      states[index - ownApis] = setBack(state, state.state === 'good' ? before : nothingYet, errors);
+    }
+  }
+}
+
+type Built = Pick<Provisioned, 'service' | 'feeds' | 'snapshot' | 'certificates' | 'problems'>;
+
+/**
+ * Everything that a configuration means. What is wrong goes to `findings`.
+ *
+ * @param states of the foreign APIs, which are the last of `config.apis`
+ * @param services issuers that foreign files name, by their entry
+ */
+function* build(
+  own: OwnConfig,
+  states: readonly State[],
+  foreignServices: ReadonlyMap<string, readonly ForeignService[]>,
+  {
+    now,
+    jwksFeeds,
+    before,
+    findings,
+    entries,
+    unread,
+  }: Circumstances & {
+    readonly findings: Findings;
+    readonly entries: readonly Entry[];
+    /** Paths of `[[definitions]]` of which nobody knows what there is. */
+    readonly unread: readonly string[];
+  },
+): Sliced<Built> {
+  const { config, isWritten, ignored } = own;
+  const foreignFrom = config.apis.length - states.length;
+  const tls = config.router.downstream.tls;
+  const at = (key: string) => ['router', 'downstream', 'tls', key];
+  const trusted = readCas(at('trustedCertPath'), tls.trustedCertPath, findings, now);
+  const intermediates = readCas(at('intermediatesPath'), tls.intermediatesPath, findings, now) ?? [];
+  const certificates = new Map<string, Certificate>();
+  const readOne = rememberingCertificates(before?.certificates ?? new Map(), certificates);
+  const strength = strengthOf(config);
+  const { certificates: lenient } = config.enforcer.security;
+  warnAboutLeniency(lenient, '', ['enforcer', 'security', 'certificates'], findings);
+  const cas = { trusted, intermediates, strength, readOne };
+  const listed = yield* readClients(['clients'], '', config.clients, cas, findings, now);
+  warnAboutSize(listed, config, findings);
+  const clients = [...listed, ...(yield* readOwnClients(config, cas, findings, now))];
+  yield;
+  const trust = buildTrust(clients, trusted, intermediates, strength);
+  yield;
+  const verifySender = yield* buildSenderVerifier(config, clients, findings, now);
+  const sources = buildSources(config, isWritten, findings, verifySender);
+  const sourcesOf = ownSources(config, findings, verifySender);
+  checkDatabases(config, findings);
+  const { claimDialect } = config.enforcer.jwtGenerator;
+  const surroundings = { isChoreoConnect: isChoreoConnectFile(ignored), jwksFeeds, claimDialect, findings };
+  const services = readTokenServices(
+    config.enforcer.security.tokenService,
+    ['enforcer', 'security', 'tokenService'],
+    surroundings,
+  );
+  const byEntry = new Map(
+    entries.map(({ id }, i) => [
+      id,
+      issuersOfEntry(config.definitions[i]!, ['definitions', i], foreignServices.get(id) ?? [], {
+        ...surroundings,
+        own: services.issuers,
+      }),
+    ]),
+  );
+  const ownIssuers: Issuers = { known: services.issuers, takesAll: false };
+  const apis = yield* buildApis({
+    config,
+    directory: groupByScope(trust),
+    issuersOf: (api) => byEntry.get(states[api - foreignFrom]?.entry ?? '')?.issuers ?? ownIssuers,
+    sources,
+    sourcesOf: sourcesOf.at,
+    faults: new Map([
+      ...states.map(({ fault }, i) => [foreignFrom + i, fault] as const),
+      ...catchAlls(config.apis.slice(0, foreignFrom), unread),
+    ]),
+    foreignFrom,
+    findings,
+    now,
+  });
+  const service = readService(config, isWritten, findings);
+  checkRouter(config, findings);
+  const answers = readAnswers(config, isWritten, headersOf([sources, ...sourcesOf.all()]));
+  checkAnswers(config, readAnswers(config, isWritten, headersOf([sources])), findings);
+  const backendJwt = readBackendJwt(config, isWritten, findings);
+  return {
+    service,
+    feeds: [...services.feeds, ...[...byEntry.values()].flatMap(({ feeds }) => feeds)],
+    problems: [...byEntry.values()].flatMap(({ problems }) => problems),
+    certificates,
+    snapshot: {
+      rejectUntrustedHeader: config.enforcer.security.mutualSSL.rejectUntrustedHeader,
+      apis,
+      everyone: trust.everyone,
+      certificates: new CertificateCache(),
+      revocation: undefined,
+      searchLimit: new SearchLimit(),
+      answers,
+      backendJwt,
+    },
+  };
+}
+
+type CertificateTexts = ReadonlyMap<string, Certificate>;
+
+/** @throws FileProblem, as `certificateIn` does */
+const rememberingCertificates =
+  (before: CertificateTexts, now: Map<string, Certificate>) =>
+  (content: string | Uint8Array): Certificate => {
+    const text = typeof content === 'string' ? content : Buffer.from(content).toString('latin1');
+    const certificate = now.get(text) ?? before.get(text) ?? certificateIn(content);
+    now.set(text, certificate);
+    return certificate;
+  };
+
+const headersOf = (all: readonly CertificateSources[]): readonly string[] =>
+  all.flatMap(({ headers }) =>
+    headers.flatMap(({ header, chainHeader }) => (chainHeader ? [header, chainHeader] : [header])),
+  );
+
+/**
+ * What files that could never be read would claim, nobody knows: until they can be, an API that has all paths which
+ * nobody else claims would answer for theirs, too.
+ */
+const catchAlls = (apis: Config['apis'], unread: readonly string[]): readonly (readonly [number, string])[] =>
+  apis.flatMap(({ basePath }, i) =>
+    unread.length > 0 && trimSlash(basePath) === ''
+      ? [
+          [
+            i,
+            `APIs below its base path may not be known yet: ${unread.join(', ')} could not be read`,
+          ] as const,
+        ]
+      : [],
+  );
+
+/** Clients that only one API, or one of its operations, knows. */
+function* readOwnClients(config: Config, cas: Cas, findings: Findings, now: number): Sliced<ClientEntry[]> {
+  const entries: ClientEntry[] = [];
+  for (const [i, api] of config.apis.entries()) {
+    const at = ['apis', i];
+    entries.push(...(yield* readClients([...at, 'clients'], scopeOf(i), api.clients, cas, findings, now)));
+    for (const [j, { clients = [] }] of api.operations.entries()) {
+      const path = [...at, 'operations', j, 'clients'];
+      entries.push(...(yield* readClients(path, scopeOf(i, j), clients, cas, findings, now)));
+    }
+  }
+  return entries;
+}
+
+/** The sources that APIs have of their own. Many have the same: they share one, with its caches. */
+function ownSources(config: Config, findings: Findings, verifySender: SenderVerifier | undefined) {
+  const known = new Map<string, CertificateSources>();
+  const { mutualSSL } = config.enforcer.security;
+  return {
+    at: (written: Config['apis'][number]['sources'], path: readonly PropertyKey[]): CertificateSources => {
+      const key = JSON.stringify(written);
+      const shared = known.get(key);
+      if (shared !== undefined) return shared;
+      const errors = findings.count();
+      const sources = buildSourceList(written ?? [], path, mutualSSL, findings, verifySender);
+      checkToldHeaders(config, headersOf([sources]), path, findings);
+      // What is wrong is wrong with each API that says so.
+      if (findings.count() === errors) known.set(key, sources);
+      return sources;
+    },
+    all: () => [...known.values()],
+  };
+}

@@ -1,0 +1,178 @@
+import { isMainThread, MessageChannel, type MessagePort, parentPort, Worker } from 'node:worker_threads';
+import type { Config } from '../config/schema/config.ts';
+import { filesOf } from '../definitions/written.ts';
+import { disk } from '../documents/files.ts';
+import type { TableRows } from '../feeds/api-manager-table.ts';
+import { type Definitions, type Entry, readEntry } from './definitions.ts';
+import { fromData, type OwnConfig, type OwnConfigData, type OwnResult, readOwnData } from './own-config.ts';
+import { receiveParts, sendInParts } from './parts.ts';
+import { fromMemory, type Remembered, remembering } from './remembered-files.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** What an entry's files say, and what is to be known of that reading. */
+export type EntryReading = {
+  readonly definitions: Definitions;
+  /** Every path that was read or listed. */
+  readonly read: readonly string[];
+  /** The files as they were, for an entry with a database: a change there reads no other file anew. */
+  readonly remembered: Remembered | undefined;
+};
+
+type Ask =
+  | { readonly what: 'own'; readonly file: string; readonly env: Env; readonly known: string | undefined }
+  | {
+      readonly what: 'entry';
+      readonly entry: Entry;
+      readonly tables: TableRows;
+      readonly remembered: Remembered | undefined;
+    };
+
+/** Why a reading came to nothing. */
+export class ReadingError extends Error {
+  override readonly name = 'ReadingError';
+}
+
+export type ReadingLimits = {
+  /** Milliseconds for one answer. */
+  readonly patience: number;
+  readonly heapMegabytes: number;
+};
+/** Ten thousand APIs take some ten seconds and 400 MB. */
+const usual: ReadingLimits = { patience: 60_000, heapMegabytes: 2_048 };
+
+/**
+ * Reads files beside the thread that decides: large ones, and those that others write, take as long as they take. Whoever
+ * asks gets an answer, or a ReadingError, within the limits.
+ */
+export class ReadingThread {
+  readonly #limits: ReadingLimits;
+  #worker: Worker | undefined;
+  #isEnded = false;
+
+  constructor(limits: ReadingLimits = usual) {
+    this.#limits = limits;
+  }
+
+  /**
+   * config.toml, and the files that it names.
+   *
+   * @param known the digest of what is known already
+   * @returns undefined: nothing else than that
+   * @throws ReadingError
+   */
+  async own(file: string, env: Env, known?: string): Promise<OwnResult<OwnConfig> | undefined> {
+    const answer = (await this.#ask({ what: 'own', file, env: { ...env }, known })) as
+      | (Omit<OwnConfigData, 'config'> & {
+          readonly config: Config;
+          apis: Config['apis'];
+          clients: Config['clients'];
+        })
+      | { readonly problems: readonly never[] }
+      | { readonly same: true };
+    if ('same' in answer) return undefined;
+    if ('problems' in answer) return answer;
+    const { apis, clients, config, ...data } = answer;
+    return { ok: fromData(file, { ...data, config: { ...config, apis, clients } }) };
+  }
+
+  /** @throws ReadingError */
+  async entry(entry: Entry, tables: TableRows, remembered?: Remembered): Promise<EntryReading> {
+    const answer = (await this.#ask({ what: 'entry', entry, tables, remembered })) as Definitions &
+      Remembered & { readonly read: readonly string[] };
+    const { read, contents, lists, ...definitions } = answer;
+    return {
+      definitions,
+      read,
+      remembered: entry.database === undefined ? undefined : { contents, lists },
+    };
+  }
+
+  /** For good: whoever still waits, or asks, gets a ReadingError. */
+  async close(): Promise<void> {
+    this.#isEnded = true;
+    await this.#drop();
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  async #drop(): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL(import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: this.#limits.heapMegabytes },
+    });
+    this.#worker = worker;
+    // Whoever asks hears of it.
+    worker.on('error', () => {});
+    worker.once('exit', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
+    return worker;
+  }
+
+  async #ask(ask: Ask): Promise<unknown> {
+    if (this.#isEnded) throw new ReadingError('was ended');
+    const { patience, heapMegabytes } = this.#limits;
+    const worker = this.#worker ?? this.#start();
+    const { port1, port2 } = new MessageChannel();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const fail = (reason: string): void => reject(new ReadingError(reason));
+    const onError = (error: Error): void =>
+      fail(
+        (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
+          ? `needed more than ${heapMegabytes} MB`
+          : `failed in the enforcer itself: ${error.stack ?? error.message}`,
+      );
+    const onExit = (): void => fail('was ended');
+    worker.once('message', resolve).once('error', onError).once('exit', onExit);
+    const timer = setTimeout(() => fail(`took more than ${patience / 1000} s`), patience);
+    try {
+      worker.postMessage({ ask, port: port2 }, [port2]);
+      await promise;
+      return await receiveParts(port1);
+    } catch (error) {
+      // Whatever it is at, the next one begins anew.
+      await this.#drop();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      worker.off('message', resolve).off('error', onError).off('exit', onExit);
+      port1.close();
+    }
+  }
+}
+
+function answer(ask: Ask): Readonly<Record<string, unknown>> {
+  if (ask.what === 'own') {
+    const read = readOwnData(ask.file, ask.env, disk);
+    if ('problems' in read) return read;
+    if (read.ok.digest === ask.known) return { same: true };
+    const { config, ...data } = read.ok;
+    return {
+      ...data,
+      apis: config.apis,
+      clients: config.clients,
+      config: { ...config, apis: [], clients: [] },
+    };
+  }
+  const files = ask.remembered === undefined ? remembering(filesOf(ask.entry)) : fromMemory(ask.remembered);
+  const definitions = readEntry(ask.entry, ask.tables, files);
+  const { contents, lists } = files.remembered;
+  const read = [...contents.keys(), ...lists.keys()];
+  return { ...definitions, read, ...(ask.entry.database === undefined ? {} : { contents, lists }) };
+}
+
+if (!isMainThread && parentPort !== null) {
+  const main = parentPort;
+  main.on('message', ({ ask, port }: { readonly ask: Ask; readonly port: MessagePort }) => {
+    sendInParts(answer(ask), port);
+    main.postMessage('answered');
+  });
+}

@@ -1,0 +1,68 @@
+import { decodeText, FileProblem, type Files } from '../documents/files.ts';
+
+/** What was read and listed, or why it could not be: plain data, which can go to another thread and be read from there. */
+export type Remembered = {
+  readonly contents: ReadonlyMap<string, Uint8Array | Refusal>;
+  readonly lists: ReadonlyMap<string, readonly string[] | Refusal>;
+};
+type Refusal = { readonly problem: string };
+
+/** Reads through `files`, each path once, and remembers it. */
+export function remembering(files: Files): Files & { readonly remembered: Remembered } {
+  const contents = new Map<string, Uint8Array | Refusal>();
+  const lists = new Map<string, readonly string[] | Refusal>();
+  return reader(
+    { contents, lists },
+    (path) => once(contents, path, () => files.bytes(path)),
+    (path) => once(lists, path, () => files.list(path)),
+  );
+}
+
+/** Nothing but what was remembered. */
+export function fromMemory(remembered: Remembered): Files & { readonly remembered: Remembered } {
+  const missing = (path: string): Refusal => ({ problem: `was not read before: ${path}` });
+  return reader(
+    remembered,
+    (path) => remembered.contents.get(path) ?? missing(path),
+    (path) => remembered.lists.get(path) ?? missing(path),
+  );
+}
+
+function reader(
+  remembered: Remembered,
+  content: (path: string) => Uint8Array | Refusal,
+  list: (path: string) => readonly string[] | Refusal,
+): Files & { readonly remembered: Remembered } {
+  const bytes = (path: string): Buffer => {
+    const { buffer, byteOffset, byteLength } = orThrow(content(path));
+    return Buffer.from(buffer, byteOffset, byteLength);
+  };
+  return {
+    remembered,
+    bytes,
+    text: (path) => decodeText(bytes(path)),
+    list: (path) => orThrow(list(path)),
+  };
+}
+
+function once<T>(known: Map<string, T | Refusal>, path: string, read: () => T): T | Refusal {
+  const before = known.get(path);
+  if (before !== undefined) return before;
+  const now = attempt(read);
+  known.set(path, now);
+  return now;
+}
+
+function attempt<T>(read: () => T): T | Refusal {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    return { problem: error.message };
+  }
+}
+
+function orThrow<T extends object>(found: T | Refusal): T {
+  if ('problem' in found) throw new FileProblem(found.problem);
+  return found;
+}

@@ -1,0 +1,94 @@
+import { type Problem, problemLine } from '../config/problem.ts';
+import { type FeedEvent, feedLines } from '../feeds/feed-event.ts';
+import { createLog, type Log, type LogSettings } from '../observability/log.ts';
+import { countClients } from '../provision/load-config.ts';
+import type { ConfigurationEvent, InForce } from './configuration.ts';
+
+/** What the log says of configurations. What was said of the one before is not said again. */
+export class ConfigurationLog {
+  readonly #options: { readonly file: string; readonly version: string };
+  #log: Log = createLog({ level: 'info', format: 'text' });
+  #authService: string | undefined;
+  #listening = '';
+  #said: ReadonlySet<string> = new Set();
+
+  constructor(options: { readonly file: string; readonly version: string }) {
+    this.#options = options;
+  }
+
+  /** By the settings that are in force. */
+  get now(): Log {
+    return this.#log;
+  }
+
+  settings(settings: LogSettings): void {
+    this.#log = createLog(settings);
+  }
+
+  feed(event: FeedEvent): void {
+    for (const { level, message, fields } of feedLines(event)) this.#log[level](message, fields);
+  }
+
+  started(loaded: InForce, addresses: readonly string[]): void {
+    this.#listening = addresses.join(' ');
+    this.#authService = JSON.stringify(loaded.config.enforcer.authService);
+    this.#announce('started', loaded);
+  }
+
+  /** @param isReading its foreign files are still being read */
+  reloaded(loaded: InForce, isReading: boolean): void {
+    const { file } = this.#options;
+    this.settings(loaded.config.enforcer.log);
+    const authService = JSON.stringify(loaded.config.enforcer.authService);
+    if (authService !== this.#authService)
+      this.#log.warn('[enforcer.authService] changed: it is read at start only, so restart to have it', {
+        file,
+      });
+    this.#announce(
+      isReading ? 'in force; the files of [[definitions]] are still being read' : 'reloaded',
+      loaded,
+    );
+  }
+
+  refused(event: Extract<ConfigurationEvent, { readonly kind: 'refused' | 'refused-whole' }>): void {
+    const { file } = this.#options;
+    if (event.kind === 'refused-whole') {
+      this.#log.error(`not reloaded: ${event.reason}. The last good configuration stays in force`, { file });
+      return;
+    }
+    for (const problem of event.problems) this.#log.error(problemLine(problem));
+    this.#log.error('not reloaded: the last good configuration stays in force', {
+      file,
+      errors: event.problems.length,
+    });
+  }
+
+  #announce(what: string, loaded: InForce): void {
+    const { file, version } = this.#options;
+    const { config, problems, warnings, ignored } = loaded;
+    const news = (all: readonly Problem[]): readonly string[] =>
+      all.map(problemLine).filter((line) => !this.#said.has(line));
+    const errors = news(problems);
+    for (const line of errors) this.#log.error(line);
+    if (errors.length > 0)
+      this.#log.error(
+        'APIs of the files above are in their last good state, or refuse everybody; all others are in force',
+      );
+    for (const line of news(warnings)) this.#log.warn(line);
+    const isFirst = loaded.generation === 1;
+    if (ignored.length > 0 && isFirst)
+      this.#log.info('not ours, and ignored', { file, tables: ignored.join(' ') });
+    this.#said = new Set([...problems, ...warnings].map(problemLine));
+    this.#log.info(what, {
+      version,
+      pid: process.pid,
+      file,
+      listening: this.#listening,
+      generation: loaded.generation,
+      apis: config.apis.length,
+      clients: countClients(config),
+      certificateFrom: config.enforcer.security.mutualSSL.enableClientValidation ? 'peer' : 'header',
+      warnings: warnings.length,
+    });
+  }
+}

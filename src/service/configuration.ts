@@ -1,0 +1,279 @@
+import type { Problem } from '../config/problem.ts';
+import { disk } from '../documents/files.ts';
+import { ClientCertificateTables, type TableRows } from '../feeds/api-manager-table.ts';
+import { atMost } from '../feeds/deadline.ts';
+import type { FeedEvent } from '../feeds/feed-event.ts';
+import { JwksFeeds } from '../feeds/jwks.ts';
+import { type Entry, entriesOf, tablesOf } from '../provision/definitions.ts';
+import { readEntries, unreadable } from '../provision/entry-readings.ts';
+import { type OwnConfig, type OwnResult, readOwnConfig, resolver } from '../provision/own-config.ts';
+import { type Provisioned, provision } from '../provision/provision.ts';
+import { type EntryReading, ReadingError, ReadingThread } from '../provision/reading-thread.ts';
+import { inSlices } from '../provision/slices.ts';
+
+/** A configuration that is in force, and what is to be known of it. */
+export type InForce = Provisioned & {
+  /** Counts up from 1. */
+  readonly generation: number;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  /** Of config.toml and the files it names. */
+  readonly digest: string;
+  /** Every path that was read for it. */
+  readonly read: readonly string[];
+};
+
+export type ConfigurationEvent =
+  /** `reading`: config.toml is in force, and the files of its `[[definitions]]` are still being read. */
+  | { readonly kind: 'in-force'; readonly loaded: InForce; readonly reading: boolean }
+  | { readonly kind: 'refused'; readonly problems: readonly Problem[] }
+  | { readonly kind: 'refused-whole'; readonly reason: string }
+  | { readonly kind: 'feed'; readonly event: FeedEvent };
+
+export type ConfigurationOptions = {
+  readonly file: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly tell: (event: ConfigurationEvent) => void;
+};
+
+/** Milliseconds that a start, or a reload, waits for the keys of issuers: one that is down must not keep the others from serving. */
+const firstKeysWithin = 3_000;
+/** Milliseconds that a start waits for foreign files; those that were not read by then refuse, until they are. */
+const definitionsWithin = 30_000;
+
+/** Who asks for a change: everything is read again; a database said that it has other rows; foreign files were read. */
+type Change = 'everything' | 'tables' | 'definitions';
+
+/**
+ * The one gate for every change of configuration, whoever asks. One at a time, each prepared beside what is in force, and
+ * taken over in one step together with everything that outlives a snapshot; or dropped without a trace.
+ *
+ * config.toml never waits for foreign files: it takes effect with what is known of them, and what they say now is a
+ * change of its own, as soon as it is read.
+ */
+export class Configuration {
+  readonly #options: ConfigurationOptions;
+  readonly #jwksFeeds: JwksFeeds;
+  readonly #tables: ClientCertificateTables;
+  #ownThread: ReadingThread | undefined;
+  readonly #readings = new Map<string, EntryReading>();
+  readonly #wanted = new Set<Change>();
+  #isBusy = false;
+  #isClosed = false;
+  #own: OwnConfig | undefined;
+  #rows: TableRows = new Map();
+  #inForce: InForce | undefined;
+  /** The reading of foreign files that counts; earlier ones are ended. */
+  #reading: ReadingThread | undefined;
+
+  constructor(options: ConfigurationOptions) {
+    this.#options = options;
+    const tell = (event: FeedEvent): void => options.tell({ kind: 'feed', event });
+    this.#jwksFeeds = new JwksFeeds(tell);
+    this.#tables = new ClientCertificateTables((event) => {
+      tell(event);
+      if (event.kind === 'read' && event.changed && this.#inForce !== undefined) this.#want('tables');
+    });
+  }
+
+  /** Only after a start that went well. */
+  get inForce(): InForce {
+    return this.#inForce!;
+  }
+
+  /** The first configuration, or what is wrong with it: then all that it began is ended. */
+  async start(): Promise<OwnResult<InForce>> {
+    const { file, env } = this.#options;
+    try {
+      const own = readOwnConfig(file, env, disk);
+      if ('problems' in own) return own;
+      const rows = await this.#tables.use(tablesOf(own.ok.config));
+      const entries = entriesOf(own.ok.config, resolver(file));
+      await atMost(definitionsWithin, this.#readDefinitions(entries, rows));
+      const result = await this.#prepare(own.ok, entries, 'refuse-unread');
+      if ('problems' in result) return result;
+      await this.#takeOver(own.ok, rows, result.ok);
+      return { ok: this.inForce };
+    } finally {
+      if (this.#inForce === undefined) await this.close();
+    }
+  }
+
+  /** Reads everything again. What comes of it is told. */
+  reload(): void {
+    this.#want('everything');
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([
+      this.#ownThread?.close(),
+      this.#reading?.close(),
+      this.#jwksFeeds.close(),
+      this.#tables.close(),
+    ]);
+  }
+
+  #want(change: Change): void {
+    this.#wanted.add(change);
+    if (!this.#isBusy) void this.#work();
+  }
+
+  /** One at a time: what is asked for meanwhile is done once more, together. */
+  async #work(): Promise<void> {
+    this.#isBusy = true;
+    while (this.#wanted.size > 0 && !this.#isClosed) {
+      const changes = new Set(this.#wanted);
+      this.#wanted.clear();
+      try {
+        await this.#change(changes);
+      } catch (error) {
+        // A fault of ours, or a reading that came to nothing, must not end a service that runs.
+        const reason =
+          error instanceof ReadingError ? `reading it ${error.message}` : String((error as Error).stack);
+        this.#refuse({ kind: 'refused-whole', reason });
+      }
+    }
+    this.#isBusy = false;
+  }
+
+  async #change(changes: ReadonlySet<Change>): Promise<void> {
+    if (changes.has('everything')) return this.#reloadAll();
+    const own = this.#own!;
+    const entries = entriesOf(own.config, resolver(this.#options.file));
+    if (changes.has('tables')) {
+      this.#rows = await this.#tables.use(tablesOf(own.config));
+      // A change in the database reads nothing else anew, not the files beside it either.
+      const withDatabase = entries.filter(({ database }) => database !== undefined);
+      await this.#readDefinitions(withDatabase, this.#rows, { from: 'memory' });
+    }
+    await this.#put(own, entries, this.#rows);
+  }
+
+  async #reloadAll(): Promise<void> {
+    const { file, env } = this.#options;
+    // Beside the thread that decides: a large one takes a second.
+    const thread = new ReadingThread();
+    this.#ownThread = thread;
+    try {
+      const own = (await thread.own(file, env))!;
+      if (this.#isClosed) return;
+      if ('problems' in own) return void this.#refuse({ kind: 'refused', problems: own.problems });
+      if (isEmptied(own.ok) && this.inForce.config.apis.length > 0)
+        return void this.#refuse({
+          kind: 'refused-whole',
+          reason: 'the file has no APIs any more, as if it were being written. Restart to have none',
+        });
+      const rows = await this.#tables.use(tablesOf(own.ok.config));
+      const entries = entriesOf(own.ok.config, resolver(file));
+      const reading = this.#readDefinitions(entries, rows, { thread });
+      // Most are read in less: then there is one change, not two.
+      await atMost(readWithin, reading);
+      await this.#put(own.ok, entries, rows);
+    } finally {
+      if (this.#reading !== thread) await thread.close();
+    }
+  }
+
+  /**
+   * Reads what these entries name, each in its own right, beside the thread that decides. A reading that runs already is
+   * ended: what it would say is old.
+   */
+  async #readDefinitions(
+    entries: readonly Entry[],
+    rows: TableRows,
+    {
+      from = 'disk',
+      thread = new ReadingThread(),
+    }: { from?: 'disk' | 'memory'; thread?: ReadingThread } = {},
+  ): Promise<void> {
+    const before = this.#reading;
+    this.#reading = thread;
+    await before?.close();
+    const began = performance.now();
+    const isLate = (): boolean => performance.now() - began > readWithin;
+    /** What comes when nobody waits for it any more is a change of its own. */
+    const changeIfLate = (): void => {
+      if (isLate() && this.#inForce !== undefined) this.#want('definitions');
+    };
+    try {
+      await readEntries(entries, {
+        tables: rows,
+        thread,
+        files: from === 'disk' ? undefined : (id) => this.#readings.get(id)?.remembered,
+        tell: ({ id }, reading) => {
+          if (this.#reading !== thread) return;
+          this.#readings.set(id, reading);
+          changeIfLate();
+        },
+      });
+    } catch (error) {
+      this.#refuse({ kind: 'refused-whole', reason: String((error as Error).stack) });
+    }
+    if (this.#reading !== thread) return;
+    this.#reading = undefined;
+    changeIfLate();
+  }
+
+  async #put(own: OwnConfig, entries: readonly Entry[], rows: TableRows): Promise<void> {
+    const result = await this.#prepare(own, entries, 'as-before');
+    if (this.#isClosed) return;
+    if ('problems' in result) {
+      this.#refuse({ kind: 'refused', problems: result.problems });
+      return;
+    }
+    await this.#takeOver(own, rows, result.ok);
+    this.#options.tell({ kind: 'in-force', loaded: this.inForce, reading: this.#reading !== undefined });
+  }
+
+  /** Beside what is in force, and without touching it. */
+  #prepare(
+    own: OwnConfig,
+    entries: readonly Entry[],
+    unread: 'refuse-unread' | 'as-before',
+  ): Promise<OwnResult<Provisioned>> {
+    const definitions = entries.flatMap((entry) => {
+      const known = this.#readings.get(entry.id)?.definitions;
+      if (known !== undefined) return [known];
+      return unread === 'as-before' ? [] : [unreadable(entry, 'is not done yet')];
+    });
+    const circumstances = { now: Date.now(), jwksFeeds: this.#jwksFeeds, before: this.#inForce };
+    return inSlices(provision(own, definitions, circumstances));
+  }
+
+  /** In one step; nothing of the old is closed before. */
+  async #takeOver(own: OwnConfig, rows: TableRows, ok: Provisioned): Promise<void> {
+    // Else the first requests would be refused for want of keys.
+    await this.#jwksFeeds.start(ok.feeds, firstKeysWithin);
+    const ids = new Set(entriesOf(own.config, resolver(own.file)).map(({ id }) => id));
+    for (const id of this.#readings.keys()) if (!ids.has(id)) this.#readings.delete(id);
+    this.#own = own;
+    this.#rows = rows;
+    this.#inForce = {
+      ...ok,
+      generation: (this.#inForce?.generation ?? 0) + 1,
+      since: Date.now(),
+      digest: own.digest,
+      read: [...own.read, ...[...this.#readings.values()].flatMap(({ read }) => read)],
+    };
+    this.#keepOnlyWanted();
+  }
+
+  #refuse(event: Exclude<ConfigurationEvent, { readonly kind: 'in-force' | 'feed' }>): void {
+    // What the refused one has added goes again.
+    this.#keepOnlyWanted();
+    this.#options.tell(event);
+  }
+
+  #keepOnlyWanted(): void {
+    if (this.#inForce === undefined || this.#own === undefined) return;
+    void this.#jwksFeeds.keepOnly(this.#inForce.feeds);
+    void this.#tables.keepOnly(tablesOf(this.#own.config));
+  }
+}
+
+/** Milliseconds that config.toml waits for foreign files which are read quickly. */
+const readWithin = 250;
+
+const isEmptied = ({ config }: OwnConfig): boolean =>
+  config.apis.length === 0 && config.definitions.length === 0;
