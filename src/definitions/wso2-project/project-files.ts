@@ -1,7 +1,7 @@
 import { basename, dirname, join, relative } from 'node:path';
-import { unzipSync } from 'fflate';
 import { decodeText, FileProblem, type Files } from '../../documents/files.ts';
 import type { Problem } from '../../documents/problem.ts';
+import { readZip } from '../../documents/zip.ts';
 
 /** An API project: a folder, or an archive of one. */
 export type Project = {
@@ -117,34 +117,29 @@ const isRead = (name: string): boolean =>
 
 /** @throws FileProblem: no archive, more in it than a project has, names that lead out of it */
 function archive(path: string, disk: Files, left: number): { project: Project; size: number } {
-  const bytes = disk.bytes(path);
-  let count = 0;
+  const all = readZip(disk.bytes(path));
+  if (all.length > maxEntries)
+    throw new FileProblem(`has more than ${maxEntries} entries, which are not read`);
+  const entries = new Map<string, Uint8Array>();
   let size = 0;
-  const entries = unzip(bytes, ({ name, originalSize }) => {
-    count++;
-    if (count > maxEntries) throw new FileProblem(`has more than ${maxEntries} entries, which are not read`);
+  for (const { name, size: unpacked, read } of all) {
     if (name.startsWith('/') || name.includes('\\') || name.split('/').includes('..'))
       throw new FileProblem(
         `has an entry ${JSON.stringify(name.slice(0, 100))}, which leads out of the archive; export it anew`,
       );
-    if (!isRead(name)) return false;
-    size += originalSize;
+    if (!isRead(name)) continue;
+    size += unpacked;
     checkSize(size, left);
-    return true;
-  });
-  // What the archive says of its own sizes may be untrue.
-  checkSize(
-    Object.values(entries).reduce((sum, { length }) => sum + length, 0),
-    left,
-  );
-  const api = Object.keys(entries)
+    entries.set(name, read());
+  }
+  const api = [...entries.keys()]
     .filter((name) => isApiFile(basename(name)))
     .sort((a, b) => a.split('/').length - b.split('/').length)[0];
   if (api === undefined) throw new FileProblem('has no api.yaml in it; write the path of an exported API');
   const own = rootOfApiFile(api);
   const root = own === '.' ? '' : `${own}/`;
   const names = new Map(
-    Object.entries(entries).flatMap(([name, data]) =>
+    [...entries].flatMap(([name, data]) =>
       name.startsWith(root) ? [[name.slice(root.length), data] as const] : [],
     ),
   );
@@ -170,13 +165,4 @@ function checkSize(size: number, left: number): void {
     throw new FileProblem(
       `is not read: with those before it, the archives of this path unpack to more than ${maxTogether} bytes; write several [[definitions]]`,
     );
-}
-
-function unzip(bytes: Uint8Array, filter: (entry: { name: string; originalSize: number }) => boolean) {
-  try {
-    return unzipSync(bytes, { filter });
-  } catch (error) {
-    if (error instanceof FileProblem) throw error;
-    throw new FileProblem(`is no archive that can be unpacked (${(error as Error).message}); export it anew`);
-  }
 }

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { deflateRawSync } from 'node:zlib';
 import { strToU8, zipSync } from 'fflate';
 import { readConfig } from '../../../../src/config/read-config.ts';
 import { readChoreoConnect } from '../../../../src/definitions/choreo-connect/choreo-connect.ts';
@@ -314,6 +315,74 @@ for (const [why, entries, message] of zips) {
     assert.match(readChoreoConnect(entryOf(path)).problems[0]?.message ?? '', message);
   });
 }
+
+/** An archive whose directory has `count` entries that share one's bytes, and says what it likes of their sizes. */
+function forgedZip(
+  packed: Uint8Array,
+  { method, size, count }: Record<'method' | 'size' | 'count', number>,
+): Buffer {
+  const local = Buffer.alloc(30);
+  local.writeUInt32LE(0x04034b50);
+  const entries = Array.from({ length: count }, (_, i) => {
+    const name = Buffer.from(i === 0 ? 'api.yaml' : `Definitions/${i}`);
+    const entry = Buffer.alloc(46);
+    entry.writeUInt32LE(0x02014b50);
+    entry.writeUInt16LE(method, 10);
+    entry.writeUInt32LE(packed.length, 20);
+    entry.writeUInt32LE(size, 24);
+    entry.writeUInt16LE(name.length, 28);
+    return Buffer.concat([entry, name]);
+  });
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50);
+  end.writeUInt16LE(count, 10);
+  end.writeUInt32LE(local.length + packed.length, 16);
+  return Buffer.concat([local, packed, ...entries, end]);
+}
+const zeros = new Uint8Array(100_000);
+const forgeries: readonly [why: string, archive: Buffer, message: RegExp][] = [
+  [
+    'many entries of the same bytes, stored',
+    forgedZip(zeros, { method: 0, size: 0, count: 5000 }),
+    /overlap/,
+  ],
+  ['the same, packed', forgedZip(deflateRawSync(zeros), { method: 8, size: 0, count: 5000 }), /overlap/],
+  [
+    'a stored entry larger than it says',
+    forgedZip(zeros, { method: 0, size: 0, count: 1 }),
+    /not what its directory/,
+  ],
+  [
+    'a packed one',
+    forgedZip(deflateRawSync(zeros), { method: 8, size: 5, count: 1 }),
+    /not what its directory/,
+  ],
+  [
+    'one smaller than it says',
+    forgedZip(deflateRawSync(zeros), { method: 8, size: 200_000, count: 1 }),
+    /not what/,
+  ],
+  ['another packing', forgedZip(zeros, { method: 12, size: 100_000, count: 1 }), /packed by method 12/],
+  ['an end that is missing', Buffer.from('PK\x03\x04'), /its end is missing/],
+  ['an end that breaks off', Buffer.from('PK\x05\x06\0\0'), /breaks off/],
+];
+for (const [why, archive, message] of forgeries) {
+  test(`an archive with ${why} is told, and nothing of it unpacked beyond what it says`, () => {
+    const path = join(put({ 'x.txt': '' }), 'a.zip');
+    writeFileSync(path, archive);
+    const { apis, problems } = readChoreoConnect(entryOf(path));
+    assert.equal(apis.length, 0);
+    assert.match(problems[0]?.message ?? '', message);
+  });
+}
+
+test('an archive of which a bit has turned is told', () => {
+  const path = join(put({ 'x.txt': '' }), 'a.zip');
+  const archive = zipSync({ 'api.yaml': strToU8(apiYaml(['oauth2'])) }, { level: 0 });
+  archive[60]! ^= 1;
+  writeFileSync(path, archive);
+  assert.match(readChoreoConnect(entryOf(path)).problems[0]?.message ?? '', /not what its directory says/);
+});
 
 test('of an archive that is unpacked which is read', () => {
   const path = join(put({ 'x.txt': '' }), 'a.zip');
