@@ -3,6 +3,7 @@ import { describeIssue } from '../config/read-config.ts';
 import { api as apiSchema } from '../config/schema/api.ts';
 import type { Config } from '../config/schema/config.ts';
 import { tokenService } from '../config/schema/token-service.ts';
+import { basePath as basePathSchema, hostPattern } from '../config/schema/values.ts';
 import { parseApi } from '../definitions/api-rules.ts';
 import { readDefinition } from '../definitions/readers.ts';
 import {
@@ -126,31 +127,35 @@ function foreignApi(defined: DefinedApi, { id, backend, optionalCertificate }: E
   return { api: problems.length === 0 ? api : placeholder(api), origin, entry: id, key, problems };
 }
 
-/** It claims its place, so that nothing falls through to a shorter base path, and asks for nothing: it is refused as faulty. */
+/**
+ * It claims its place, so that nothing falls through to a shorter base path, and asks for nothing: it is refused as
+ * faulty. Of what can't be read of the place that which can is claimed: the path up to there, the hosts that are some.
+ */
 export function placeholder({
   name,
   version,
   basePath,
-  hosts,
+  hosts = ['*'],
 }: Pick<DefinedApi['written'], 'name' | 'version' | 'basePath' | 'hosts'>): Api {
-  const place = apiSchema.safeParse({
-    name,
-    version,
-    basePath,
-    ...(hosts && { hosts }),
+  const path = readablePath(basePath);
+  const named = hosts.filter((host) => aHost.safeParse(host).success);
+  return apiSchema.parse({
+    name: name || 'unknown',
+    version: version || '0',
+    basePath: path ?? '/',
+    // Without a path there is no place: nobody can ask for it, and Envoy has no route for it.
+    hosts: path === undefined ? ['unreadable.invalid'] : named.length === 0 ? ['*'] : named,
     mutualSSL: 'off',
   });
-  // A place that can not be read is no place: nobody can ask for it, and Envoy has no route for it.
-  return (
-    place.data ??
-    apiSchema.parse({
-      name: name || 'unknown',
-      version: version || '0',
-      basePath: '/',
-      hosts: ['unreadable.invalid'],
-      mutualSSL: 'off',
-    })
-  );
+}
+
+const [aPath, aHost] = [basePathSchema(), hostPattern()];
+
+function readablePath(basePath: string): string | undefined {
+  if (aPath.safeParse(basePath).success) return basePath;
+  const [first, ...segments] = basePath.split('/');
+  const wrong = segments.findIndex((segment) => segment === '' || !aPath.safeParse(`/${segment}`).success);
+  return first !== '' || wrong < 1 ? undefined : `/${segments.slice(0, wrong).join('/')}`;
 }
 
 /** Its certificate is taken in: the file may be away later, when it is fallen back on. */

@@ -18,7 +18,8 @@ export function readApiResource(resource: Resource, files: ApkFiles): ApkApi {
   const version = spec.get('apiVersion').version('"3.14"') ?? '0';
   const type = spec.get('apiType').word(['REST', 'GRAPHQL', 'GRPC']) ?? 'REST';
   const basePath = either('basePath', 'context').neededText('"/employee/3.14"') ?? '';
-  const isDefault = spec.get('isDefaultVersion').flag() === true;
+  // What can't be read may mean that: both places are claimed, and refused.
+  const isDefault = spec.get('isDefaultVersion').flag() ?? spec.get('isDefaultVersion').isWritten;
   const routes = readEnvironments({ ...resource, at }, type, files);
   if (['production', 'sandbox'].every((key) => spec.get(key).value === undefined))
     spec.error('names no routes, and APK serves nothing then; write production with routeRefs');

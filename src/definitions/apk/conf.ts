@@ -37,10 +37,11 @@ export function readConf(at: Cursor, files: ApkFiles): ApkApi {
   if (!conf.isTable) conf.error(`found ${conf.found}; write name, basePath, version, operations`);
   conf.noSlips(confKeys);
   const name = conf.get('name').neededText('"EmployeeServiceAPI"') ?? 'unknown';
-  const version = conf.get('version').version('"3.14"') ?? '0';
+  const version = conf.get('version').version('"3.14"');
   const type = conf.get('type').word(['REST', 'GRAPHQL', 'GRPC']) ?? 'REST';
   const basePath = conf.get('basePath').neededText('"/employee"');
-  const isDefault = conf.get('defaultVersion').flag() === true;
+  // What can't be read may mean that: both places are claimed, and refused.
+  const isDefault = conf.get('defaultVersion').flag() ?? conf.get('defaultVersion').isWritten;
   conf.notCutOff('authentication');
   const ask = readConfAuthentication(conf.get('authentication'), files);
   const operations = readOperations(conf.get('operations'));
@@ -54,7 +55,7 @@ export function readConf(at: Cursor, files: ApkFiles): ApkApi {
     id: conf.get('id').text('"mtls-api"'),
     namespace: undefined,
     name,
-    version,
+    version: version ?? '0',
     type,
     // One that is not known is no place: '' can't be asked for.
     basePaths: basePath === undefined ? [''] : fullBasePaths(basePath, version, type, isDefault),
@@ -101,12 +102,14 @@ const operationKeys = [
 /** APK puts the version behind the base path, unless it ends in it already. A default version is served without it too. */
 function fullBasePaths(
   basePath: string,
-  version: string,
+  version: string | undefined,
   type: ApiType,
   isDefault: boolean,
 ): readonly string[] {
   const between = type === 'GRPC' ? '.' : '/';
   const trimmed = basePath.replace(/\/$/, '');
+  // Not known: whatever it is, it lies below.
+  if (version === undefined) return [trimmed];
   const full = trimmed.endsWith(version) ? trimmed : `${trimmed}${between}${version}`;
   const bare = full.endsWith(`${between}${version}`) ? full.slice(0, -version.length - 1) : full;
   return isDefault && bare !== full ? [full, bare || '/'] : [full];
@@ -179,13 +182,13 @@ export function placesIn({ file, text }: BrokenFile): readonly FoundPlace[] {
     line += document.split('\n').length - 1;
     const basePath = value('basePath');
     if (basePath === undefined || !(isConf || value('kind') === 'API')) return [];
-    const version = (isConf ? value('version') : value('apiVersion', '[ \\t]+')) ?? '0';
+    const version = isConf ? value('version') : value('apiVersion', '[ \\t]+');
     const type = value('type') === 'GRPC' ? 'GRPC' : 'REST';
     const name = value(isConf ? 'name' : 'apiName') ?? 'unknown';
     const basePaths = isConf
       ? fullBasePaths(basePath, version, type, value('defaultVersion') === 'true')
       : [basePath];
-    return basePaths.map((place) => ({ name, version, basePath: place, line: at }));
+    return basePaths.map((place) => ({ name, version: version ?? '0', basePath: place, line: at }));
   });
 }
 

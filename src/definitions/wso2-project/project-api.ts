@@ -48,13 +48,13 @@ export function readProjectApi(
   const data = whole.get('data').isTable ? whole.get('data') : whole;
   const id = data.get('id').isTable ? data.get('id') : data;
   const name = firstOf(id.get('name'), id.get('apiName')).neededText('"Petstore"') ?? 'unknown';
-  const version = firstOf(id.get('version'), id.get('apiVersion')).version('"1.0.5"') ?? '0';
+  const version = firstOf(id.get('version'), id.get('apiVersion')).version('"1.0.5"');
   const context = data.get('context').neededText('"/petstore"') ?? '';
   const scheme = firstOf(data.get('securityScheme'), data.get('apiSecurity'));
   const asked = askedBy(whole, data, scheme);
   const definition = definitionOf(project, found);
   const operations = agreed(definition, asked);
-  const clients = clientsOf(project, { name, version }, found);
+  const clients = clientsOf(project, { name, version: version ?? '0' }, found);
   const hosts = hostsOf(project, found);
   const backend = entry.backend ?? endpointIn(data.get('endpointConfig')) ?? definition?.backend;
   const api: DefinedApi = {
@@ -63,8 +63,9 @@ export function readProjectApi(
     notes: [...asked.notes, ...(definition?.notes ?? [])],
     written: {
       name,
-      version,
-      basePath: placeOf(context, version),
+      version: version ?? '0',
+      // Where the version is not known, whatever it is.
+      basePath: placeOf(context, version ?? ''),
       ...(hosts.length > 0 && { hosts }),
       mutualSSL: asked.mutualSSL,
       ...(asked.mutualSSL !== 'off' && { clients, optionalCertificate: 'ignore-wrong' as const }),
@@ -75,8 +76,10 @@ export function readProjectApi(
       ...(backend !== undefined && { backend }),
     },
   };
-  const isDefault = data.get('isDefaultVersion').flag() === true;
-  const second = isDefault ? placeWithoutVersion(context, version) : api.written.basePath;
+  // What can't be read may mean that: both places are claimed, and refused.
+  const isDefault = data.get('isDefaultVersion').flag() ?? data.get('isDefaultVersion').isWritten;
+  const second =
+    isDefault && version !== undefined ? placeWithoutVersion(context, version) : api.written.basePath;
   return {
     apis:
       second === api.written.basePath

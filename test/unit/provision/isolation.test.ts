@@ -300,3 +300,58 @@ test('a file whose client has a sender’s certificate, or whose header is one o
   for (const path of ['/payments/1.0/x', '/toys/1.0/x'])
     assert.equal(await call(told, acme, path), 'api_misconfigured');
 });
+
+const apiOf = (more: string): string =>
+  `type: api\nversion: v4\ndata:\n  name: Pay\n  context: /pay\n  securityScheme: [oauth2]\n${more}`;
+const apkOf = (more: string): string =>
+  `name: A\nbasePath: /pay\ntype: REST\noperations: [{target: /x, verb: GET}]\nendpointConfigurations: {production: {endpoint: "http://127.0.0.1:1"}}\n${more}`;
+const vhosts = (...hosts: string[]): string =>
+  `data: ${JSON.stringify(hosts.map((deploymentVhost) => ({ deploymentVhost })))}\n`;
+const bijira = (more: string): string =>
+  `- name: A\n  version: "1"\n  policies: [{policy: OAuth2}]\n  ${more}\n`;
+const versioned = apiOf('  version: "1.0"\n');
+for (const [why, kind, files, path] of [
+  [
+    'one of its hosts is none',
+    'choreo-connect',
+    { 'api.yaml': versioned, 'deployment_environments.yaml': vhosts('other.test', 'bad host', 'api.test') },
+    '/pay/1.0/x',
+  ],
+  [
+    'its only host is none',
+    'choreo-connect',
+    { 'api.yaml': versioned, 'deployment_environments.yaml': vhosts('api.test:9095') },
+    '/pay/1.0/x',
+  ],
+  ['its version is missing', 'choreo-connect', { 'api.yaml': apiOf('') }, '/pay/1.0/x'],
+  ['its version is a list', 'api-manager', { 'api.yaml': apiOf('  version: [1]\n') }, '/pay/1.0/x'],
+  [
+    'it can not be told whether it is the default version',
+    'choreo-connect',
+    { 'api.yaml': apiOf('  version: "1.0"\n  isDefaultVersion: yes\n') },
+    '/pay/x',
+  ],
+  ['its version is missing', 'apk', { 'a.apk-conf': apkOf('') }, '/pay/1.0/x'],
+  ['its file breaks before its version', 'apk', { 'a.apk-conf': apkOf('x: [') }, '/pay/1.0/x'],
+  [
+    'it can not be told whether it is the default version',
+    'apk',
+    { 'a.apk-conf': apkOf('version: "1"\ndefaultVersion: yes\n') },
+    '/pay/x',
+  ],
+  [
+    'one of its hosts is a URL',
+    'bijira',
+    { 'a.yaml': bijira('basePath: /pay\n  hosts: [api.test, "http://b"]') },
+    '/pay/x',
+  ],
+  ['its path ends in a template', 'bijira', { 'a.yaml': bijira('basePath: "/pay/{tenant}/x"') }, '/pay/1/x'],
+] as const) {
+  test(`${kind}: an API keeps its place from a shorter path where ${why}`, async () => {
+    for (const [name, text] of Object.entries(files)) put(`p/a/${name}`, text);
+    const loaded = load(`[[definitions]]\nkind = "${kind}"\npath = "p"\n${openRoot}`);
+    const of = (path: string, host: string) => outcome({ path, host }, loaded.snapshot);
+    assert.equal(await of(path, 'api.test'), 'api_misconfigured');
+    assert.equal(await of('/else', 'site.test'), 'allowed', 'and no other');
+  });
+}
