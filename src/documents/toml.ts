@@ -57,6 +57,16 @@ export function parseToml(text: string): TomlFile {
   }
 }
 
+/** What others' configuration has many times over; 16 MiB took most of a minute and gigabytes. */
+const maxForeign = 2 * 1024 * 1024;
+
+/** Another product's file. @throws TomlSyntaxError: no TOML, more of it than is read */
+export function parseForeignToml(text: string): TomlFile {
+  if (text.length > maxForeign)
+    throw new TomlSyntaxError(1, `has more than ${maxForeign} characters, which are not read`);
+  return parseToml(text);
+}
+
 /** More parts than any name has: finding the lines of all its prefixes takes time that grows with their cube. */
 const maxParts = 32;
 

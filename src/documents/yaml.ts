@@ -4,6 +4,7 @@ import {
   type Document,
   isAlias,
   isMap,
+  isPair,
   isScalar,
   isSeq,
   Lexer,
@@ -168,6 +169,8 @@ function readContent(node: unknown, reading: Reading): Node {
   const offset = offsetOf(node);
   if (isMap(node)) return readTable(node, reading);
   if (isSeq(node)) {
+    // `!!omap` and `!!pairs`
+    if (node.items.some(isPair)) reading.fail('has a list of a kind that is not read; write a mapping', node);
     const below = node.items.map((item) => readNode(item, reading));
     return { value: below.map(({ value }) => value), offset, below };
   }
@@ -200,7 +203,8 @@ function readTable(map: YAMLMap, reading: Reading): Node {
 }
 
 const isMergeKey = (key: unknown): boolean =>
-  isScalar(key) && key.source === '<<' && key.type === Scalar.PLAIN;
+  isScalar(key) &&
+  (key.tag === 'tag:yaml.org,2002:merge' || (key.source === '<<' && key.type === Scalar.PLAIN));
 
 /** One mapping, or a list of them. */
 function* mergedBy(node: Node, key: unknown, { fail }: Reading): Generator<readonly [string, Node]> {

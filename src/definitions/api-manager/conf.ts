@@ -2,7 +2,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { Cursor, type Document, type Findings } from '../../documents/cursor.ts';
 import { attempt, FileProblem } from '../../documents/files.ts';
 import type { Problem } from '../../documents/problem.ts';
-import { parseToml } from '../../documents/toml.ts';
+import { parseForeignToml } from '../../documents/toml.ts';
 import { readXmlDocument } from '../../documents/xml.ts';
 import { readKeyStore } from '../../pki/containers/key-store.ts';
 import { KeyStoreError } from '../../pki/containers/key-store-entry.ts';
@@ -30,7 +30,7 @@ type Reader = {
 };
 
 const readers: ReadonlyMap<string, Reader> = new Map([
-  ['deployment.toml', { parse: parseToml, read: readDeployment }],
+  ['deployment.toml', { parse: parseForeignToml, read: readDeployment }],
   ['listenerprofiles.xml', { parse: readXmlDocument, read: readProfiles }],
   ['axis2.xml', { parse: readXmlDocument, read: readAxis2 }],
   ['api-manager.xml', { parse: readXmlDocument, read: readApiManagerXml }],

@@ -21,15 +21,31 @@ export function readTokenIssuers(files: ApkFiles, warnings: Problem[]): readonly
 const leftOut =
   'its tokens are refused, unless config.toml has the issuer as [[enforcer.security.tokenService]]';
 
+const specKeys = [
+  'name',
+  'organization',
+  'issuer',
+  'consumerKeyClaim',
+  'scopesClaim',
+  'environments',
+  'claimMappings',
+  'signatureValidation',
+  'targetRef',
+];
+
 function readTokenIssuer(resource: Resource, files: ApkFiles): WrittenTokenService | undefined {
   const spec = resource.at.get('spec');
   if (spec.get('targetRef', 'name').isWritten && spec.get('targetRef', 'kind').value === 'API')
     return spec
       .get('targetRef')
       .error('is for one API, and issuers count for all of their [[definitions]]; write issuers at the API');
+  // Misspelt, it would count for more than it is meant for.
+  if (spec.get('targetRef', 'name').isWritten) spec.get('targetRef', 'kind').neededWord(['Gateway']);
+  spec.noSlips(specKeys);
   const name = spec.get('name').text('"Okta"') ?? resource.name;
   const issuer = spec.get('issuer').neededText('"https://idp.example.com"');
   const consumerKeyClaim = spec.get('consumerKeyClaim').text('"azp"');
+  const scopesClaim = spec.get('scopesClaim').text('"scp"');
   const keys = readKeys(resource, files);
   const claimMapping = spec
     .get('claimMappings')
@@ -45,6 +61,7 @@ function readTokenIssuer(resource: Resource, files: ApkFiles): WrittenTokenServi
     issuer,
     ...keys,
     ...(consumerKeyClaim !== undefined && { consumerKeyClaim }),
+    ...(scopesClaim !== undefined && { scopesClaim: [scopesClaim] }),
     ...(claimMapping.length > 0 && { claimMapping }),
     // APK does not look at `typ`.
     tokenTypes: ['at+jwt', 'JWT', 'none'],

@@ -2,7 +2,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { Cursor, type Findings } from '../../documents/cursor.ts';
 import { attempt } from '../../documents/files.ts';
 import type { Problem } from '../../documents/problem.ts';
-import { parseToml } from '../../documents/toml.ts';
+import { parseForeignToml } from '../../documents/toml.ts';
+import { issuerKeysProblem } from '../issuer-keys.ts';
 import {
   adviceFor,
   type DefinedApi,
@@ -73,7 +74,7 @@ const nothing: Conf = { tokenServices: [], sources: undefined };
 
 /** What of its config.toml concerns clients: issuers, and how a certificate comes. */
 function readConf(file: string, entry: DefinitionEntry, found: Findings): Conf {
-  const toml = attempt(file, found, () => parseToml(filesOf(entry).text(file)));
+  const toml = attempt(file, found, () => parseForeignToml(filesOf(entry).text(file)));
   if (toml === undefined) return nothing;
   const security = Cursor.of(file, toml, found).get('enforcer', 'security');
   const mutualSSL = security.get('mutualSSL');
@@ -104,6 +105,17 @@ function sourcesOf(mutualSSL: Cursor, entry: DefinitionEntry): readonly WrittenS
   return [{ format, header, trustedSenders }];
 }
 
+const issuerKeys = [
+  'name',
+  'issuer',
+  'certificateAlias',
+  'jwksURL',
+  'validateSubscription',
+  'consumerKeyClaim',
+  'certificateFilePath',
+  'claimMapping',
+];
+
 /** One of `[[enforcer.security.tokenService]]`. What opens nothing is left out, and told. */
 function readIssuer(at: Cursor): readonly DefinedTokenService[] {
   const [name, issuer] = [textIn(at, 'name'), textIn(at, 'issuer')];
@@ -114,6 +126,11 @@ function readIssuer(at: Cursor): readonly DefinedTokenService[] {
   }
   if (name === undefined || issuer === undefined || (jwksURL ?? certificate) === undefined) {
     at.error('needs name and issuer, and jwksURL or certificateFilePath; its tokens are refused');
+    return [];
+  }
+  const wrong = issuerKeysProblem(at, issuerKeys);
+  if (wrong !== undefined) {
+    at.error(wrong);
     return [];
   }
   const claim = textIn(at, 'consumerKeyClaim');

@@ -1,7 +1,8 @@
 import { Cursor, type Findings } from '../../documents/cursor.ts';
 import { attempt } from '../../documents/files.ts';
 import type { Problem } from '../../documents/problem.ts';
-import { parseToml } from '../../documents/toml.ts';
+import { parseForeignToml } from '../../documents/toml.ts';
+import { issuerKeysProblem } from '../issuer-keys.ts';
 import { pemOf } from '../pem-clients.ts';
 import { type DefinedTokenService, type DefinitionEntry, filesOf, type WrittenClient } from '../written.ts';
 import { checkSecurityKeys, keyProblem, type SecurityKeys } from '../wso2-project/security-keys.ts';
@@ -56,7 +57,7 @@ const words = ['optional', 'require', 'not_require'] as const;
  * @throws FileProblem: no TOML
  */
 export const isMicrogatewayConf = (text: string): boolean =>
-  Object.keys(parseToml(text).value).some(
+  Object.keys(parseForeignToml(text).value).some(
     (key) => tables.known.includes(key) || keyProblem(key, tables) !== undefined,
   );
 
@@ -67,7 +68,7 @@ export function readMicrogatewayConf(
   found: Findings,
 ): MicrogatewayConf {
   const lost: Problem[] = [];
-  const toml = attempt(file, { problems: lost }, () => parseToml(filesOf(entry).text(file)));
+  const toml = attempt(file, { problems: lost }, () => parseForeignToml(filesOf(entry).text(file)));
   const conf =
     toml === undefined
       ? emptyConf
@@ -128,10 +129,25 @@ function readBinding(at: Cursor): readonly Binding[] {
   return [{ name, version: String(version), aliases, header: headerIn(at), at }];
 }
 
+const issuerKeys = [
+  'issuer',
+  'audience',
+  'certificateAlias',
+  'jwksURL',
+  'validateSubscription',
+  'consumerKeyClaim',
+  'claims',
+];
+
 /** `[[jwtTokenConfig]]`, in 3.0 `[jwtTokenConfig]`: whose tokens count, by certificates of the trust store. */
 function readIssuer(at: Cursor, store: TrustStore): readonly DefinedTokenService[] {
   const issuer = textIn(at, 'issuer');
   if (issuer === undefined) return [];
+  const wrong = issuerKeysProblem(at, issuerKeys);
+  if (wrong !== undefined) {
+    at.warn(wrong);
+    return [];
+  }
   const alias = textIn(at, 'certificateAlias')?.toLowerCase();
   const certificate = 'entries' in store && alias !== undefined ? store.entries.get(alias)?.[0] : undefined;
   const jwksURL = textIn(at, 'jwksURL');

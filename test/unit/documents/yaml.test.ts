@@ -26,6 +26,7 @@ const merges: readonly [sentence: string, text: string, expected: unknown][] = [
   ],
   ['a merge in what is merged', 'a: [&a {x: 1}, &c {<<: *a, z: 3}]\nb: {<<: *c}\n', { x: 1, z: 3 }],
   ['a mapping that is written out', 'b: {<<: {x: 1}}\n', { x: 1 }],
+  ['by its tag, whatever the key is', 'a: &a {x: 1}\nb: {!!merge "<<": *a, y: 2}\n', { x: 1, y: 2 }],
   ['in quotes it is a key as any other', 'b: {"<<": {x: 1}}\n', { '<<': { x: 1 } }],
   [
     'a key that could reach a prototype',
@@ -116,5 +117,15 @@ for (const [sentence, make] of Object.entries(hostile)) {
     steps(10);
     const [small, large] = [steps(400), steps(800)];
     assert.ok(large <= small * 2.3 + 200, `${small} steps became ${large}`);
+  });
+}
+
+for (const kind of ['omap', 'pairs']) {
+  test(`a list that !!${kind} makes another one of is told, not read as nothing`, () => {
+    assert.throws(
+      () => readYaml(`x: 1\na: !!${kind} [securityScheme: oauth2]\n`),
+      (error) =>
+        error instanceof FileProblem && error.line === 2 && /has a list of a kind/.test(error.message),
+    );
   });
 }

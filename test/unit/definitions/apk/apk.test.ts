@@ -556,6 +556,16 @@ const leftOut: readonly [sentence: string, text: string, warning: RegExp][] = [
     issuer(inlineText, '  targetRef: {kind: API, name: mtls-api}\n'),
     /spec\.targetRef: is for one API/,
   ],
+  [
+    'for one API, misspelt',
+    issuer(inlineText, '  targetRef: {kind: Apis, name: mtls-api}\n'),
+    /spec\.targetRef\.kind: found "Apis"; write Gateway/,
+  ],
+  [
+    'a misspelt key',
+    issuer(inlineText, '  scopeClaim: roles\n'),
+    /spec\.scopeClaim: is not known here; did you mean "scopesClaim"\?/,
+  ],
 ];
 for (const [sentence, text, warning] of leftOut) {
   test(`TokenIssuer: ${sentence}: left out and warned about, since that opens nothing`, () => {
@@ -566,6 +576,14 @@ for (const [sentence, text, warning] of leftOut) {
     assert.match(definition.warnings.map(line).join('\n'), /unless config\.toml has the issuer/);
   });
 }
+
+test('TokenIssuer: scopes are in the claim that it names, and in no other', () => {
+  const { tokenServices } = read({
+    'i.yaml': issuer(inlineText, '  scopesClaim: roles\n'),
+    'e.apk-conf': conf(''),
+  });
+  assert.deepEqual(tokenServices[0]?.written.scopesClaim, ['roles']);
+});
 
 test('what programs leave empty is nothing, not a wrong value', () => {
   const backend = `apiVersion: dp.wso2.com/v1alpha2\nkind: Backend\nmetadata: {name: b, namespace: ""}\nspec: {basePath: "", protocol: "", services: [{host: h, port: 80}]}\n`;

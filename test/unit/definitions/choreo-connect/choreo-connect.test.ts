@@ -617,3 +617,14 @@ test('docs/migrating/choreo-connect.md: each snippet is what it says it is', () 
     assert.ok('config' in read, JSON.stringify(read));
   }
 });
+
+test('an issuer of its config.toml with a misspelt key that would narrow it is left out', () => {
+  const conf =
+    '[[enforcer.security.tokenService]]\nname = "idp"\nissuer = "https://idp"\njwksURL = "https://idp/jwks"\nvalidateSubscriptions = true\n';
+  const { tokenServices, problems } = read({ 'p/api.yaml': apiYaml(['oauth2']), 'config.toml': conf });
+  assert.deepEqual(tokenServices, []);
+  assert.match(
+    problems.map(({ message }) => message).join(),
+    /validateSubscriptions: is not known here; did you mean "validateSubscription"\?; its tokens are refused/,
+  );
+});

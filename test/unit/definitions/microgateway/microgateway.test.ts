@@ -468,3 +468,29 @@ test('docs/migrating/microgateway.md: each snippet is what it says it is', () =>
     assert.ok('config' in read, JSON.stringify(read));
   }
 });
+
+for (const [why, key, message] of [
+  ['misspelt', 'audiance = "x"', /audiance: is not known here; did you mean "audience"\?/],
+  ['a list', 'audience = ["x"]', /audience: found a list; write a text/],
+  ['a word', 'validateSubscription = "true"', /validateSubscription: found "true"; write true or false/],
+] as const) {
+  test(`an issuer of micro-gw.conf with a key that would narrow it and is ${why} is left out`, () => {
+    const { tokenServices, warnings } = read({
+      'micro-gw.conf': `${conf()}[[jwtTokenConfig]]\nissuer = "https://idp.test"\ncertificateAlias = "wso2apim310"\n${key}\n`,
+      'a.yaml': openApi(),
+    });
+    assert.deepEqual(tokenServices, []);
+    assert.match(warnings.map(({ message }) => message).join('\n'), message);
+  });
+}
+
+test('a micro-gw.conf beyond all bounds is told, and not read', () => {
+  const { problems } = read({
+    'micro-gw.conf': `${conf()}a = [${'1,'.repeat(1024 * 1024)}]\n`,
+    'a.yaml': openApi(),
+  });
+  assert.match(
+    problems.map(({ message }) => message).join(),
+    /has more than 2097152 characters, which are not read/,
+  );
+});
