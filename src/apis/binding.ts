@@ -84,7 +84,7 @@ function findSuspended(
     if (others.some((other) => isInForce(other.term, now) && other.fits(leaf))) continue;
     // An exact one is known by its bytes, and was found valid before.
     if (kind === 'exact') return refuseSuspended(client);
-    const verdict = judgeFor(client, request, found);
+    const verdict = client.validator.meets(found) ? found : judgeFor(client, request, found);
     if (verdict.valid) return refuseSuspended(client);
     if (isCutShort(verdict)) return refusal(verdict);
   }

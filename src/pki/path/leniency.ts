@@ -3,6 +3,7 @@ import { named } from '../certificate/name.ts';
 import type { Signed } from '../certificate/signature.ts';
 import { failure, type PathFailure } from './failures.ts';
 import type { LenientCas, PathPolicy, WeakAlgorithms } from './path-options.ts';
+import { isSameCa, type TrustStore } from './trust-store.ts';
 
 /** What is accepted although it is weak or unusual. */
 export type Leniency = WeakAlgorithms & Pick<PathPolicy, 'anyExtendedKeyUsage'>;
@@ -56,7 +57,8 @@ export const leniencyFor = (ca: Certificate, policy: PathPolicy): Leniency => {
 
 /**
  * Where single CAs are treated with leniency: whether each certificate of the path is accepted for the sake of those above
- * it. The search has let pass what the most lenient would.
+ * it. The search has let pass what the most lenient would. What must be met and is trusted by itself takes nothing from
+ * above: a lenient CA could lend its leniency to another's clients by certifying that other.
  *
  * @param chain from the leaf up, the anchor last
  * @returns what is accepted of the leaf, or what is not accepted
@@ -64,6 +66,7 @@ export const leniencyFor = (ca: Certificate, policy: PathPolicy): Leniency => {
 export function judgeStrength(
   chain: readonly Certificate[],
   policy: PathPolicy,
+  trustStore: TrustStore,
 ): { readonly valid: true; readonly leaf: Leniency } | PathFailure {
   let lenient = leniencyOf(policy);
   const { lenientCas: cas } = policy;
@@ -72,12 +75,18 @@ export function judgeStrength(
     const certificate = chain[at]!;
     const isAnchor = at === chain.length - 1;
     const weak = isAnchor ? undefined : judgeScheme(certificate, () => named(certificate), at, lenient);
-    if (at > 0) lenient = under(certificate, lenient, cas);
+    if (at > 0)
+      lenient = under(certificate, isOwnAnchor(certificate, trustStore) ? leniencyOf(policy) : lenient, cas);
     const failed = weak ?? judgeKey(certificate, at, lenient);
     if (failed !== undefined) return failed;
   }
   return { valid: true, leaf: lenient };
 }
+
+/** Whether this is one of the CAs that must be met, and an anchor as well. */
+export const isOwnAnchor = (ca: Certificate, { anchors, through = [] }: TrustStore): boolean =>
+  through.some((wanted) => isSameCa(wanted, ca)) &&
+  anchors.get(ca.subject.key)?.some((anchor) => isSameCa(anchor, ca)) === true;
 
 /** Whether something may be signed so. */
 export function judgeScheme(

@@ -96,7 +96,7 @@ function judgePath(
 ): PathVerdict {
   const { inputs, policy, account } = circumstances;
   const chain = [...path, anchor];
-  const strength = judgeStrength(chain, policy);
+  const strength = judgeStrength(chain, policy, inputs.trustStore);
   if (!strength.valid) return strength;
   const failed =
     checkDates(chain, inputs.now) ??

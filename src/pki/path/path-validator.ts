@@ -5,6 +5,7 @@ import { equalBytes } from '../der/der-values.ts';
 import { cutShortCodes, isUntouched, namesAbove, offeredOf } from './effort.ts';
 import { failure, type PathFailure } from './failures.ts';
 import { mayReach } from './issuer-names.ts';
+import { isOwnAnchor } from './leniency.ts';
 import type { PathPolicy } from './path-options.ts';
 import type { PathRequest } from './path-request.ts';
 import { checkThrough, type PathAccepted, type PathVerdict, validatePath } from './path-validation.ts';
@@ -78,9 +79,16 @@ export class PathValidator {
 
   /**
    * Whether a path that was found valid against another store, by the same policy and for the same request, is one here:
-   * it ends at an anchor of this one, by way of what must be met.
+   * it ends at an anchor of this one, by way of what must be met, and nothing above that made it valid.
    */
-  holds({ path, anchor }: PathAccepted): boolean {
+  holds(found: PathAccepted): boolean {
+    if (!this.meets(found)) return false;
+    const { lenientCas } = this.#policy;
+    return !lenientCas || !found.path.some((ca, at) => at > 0 && isOwnAnchor(ca, this.#trustStore));
+  }
+
+  /** The same, whatever made it valid: for those who are to be kept out. */
+  meets({ path, anchor }: PathAccepted): boolean {
     // A pinned leaf is valid for being itself, and no path.
     if (anchor === path[0]) return false;
     const { anchors } = this.#trustStore;

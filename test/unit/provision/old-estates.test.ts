@@ -126,6 +126,40 @@ test('under one CA that is trusted, leniency is for what the CA below it issued,
   assert.equal(await outcome(parts(certify(sub, entity('leaf'))), snapshot), 'signature_algorithm_weak');
 });
 
+test('a CA that is treated with leniency lends it to no other trusted CA, by certifying that one', async () => {
+  const [old, strict] = [entity('Old'), entity('Strict')];
+  const [oldCa, strictCa, bridge] = [old, strict, strict].map((subject, i) =>
+    certify(i === 1 ? strict : old, subject, [ca()]),
+  );
+  const files = {
+    'old.pem': pem(oldCa!),
+    'strict.pem': pem(strictCa!),
+    'all.pem': pem(oldCa!) + pem(strictCa!),
+  };
+  const made = (more: string, aliases: readonly string[]) =>
+    load(
+      `${client('old', 'caFile = "old.pem"\ncertificates = { anyExtendedKeyUsage = true }\n')}${client('strict', `caFile = "strict.pem"\n${more}`)}[router.downstream.tls]\ntrustedCertPath = "all.pem"\n${api(aliases)}`,
+      files,
+    ).snapshot;
+  const snapshot = made('', ['strict']);
+  const chain = (...certificates: readonly Certificate[]): string =>
+    certificates.map((one) => encodeURIComponent(pem(one))).join('');
+  const askOf = (which: typeof snapshot, leaf: Certificate, ...more: readonly Certificate[]) => {
+    const value = `Hash=${leaf.sha256};Cert="${chain(leaf)}";Chain="${chain(leaf, ...more)}"`;
+    const headers = [['x-forwarded-client-cert', value]] as const;
+    return outcome({ ...parts(leaf), headers }, which);
+  };
+  const ask = (...given: readonly [Certificate, ...Certificate[]]) => askOf(snapshot, ...given);
+  const any = certify(strict, entity('leaf'), [extKeyUsage('2.5.29.37.0')]);
+  const plain = certify(strict, entity('leaf'));
+  assert.equal(await ask(plain), 'strict');
+  assert.equal(await ask(plain, bridge!), 'strict');
+  assert.equal(await ask(any), 'extended_key_usage_not_client');
+  assert.equal(await ask(any, bridge!), 'certificate_not_bound');
+  const disabled = made('disabled = true\n', ['old']);
+  assert.equal(await askOf(disabled, any, bridge!), 'alias_disabled', 'nor a way around');
+});
+
 test('a pinned certificate is held to what is written for all', async () => {
   const issuer = entity('CA');
   const leaf = certify(issuer, entity('leaf', generateEc('secp256k1')));
