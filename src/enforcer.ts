@@ -16,6 +16,7 @@ import type { TokenFailure } from './oauth2/token-failures.ts';
 import { type Certificate, CertificateError } from './pki/certificate/certificate.ts';
 import { createEffort } from './pki/path/effort.ts';
 import type { Snapshot } from './snapshot.ts';
+import { after, type Soon } from './soon.ts';
 import { type CertificateVerdict, isBeyondTokens, type Reason, weigh } from './weighing.ts';
 
 /**
@@ -23,8 +24,9 @@ import { type CertificateVerdict, isBeyondTokens, type Reason, weigh } from './w
  * in it ends, also where a later request leaves out its intermediates; and a token's signature is checked once.
  *
  * @param now milliseconds since the epoch
+ * @returns a Promise only where a token's signature is checked for the first time
  */
-export async function decide(attributes: Attributes, snapshot: Snapshot, now: number): Promise<Decision> {
+export function decide(attributes: Attributes, snapshot: Snapshot, now: number): Soon<Decision> {
   const ambiguity = pathAmbiguity(attributes.http.path);
   if (ambiguity !== undefined) return deny('path_ambiguous', `the path has ${ambiguity}`);
 
@@ -40,11 +42,13 @@ export async function decide(attributes: Attributes, snapshot: Snapshot, now: nu
   const evidence = readEvidence(attributes, security, snapshot, now);
   const certificate = judgeCertificate(evidence, security, snapshot, now);
   // A refusal that no token can mend is given without looking at one.
-  const token = isBeyondTokens(security, certificate) ? noToken : await judgeToken(evidence, security, now);
-  const denied = weigh(security, certificate, token);
-  if (denied === undefined) return admission(api, certificate, token, evidence);
-  const scopes = security.tokens && { scopes: security.tokens.scopes };
-  return { ...deny(denied.code, detailOf(denied), api, leafOf(certificate)), ...scopes };
+  const token = isBeyondTokens(security, certificate) ? noToken : judgeToken(evidence, security, now);
+  return after(token, (token) => {
+    const denied = weigh(security, certificate, token);
+    if (denied === undefined) return admission(api, certificate, token, evidence);
+    const scopes = security.tokens && { scopes: security.tokens.scopes };
+    return { ...deny(denied.code, detailOf(denied), api, leafOf(certificate)), ...scopes };
+  });
 }
 
 /** What came with a request to prove who sends it: read once, and only where somebody asks. Nothing of it is judged. */
@@ -138,11 +142,11 @@ function judgeCertificate(
   return { kind: 'verified', client: { alias, tier, certificate: leaf, intermediates: between } };
 }
 
-async function judgeToken(
+function judgeToken(
   { token, certificate }: Evidence,
   { applicationSecurity, tokens }: Security,
   now: number,
-): Promise<TokenVerdict> {
+): Soon<TokenVerdict> {
   if (applicationSecurity === 'off' || tokens === undefined) return noToken;
   return judgeAccessToken(token, tokens, () => possessionOf(certificate()), now);
 }

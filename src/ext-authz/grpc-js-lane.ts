@@ -79,7 +79,7 @@ const unary =
       if (Buffer.isBuffer(reply)) callback(null, reply.subarray(prefixLength));
       else callback({ code: reply.code, details: reply.message });
     };
-    Promise.resolve(handle(call.request)).then(answer, callback);
+    new Promise<Reply>((resolve) => resolve(handle(call.request))).then(answer, callback);
   };
 
 const streaming =

@@ -5,6 +5,7 @@ import { createHealth } from '../grpc/health.ts';
 import { GrpcServer, type ServerTls } from '../grpc/server.ts';
 import { status } from '../grpc/status.ts';
 import type { AnswerSettings } from '../snapshot.ts';
+import { after, type Soon } from '../soon.ts';
 import { readCheckRequest } from './check-request.ts';
 import { writeCheckResponse } from './check-response.ts';
 import { encodeCheckResponse } from './encode.ts';
@@ -23,7 +24,7 @@ export type UnixListener = { readonly socket: string };
 
 export type ServerOptions = {
   readonly listeners: readonly Listener[];
-  readonly check: (attributes: Attributes) => Promise<Checked>;
+  readonly check: (attributes: Attributes) => Soon<Checked>;
   /** How answers are written where `check` could not say it. */
   readonly answers: () => AnswerSettings;
   readonly maxMessageBytes: number;
@@ -92,20 +93,23 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
  * Every Check that can be read is answered: a fault on the way is a denial, never an error to Envoy, never an admission.
  * What even the denial fails of is an error to Envoy, which refuses the request.
  */
-async function answer(message: Buffer, { check, answers, onError }: ServerOptions): Promise<Reply> {
+function answer(message: Buffer, { check, answers, onError }: ServerOptions): Soon<Reply> {
   let received: Attributes['http']['headers'] = [];
+  const fault = (error: unknown): Reply => {
+    onError(error instanceof Error ? error : new Error(String(error)));
+    const denial = { outcome: 'deny', code: 'internal_error', detail: '' } as const;
+    return encodeCheckResponse(writeCheckResponse(denial, answers(), received));
+  };
   try {
     const attributes = readCheckRequest(message);
     if (attributes === undefined) return status('internal', 'no CheckRequest');
     received = attributes.http.headers;
-    const checked = await check(attributes);
-    return encodeCheckResponse(
-      writeCheckResponse(checked.decision, checked.answers, received, checked.backendJwt),
+    const written = after(check(attributes), ({ decision, answers, backendJwt }) =>
+      encodeCheckResponse(writeCheckResponse(decision, answers, received, backendJwt)),
     );
+    return written instanceof Promise ? written.catch(fault) : written;
   } catch (error) {
-    onError(error instanceof Error ? error : new Error(String(error)));
-    const denial = { outcome: 'deny', code: 'internal_error', detail: '' } as const;
-    return encodeCheckResponse(writeCheckResponse(denial, answers(), received));
+    return fault(error);
   }
 }
 

@@ -1,3 +1,4 @@
+import { after, type Soon } from '../soon.ts';
 import type { Algorithm } from './algorithms.ts';
 import type { SentToken } from './bearer-token.ts';
 import { type AccessToken, judgeClaims, judgeScopes } from './claims.ts';
@@ -5,6 +6,7 @@ import { type CompactJws, parseCompactJws } from './compact-jws.ts';
 import { judgeConfirmation, type Possession } from './confirmation.ts';
 import type { Issuer, TokenPolicy } from './issuer.ts';
 import { isTokenFailure, quoted, type TokenFailure, tokenFailure } from './token-failures.ts';
+import type { VerificationKey } from './verification-key.ts';
 
 /** What a request's access token is worth. */
 export type TokenVerdict =
@@ -17,33 +19,35 @@ export type TokenVerdict =
 
 /**
  * The access token of a request, judged from the cheapest to the dearest question (RFC 9068 section 4, RFC 8725).
- * Asynchronous for its signature alone, which is checked off the event loop; nothing here waits for the network.
+ * A Promise for its signature alone, which is checked off the event loop, once; nothing here waits for the network.
  *
  * @param sent as read from the request
  * @param possession the certificate that the client proved to have; asked for only if the token is bound to one
  * @param now milliseconds since the epoch
  */
-export async function judgeAccessToken(
+export function judgeAccessToken(
   sent: SentToken | TokenFailure,
   policy: TokenPolicy,
   possession: () => Possession,
   now: number,
-): Promise<TokenVerdict> {
+): Soon<TokenVerdict> {
   if (isTokenFailure(sent)) return { kind: 'wrong', ...sent };
   if (sent.kind === 'none') return sent;
   const jws = parseCompactJws(sent.text);
   if (isTokenFailure(jws)) return { kind: 'wrong', ...jws };
   const issuer = findIssuer(jws, policy);
   if (isTokenFailure(issuer)) return { kind: 'wrong', ...issuer };
-  const unsigned = judgeHeader(jws, issuer) ?? (await judgeSignature(jws, issuer));
-  if (unsigned !== undefined) return { kind: 'wrong', ...unsigned };
-  const token = judgeClaims(jws, issuer, policy, now);
-  if (isTokenFailure(token)) return { kind: 'wrong', ...token };
-  const stolen = judgeConfirmation(jws.claims.cnf, issuer, policy, possession, now);
-  if (stolen !== undefined) return { kind: stolen.code === 'token_unbound' ? 'wrong' : 'stolen', ...stolen };
-  const unscoped = judgeScopes(token, policy);
-  if (unscoped !== undefined) return { kind: 'wrong', ...unscoped };
-  return { kind: 'verified', token };
+  return after(judgeHeader(jws, issuer) ?? judgeSignature(jws, issuer), (unsigned): TokenVerdict => {
+    if (unsigned !== undefined) return { kind: 'wrong', ...unsigned };
+    const token = judgeClaims(jws, issuer, policy, now);
+    if (isTokenFailure(token)) return { kind: 'wrong', ...token };
+    const stolen = judgeConfirmation(jws.claims.cnf, issuer, policy, possession, now);
+    if (stolen !== undefined)
+      return { kind: stolen.code === 'token_unbound' ? 'wrong' : 'stolen', ...stolen };
+    const unscoped = judgeScopes(token, policy);
+    if (unscoped !== undefined) return { kind: 'wrong', ...unscoped };
+    return { kind: 'verified', token };
+  });
 }
 
 function findIssuer({ claims }: CompactJws, policy: TokenPolicy): Issuer | TokenFailure {
@@ -66,7 +70,7 @@ function judgeHeader({ header }: CompactJws, issuer: Issuer): TokenFailure | und
   return undefined;
 }
 
-async function judgeSignature(jws: CompactJws, issuer: Issuer): Promise<TokenFailure | undefined> {
+function judgeSignature(jws: CompactJws, issuer: Issuer): Soon<TokenFailure | undefined> {
   const { kid, alg } = jws.header;
   const keys = issuer.keys.find(kid, alg);
   const which = `kid ${quoted(kid)} and alg ${quoted(alg)} of "${issuer.name}"`;
@@ -75,8 +79,12 @@ async function judgeSignature(jws: CompactJws, issuer: Issuer): Promise<TokenFai
   if (keys === 'unknown') return tokenFailure('token_key_unknown', `no key fits ${which}`);
   if (keys === 'too-many')
     return tokenFailure('token_key_unknown', `too many keys fit ${which} to try each; write kid into tokens`);
-  // Where several fit, the one that it is known to be of: the others would be tried in vain at each request.
-  const known = keys.find((key) => key.remembers(jws));
-  for (const key of known === undefined ? keys : [known]) if (await key.signed(jws)) return undefined;
-  return tokenFailure('token_signature_invalid', `by ${which}`);
+  if (keys.some((key) => key.remembers(jws))) return undefined;
+  const invalid = () => tokenFailure('token_signature_invalid', `by ${which}`);
+  return isSignedByOne(keys, jws).then((isSigned) => (isSigned ? undefined : invalid()));
+}
+
+async function isSignedByOne(keys: readonly VerificationKey[], jws: CompactJws): Promise<boolean> {
+  for (const key of keys) if (await key.signed(jws)) return true;
+  return false;
 }

@@ -55,16 +55,14 @@ export class VerificationKey {
 
   /** Whether this very token was found to be signed by it before. */
   remembers({ text }: CompactJws): boolean {
-    return this.#signed.has(hash('sha256', text));
+    const digest = hash('sha256', text);
+    if (!this.#signed.delete(digest)) return false;
+    this.#signed.add(digest);
+    return true;
   }
 
-  /** Whether the signature is right (RFC 7515 section 5.2). Off the event loop, once a token. */
+  /** Whether the signature is right (RFC 7515 section 5.2). Off the event loop. */
   async signed({ text, header }: CompactJws): Promise<boolean> {
-    const digest = hash('sha256', text);
-    if (this.#signed.delete(digest)) {
-      this.#signed.add(digest);
-      return true;
-    }
     try {
       await compactVerify(text, this.#key, { algorithms: [header.alg] });
     } catch (error) {
@@ -72,7 +70,7 @@ export class VerificationKey {
       if (error instanceof errors.JOSEError) return false;
       throw error;
     }
-    this.#signed.add(digest);
+    this.#signed.add(hash('sha256', text));
     if (this.#signed.size > maxRemembered) this.#signed.delete(this.#signed.values().next().value!);
     return true;
   }

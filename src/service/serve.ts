@@ -6,6 +6,7 @@ import { type ExtAuthzServer, type Listener, startServer } from '../ext-authz/se
 import { auditAdmission, auditDenial } from '../observability/audit.ts';
 import type { ServiceSettings } from '../provision/service.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { after, type Soon } from '../soon.ts';
 import { backendIdentity } from '../upstream/backend-identity.ts';
 import { Configuration, type InForce } from './configuration.ts';
 import { ConfigurationLog } from './configuration-log.ts';
@@ -98,22 +99,24 @@ async function listen(
           error: error.stack ?? error.message,
         }),
       answers: () => configuration.inForce.snapshot.answers,
-      check: async (attributes: Attributes) => {
+      check: (attributes: Attributes) => {
         const { snapshot, config } = configuration.inForce; // one snapshot from start to end
         const now = Date.now();
-        const decision = await decide(attributes, snapshot, now);
-        if (decision.outcome === 'deny') {
-          const { level, message, fields } = auditDenial(attributes, decision);
-          log.now[level](message, fields);
-        } else if (config.enforcer.log.level === 'debug') {
-          const { level, message, fields } = auditAdmission(attributes, decision);
-          log.now[level](message, fields);
-        }
-        return {
-          decision,
-          answers: snapshot.answers,
-          backendJwt: await backendJwt(decision, snapshot, now),
-        };
+        return after(decide(attributes, snapshot, now), (decision) => {
+          if (decision.outcome === 'deny') {
+            const { level, message, fields } = auditDenial(attributes, decision);
+            log.now[level](message, fields);
+          } else if (config.enforcer.log.level === 'debug') {
+            const { level, message, fields } = auditAdmission(attributes, decision);
+            log.now[level](message, fields);
+          }
+          const { answers } = snapshot;
+          return after(backendJwt(decision, snapshot, now), (backendJwt) => ({
+            decision,
+            answers,
+            backendJwt,
+          }));
+        });
       },
     });
   } catch (error) {
@@ -124,7 +127,7 @@ async function listen(
 }
 
 /** Signed where the configuration asks for it. */
-async function backendJwt(decision: Decision, snapshot: Snapshot, now: number): Promise<string | undefined> {
+function backendJwt(decision: Decision, snapshot: Snapshot, now: number): Soon<string | undefined> {
   const identity =
     snapshot.backendJwt && decision.outcome === 'allow' ? backendIdentity(decision) : undefined;
   return identity && snapshot.backendJwt?.sign(identity, now);

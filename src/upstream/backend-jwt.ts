@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
 import { SignJWT } from 'jose';
+import type { Soon } from '../soon.ts';
 import { spaceSeparated } from './field-value.ts';
 
 export type BackendJwtOptions = {
@@ -36,7 +37,7 @@ export class BackendJwtSigner {
   readonly #key: KeyObject;
   readonly #header: Readonly<Record<string, string>>;
   /** By identity, in the order of their last use. */
-  readonly #signed = new Map<string, { readonly jwt: Promise<string>; readonly until: number }>();
+  readonly #signed = new Map<string, { readonly jwt: Soon<string>; readonly until: number }>();
 
   /** @throws Error: the key is no RSA key of 2048 bits or more, or does not belong to the certificate */
   constructor(options: BackendJwtOptions) {
@@ -53,8 +54,11 @@ export class BackendJwtSigner {
     this.#header = { typ: 'JWT', alg: 'RS256', x5t: thumbprint('sha1'), 'x5t#S256': thumbprint('sha256') };
   }
 
-  /** @param now milliseconds since the epoch */
-  async sign(identity: BackendIdentity, now: number): Promise<string> {
+  /**
+   * @param now milliseconds since the epoch
+   * @returns a Promise only of one that is not signed yet
+   */
+  sign(identity: BackendIdentity, now: number): Soon<string> {
     const { ends, ...who } = identity;
     const key = JSON.stringify([who, ends]);
     const known = this.#signed.get(key);
@@ -64,11 +68,23 @@ export class BackendJwtSigner {
       return known.jwt;
     }
     const expires = Math.min(now + this.#options.lifetime, ends);
-    const jwt = this.#make(identity, now, expires);
     // Some time must be left for the backend to read it.
-    this.#signed.set(key, { jwt, until: expires - (expires - now) / 10 });
+    const until = expires - (expires - now) / 10;
+    const making = this.#make(identity, now, expires);
+    const signing = { jwt: making, until };
+    const remember = (signed: { readonly jwt: string; readonly until: number } | undefined): void => {
+      // It may have been pushed out, or another have taken its place.
+      if (this.#signed.get(key) !== signing) return;
+      if (signed === undefined) this.#signed.delete(key);
+      else this.#signed.set(key, signed);
+    };
+    making.then(
+      (jwt) => remember({ jwt, until }),
+      () => remember(undefined),
+    );
+    this.#signed.set(key, signing);
     if (this.#signed.size > maxRemembered) this.#signed.delete(this.#signed.keys().next().value!);
-    return jwt;
+    return making;
   }
 
   async #make(identity: BackendIdentity, now: number, expires: number): Promise<string> {

@@ -16,6 +16,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { decide } from '../../src/enforcer.ts';
 import { startServer } from '../../src/ext-authz/server.ts';
 import { isProblems, loadConfig } from '../../src/provision/load-config.ts';
+import { after } from '../../src/soon.ts';
 import { createAuthority } from '../support/certificate-authority.ts';
 import { freePort } from '../support/free-port.ts';
 
@@ -87,11 +88,12 @@ async function enforcer(): Promise<number> {
   const { snapshot } = loaded;
   const server = await startServer({
     listeners: [{ address: '127.0.0.1', port: 0, tls: undefined }],
-    check: async (attributes) => ({
-      decision: await decide(attributes, snapshot, Date.now()),
-      answers: snapshot.answers,
-      backendJwt: undefined,
-    }),
+    check: (attributes) =>
+      after(decide(attributes, snapshot, Date.now()), (decision) => ({
+        decision,
+        answers: snapshot.answers,
+        backendJwt: undefined,
+      })),
     answers: () => snapshot.answers,
     maxMessageBytes: 1_048_576,
     reflection: false,

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type ChannelCredentials, Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import type { Attributes } from '../../src/attributes.ts';
-import type { Decision } from '../../src/decision.ts';
+import type { ApiName, Decision } from '../../src/decision.ts';
 import { type ExtAuthzServer, type Listener, startServer } from '../../src/ext-authz/server.ts';
+import { type Soon, after as then } from '../../src/soon.ts';
 import { plainAnswers } from '../support/apis.ts';
 import { createAuthority } from '../support/certificate-authority.ts';
 
@@ -22,7 +23,7 @@ const folder = mkdtempSync(join(tmpdir(), 'ext-authz-'));
 after(() => rmSync(folder, { recursive: true }));
 
 type Setup = {
-  check?: (attributes: Attributes) => Decision;
+  check?: (attributes: Attributes) => Soon<Decision>;
   listeners?: readonly Listener[];
   reflection?: boolean;
   maxMessageBytes?: number;
@@ -37,11 +38,12 @@ async function withServer(
   errors.length = 0;
   const server = await startServer({
     listeners: setup.listeners ?? [loopback],
-    check: async (attributes) => ({
-      decision: (setup.check ?? (() => allow))(attributes),
-      answers: plainAnswers,
-      backendJwt: undefined,
-    }),
+    check: (attributes) =>
+      then((setup.check ?? (() => allow))(attributes), (decision) => ({
+        decision,
+        answers: plainAnswers,
+        backendJwt: undefined,
+      })),
     answers: () => plainAnswers,
     maxMessageBytes: setup.maxMessageBytes ?? 65_536,
     reflection: setup.reflection ?? false,
@@ -191,17 +193,23 @@ test('a denial is written by its field numbers: status.code 16, denied_response.
 });
 
 test('a fault of ours is one error and a denial internal_error, never a gRPC error, never an admission', async () => {
-  const broken = (): Decision => {
-    throw new Error('broken');
+  const broken: Readonly<Record<string, () => Soon<Decision>>> = {
+    'at once': () => {
+      throw new Error('broken');
+    },
+    later: () => Promise.reject(new Error('broken')),
+    'not an Error': () => Promise.reject('broken'),
+    'in writing, at once': () => ({ ...allow, api: undefined as unknown as ApiName }),
+    'in writing, later': async () => ({ ...allow, api: undefined as unknown as ApiName }),
   };
-  await withServer({ check: broken }, async (_, at) => {
-    const answer = await call(at, checkRequest);
-    assert.ok(answer.includes('internal_error') && answer.includes('900900'));
-    assert.deepEqual(
-      errors.map(({ message }) => message),
-      ['broken'],
-    );
-  });
+  for (const [when, check] of Object.entries(broken))
+    for (const reflection of [false, true])
+      await withServer({ check, reflection }, async (_, at) => {
+        const answer = await call(at, checkRequest);
+        assert.ok(answer.includes('internal_error') && answer.includes('900900'), when);
+        assert.equal(errors.length, 1, when);
+        if (!when.startsWith('in writing')) assert.equal(errors[0]!.message, 'broken', when);
+      });
 });
 
 test('bytes that are no CheckRequest are never admitted, and the next call is answered', async () => {

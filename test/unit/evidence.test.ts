@@ -59,6 +59,36 @@ async function looks(lines: string, cnf: object | undefined) {
   return { outcome, ...seen };
 }
 
+test('nothing is waited for but the first look at a signature', async () => {
+  const { snapshot } = load(api('applicationSecurity = "optional"'), files);
+  const certificate = encodeURIComponent(acme.pem);
+  const token = (text: string) => request({ path: '/n/x', headers: [['authorization', `Bearer ${text}`]] });
+  const good = idp.token();
+  const rows: readonly [what: string, request: Attributes, outcome: string][] = [
+    ['a path that nobody has', request({ path: '/other' }), 'api_not_found'],
+    ['no certificate', request({ path: '/n/x' }), 'certificate_missing'],
+    [
+      'one that is no certificate',
+      request({ path: '/n/x', certificate: '%' }),
+      'peer_certificate_unreadable',
+    ],
+    ['the first request of a certificate', request({ path: '/n/x', certificate }), 'allow'],
+    ['its next one', request({ path: '/n/x', certificate }), 'allow'],
+  ];
+  for (const [what, attributes, outcome] of rows) {
+    const decision = decide(attributes, snapshot, now);
+    assert.ok(!(decision instanceof Promise), what);
+    assert.equal(decision.outcome === 'deny' ? decision.code : decision.outcome, outcome, what);
+  }
+  const tokens = load(api('mutualSSL = "off"\napplicationSecurity = "mandatory"'), files).snapshot;
+  assert.ok(decide(token(good), tokens, now) instanceof Promise, 'a signature that was never checked');
+  assert.equal((await decide(token(good), tokens, now)).outcome, 'allow');
+  assert.ok(!(decide(token(good), tokens, now) instanceof Promise), 'a signature that was found right');
+  const forged = `${good.slice(0, -8)}AAAAAAAA`;
+  assert.equal((await decide(token(forged), tokens, now)).outcome, 'deny');
+  assert.ok(decide(token(forged), tokens, now) instanceof Promise, 'a wrong one is not remembered');
+});
+
 test('a certificate that is the client and what its token is bound to is read once, and so is the token', async () => {
   const alone = await looks('applicationSecurity = "off"', undefined);
   const both = await looks('applicationSecurity = "mandatory"', {

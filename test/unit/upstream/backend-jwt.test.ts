@@ -83,8 +83,9 @@ test('encoding base64: as WSO2 writes it, and the signature is over what is writ
 
 test('one is signed once an identity, and again near its end', async () => {
   const signer = new BackendJwtSigner(options);
-  const first = await signer.sign(identity, now);
-  assert.equal(await signer.sign({ ...identity }, now + 809_000), first);
+  const [first, meanwhile] = await Promise.all([signer.sign(identity, now), signer.sign(identity, now)]);
+  assert.equal(meanwhile, first);
+  assert.equal(signer.sign({ ...identity }, now + 809_000), first, 'what is signed already is there at once');
   assert.notEqual(await signer.sign(identity, now + 811_000), first);
   assert.notEqual(await signer.sign({ ...identity, tier: 'Silver' }, now), first);
   assert.notEqual(await signer.sign({ ...identity, alias: undefined, tier: 'acme' }, now), first);
