@@ -49,6 +49,7 @@ function connectionManager(config: Config, scheme: Scheme): Message {
       ...clientIsNotTrusted,
       ...onePathForAll,
       ...slowClients,
+      ...roomForHeaders,
       ...clientCertificate(scheme === 'https' && mTLSAPIsEnabled),
       early_header_mutation_extensions: earlyMutations(
         config,
@@ -98,6 +99,17 @@ const onePathForAll: Message = {
   merge_slashes: true,
   path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
   strip_trailing_host_dot: true,
+};
+
+/**
+ * Envoy holds what it and the enforcer add against the same two limits as what the client sent, and answers 500
+ * (`ext_authz_invalid`) beyond them. So its own 100 headers and 60 KiB are left to the client, with room for the
+ * certificates of a handshake (BoringSSL: 100 KB, half as much again as percent-encoded PEM) three times: XFCC's Cert, its
+ * Chain, which has the leaf once more, and the header for the backend.
+ */
+const roomForHeaders: Message = {
+  max_request_headers_kb: 60 + 3 * 150,
+  common_http_protocol_options: { max_headers_count: 100 + 28 },
 };
 
 /** A client that is slow, or opens many streams, holds only its own share. */
