@@ -8,7 +8,7 @@ import type { Attributes } from './attributes.ts';
 import { describeAbsence } from './client-certificate/absence.ts';
 import type { Presented, PresentedChain } from './client-certificate/presented.ts';
 import { readPresented } from './client-certificate/source.ts';
-import type { Admission, Decision, Denial, DenialCode, VerifiedClient } from './decision.ts';
+import type { Admission, ApiName, Decision, Denial, DenialCode, VerifiedClient } from './decision.ts';
 import { judgeAccessToken, type TokenVerdict } from './oauth2/access-token.ts';
 import { noToken, readBearerToken, type SentToken } from './oauth2/bearer-token.ts';
 import type { Possession } from './oauth2/confirmation.ts';
@@ -191,7 +191,17 @@ const detailOf = ({ detail, explain }: Reason): string => {
   return more === undefined ? detail : `${detail}: ${more}`;
 };
 
-const nameOf = ({ name, version, basePath, errorFormat }: Api) => ({ name, version, basePath, errorFormat });
+/** The same object at each request, by which an answer is found again. */
+const names = new WeakMap<Api, ApiName>();
+function nameOf(api: Api): ApiName {
+  let known = names.get(api);
+  if (known === undefined) {
+    const { name, version, basePath, errorFormat } = api;
+    known = { name, version, basePath, errorFormat };
+    names.set(api, known);
+  }
+  return known;
+}
 
 const leafOf = (verdict: CertificateVerdict): Certificate | undefined =>
   verdict.kind === 'wrong' ? verdict.certificate : undefined;

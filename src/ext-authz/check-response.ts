@@ -68,17 +68,15 @@ function denied(
   const { status } = denials[code];
   const format = api?.errorFormat ?? answers.errorFormat;
   const body = errorBody(code, format, protocolOf(received));
-  const id = requestIdIn(received);
   return {
     status: { code: rpcCodes[status], message: code },
     denied_response: {
       status: { code: status },
       headers: [
         ...(answers.reasonHeader === undefined ? [] : [option(answers.reasonHeader, code)]),
-        // What a client can quote. Envoy's own, where it sets it as well, takes its place.
-        ...(id === undefined ? [] : [option('x-request-id', id)]),
         option('content-type', body.contentType),
         ...challenges(code, format, scopes).map((value) => option('www-authenticate', value)),
+        ...requestIdOption(received),
       ],
       body: body.text,
     },
@@ -90,6 +88,12 @@ function denied(
       reason: code,
     }),
   };
+}
+
+/** What a client can quote. Envoy's own, where it sets it as well, takes its place. */
+export function requestIdOption(received: readonly Header[]): readonly HeaderValueOption[] {
+  const id = requestIdIn(received);
+  return id === undefined ? [] : [option('x-request-id', id)];
 }
 
 /** google.rpc.Code: never 0. */

@@ -7,21 +7,46 @@ import { bytesField, varintField } from './wire.ts';
  * put together as texts of one character a byte, which cost nothing to join, and become bytes once, at the end.
  */
 export function encodeCheckResponse(response: CheckResponse): Buffer {
-  const { status, denied_response: denied, ok_response: ok, dynamic_metadata: metadata } = response;
-  const message =
-    field(1, number(1, status.code) + (status.message === undefined ? '' : text(2, status.message))) +
-    (denied === undefined
-      ? ''
-      : field(2, field(1, number(1, denied.status.code)) + headers(denied.headers) + text(3, denied.body))) +
-    (ok === undefined
-      ? ''
-      : field(3, headers(ok.headers) + ok.headers_to_remove.map((name) => text(5, name)).join(''))) +
-    field(4, Object.entries(metadata.fields).map(metadataEntry).join(''));
-  const framed = Buffer.allocUnsafe(prefixLength + message.length);
-  writePrefix(framed, message.length);
-  framed.write(message, prefixLength, 'latin1');
-  return framed;
+  const { denied_response: denied, ok_response: ok } = response;
+  return framed(
+    statusOf(response) +
+      (denied === undefined ? '' : field(2, deniedHead(denied) + text(3, denied.body))) +
+      (ok === undefined
+        ? ''
+        : field(3, headers(ok.headers) + ok.headers_to_remove.map((name) => text(5, name)).join(''))) +
+      metadataOf(response),
+  );
 }
+
+/** A denial but for the headers that only one request has: those stand behind the others. */
+export type PreparedDenial = (own: readonly HeaderValueOption[]) => Buffer;
+
+/** @throws TypeError: it is no denial */
+export function prepareDenial(response: CheckResponse): PreparedDenial {
+  const { denied_response: denied } = response;
+  if (denied === undefined) throw new TypeError('no denied_response');
+  const before = statusOf(response);
+  const head = deniedHead(denied);
+  const body = text(3, denied.body);
+  const behind = metadataOf(response);
+  return (own) => framed(before + field(2, head + headers(own) + body) + behind);
+}
+
+function framed(message: string): Buffer {
+  const bytes = Buffer.allocUnsafe(prefixLength + message.length);
+  writePrefix(bytes, message.length);
+  bytes.write(message, prefixLength, 'latin1');
+  return bytes;
+}
+
+const statusOf = ({ status }: CheckResponse): string =>
+  field(1, number(1, status.code) + (status.message === undefined ? '' : text(2, status.message)));
+
+const deniedHead = ({ status, headers: options }: NonNullable<CheckResponse['denied_response']>): string =>
+  field(1, number(1, status.code)) + headers(options);
+
+const metadataOf = ({ dynamic_metadata: { fields } }: CheckResponse): string =>
+  field(4, Object.entries(fields).map(metadataEntry).join(''));
 
 /** HeaderValueOption { header = 1 { key = 1, value = 2 } }. */
 const headers = (options: readonly HeaderValueOption[]): string => {

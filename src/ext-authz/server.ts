@@ -6,9 +6,8 @@ import { GrpcServer, type ServerTls } from '../grpc/server.ts';
 import { status } from '../grpc/status.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import { after, type Soon } from '../soon.ts';
+import { writeAnswer } from './answer.ts';
 import { readCheckRequest } from './check-request.ts';
-import { writeCheckResponse } from './check-response.ts';
-import { encodeCheckResponse } from './encode.ts';
 import { GrpcJsServer } from './grpc-js-lane.ts';
 import { claimSocket, openSocket, removeSocket } from './unix-socket.ts';
 
@@ -98,14 +97,14 @@ function answer(message: Buffer, { check, answers, onError }: ServerOptions): So
   const fault = (error: unknown): Reply => {
     onError(error instanceof Error ? error : new Error(String(error)));
     const denial = { outcome: 'deny', code: 'internal_error', detail: '' } as const;
-    return encodeCheckResponse(writeCheckResponse(denial, answers(), received));
+    return writeAnswer(denial, answers(), received);
   };
   try {
     const attributes = readCheckRequest(message);
     if (attributes === undefined) return status('internal', 'no CheckRequest');
     received = attributes.http.headers;
     const written = after(check(attributes), ({ decision, answers, backendJwt }) =>
-      encodeCheckResponse(writeCheckResponse(decision, answers, received, backendJwt)),
+      writeAnswer(decision, answers, received, backendJwt),
     );
     return written instanceof Promise ? written.catch(fault) : written;
   } catch (error) {

@@ -3,6 +3,7 @@ import type { CertificateFormat } from '../client-certificate/formats/table.ts';
 import { writeCertificate } from '../client-certificate/outbound.ts';
 import type { Admission } from '../decision.ts';
 import type { TokenHeader } from '../oauth2/bearer-token.ts';
+import type { AccessToken } from '../oauth2/claims.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { listValue, nameValue, subjectValue } from './field-value.ts';
 
@@ -38,8 +39,13 @@ export type BackendHeaders = {
   readonly remove: readonly string[];
 };
 
+/** All of an admission that the backend is told of: where two are equal in it, so are their answers. */
+export type Told = Pick<Admission, 'api' | 'client' | 'tokenHeader'> & {
+  readonly token?: Pick<AccessToken, 'clientId' | 'scopes' | 'subject'>;
+};
+
 /** Who the client is, as far as it is known: the same for headers and metadata. An empty text names nobody. */
-function identityOf({ client, token }: Admission) {
+function identityOf({ client, token }: Told) {
   return {
     alias: client?.alias && nameValue(client.alias),
     tier: client?.tier && nameValue(client.tier),
@@ -59,7 +65,7 @@ function identityOf({ client, token }: Admission) {
  * @param jwt for the header of the backend's JWT
  */
 export function backendHeaders(
-  admission: Admission,
+  admission: Told,
   settings: BackendSettings,
   received: readonly Header[],
   jwt: string | undefined,
@@ -93,7 +99,7 @@ export function backendHeaders(
 
 /** For Envoy's access log and for filters behind us: undefined where there is nothing to tell. */
 export function admissionMetadata(
-  admission: Admission,
+  admission: Told,
   { outbound }: BackendSettings,
 ): Readonly<Record<string, string | undefined>> {
   const { api, client } = admission;
@@ -116,12 +122,27 @@ export function admissionMetadata(
  * goes with the other.
  * The generated Envoy configuration has done that before; one written by hand may have not.
  */
-function misspelled(received: readonly Header[], settings: BackendSettings): readonly string[] {
-  const { written, read } = ownNames.get(settings) ?? namesOf(settings);
-  return received.flatMap(([name]) => (!written.has(name) && read.has(asCgi(name)) ? [name] : []));
+export function misspelled(received: readonly Header[], settings: BackendSettings): readonly string[] {
+  const { written, read, known } = ownNames.get(settings) ?? namesOf(settings);
+  const found: string[] = [];
+  for (const [name] of received) {
+    let isOne = known.get(name);
+    if (isOne === undefined) {
+      isOne = !written.has(name) && read.has(asCgi(name));
+      if (known.size < maxKnown && name.length <= 64) known.set(name, isOne);
+    }
+    if (isOne) found.push(name);
+  }
+  return found;
 }
 
-type Names = { readonly written: ReadonlySet<string>; readonly read: ReadonlySet<string> };
+type Names = {
+  readonly written: ReadonlySet<string>;
+  readonly read: ReadonlySet<string>;
+  /** Whether a name is misspelled: most requests bring the same ones. */
+  readonly known: Map<string, boolean>;
+};
+const maxKnown = 1024;
 /** Once a snapshot, not once a request: there may be some seventy. */
 const ownNames = new WeakMap<BackendSettings, Names>();
 
@@ -136,7 +157,7 @@ function namesOf(settings: BackendSettings): Names {
     tokenHeader.name,
   ];
   const written = all.filter((name) => name !== undefined);
-  const names = { written: new Set(written), read: new Set(written.map(asCgi)) };
+  const names = { written: new Set(written), read: new Set(written.map(asCgi)), known: new Map() };
   ownNames.set(settings, names);
   return names;
 }

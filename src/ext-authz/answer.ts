@@ -1,0 +1,151 @@
+import type { Header } from '../attributes.ts';
+import type { ApiName, Decision, Denial, VerifiedClient } from '../decision.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import type { AnswerSettings } from '../snapshot.ts';
+import { misspelled, type Told } from '../upstream/backend-headers.ts';
+import { requestIdOption, writeCheckResponse } from './check-response.ts';
+import { encodeCheckResponse, type PreparedDenial, prepareDenial } from './encode.ts';
+import { protocolOf } from './error-body.ts';
+
+/** Answers that a generation may hold, of some 600 bytes each. */
+const generation = 4096;
+/** Of one certificate (or API, where none came), so many: else who looks for one of them would look at all. */
+const perKey = 64;
+
+type Admitted = { readonly told: Told; readonly backendJwt: string | undefined; readonly framed: Buffer };
+
+/**
+ * Answers as they go over the wire, by one snapshot's settings. What an admission of this client at this API says, or
+ * this denial, is written once; the same answer is then the same bytes. Two generations: what is asked for again stays.
+ */
+class Answers {
+  readonly #settings: AnswerSettings;
+  #young = new WeakMap<Certificate | ApiName, Admitted[]>();
+  #old = new WeakMap<Certificate | ApiName, Admitted[]>();
+  #held = 0;
+  readonly #denials = new WeakMap<ApiName | AnswerSettings, Map<string, PreparedDenial>>();
+
+  constructor(settings: AnswerSettings) {
+    this.#settings = settings;
+  }
+
+  write(decision: Decision, received: readonly Header[], backendJwt: string | undefined): Buffer {
+    if (decision.outcome === 'deny') return this.#denial(decision, received);
+    // What a client misspells is removed by name, which no other answer says.
+    if (misspelled(received, this.#settings).length > 0) return this.#plain(decision, received, backendJwt);
+    const key = decision.client?.certificate ?? decision.api;
+    const isIt = (known: Admitted): boolean =>
+      known.backendJwt === backendJwt && saysTheSame(known.told, decision);
+    const young = this.#young.get(key)?.find(isIt);
+    if (young !== undefined) return young.framed;
+    const known = this.#old.get(key)?.find(isIt) ?? {
+      told: toldOf(decision),
+      backendJwt,
+      framed: unpooled(this.#plain(decision, received, backendJwt)),
+    };
+    this.#keep(key, known);
+    return known.framed;
+  }
+
+  #denial(denial: Denial, received: readonly Header[]): Buffer {
+    const { code, api, certificate } = denial;
+    // A stranger's certificate is another each time; and scopes are the operation's.
+    if (certificate !== undefined || code === 'token_scope_missing')
+      return this.#plain(denial, received, undefined);
+    const owner = api ?? this.#settings;
+    const known = this.#denials.get(owner) ?? new Map<string, PreparedDenial>();
+    this.#denials.set(owner, known);
+    const kind = `${code} ${protocolOf(received)}`;
+    let prepared = known.get(kind);
+    if (prepared === undefined) {
+      const others = received.filter(([name]) => name !== 'x-request-id');
+      prepared = prepareDenial(writeCheckResponse(denial, this.#settings, others));
+      known.set(kind, prepared);
+    }
+    return prepared(requestIdOption(received));
+  }
+
+  #plain(decision: Decision, received: readonly Header[], backendJwt: string | undefined): Buffer {
+    return encodeCheckResponse(writeCheckResponse(decision, this.#settings, received, backendJwt));
+  }
+
+  #keep(key: Certificate | ApiName, admitted: Admitted): void {
+    if (this.#held >= generation) {
+      this.#old = this.#young;
+      this.#young = new WeakMap();
+      this.#held = 0;
+    }
+    const kept = this.#young.get(key);
+    if (kept === undefined) this.#young.set(key, [admitted]);
+    else if (kept.length < perKey) kept.push(admitted);
+    else kept[this.#held % perKey] = admitted;
+    this.#held++;
+  }
+}
+
+const bySettings = new WeakMap<AnswerSettings, Answers>();
+
+/** @param received the request's headers */
+export function writeAnswer(
+  decision: Decision,
+  settings: AnswerSettings,
+  received: readonly Header[],
+  backendJwt?: string,
+): Buffer {
+  let answers = bySettings.get(settings);
+  if (answers === undefined) {
+    answers = new Answers(settings);
+    bySettings.set(settings, answers);
+  }
+  return answers.write(decision, received, backendJwt);
+}
+
+type Same<T> = (a: T, b: T) => boolean;
+const isIt = (a: unknown, b: unknown): boolean => a === b;
+const sameItems: Same<readonly unknown[]> = (a, b) =>
+  a.length === b.length && a.every((item, at) => item === b[at]);
+
+/** A field that is missing here does not compile: an answer must never be given to whom it says something else of. */
+function sameFields<T extends object>(
+  fields: {
+    readonly [K in keyof Required<T>]: Same<Required<T>[K]>;
+  },
+): Same<T | undefined> {
+  const names = Object.keys(fields) as (keyof T)[];
+  return (a, b) => {
+    if (a === undefined || b === undefined) return a === b;
+    for (const name of names) {
+      const [left, right] = [a[name], b[name]];
+      const isSame = left === undefined || right === undefined ? left === right : fields[name](left, right);
+      if (!isSame) return false;
+    }
+    return true;
+  };
+}
+
+const saysTheSame = sameFields<Told>({
+  api: isIt,
+  client: sameFields<VerifiedClient>({
+    alias: isIt,
+    tier: isIt,
+    certificate: isIt,
+    intermediates: sameItems,
+  }),
+  token: sameFields<NonNullable<Told['token']>>({ clientId: isIt, subject: isIt, scopes: sameItems }),
+  tokenHeader: isIt,
+});
+
+/** Without the rest of the token, which nobody should keep. */
+const toldOf = ({ api, client, token, tokenHeader }: Told): Told => ({
+  api,
+  ...(client && { client }),
+  ...(token && { token: { clientId: token.clientId, scopes: token.scopes, subject: token.subject } }),
+  tokenHeader,
+});
+
+/** A few bytes of node's pool keep all of it. */
+function unpooled(framed: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(framed.length);
+  framed.copy(own);
+  return own;
+}
