@@ -70,16 +70,19 @@ export function isAnotherApi(attributes: Attributes, index: ApiIndex): boolean {
  * that names an API is not to be overruled by what the client wrote.
  */
 function findByRoute(route: ReadonlyMap<string, string>, index: ApiIndex): Api | undefined {
-  const [vHost, basePath, version, name] = ['vHost', 'basePath', 'version', 'name'].map((key) =>
-    route.get(key),
-  );
+  const vHost = route.get('vHost');
+  const basePath = route.get('basePath');
+  const version = route.get('version');
+  const name = route.get('name');
   if (version === undefined) return undefined;
-  const named = name === undefined ? undefined : (index.byNameAndVersion.get(nameKey(name, version)) ?? []);
-  if (vHost === undefined && basePath === undefined) return named?.length === 1 ? named[0] : undefined;
+  if (vHost === undefined && basePath === undefined) {
+    const named = name === undefined ? undefined : index.byNameAndVersion.get(nameKey(name, version));
+    return named?.length === 1 ? named[0] : undefined;
+  }
   if (vHost === undefined || basePath === undefined) return undefined;
   const placed = index.byHost.get(normalizeHost(vHost))?.byBasePath.get(trimSlash(basePath));
-  if (placed === undefined || placed.version !== version) return undefined;
-  return named === undefined || named.includes(placed) ? placed : undefined;
+  if (placed?.version !== version) return undefined;
+  return name === undefined || placed.name === name ? placed : undefined;
 }
 
 /** By host and longest base path on whole segments. */
@@ -109,8 +112,8 @@ function hostApis(host: string, index: ApiIndex): HostApis | undefined {
   return index.byHost.get('*');
 }
 
-/** As one string that no name can forge. */
-const nameKey = (name: string, version: string): string => JSON.stringify([name, version]);
+/** As one string that no name can forge, its length standing before it. */
+const nameKey = (name: string, version: string): string => `${name.length}:${name}${version}`;
 
 export const trimSlash = (path: string): string => (path.endsWith('/') ? path.slice(0, -1) : path);
 

@@ -37,12 +37,13 @@ export function bind(request: PathRequest, clients: BoundClients, everyone: Ever
   const suspended = findSuspended(request, verdict, clients, everyone);
   if (suspended !== undefined) return suspended;
   let cutShort: PathFailure | undefined;
-  for (const client of chained(exact, clients.rules, clients.issuedBy)) {
-    if (!isInForce(client.term, now) || !client.fits(leaf)) continue;
-    const own = judgeFor(client, request, verdict);
-    if (own.valid) return { isBound: true, client, path: own.path };
-    if (isCutShort(own)) cutShort ??= own;
-  }
+  for (const kind of [exact, clients.rules, clients.issuedBy])
+    for (const client of kind) {
+      if (!isInForce(client.term, now) || !client.fits(leaf)) continue;
+      const own = judgeFor(client, request, verdict);
+      if (own.valid) return { isBound: true, client, path: own.path };
+      if (isCutShort(own)) cutShort ??= own;
+    }
   if (cutShort !== undefined) return refusal(cutShort);
   return {
     isBound: false,
@@ -50,10 +51,6 @@ export function bind(request: PathRequest, clients: BoundClients, everyone: Ever
     detail: 'valid, but none of the aliases of this API',
     explain: () => whyNotBound(leaf, [...verdict.path.slice(1), verdict.anchor], clients, everyone),
   };
-}
-
-function* chained(...lists: readonly (readonly Client[])[]): Iterable<Client> {
-  for (const list of lists) yield* list;
 }
 
 /** Whether there is a path to what the client's entry names. The one that was found already is one, more often than not. */
@@ -77,17 +74,18 @@ function findSuspended(
   { restricted, exactByOwner }: Everyone,
 ): Unbound | undefined {
   const { leaf, now } = request;
-  for (const client of chained(restricted, own.restricted)) {
-    const { owner, kind, term, means } = client;
-    if (isInForce(term, now) || !means(leaf)) continue;
-    const others = exactByOwner.get(owner) ?? [];
-    if (others.some((other) => isInForce(other.term, now) && other.fits(leaf))) continue;
-    // An exact one is known by its bytes, and was found valid before.
-    if (kind === 'exact') return refuseSuspended(client);
-    const verdict = client.validator.meets(found) ? found : judgeFor(client, request, found);
-    if (verdict.valid) return refuseSuspended(client);
-    if (isCutShort(verdict)) return refusal(verdict);
-  }
+  for (const entries of [restricted, own.restricted])
+    for (const client of entries) {
+      const { owner, kind, term, means } = client;
+      if (isInForce(term, now) || !means(leaf)) continue;
+      const others = exactByOwner.get(owner) ?? [];
+      if (others.some((other) => isInForce(other.term, now) && other.fits(leaf))) continue;
+      // An exact one is known by its bytes, and was found valid before.
+      if (kind === 'exact') return refuseSuspended(client);
+      const verdict = client.validator.meets(found) ? found : judgeFor(client, request, found);
+      if (verdict.valid) return refuseSuspended(client);
+      if (isCutShort(verdict)) return refusal(verdict);
+    }
   return undefined;
 }
 

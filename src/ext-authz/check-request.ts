@@ -1,4 +1,6 @@
 import type { Attributes, Header } from '../attributes.ts';
+import { knownCertificateHeaders } from '../client-certificate/formats/table.ts';
+import { KnownTexts } from './known-texts.ts';
 import { bytesField, WireError, WireReader } from './wire.ts';
 
 /** What is found, as it is found: of a field that comes twice the last one counts, and messages are merged. */
@@ -15,6 +17,16 @@ type Draft = {
   raw: Header[] | undefined;
   contextExtensions: Map<string, string>;
 };
+
+/** What nearly every message repeats; apart, so that a flood of certificates leaves the names alone. */
+const shortTexts = new KnownTexts('utf8');
+const certificates = new KnownTexts('utf8');
+const certificateHeaders = new KnownTexts('latin1');
+/** Of no other headers are values kept: they may be secrets. */
+const certificateNames = new Set(knownCertificateHeaders);
+
+const headerValue = (wire: WireReader, end: number, name: string): string =>
+  certificateNames.has(name) ? wire.knownText(end, certificateHeaders) : wire.latin1(end);
 
 type Reader = (wire: WireReader, end: number, draft: Draft) => void;
 
@@ -53,11 +65,17 @@ export function readCheckRequest(message: Buffer): Attributes | undefined {
       host,
       scheme,
       protocol,
-      headers: raw ?? [...(joined ?? [])].map(([name, value]): Header => [name.toLowerCase(), value]),
+      headers: raw ?? listOf(joined),
       headersAreRaw: raw !== undefined,
     },
     contextExtensions,
   };
+}
+
+function listOf(joined: ReadonlyMap<string, string> | undefined): readonly Header[] {
+  const headers: Header[] = [];
+  if (joined !== undefined) for (const [name, value] of joined) headers.push([name.toLowerCase(), value]);
+  return headers;
 }
 
 /** CheckRequest. */
@@ -85,7 +103,7 @@ const readPeer: Reader = (wire, end, draft) => {
   while (wire.at < end) {
     const tag = wire.tag(end);
     if (tag === bytesField(1)) readAddress(wire, wire.end(end), draft);
-    else if (tag === bytesField(5)) draft.certificate = wire.text(end);
+    else if (tag === bytesField(5)) draft.certificate = wire.knownText(end, certificates);
     else wire.skip(tag, end);
   }
 };
@@ -102,7 +120,7 @@ const readAddress: Reader = (wire, end, draft) => {
 const readSocketAddress: Reader = (wire, end, draft) => {
   while (wire.at < end) {
     const tag = wire.tag(end);
-    if (tag === bytesField(2)) draft.address = wire.text(end);
+    if (tag === bytesField(2)) draft.address = wire.knownText(end, shortTexts);
     else wire.skip(tag, end);
   }
 };
@@ -122,7 +140,7 @@ const readHttp: Reader = (wire, end, draft) => {
     const tag = wire.tag(end);
     switch (tag) {
       case bytesField(2):
-        draft.method = wire.text(end);
+        draft.method = wire.knownText(end, shortTexts);
         break;
       case bytesField(3):
         readJoinedHeader(wire, wire.end(end), draft);
@@ -131,13 +149,13 @@ const readHttp: Reader = (wire, end, draft) => {
         draft.path = wire.text(end);
         break;
       case bytesField(5):
-        draft.host = wire.text(end);
+        draft.host = wire.knownText(end, shortTexts);
         break;
       case bytesField(6):
-        draft.scheme = wire.text(end);
+        draft.scheme = wire.knownText(end, shortTexts);
         break;
       case bytesField(10):
-        draft.protocol = wire.text(end);
+        draft.protocol = wire.knownText(end, shortTexts);
         break;
       case bytesField(13):
         readHeaderMap(wire, wire.end(end), draft);
@@ -164,9 +182,9 @@ const readRawHeader: Reader = (wire, end, draft) => {
   let raw = '';
   while (wire.at < end) {
     const tag = wire.tag(end);
-    if (tag === bytesField(1)) key = wire.text(end);
-    else if (tag === bytesField(2)) value = wire.latin1(end);
-    else if (tag === bytesField(3)) raw = wire.latin1(end);
+    if (tag === bytesField(1)) key = wire.knownText(end, shortTexts);
+    else if (tag === bytesField(2)) value = headerValue(wire, end, key);
+    else if (tag === bytesField(3)) raw = headerValue(wire, end, key);
     else wire.skip(tag, end);
   }
   draft.raw ??= [];
@@ -179,8 +197,8 @@ const readJoinedHeader: Reader = (wire, end, draft) => {
   let value = '';
   while (wire.at < end) {
     const tag = wire.tag(end);
-    if (tag === bytesField(1)) key = wire.text(end);
-    else if (tag === bytesField(2)) value = wire.latin1(end);
+    if (tag === bytesField(1)) key = wire.knownText(end, shortTexts);
+    else if (tag === bytesField(2)) value = headerValue(wire, end, key);
     else wire.skip(tag, end);
   }
   draft.joined ??= new Map();
@@ -193,8 +211,8 @@ function readEntry(wire: WireReader, end: number, map: Map<string, string>): voi
   let value = '';
   while (wire.at < end) {
     const tag = wire.tag(end);
-    if (tag === bytesField(1)) key = wire.text(end);
-    else if (tag === bytesField(2)) value = wire.text(end);
+    if (tag === bytesField(1)) key = wire.knownText(end, shortTexts);
+    else if (tag === bytesField(2)) value = wire.knownText(end, shortTexts);
     else wire.skip(tag, end);
   }
   map.set(key, value);

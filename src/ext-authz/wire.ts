@@ -1,3 +1,5 @@
+import type { KnownTexts } from './known-texts.ts';
+
 /** What is no protobuf message. */
 export class WireError extends Error {
   override readonly name = 'WireError';
@@ -59,6 +61,12 @@ export class WireReader {
   text(end: number): string {
     const start = this.#open(end);
     return this.bytes.toString('utf8', start, this.at);
+  }
+
+  /** One that comes in many messages. */
+  knownText(end: number, known: KnownTexts): string {
+    const start = this.#open(end);
+    return known.read(this.bytes, start, this.at);
   }
 
   /** The bytes as they are, one character each. */

@@ -1,0 +1,57 @@
+const slots = 4096;
+/** Bytes that are kept, until all are forgotten and kept anew as they come. */
+const maxHeld = 4_000_000;
+const maxLength = 16_384;
+/** Bytes that tell texts apart, spread over them: of a certificate, half are key and signature. */
+const samples = 32;
+
+type Slot = { readonly bytes: Buffer; readonly text: string };
+
+/**
+ * Texts as they stand in messages, found by their bytes: names of headers, hosts, what the route says, certificates are
+ * the same in nearly every one. They need not be made again, and being the same string, maps know their hash. A text that
+ * falls on another's slot takes its place, which costs it a decoding and nothing else.
+ */
+export class KnownTexts {
+  readonly #coding: 'utf8' | 'latin1';
+  #slots = new Array<Slot | undefined>(slots);
+  #held = 0;
+
+  constructor(coding: 'utf8' | 'latin1') {
+    this.#coding = coding;
+  }
+
+  read(bytes: Buffer, start: number, end: number): string {
+    const length = end - start;
+    if (length > maxLength) return bytes.toString(this.#coding, start, end);
+    const step = length <= samples ? 1 : (length / samples) | 0;
+    let hash = length;
+    for (let at = start; at < end; at += step) hash = Math.imul(hash ^ bytes[at]!, 0x9e3779b1);
+    const at = (hash ^ (hash >>> 15)) & (slots - 1);
+    const known = this.#slots[at];
+    if (known !== undefined && isAt(bytes, start, end, known.bytes)) return known.text;
+    const slot = {
+      bytes: Buffer.from(bytes.subarray(start, end)),
+      text: bytes.toString(this.#coding, start, end),
+    };
+    this.#keep(at, slot);
+    return slot.text;
+  }
+
+  #keep(at: number, slot: Slot): void {
+    this.#held += slot.bytes.length - (this.#slots[at]?.bytes.length ?? 0);
+    if (this.#held > maxHeld) {
+      this.#slots = new Array(slots);
+      this.#held = slot.bytes.length;
+    }
+    this.#slots[at] = slot;
+  }
+}
+
+function isAt(bytes: Buffer, start: number, end: number, wanted: Buffer): boolean {
+  const { length } = wanted;
+  if (length !== end - start) return false;
+  if (length > samples) return bytes.compare(wanted, 0, length, start, end) === 0;
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== wanted[i]) return false;
+  return true;
+}
