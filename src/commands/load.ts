@@ -1,10 +1,11 @@
-import { problemLine } from '../config/problem.ts';
+import { type Problem, problemLine } from '../config/problem.ts';
+import type { ConfigText } from '../config/read-config.ts';
 import { disk } from '../documents/files.ts';
 import { ClientCertificateTables } from '../feeds/api-manager-table.ts';
 import { tablesOf } from '../provision/definitions.ts';
-import { createFindings } from '../provision/findings.ts';
+import { createFindings, type Findings } from '../provision/findings.ts';
 import { type LoadedConfig, provisionOnce } from '../provision/load-config.ts';
-import { readOwnConfig } from '../provision/own-config.ts';
+import { readOwnConfig, readOwnRest } from '../provision/own-config.ts';
 import { checkRouterFiles } from '../provision/router-files.ts';
 import { type Exit, refuse } from './command.ts';
 
@@ -14,20 +15,40 @@ import { type Exit, refuse } from './command.ts';
  * @returns the exit code where it is not good
  */
 export async function load(file: string, { alwaysEnvoy = false } = {}): Promise<LoadedConfig | Exit> {
+  const forEnvoy = ({ config, lineOf, isWritten }: ConfigText): Findings => {
+    const findings = createFindings(file, lineOf);
+    if (alwaysEnvoy || isWritten(['router'])) checkRouterFiles(config, findings, Date.now());
+    return findings;
+  };
   const own = readOwnConfig(file, process.env, disk);
-  if ('problems' in own) return refuse(own.problems);
+  if ('problems' in own) return refuse([...own.problems, ...whatElse(file, own.problems, forEnvoy)]);
   const tables = new ClientCertificateTables((event) => {
     if (event.kind === 'failed') process.stderr.write(`error: ${event.from}: ${event.reason}\n`);
   });
   const rows = await tables.use(tablesOf(own.ok.config));
   await tables.close();
   const result = provisionOnce(own.ok, Date.now(), { tables: rows });
-  if ('problems' in result) return refuse(result.problems);
-  const loaded = result.ok;
+  const ofEnvoy = forEnvoy(own.ok);
+  if ('problems' in result) return refuse([...result.problems, ...ofEnvoy.errors]);
+  const { ok: loaded } = result;
   for (const problem of loaded.problems) process.stderr.write(`error: ${problemLine(problem)}\n`);
-  const forEnvoy = createFindings(file, loaded.text.lineOf);
-  if (alwaysEnvoy || loaded.text.isWritten(['router'])) checkRouterFiles(loaded.config, forEnvoy, Date.now());
-  const warnings = [...loaded.warnings, ...forEnvoy.warnings];
+  const warnings = [...loaded.warnings, ...ofEnvoy.warnings];
   for (const warning of warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);
-  return forEnvoy.errors.length > 0 ? refuse(forEnvoy.errors) : { ...loaded, warnings };
+  return ofEnvoy.errors.length > 0 ? refuse(ofEnvoy.errors) : { ...loaded, warnings };
+}
+
+/** What is wrong beside faults in the file's own keys, as far as it can be told: nothing of a table that has one. */
+function whatElse(
+  file: string,
+  told: readonly Problem[],
+  forEnvoy: (rest: ConfigText) => Findings,
+): readonly Problem[] {
+  const rest = readOwnRest(file, process.env, disk);
+  if (rest === undefined) return [];
+  const tableOf = (key: string): string =>
+    /^\w+\[\d+\]/.exec(key)?.[0] ?? key.slice(0, Math.max(0, key.lastIndexOf('.')));
+  const faulty = new Set(told.map(({ key }) => tableOf(key)));
+  const result = provisionOnce(rest, Date.now());
+  const more = [...('problems' in result ? result.problems : []), ...forEnvoy(rest).errors];
+  return more.filter((problem) => problem.file === file && !faulty.has(tableOf(problem.key)));
 }

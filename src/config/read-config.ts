@@ -4,6 +4,7 @@ import { choreoConnectOnly, isChoreoConnectFile } from './choreo-connect-keys.ts
 import { keyText, nearest, type Problem, shown } from './problem.ts';
 import { otherNames } from './schema/client.ts';
 import { type Config, configSchema, configShape } from './schema/config.ts';
+import { isTable, removeKeys, type Table, valueAt } from './tables.ts';
 
 export type ConfigText = {
   readonly config: Config;
@@ -18,7 +19,6 @@ export type ConfigText = {
   readonly warnings: readonly Problem[];
 };
 
-type Table = Readonly<Record<string, unknown>>;
 type JsonSchema = {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
@@ -31,17 +31,32 @@ const shape = configShape as JsonSchema;
  * @param file name for the messages
  * @param env where `$env{NAME}` in a value is looked up
  */
-export function readConfig(
+export function readConfig(text: string, file: string, env: Env): ConfigText | readonly Problem[] {
+  const { problems, withoutFaults } = interpret(text, file, env);
+  return problems.length > 0 ? problems.toSorted((a, b) => a.line - b.line) : withoutFaults()!;
+}
+
+/**
+ * A faulty configuration without the keys that are at fault, for telling what else is wrong and for nothing else.
+ * undefined: nothing can be said without them.
+ */
+export const readRest = (text: string, file: string, env: Env): ConfigText | undefined =>
+  interpret(text, file, env).withoutFaults();
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+function interpret(
   text: string,
   file: string,
-  env: Readonly<Record<string, string | undefined>>,
-): ConfigText | readonly Problem[] {
+  env: Env,
+): { readonly problems: readonly Problem[]; readonly withoutFaults: () => ConfigText | undefined } {
   let toml: TomlFile;
   try {
     toml = parseToml(text);
   } catch (error) {
     if (!(error instanceof TomlSyntaxError)) throw error;
-    return [{ file, line: error.line, key: '', message: `not TOML: ${error.message}` }];
+    const problem = { file, line: error.line, key: '', message: `not TOML: ${error.message}` };
+    return { problems: [problem], withoutFaults: () => undefined };
   }
   const problems: Problem[] = [];
   const ignored: string[] = [];
@@ -58,15 +73,27 @@ export function readConfig(
     const place = placeOf(path);
     problems.push({ file, line: toml.lineOf(place), key: keyText(place), message });
   };
-  const filledIn = withEnvironment(ours, env, [], report);
+  const filledIn = withEnvironment(ours, env, [], report) as Table;
   const result = configSchema.safeParse(filledIn);
-  for (const issue of result.error?.issues ?? []) describeIssue(issue, ours, report);
-  if (problems.length > 0) return problems.sort((a, b) => a.line - b.line);
+  const issues = result.error?.issues ?? [];
+  for (const issue of issues) describeIssue(issue, ours, report);
+  const faulty = issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path],
+  );
   return {
-    config: result.data!,
-    ...linesIn(services === undefined ? toml.lines : services.moved(toml.lines)),
-    ignored,
-    warnings: warnings.sort((a, b) => a.line - b.line),
+    problems,
+    withoutFaults: () => {
+      const config =
+        result.data ?? (removeKeys(filledIn, faulty) ? configSchema.safeParse(filledIn).data : undefined);
+      return (
+        config && {
+          config,
+          ...linesIn(services === undefined ? toml.lines : services.moved(toml.lines)),
+          ignored,
+          warnings: warnings.sort((a, b) => a.line - b.line),
+        }
+      );
+    },
   };
 }
 
@@ -160,7 +187,7 @@ const tablePaths = (schema: JsonSchema, path: readonly string[]): readonly (read
 /** Replaces `$env{NAME}` as Choreo Connect does, anywhere in a text. */
 function withEnvironment(
   value: unknown,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Env,
   path: readonly PropertyKey[],
   report: (path: readonly PropertyKey[], message: string) => void,
 ): unknown {
@@ -224,18 +251,6 @@ const typeNames: Readonly<Record<string, string>> = {
   array: 'a list, as in ["a", "b"]; a list of tables is written [[name]]',
   object: 'a table',
 };
-
-const isTable = (value: unknown): value is Table =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  let at = value;
-  for (const part of path) {
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, part)) return undefined;
-    at = (at as Record<PropertyKey, unknown>)[part];
-  }
-  return at;
-}
 
 function schemaAt(path: readonly PropertyKey[]): JsonSchema | undefined {
   let at: JsonSchema | undefined = shape;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import type { Problem } from '../config/problem.ts';
-import { type ConfigText, readConfig } from '../config/read-config.ts';
+import { type ConfigText, readConfig, readRest } from '../config/read-config.ts';
 import { FileProblem, type Files } from '../documents/files.ts';
 import { linesIn } from '../documents/toml.ts';
 import { fromMemory, type Remembered, remembering } from './remembered-files.ts';
@@ -33,18 +33,36 @@ export function readOwnData(file: string, env: Env, disk: Files): OwnResult<OwnC
   const files = remembering(disk);
   try {
     const read = readConfig(files.text(file), file, env);
-    if (!('config' in read)) return { problems: read };
-    // Envoy's own keys are none of the service's business.
-    const { router, ...ours } = read.config;
-    for (const path of filesNamed({ ...ours, router: router.downstream }))
-      touch(files, resolve(dirname(file), path));
-    const { config, lines, ignored, warnings } = read;
-    const { remembered } = files;
-    return { ok: { config, lines, ignored, warnings, digest: digestOf(remembered), ...remembered } };
+    return 'config' in read ? { ok: withFiles(file, read, files) } : { problems: read };
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
     return { problems: [{ file, line: 1, key: '', message: error.message }] };
   }
+}
+
+/** What `readRest` has of a faulty file, with the files that it names. */
+export function readOwnRest(file: string, env: Env, disk: Files): OwnConfig | undefined {
+  const files = remembering(disk);
+  try {
+    const rest = readRest(files.text(file), file, env);
+    return rest && fromData(file, withFiles(file, rest, files));
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    return undefined;
+  }
+}
+
+function withFiles(
+  file: string,
+  { config, lines, ignored, warnings }: ConfigText,
+  files: ReturnType<typeof remembering>,
+): OwnConfigData {
+  // Envoy's own keys are none of the service's business.
+  const { router, ...ours } = config;
+  for (const path of filesNamed({ ...ours, router: router.downstream }))
+    touch(files, resolve(dirname(file), path));
+  const { remembered } = files;
+  return { config, lines, ignored, warnings, digest: digestOf(remembered), ...remembered };
 }
 
 export function fromData(file: string, data: OwnConfigData): OwnConfig {

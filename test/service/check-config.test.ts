@@ -55,3 +55,61 @@ test('envoy-config warns of the files that it names where config.toml names none
     /^warning: .*\/home\/wso2\/security\/keystore\/mg\.pem/,
   );
 });
+
+test('check-config tells at once what is wrong with keys, with what they name and with the files that Envoy opens', async () => {
+  writeFileSync(join(folder, 'ca.pem'), ca.pem);
+  const { code, stderr } = await call(
+    'check-config',
+    `[router.keystore]
+certPath = "router.pem"
+keyPath = "other.key"
+[enforcer.authService]
+prot = 1
+[[clients]]
+alias = "a"
+file = "none.pem"
+[[clients]]
+alias = "b"
+caFile = "ca.pem"
+dns = ["https://b", "192.0.2.1"]
+[clients.spiffe]
+trustDomain = "spiffe://b"
+[[clients]]
+alias = "c"
+fille = "ca.pem"
+[[apis]]
+name = "a"
+version = "1"
+basePath = "/a"
+aliases = ["a", "b", "d"]
+`,
+  );
+  assert.equal(code, 78);
+  assert.deepEqual(
+    stderr
+      .trim()
+      .split('\n')
+      .map((line) => /^error: config\.toml:\d+: [^:]+(?=: )/.exec(line)?.[0] ?? line),
+    [
+      'error: config.toml:5: enforcer.authService.prot',
+      'error: config.toml:12: clients[1].dns[0]',
+      'error: config.toml:12: clients[1].dns[1]',
+      'error: config.toml:14: clients[1].spiffe.trustDomain',
+      'error: config.toml:17: clients[2].fille',
+      'error: config.toml:8: clients[0].file',
+      'error: config.toml:22: apis[0].aliases[2]',
+      'error: config.toml:3: router.keystore.keyPath',
+    ],
+  );
+});
+
+test('of a table with a wrong key, and of what can not be read without it, check-config says nothing more', async () => {
+  const { stderr } = await call(
+    'check-config',
+    `[[clients]]\nalais = "a"\nfile = "none.pem"\n${api}aliases = ["a"]\n`,
+  );
+  assert.match(
+    stderr,
+    /^error: config\.toml:1: clients\[0\]\.alias: missing.*\nerror: config\.toml:2: clients\[0\]\.alais: .*\n$/,
+  );
+});

@@ -134,7 +134,10 @@ test('the verdict is the same with and without caches', () => {
         effort: createEffort(),
       });
       const fresh = validatePath(leaf, { trustStore, intermediates: sent, now: at });
-      assert.equal(word(cached), word(fresh));
+      // Of several valid paths the one that was found first stays, for as long as all of it is valid.
+      if (!cached.valid || !fresh.valid) return assert.equal(word(cached), word(fresh));
+      assert.equal(cached.path[0]!.sha256, leaf.sha256);
+      for (const { notBefore, notAfter } of cached.path) assert.ok(notBefore <= at && at <= notAfter);
     }),
     runs,
   );
