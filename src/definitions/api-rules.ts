@@ -41,23 +41,42 @@ export function underRules(definition: Definition, files: Files): Definition {
   const problems = [...definition.problems];
   const places = new Map<string, Api>();
   const names = new Set<string>();
-  return {
-    ...definition,
-    problems,
-    apis: definition.apis.map((defined) => {
-      const { api, problems: found } = parseApi(defined);
-      const own =
-        api === undefined ? found : [...found, ...taken(defined, api, places), ...repeated(defined, api)];
-      return { ...defined, problems: own };
-    }),
-    tokenServices: definition.tokenServices.filter(({ origin, written }) => {
-      const wrong = serviceProblem(written, names, files);
-      if (wrong === undefined) return true;
-      problems.push({ ...origin, key: '', message: `"${written.name}" is left out: ${wrong}` });
-      return false;
-    }),
-  };
+  const tokenServices = definition.tokenServices.filter(({ origin, written }) => {
+    const wrong = serviceProblem(written, names, files);
+    if (wrong === undefined) return true;
+    problems.push({ ...origin, key: '', message: `"${written.name}" is left out: ${wrong}` });
+    return false;
+  });
+  const withIssuers = issuersOf(tokenServices);
+  const apis = definition.apis.map((defined) => {
+    const { api, problems: found } = parseApi(defined);
+    const own =
+      api === undefined ? found : [...found, ...taken(defined, api, places), ...repeated(defined, api)];
+    return { ...defined, written: withIssuers(defined.written), problems: own };
+  });
+  const needing = apis.filter(({ problems: own, written }) => own.length === 0 && asksForTokens(written));
+  const [first] = tokenServices.length === 0 ? needing : [];
+  const warnings = first === undefined ? [] : [nobodyIssues(first, needing)];
+  return { apis, tokenServices, problems, warnings: [...definition.warnings, ...warnings] };
 }
+
+const asksForTokens = ({ applicationSecurity, operations = [] }: WrittenApi): boolean =>
+  [{ applicationSecurity }, ...operations].some((one) => (one.applicationSecurity ?? 'off') !== 'off');
+
+/** Of several issuers config.toml wants to know whose tokens an API means. These files mean all of theirs. */
+function issuersOf(services: Definition['tokenServices']): (written: WrittenApi) => WrittenApi {
+  const issuers = services.map(({ written }) => written.name);
+  return (written) =>
+    issuers.length > 1 && written.issuers === undefined && asksForTokens(written)
+      ? { ...written, issuers }
+      : written;
+}
+
+const nobodyIssues = ({ origin }: DefinedApi, needing: readonly DefinedApi[]): Problem => ({
+  ...origin,
+  key: '',
+  message: `${needing.map(({ written }) => JSON.stringify(written.name)).join(', ')}: access tokens are asked for, and these files do not say who issues them; write [[enforcer.security.tokenService]] beside what is printed here`,
+});
 
 type Api = NonNullable<ParsedApi['api']>;
 

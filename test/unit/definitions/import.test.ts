@@ -77,6 +77,52 @@ for (const [kind, path, home] of entries) {
   });
 }
 
+const idp = `[[enforcer.security.tokenService]]
+name = "idp"
+issuer = "https://idp.test"
+jwksURL = "https://idp.test/jwks"
+audiences = ["x"]
+`;
+const printed = (kind: DefinitionEntry['kind'], path: string, home?: string) => {
+  const entry = { kind, path: join(root, path), home: home && join(root, home), isImport: true };
+  const definition = underRules(
+    readDefinition({ ...entry, trustedSenders: undefined, backend: undefined }),
+    disk,
+  );
+  return { definition, toml: writeToml(definition) };
+};
+const accepted = (toml: string): void => {
+  put('printed.toml', toml);
+  const loaded = loadConfig(join(root, 'printed.toml'), {}, now);
+  assert.ok(!isProblems(loaded), isProblems(loaded) ? loaded.map(problemLine).join('\n') : '');
+};
+for (const [kind, path, home] of entries) {
+  test(`what import --from ${kind} prints is accepted by check-config; who issues tokens is asked for where the files don't say`, () => {
+    const { definition, toml } = printed(kind, path, home);
+    const asked = definition.warnings.filter(({ message }) =>
+      message.endsWith(
+        'access tokens are asked for, and these files do not say who issues them; write [[enforcer.security.tokenService]] beside what is printed here',
+      ),
+    );
+    assert.equal(asked.length, definition.tokenServices.length === 0 ? 1 : 0);
+    accepted(asked.length === 0 ? toml : `${idp}${toml}`);
+  });
+}
+
+test('what import prints of files with several issuers is accepted, too: each API takes the tokens of all of them', () => {
+  const issuer = (name: string) =>
+    `[[jwtTokenConfig]]\nissuer = "https://${name}"\naudience = "x"\njwksURL = "https://${name}/jwks"\n`;
+  mkdirSync(join(root, 'several'));
+  put('several/micro-gw.conf', issuer('a') + issuer('b'));
+  put(
+    'several/a.yaml',
+    'openapi: 3.0.0\ninfo: {title: a, version: "1"}\nx-wso2-basePath: /a\npaths: {/x: {get: {}}}\n',
+  );
+  const { toml } = printed('microgateway', 'several');
+  accepted(toml);
+  assert.match(toml, /^issuers = \["https:\/\/a", "https:\/\/b"\]$/m);
+});
+
 test('all kinds beside each other and [[apis]], as config.toml names them; Envoy gets their routes and backends', () => {
   put(
     'config.toml',
@@ -85,12 +131,7 @@ test('all kinds beside each other and [[apis]], as config.toml names them; Envoy
         ([kind, path, home]) =>
           `[[definitions]]\nkind = "${kind}"\npath = "${path}"\n${home ? `home = "${home}"\n` : ''}`,
       )
-      .join('')}[[enforcer.security.tokenService]]
-name = "idp"
-issuer = "https://idp.test"
-jwksURL = "https://idp.test/jwks"
-audiences = ["x"]
-[[apis]]
+      .join('')}${idp}[[apis]]
 name = "Status"
 version = "1.0"
 basePath = "/status"
