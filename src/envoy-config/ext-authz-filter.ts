@@ -3,11 +3,14 @@ import { extension, type Message, typed } from './extension.ts';
 const name = 'envoy.filters.http.ext_authz';
 export const enforcerCluster = 'enforcer';
 
-/** Asks the enforcer about each request that has a route. Whatever goes wrong on the way, nothing is admitted. */
-export const extAuthzFilter: Message = extension(
-  name,
-  'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz',
-  {
+/**
+ * Asks the enforcer about each request that has a route. Whatever goes wrong on the way, nothing is admitted.
+ *
+ * @param headers those of the request that it gets
+ */
+export const extAuthzFilter = (headers: Message): Message =>
+  extension(name, 'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz', {
+    allowed_headers: headers,
     transport_api_version: 'V3',
     failure_mode_allow: false,
     status_on_error: { code: 'ServiceUnavailable' },
@@ -29,8 +32,7 @@ export const extAuthzFilter: Message = extension(
         retry_back_off: { base_interval: '0.005s', max_interval: '0.25s' },
       },
     },
-  },
-);
+  });
 
 /** What a route says of itself in the Check. Merged: the most specific wins, key by key. */
 export const contextExtensions = (extensions: Readonly<Record<string, string>>): Message => ({

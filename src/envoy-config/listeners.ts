@@ -5,7 +5,12 @@ import { downstreamTls } from './downstream-tls.ts';
 import { extAuthzFilter, removeCertificateHeaders, removeTrailers } from './ext-authz-filter.ts';
 import { extension, type Message, socketAddress } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
-import { certificateHeaders, earlyMutations, trailersToRemove } from './request-headers.ts';
+import {
+  certificateHeaders,
+  earlyMutations,
+  headersForEnforcer,
+  trailersToRemove,
+} from './request-headers.ts';
 import { routeConfiguration, type Scheme } from './routes.ts';
 
 /** The TLS listener, and the plain one where there is to be one. */
@@ -57,7 +62,7 @@ function connectionManager(config: Config, scheme: Scheme): Message {
       ),
       http_filters: [
         ...corsFilters(config),
-        extAuthzFilter,
+        extAuthzFilter(headersForEnforcer(config)),
         removeCertificateHeaders(certificateHeaders(config)),
         removeTrailers(trailersToRemove(config)),
         extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router'),

@@ -15,18 +15,52 @@ export const identityHeaders = ({ enforcer }: Config): readonly string[] =>
   ]);
 
 /** Headers that carry a certificate or speak of one, in some product's way or as the configuration names them. Lower case. */
-export function certificateHeaders({ enforcer, apis }: Config): readonly string[] {
-  const { certificateHeader, outboundHeader, outboundChainHeader, sources } = enforcer.security.mutualSSL;
-  const ownSources = apis.flatMap((api) => [api, ...api.operations].map(({ sources: own = [] }) => own));
-  return unique([
-    ...knownCertificateHeaders,
-    ...companionHeaders,
-    certificateHeader,
-    outboundHeader,
-    outboundChainHeader,
-    ...[sources, ...ownSources].flat().flatMap(({ header, chainHeader }) => [header, chainHeader]),
-  ]);
+export function certificateHeaders(config: Config): readonly string[] {
+  const { outboundHeader, outboundChainHeader } = config.enforcer.security.mutualSSL;
+  return unique([...sourceHeaders(config), ...companionHeaders, outboundHeader, outboundChainHeader]);
 }
+
+/** Those of them that a source of certificates may be configured to read, or is. */
+function sourceHeaders({ enforcer, apis }: Config): readonly string[] {
+  const { certificateHeader, sources } = enforcer.security.mutualSSL;
+  const ownSources = apis.flatMap((api) => [api, ...api.operations].map(({ sources: own = [] }) => own));
+  return [
+    ...knownCertificateHeaders,
+    certificateHeader ?? '',
+    ...[sources, ...ownSources]
+      .flat()
+      .flatMap(({ header, chainHeader }) => [header ?? '', chainHeader ?? '']),
+  ];
+}
+
+/** By what a denial is told in the caller's own language, and found again in a log. */
+const answeredBy = ['content-type', 'soapaction', 'x-request-id'] as const;
+
+/**
+ * Headers that speak of a certificate, so that ours can be renamed on a running Envoy; and those with another sign than
+ * `-` in their names (no pseudo-header), for a backend may read them as ours, and the enforcer has them removed.
+ */
+const sentByName = '[^:]*(cert|[^-:a-z0-9])[^:]*';
+
+/** The request headers that the enforcer reads, and gets only where Envoy is told of each. */
+export const headersToName = (config: Config): readonly string[] =>
+  unique([...sourceHeaders(config), ...answeredBy, tokenHeader(config)]).filter(
+    (name) => !new RegExp(`^${sentByName}$`).test(name),
+  );
+
+/**
+ * Which headers the enforcer gets, as a matcher of Envoy's: all that it reads. The others, cookies and secrets among
+ * them, stay in Envoy.
+ */
+export const headersForEnforcer = (config: Config): Message => ({
+  patterns: [
+    ...headersToName(config).map((exact) => ({ exact })),
+    { safe_regex: { regex: `${sentByName}|${anySeparator(tokenHeader(config))}` } },
+  ],
+});
+
+const tokenHeader = ({ enforcer }: Config): string =>
+  enforcer.security.authHeader.authorizationHeader.toLowerCase();
 
 /** Some frameworks take a POST for what one of these says: a method that the enforcer has not judged. */
 export const methodOverrides = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const;
@@ -82,7 +116,7 @@ export function earlyMutations(config: Config, withCertificates: boolean): reado
 export const trailersToRemove = (config: Config): string =>
   [
     ...[...identityHeaders(config), ...certificateHeaders(config), ...methodOverrides],
-    config.enforcer.security.authHeader.authorizationHeader.toLowerCase(),
+    tokenHeader(config),
     ...['authorization', 'proxy-authorization', 'cookie', 'host', 'forwarded', 'x-real-ip', 'x-request-id'],
   ]
     .map(anySeparator)

@@ -1,4 +1,5 @@
 import { type Problem, problemLine } from '../config/problem.ts';
+import { headersToName } from '../envoy-config/request-headers.ts';
 import { type FeedEvent, feedLines } from '../feeds/feed-event.ts';
 import { createLog, type Log, type LogSettings } from '../observability/log.ts';
 import { countClients } from '../provision/load-config.ts';
@@ -10,6 +11,7 @@ export class ConfigurationLog {
   #log: Log = createLog({ level: 'info', format: 'text' });
   #authService: string | undefined;
   #listening = '';
+  #headersSent: ReadonlySet<string> = new Set();
   #said: ReadonlySet<string> = new Set();
 
   constructor(options: { readonly file: string; readonly version: string }) {
@@ -32,6 +34,7 @@ export class ConfigurationLog {
   started(loaded: InForce, addresses: readonly string[]): void {
     this.#listening = addresses.join(' ');
     this.#authService = JSON.stringify(loaded.config.enforcer.authService);
+    this.#headersSent = new Set(headersToName(loaded.config));
     this.#announce('started', loaded);
   }
 
@@ -44,6 +47,12 @@ export class ConfigurationLog {
       this.#log.warn('[enforcer.authService] changed: it is read at start only, so restart to have it', {
         file,
       });
+    const unsent = headersToName(loaded.config).filter((name) => !this.#headersSent.has(name));
+    if (unsent.length > 0)
+      this.#log.warn(
+        'these headers are read now, and an Envoy that was configured before does not send them: run mtls-enforcer envoy-config and restart Envoy with it',
+        { file, headers: unsent.join(' ') },
+      );
     this.#announce(
       isReading ? 'in force; the files of [[definitions]] are still being read' : 'reloaded',
       loaded,

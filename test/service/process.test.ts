@@ -105,6 +105,19 @@ test('SIGUSR1 opens no inspector, SIGUSR2 ends nothing, and both are told', asyn
   assert.ok(!enforcer.lines.some((line) => line.includes('Debugger')), enforcer.lines.join('\n'));
 });
 
+test('a reload that reads a header which Envoy was not told of says which, once it does', async () => {
+  const file = configure('header.toml', `port = ${await freePort()}`);
+  const enforcer = await EnforcerProcess.start(file);
+  const text = readFileSync(file, 'utf8');
+  assert.equal(await enforcer.reload(), 'reloaded');
+  assert.ok(!enforcer.lines.some((line) => line.includes('these headers')), enforcer.lines.join('\n'));
+  writeFileSync(file, `[enforcer.security.authHeader]\nauthorizationHeader = "X-Token"\n${text}`);
+  assert.equal(await enforcer.reload(), 'reloaded');
+  const line = enforcer.lines.find((each) => each.includes('these headers are read now'));
+  assert.match(line ?? '', /warn .*mtls-enforcer envoy-config.* headers=x-token/);
+  await enforcer.stop();
+});
+
 test('a unix socket alone: mode 0660 while it runs, gone afterwards', async () => {
   const socket = join(folder, 'authz.sock');
   const enforcer = await EnforcerProcess.start(configure('socket.toml', 'socket = "authz.sock"'));
