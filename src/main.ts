@@ -20,7 +20,7 @@ const commands: Readonly<Record<string, Command>> = {
 const help = `mtls-enforcer: client-certificate authentication for Envoy (ext_authz v3)
 
 ${Object.entries(commands)
-  .map(([name, { usage, summary }]) => `  ${`mtls-enforcer ${name} ${usage}`.padEnd(44)}${summary}`)
+  .map(([name, { usage, summary }]) => `  ${`mtls-enforcer ${name} ${usage}`.padEnd(60)}${summary}`)
   .join('\n')}
   mtls-enforcer --version
   mtls-enforcer COMMAND --help

@@ -2,25 +2,30 @@ import { relative, resolve } from 'node:path';
 import { writeEnvoyConfig } from '../envoy-config/bootstrap.ts';
 import { type Command, configOf, configOption, say } from './command.ts';
 import { load } from './load.ts';
+import { workersOf, workersOption } from './workers.ts';
 
 export const envoyConfig: Command = {
-  usage: '[--config FILE]',
+  usage: '[--config FILE] [--workers N|auto]',
   summary: "print Envoy's bootstrap for it",
-  help: `mtls-enforcer envoy-config [--config FILE]
+  help: `mtls-enforcer envoy-config [--config FILE] [--workers N|auto]
 
 Prints the whole static bootstrap for Envoy, made from the same file: listeners, TLS, routes, backends, and the
 ext_authz filter that asks this enforcer. Relative paths in it are relative to the folder you are in: start Envoy there.
+--workers: as "serve" is given it; where neither is, [enforcer.authService] workers counts.
 
   mtls-enforcer envoy-config --config config.toml > envoy.yaml && envoy -c envoy.yaml
 `,
-  options: configOption,
+  options: { ...configOption, ...workersOption },
   run: async (values) => {
     const file = configOf(values);
+    const workers = workersOf(values);
     const loaded = await load(file, { alwaysEnvoy: true });
     if (typeof loaded === 'number') return loaded;
+    const { config } = loaded;
     return say(
-      writeEnvoyConfig(loaded.config, {
-        enforcer: loaded.config.router.enforcer,
+      writeEnvoyConfig(config, {
+        workers,
+        enforcer: config.router.enforcer,
         resolvePath: (path) => seenFromHere(file, path),
       }),
     );

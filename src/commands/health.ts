@@ -1,6 +1,7 @@
 import { problemLine } from '../config/problem.ts';
 import { askHealth } from '../ext-authz/health-client.ts';
 import type { Listener } from '../ext-authz/server.ts';
+import { serviceOfWorker } from '../provision/service.ts';
 import { readServiceAddress } from '../provision/service-address.ts';
 import { listenersOf } from '../service/serve.ts';
 import { type Command, configOf, configOption, exit, say, UsageError, type Values } from './command.ts';
@@ -13,36 +14,40 @@ export const health: Command = {
 Asks the running service, over gRPC as Envoy does, whether it serves; for a container's health check. Exits 0 if so,
 69 if not. Where the service listens is read from the configuration, as far as it can be read: a file that is broken by
 now says nothing about a service that runs with what it said before. --socket and --address need no file.
+Of several workers one that serves is enough; the others' trouble is told.
 Where mutual TLS is configured, give the service a socket as well: that is asked then.
 
   mtls-enforcer health --config /etc/mtls-enforcer/config.toml
 `,
   options: { ...configOption, socket: { type: 'string' }, address: { type: 'string' } },
   run: async (values) => {
-    const listener = listenerOf(values);
-    const trouble = await askHealth(listener, 2000);
-    if (trouble === undefined) return say('SERVING\n');
-    process.stderr.write(`mtls-enforcer: ${trouble}\n`);
-    return exit.unavailable;
+    const asked = listenersToAsk(values).map((listener) => askHealth(listener, 2000));
+    const troubles = (await Promise.all(asked)).filter((trouble) => trouble !== undefined);
+    for (const trouble of troubles) process.stderr.write(`mtls-enforcer: ${trouble}\n`);
+    return troubles.length === asked.length ? exit.unavailable : say('SERVING\n');
   },
 };
 
-function listenerOf(values: Values): Listener {
+function listenersToAsk(values: Values): readonly Listener[] {
   const { socket, address } = values;
-  if (typeof socket === 'string') return { socket };
+  if (typeof socket === 'string') return [{ socket }];
   if (typeof address === 'string') {
     const match = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(address);
     if (match === null) throw new UsageError('--address needs HOST:PORT, for example 127.0.0.1:8081');
-    return { address: match[1] ?? match[2]!, port: Number(match[3]), tls: undefined };
+    return [{ address: match[1] ?? match[2]!, port: Number(match[3]), tls: undefined }];
   }
-  const { service, problems } = readServiceAddress(configOf(values), process.env);
-  const listener = listenersOf(service).at(-1)!; // the socket, where there is one
+  const { service, workers, problems } = readServiceAddress(configOf(values), process.env);
+  const listeners = Array.from(
+    { length: workers },
+    (_, i) => listenersOf(serviceOfWorker(service, i + 1)).at(-1)!, // the socket, where there is one
+  );
   for (const problem of problems) process.stderr.write(`warning: ${problemLine(problem)}\n`);
   if (problems.length > 0) {
+    const [listener] = listeners as [Listener];
     const where = 'socket' in listener ? listener.socket : `${listener.address}:${listener.port}`;
     process.stderr.write(
       `warning: the service may run all the same, with what the file said before; asked at ${where}\n`,
     );
   }
-  return listener;
+  return listeners;
 }

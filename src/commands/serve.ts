@@ -1,35 +1,90 @@
-import { serve as runService } from '../service/serve.ts';
-import { type Command, configOf, configOption, exit, refuse } from './command.ts';
+import { spawn } from 'node:child_process';
+import { readWorkers } from '../provision/service-address.ts';
+import { serve as runService, type Signal } from '../service/serve.ts';
+import { supervise } from '../service/supervisor.ts';
+import { type Command, configOf, configOption, type Exit, exit, refuse } from './command.ts';
 import { endWithoutReader } from './output.ts';
 import { version } from './version.ts';
+import { numberOf, workersOf, workersOption } from './workers.ts';
 
 export const serve: Command = {
-  usage: '[--config FILE]',
+  usage: '[--config FILE] [--workers N|auto]',
   summary: 'run the service that Envoy asks',
-  help: `mtls-enforcer serve [--config FILE]
+  help: `mtls-enforcer serve [--config FILE] [--workers N|auto]
 
 Runs the ext_authz service until SIGTERM or SIGINT: it then tells Envoy that it is going, answers the calls in
 flight and exits 0 (a second signal ends it at once). SIGHUP reads the configuration and the files it names again:
 if all is good the new one takes over in one step, else the last good one stays and the log says why.
 Where it listens ([enforcer.authService]) is read at start only.
 
+--workers N: so many processes, which are started again when they end. The first listens at the port and socket of
+the configuration, the second at the next port and at the socket's path with .2 behind it, and so on; envoy-config
+lists them all. "auto": one for each processor. Better written into the file, where envoy-config reads it too:
+[enforcer.authService] workers = N. SIGUSR2 renews them one by one, with the code and configuration of that moment.
+--worker N: the Nth of them alone, for a supervisor of your own.
+
   mtls-enforcer serve --config /etc/mtls-enforcer/config.toml
   kill -HUP $(pidof -x mtls-enforcer)
 `,
-  options: configOption,
+  options: { ...configOption, ...workersOption, worker: { type: 'string' } },
   run: async (values) => {
-    // Else it is called node, or MainThread, and nobody finds it by its name.
-    process.title = 'mtls-enforcer';
-    const problems = await runService({
-      file: configOf(values),
-      env: process.env,
-      version: version(),
-      onSignal: (handler) => {
-        for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)
-          process.on(signal, () => handler(signal));
-      },
-    });
-    endWithoutReader();
-    return problems.length === 0 ? exit.ok : refuse(problems);
+    const file = configOf(values);
+    const worker = numberOf('--worker', values.worker);
+    if (worker !== undefined) return serveOne(file, worker);
+    const workers = workersOf(values) ?? readWorkers(file, process.env);
+    return workers === 1 ? serveOne(file, undefined) : serveAll(file, workers);
   },
 };
+
+async function serveOne(file: string, worker: number | undefined): Promise<Exit> {
+  // Else it is called node, or MainThread, and nobody finds it by its name. Signals for all go to the supervisor.
+  process.title = worker === undefined ? 'mtls-enforcer' : `mtls-enforcer-${worker}`;
+  const problems = await runService({
+    file,
+    env: process.env,
+    version: version(),
+    worker,
+    onServing: (serving) => process.send?.(serving, () => {}),
+    onSignal: process.send === undefined ? onSignal : onSignalOfMany,
+  });
+  if (process.connected) process.disconnect();
+  endWithoutReader();
+  return problems.length === 0 ? exit.ok : refuse(problems);
+}
+
+async function serveAll(file: string, workers: number): Promise<Exit> {
+  process.title = 'mtls-enforcer';
+  const code = await supervise({
+    workers,
+    onSignal,
+    spawn: (worker) =>
+      spawn(
+        process.execPath,
+        [...process.execArgv, process.argv[1]!, 'serve', '--config', file, '--worker', String(worker)],
+        { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+      ),
+  });
+  return code as Exit; // a worker's own
+}
+
+const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+
+function onSignal(handler: (signal: Signal) => void): void {
+  for (const signal of signals) process.on(signal, () => handler(signal));
+}
+
+/**
+ * A terminal and systemd send a signal to the supervisor and to the workers, and the supervisor hands it on: that is one
+ * request to stop, not two. Without its supervisor a worker stops as well: nobody would start it again.
+ */
+function onSignalOfMany(handler: (signal: Signal) => void): void {
+  let isStopping = false;
+  const once = (signal: Signal): void => {
+    if (!isStopping) handler(signal);
+    isStopping ||= signal === 'SIGTERM' || signal === 'SIGINT';
+  };
+  onSignal(once);
+  process.on('disconnect', () => once('SIGTERM'));
+  // What listens keeps a process running; this one is done when its work is.
+  process.channel?.unref();
+}

@@ -47,7 +47,7 @@ export function backendClusters(config: Config, options: EnvoyConfigOptions): re
     name: backend.cluster,
     alt_stat_name: statName(backend),
     connect_timeout: '5s',
-    ...endpoint(backend.cluster, backend.host, backend.port),
+    ...endpoints(backend.cluster, backend.host, [backend.port]),
     typed_extension_protocol_options: httpProtocolOptions(
       // HTTP/2 where the backend agrees to it (ALPN), so that gRPC works. There is no ALPN in clear text, and an upgrade
       // is of HTTP/1.1 (RFC 6455).
@@ -63,15 +63,17 @@ export function backendClusters(config: Config, options: EnvoyConfigOptions): re
 const statName = ({ host, port, webSocket }: Backend): string =>
   [...(webSocket ? ['ws'] : []), host.replace(/[^A-Za-z0-9-]/g, '_'), port].join('_');
 
-/** How a cluster with one endpoint is found. */
-export const endpoint = (cluster: string, host: string, port: number): Message => ({
+/** How a cluster on one host is found. */
+export const endpoints = (cluster: string, host: string, ports: readonly number[]): Message => ({
   ...(isIP(host) === 0
     ? // localhost is ::1 first where Envoy may choose, and backends often listen on 127.0.0.1 only.
       { type: 'STRICT_DNS', dns_lookup_family: 'V4_PREFERRED' }
     : { type: 'STATIC' }),
   load_assignment: {
     cluster_name: cluster,
-    endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(host, port) } }] }],
+    endpoints: [
+      { lb_endpoints: ports.map((port) => ({ endpoint: { address: socketAddress(host, port) } })) },
+    ],
   },
 });
 

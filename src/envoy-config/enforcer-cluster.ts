@@ -1,18 +1,26 @@
 import type { Config } from '../config/schema/config.ts';
-import { endpoint, namesHost, serverName } from './backends.ts';
+import { portOfWorker, socketOfWorker } from '../config/worker.ts';
+import { endpoints, namesHost, serverName } from './backends.ts';
 import { enforcerCluster } from './ext-authz-filter.ts';
 import { extension, type Message } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
 import { httpProtocolOptions } from './protocols.ts';
 import { certificatePair, tlsParameters } from './tls.ts';
 
-/** Where Envoy reaches the enforcer: its unix socket where there is one, else TCP. Health-checked, HTTP/2. */
+/** Where Envoy reaches the enforcer, each of its processes: its unix sockets where there are any, else TCP. */
 export function enforcerClusterOf(config: Config, options: EnvoyConfigOptions): Message {
   const { socket, certPath } = config.enforcer.authService;
+  const workers = numbersOf(config, options);
   return {
     name: enforcerCluster,
     connect_timeout: '0.25s',
-    ...(socket === undefined ? tcpEndpoint(config, options) : pipeEndpoint(options.resolvePath(socket))),
+    ...(socket === undefined
+      ? endpoints(
+          enforcerCluster,
+          enforcerHost(config, options),
+          workers.map((worker) => portOfWorker(config.enforcer.authService.port, worker)),
+        )
+      : pipeEndpoints(workers.map((worker) => socketOfWorker(options.resolvePath(socket), worker)))),
     typed_extension_protocol_options: httpProtocolOptions({
       explicit_http_config: { http2_protocol_options: {} },
     }),
@@ -26,21 +34,40 @@ export function enforcerClusterOf(config: Config, options: EnvoyConfigOptions): 
         grpc_health_check: {},
       },
     ],
+    // Envoy's three at a time are fewer than what waits for a worker that dies.
+    circuit_breakers: { thresholds: [{ max_retries: 1024 }] },
+    // A process that died or hangs is left alone before its health check fails; where none is well, all are tried.
+    outlier_detection: {
+      split_external_local_origin_errors: true,
+      consecutive_local_origin_failure: 2,
+      enforcing_consecutive_local_origin_failure: 100,
+      consecutive_5xx: 0,
+      consecutive_gateway_failure: 0,
+      interval: '0.5s',
+      base_ejection_time: '1s',
+      max_ejection_time: '5s',
+      max_ejection_percent: 100,
+    },
+    common_lb_config: {
+      healthy_panic_threshold: { value: 1 },
+      // What is found out about one counts at once: Envoy would gather news for a second.
+      update_merge_window: '0s',
+    },
     ...(socket === undefined &&
       certPath !== undefined && { transport_socket: enforcerTls(config, certPath, options) }),
   };
 }
 
-const pipeEndpoint = (path: string): Message => ({
+const numbersOf = ({ enforcer }: Config, { workers }: EnvoyConfigOptions): readonly number[] =>
+  Array.from({ length: workers ?? enforcer.authService.workers }, (_, i) => i + 1);
+
+const pipeEndpoints = (paths: readonly string[]): Message => ({
   type: 'STATIC',
   load_assignment: {
     cluster_name: enforcerCluster,
-    endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
+    endpoints: [{ lb_endpoints: paths.map((path) => ({ endpoint: { address: { pipe: { path } } } })) }],
   },
 });
-
-const tcpEndpoint = (config: Config, options: EnvoyConfigOptions): Message =>
-  endpoint(enforcerCluster, enforcerHost(config, options), config.enforcer.authService.port);
 
 /** "Any address" is for listening; from here it is this machine. */
 const enforcerHost = ({ enforcer }: Config, options: EnvoyConfigOptions): string => {

@@ -27,6 +27,14 @@ export const extAuthzFilter = (headers: Message): Message =>
       retry_policy: {
         retry_on: 'connect-failure,refused-stream,reset,unavailable',
         num_retries: 2,
+        // Not the one again that has just died, hangs, or goes, while its health check does not know yet.
+        retry_host_predicate: [
+          extension(
+            'envoy.retry_host_predicates.previous_hosts',
+            'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+          ),
+        ],
+        host_selection_retry_max_attempts: 5,
         // max_interval is also the time that each try gets (measured): two retries never wait that long in between,
         // and a busy enforcer must not be given up after 20 ms.
         retry_back_off: { base_interval: '0.005s', max_interval: '0.25s' },

@@ -11,6 +11,8 @@ export type Log = Readonly<
 export type LogSettings = {
   readonly level: 'error' | 'warn' | 'info' | 'debug';
   readonly format: 'text' | 'json';
+  /** Which of several processes writes. */
+  readonly worker?: number | undefined;
 };
 
 /** Of a stream, as much as the log needs. */
@@ -27,7 +29,7 @@ export function createLog(settings: LogSettings, output: LogOutput = process.std
   const at =
     (level: keyof Log) =>
     (message: string, fields: Fields = {}) => {
-      logger.log({ ...fields, level, message });
+      logger.log({ ...fields, worker: fields.worker ?? settings.worker, level, message });
     };
   const log: Log = { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };
   logger.add(new winston.transports.Stream({ stream: bounded(output, log) }));

@@ -15,7 +15,12 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function readServiceAddress(
   file: string,
   env: Env,
-): { readonly service: ServiceSettings; readonly problems: readonly Problem[] } {
+): {
+  readonly service: ServiceSettings;
+  /** How many processes share the work. */
+  readonly workers: number;
+  readonly problems: readonly Problem[];
+} {
   const problems: Problem[] = [];
   const tell = (line: number, key: string, message: string): void =>
     void problems.push({ file, line, key, message });
@@ -32,7 +37,21 @@ export function readServiceAddress(
   );
   problems.push(...findings.errors);
   const isNowhere = service.tcp === undefined && service.socket === undefined;
-  return { service: isNowhere ? defaults : service, problems };
+  return { service: isNowhere ? defaults : service, workers: settings.workers, problems };
+}
+
+/**
+ * How many processes share the work. Nothing is said of a file that is wrong: whoever serves it does. Most say nothing of
+ * it, and then a large file is not read twice.
+ */
+export function readWorkers(file: string, env: Env): number {
+  try {
+    if (!readText(file).includes('workers')) return 1;
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    return 1;
+  }
+  return readServiceAddress(file, env).workers;
 }
 
 const { address, port } = authService.parse({});

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import type { Config } from '../config/schema/config.ts';
+import { portOfWorker, socketOfWorker } from '../config/worker.ts';
 import type { Findings } from './findings.ts';
 import { type KeyPair, readKeyPair } from './pem-files.ts';
 
@@ -26,7 +27,8 @@ export function readService(
   findings: Findings,
 ): ServiceSettings {
   const at = (key: string) => ['enforcer', 'authService', key];
-  const { address, socket, certPath, keyPath, clientCaPath, plaintext } = config.enforcer.authService;
+  const { address, socket, workers, certPath, keyPath, clientCaPath, plaintext } =
+    config.enforcer.authService;
   // A socket alone is what it says: the default port beside it would be open to every process of the host.
   const asksForPort = socket === undefined || isWritten(at('port')) || isWritten(at('address'));
   const port = asksForPort ? config.enforcer.authService.port : 0;
@@ -34,6 +36,12 @@ export function readService(
     findings.error(
       at('port'),
       'found 0 and no socket, so that Envoy could not reach the service; write a port, or socket = "…"',
+    );
+  }
+  if (port !== 0 && portOfWorker(port, workers) > 65_535) {
+    findings.error(
+      at('workers'),
+      `found ${workers}, each with a port of its own from ${port} on, and ports end at 65535; write a lower port`,
     );
   }
   if ((certPath === undefined) !== (keyPath === undefined)) {
@@ -74,6 +82,12 @@ export function readService(
     socket: socket && findings.resolve(socket),
   };
 }
+
+/** Where this one of several processes listens. */
+export const serviceOfWorker = ({ tcp, socket }: ServiceSettings, worker: number): ServiceSettings => ({
+  tcp: tcp && { ...tcp, port: portOfWorker(tcp.port, worker) },
+  socket: socket === undefined ? undefined : socketOfWorker(socket, worker),
+});
 
 function isLoopback(address: string): boolean {
   const family = isIP(address);

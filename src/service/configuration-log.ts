@@ -5,17 +5,24 @@ import { createLog, type Log, type LogSettings } from '../observability/log.ts';
 import { countClients } from '../provision/load-config.ts';
 import type { ConfigurationEvent, InForce } from './configuration.ts';
 
+type ConfigurationLogOptions = {
+  readonly file: string;
+  readonly version: string;
+  readonly worker: number | undefined;
+};
+
 /** What the log says of configurations. What was said of the one before is not said again. */
 export class ConfigurationLog {
-  readonly #options: { readonly file: string; readonly version: string };
-  #log: Log = createLog({ level: 'info', format: 'text' });
+  readonly #options: ConfigurationLogOptions;
+  #log: Log;
   #authService: string | undefined;
   #listening = '';
   #headersSent: ReadonlySet<string> = new Set();
   #said: ReadonlySet<string> = new Set();
 
-  constructor(options: { readonly file: string; readonly version: string }) {
+  constructor(options: ConfigurationLogOptions) {
     this.#options = options;
+    this.#log = createLog({ level: 'info', format: 'text', worker: options.worker });
   }
 
   /** By the settings that are in force. */
@@ -24,7 +31,7 @@ export class ConfigurationLog {
   }
 
   settings(settings: LogSettings): void {
-    this.#log = createLog(settings);
+    this.#log = createLog({ ...settings, worker: this.#options.worker });
   }
 
   feed(event: FeedEvent): void {

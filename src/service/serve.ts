@@ -4,7 +4,8 @@ import type { Decision } from '../decision.ts';
 import { decide } from '../enforcer.ts';
 import { type ExtAuthzServer, type Listener, startServer } from '../ext-authz/server.ts';
 import { auditAdmission, auditDenial } from '../observability/audit.ts';
-import type { ServiceSettings } from '../provision/service.ts';
+import type { LogSettings } from '../observability/log.ts';
+import { type ServiceSettings, serviceOfWorker } from '../provision/service.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { after, type Soon } from '../soon.ts';
 import { backendIdentity } from '../upstream/backend-identity.ts';
@@ -15,10 +16,17 @@ export type ServeOptions = {
   readonly file: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
+  /** Which of several processes this is, from 1 on; unset: the only one. */
+  readonly worker: number | undefined;
+  /** Told once it serves. */
+  readonly onServing: (serving: Serving) => void;
   /** Calls `handler` at each of these signals. */
   readonly onSignal: (handler: (signal: Signal) => void) => void;
 };
-type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
+export type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
+
+/** What a supervisor needs to know of a process, and does not read for itself. */
+export type Serving = { readonly log: LogSettings; readonly drainTimeoutInSeconds: number };
 
 /**
  * Runs the service until it is told to stop.
@@ -27,7 +35,7 @@ type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
  * @throws ListenError: an address in use, a socket that another process answers on, a folder that is not there
  */
 export async function serve(options: ServeOptions): Promise<readonly Problem[]> {
-  const { file } = options;
+  const { file, worker } = options;
   const log = new ConfigurationLog(options);
   // From the first moment: a signal that comes before anyone listens for it would end the process as it stands.
   const early: Signal[] = [];
@@ -47,14 +55,19 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   if ('problems' in started) return started.problems;
   const { config } = started.ok;
   log.settings(config.enforcer.log);
-  const server = await listen(started.ok, options, configuration, log).catch(async (error: unknown) => {
-    await configuration.close();
-    throw error;
-  });
+  const inForce = started.ok;
+  const service = worker === undefined ? inForce.service : serviceOfWorker(inForce.service, worker);
+  const server = await listen({ ...inForce, service }, options, configuration, log).catch(
+    async (error: unknown) => {
+      await configuration.close();
+      throw error;
+    },
+  );
   server.setServing(true);
   log.started(started.ok, server.addresses);
 
   const { drainTimeoutInSeconds } = config.enforcer.authService;
+  options.onServing({ log: config.enforcer.log, drainTimeoutInSeconds });
   await new Promise<void>((stopped) => {
     let draining = false;
     onSignal = (signal) => {

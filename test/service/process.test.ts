@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { type ClientHttp2Session, connect } from 'node:http2';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, credentials } from '@grpc/grpc-js';
 import { EnforcerProcess } from '../support/enforcer-process.ts';
 import { freePort } from '../support/free-port.ts';
+import { openCheck } from '../support/open-check.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'process-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -61,29 +61,12 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-/** A Check whose message never comes to its end: a drain waits for it. */
-async function openCheck(port: number): Promise<ClientHttp2Session> {
-  const session = connect(`http://127.0.0.1:${port}`);
-  session.on('error', () => {});
-  await once(session, 'connect');
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': '/envoy.service.auth.v3.Authorization/Check',
-    'content-type': 'application/grpc',
-  });
-  stream.on('error', () => {});
-  stream.write(Buffer.alloc(3));
-  // Answered once what was sent before it has arrived.
-  await new Promise<void>((resolve) => session.ping(() => resolve()));
-  return session;
-}
-
 test('a second signal ends it at once', { timeout: 30_000 }, async () => {
   const port = await freePort();
   const enforcer = await EnforcerProcess.start(
     configure('second.toml', `port = ${port}\ndrainTimeoutInSeconds = 3600`),
   );
-  const session = await openCheck(port);
+  const session = await openCheck({ port });
   enforcer.kill('SIGTERM');
   await enforcer.line(/stopping/);
   enforcer.kill('SIGTERM');

@@ -101,8 +101,8 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   provision: ['crypto', 'fs', 'fs/promises', 'net', 'path', 'tls', 'worker_threads'],
   'envoy-config': ['net'],
   'ext-authz': ['fs/promises', 'net*', 'path', 'url'],
-  service: [],
-  commands: ['fs', 'path', 'util'],
+  service: ['child_process'],
+  commands: ['child_process', 'fs', 'os', 'path', 'util'],
   main: ['util'],
 };
 const pureOfNet = /^(type )?(isIP|isIPv4|isIPv6|BlockList|SocketAddress)$/;

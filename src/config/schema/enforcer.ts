@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { errorFormats } from '../../apis/api.ts';
+import { maxWorkers } from '../worker.ts';
 import { certificates } from './certificates.ts';
 import { mutualSSL } from './mutual-ssl.ts';
 import { authHeader, jwtGenerator, tokenService } from './token-service.ts';
@@ -17,6 +18,14 @@ export const authService = table({
     .optional()
     .describe(
       'Unix socket to listen on, mode 0660. Envoy is then configured to use it in place of the port.',
+    ),
+  workers: z
+    .int()
+    .min(1)
+    .max(maxWorkers)
+    .default(1)
+    .describe(
+      'Processes that decide. The second listens on the next port, or at the path of `socket` with `.2` behind it, and so on; Envoy is configured to use all of them, so that none is missed when it ends or is renewed. See [operating](operating.md#several-processes).',
     ),
   certPath: text('a PEM file')
     .optional()

@@ -30,6 +30,10 @@ const filter = (tree: Tree, name: string, index = 0): Tree =>
   hcm(tree, index).http_filters.find((each: Tree) => each.name === name)?.typed_config;
 const cluster = (tree: Tree, name: string): Tree =>
   tree.static_resources.clusters.find((each: Tree) => each.name === name);
+const enforcerEndpoints = (tree: Tree): Tree[] =>
+  cluster(tree, 'enforcer').load_assignment.endpoints[0].lb_endpoints.map(
+    ({ endpoint }: Tree) => endpoint.address,
+  );
 const routes = (tree: Tree, domain = '*', index = 0): Tree[] =>
   hcm(tree, index).route_config.virtual_hosts.find((each: Tree) => each.domains.includes(domain)).routes;
 const upstreamTls = (tree: Tree, name: string): Tree => cluster(tree, name).transport_socket?.typed_config;
@@ -192,6 +196,27 @@ const keys: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: unk
     (t) => cluster(t, 'enforcer').load_assignment.endpoints[0].lb_endpoints[0].endpoint.address,
     { socket_address: { address: '127.0.0.1', port_value: 8081 } },
     'the enforcer’s address',
+  ],
+  [
+    '[enforcer.authService]\nsocket = "s"\nworkers = 3',
+    (t) => enforcerEndpoints(t).map(({ pipe }) => pipe.path),
+    ['seen/s', 'seen/s.2', 'seen/s.3'],
+    'each worker has a socket of its own',
+  ],
+  [
+    '[enforcer.authService]\nport = 9000\nworkers = 2',
+    (t) => enforcerEndpoints(t).map(({ socket_address }) => socket_address.port_value),
+    [9000, 9001],
+    'or a port',
+  ],
+  [
+    '',
+    (t) => [
+      cluster(t, 'enforcer').outlier_detection.max_ejection_percent,
+      cluster(t, 'enforcer').common_lb_config,
+    ],
+    [100, { healthy_panic_threshold: { value: 1 }, update_merge_window: '0s' }],
+    'one that fails is left alone at once, and tried where there is no other',
   ],
   [
     '[enforcer.authService]\naddress = "0.0.0.0"',
@@ -424,4 +449,9 @@ test('whatever an API is called, it stays that text', () => {
       assert.deepEqual([context_extensions.name, context_extensions.version], [name, version]);
     }),
   );
+});
+
+test('the number of workers on the command line counts, whatever the file says', () => {
+  const tree = bootstrap('[enforcer.authService]\nworkers = 3', { workers: 2 });
+  assert.equal(enforcerEndpoints(tree).length, 2);
 });

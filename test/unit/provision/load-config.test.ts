@@ -240,6 +240,11 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     /^config.toml:6: apis\[0\].mutualSSL: "n" has mutualSSL = "mandatory", but router.downstream.tls.mTLSAPIsEnabled is false/,
   ],
   [
+    'workers beyond the last port',
+    authService('port = 65535\nworkers = 2'),
+    /^config.toml:3: enforcer.authService.workers: found 2, each with a port of its own from 65535 on/,
+  ],
+  [
     'neither port nor socket',
     authService('port = 0'),
     /^config.toml:2: enforcer.authService.port: found 0 and no socket/,

@@ -1,0 +1,101 @@
+import { createLog, type Log } from '../observability/log.ts';
+import type { Signal } from './serve.ts';
+import { Worker, type WorkerOptions } from './worker.ts';
+
+export type SupervisorOptions = {
+  readonly workers: number;
+  readonly spawn: WorkerOptions['spawn'];
+  readonly onSignal: (handler: (signal: Signal) => void) => void;
+};
+
+/** Milliseconds. Envoy's health check comes once a second: it must have seen one worker back before the next one goes. */
+const untilEnvoyKnows = 3_000;
+
+/**
+ * Keeps several processes running until it is told to stop. It reads no configuration, has no socket and sees no
+ * request, so that little can go wrong with it.
+ *
+ * @returns the exit code: 0, or that of the worker which could not be started in the first place
+ */
+export async function supervise({ workers: count, spawn, onSignal }: SupervisorOptions): Promise<number> {
+  let log: Log = createLog({ level: 'info', format: 'text' });
+  const workers = Array.from(
+    { length: count },
+    (_, i) =>
+      new Worker({
+        number: i + 1,
+        spawn,
+        onServing: (serving) => {
+          log = createLog(serving.log);
+        },
+        log: () => log,
+      }),
+  );
+  let isStopping = false;
+  const stop = (): void => {
+    for (const worker of workers) worker.stop(isStopping ? 'SIGKILL' : 'SIGTERM');
+    isStopping = true;
+  };
+
+  /** Signals that came; the first start counts as one, so that a renewal never begins before it is over. */
+  let renewals = 1;
+  const renew = async (): Promise<void> => {
+    if (isStopping) return;
+    log.info('renewing the workers, one by one');
+    for (const [i, worker] of workers.entries()) {
+      if (i > 0) await new Promise((resolve) => setTimeout(resolve, untilEnvoyKnows).unref());
+      const start = await worker.renew();
+      if (isStopping) return;
+      if (start !== 'serving') {
+        log.error('not renewed: this worker did not start again, and the others are left as they are', {
+          worker: i + 1,
+        });
+        return;
+      }
+    }
+    log.info('renewed', { workers: count });
+  };
+  const renewAsOften = async (): Promise<void> => {
+    while (renewals > 0) {
+      renewals = 1;
+      await renew();
+      renewals--;
+    }
+  };
+
+  onSignal((signal) => {
+    if (signal === 'SIGHUP') {
+      for (const worker of workers) worker.reload();
+    } else if (signal === 'SIGUSR1') {
+      log.warn('this signal is not used; SIGHUP reads the configuration again, SIGUSR2 renews the workers', {
+        signal,
+      });
+    } else if (signal === 'SIGUSR2') {
+      if (renewals++ === 0) void renewAsOften();
+    } else {
+      log.info(isStopping ? 'workers are killed, calls in flight are lost' : 'stopping all workers', {
+        signal,
+      });
+      stop();
+    }
+  });
+
+  // The first alone: what is wrong with the configuration is then said once.
+  const running: Promise<void>[] = [];
+  for (const some of [workers.slice(0, 1), workers.slice(1)]) {
+    if (isStopping) break;
+    const starts = some.map(({ next }) => next);
+    running.push(...some.map((worker) => worker.run()));
+    const failure = (await Promise.all(starts)).find((start) => start !== 'serving');
+    if (failure === undefined || isStopping) continue;
+    stop();
+    await Promise.all(running);
+    return failure;
+  }
+  if (!isStopping) log.info('all workers serve', { workers: count, pid: process.pid });
+  renewals--;
+  void renewAsOften();
+  await Promise.all(running);
+  log.info('stopped');
+  return 0;
+}

@@ -1,0 +1,144 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Log } from '../observability/log.ts';
+import type { Serving } from './serve.ts';
+
+export type WorkerOptions = {
+  readonly number: number;
+  /** Starts it, with a channel on which it says when it serves. */
+  readonly spawn: (worker: number) => ChildProcess;
+  readonly onServing: (serving: Serving) => void;
+  readonly log: () => Log;
+};
+
+/** What came of a start: it serves, or ended with this exit code. */
+export type Start = 'serving' | number;
+
+/** Milliseconds. */
+const shortestPause = 100;
+const longestPause = 30_000;
+/** Who served this long before it ended begins again with the shortest pause. */
+const provenAfter = 60_000;
+/** For ending, beyond its own drain time: after that it hangs. */
+const patience = 5_000;
+
+/** One of several processes: started again whenever it ends, until it is told to stop. */
+export class Worker {
+  readonly #options: WorkerOptions;
+  #child: ChildProcess | undefined;
+  #serving: Serving | undefined;
+  #next = Promise.withResolvers<Start>();
+  #isRenewing = false;
+  #isStopping = false;
+  #mustReload = false;
+  #pause = shortestPause;
+  #wake: () => void = () => {};
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+  }
+
+  /** What comes of the start in hand, or, if it serves already, of the next. */
+  get next(): Promise<Start> {
+    return this.#next.promise;
+  }
+
+  /** Returns once it is stopped. */
+  async run(): Promise<void> {
+    while (!this.#isStopping) {
+      const started = performance.now();
+      const how = await this.#once();
+      if (this.#isStopping) return;
+      if (this.#isRenewing) {
+        this.#isRenewing = false;
+        continue;
+      }
+      if (performance.now() - started > provenAfter) this.#pause = shortestPause;
+      this.#options.log().error('a worker ended, and is started again', {
+        ...how,
+        worker: this.#options.number,
+        inSeconds: this.#pause / 1000,
+      });
+      await this.#sleep(this.#pause);
+      this.#pause = Math.min(2 * this.#pause, longestPause);
+    }
+  }
+
+  /** Ends it in good order and starts it again, with the code and the configuration that are there by now. */
+  async renew(): Promise<Start> {
+    // One that is just starting may have read the old ones.
+    if (this.#child !== undefined && this.#serving === undefined) await this.next;
+    if (this.#isStopping) return 0;
+    this.#isRenewing = this.#child !== undefined;
+    this.#end('SIGTERM');
+    this.#wake();
+    return this.next;
+  }
+
+  /** Reads its configuration again; one that waits for its next start is started at once: the error may be mended. */
+  reload(): void {
+    // Before it serves, the signal could end it.
+    if (this.#serving === undefined) this.#mustReload = true;
+    else this.#child?.kill('SIGHUP');
+    this.#wake();
+  }
+
+  stop(signal: 'SIGTERM' | 'SIGKILL'): void {
+    this.#isStopping = true;
+    this.#end(signal);
+    this.#wake();
+  }
+
+  /** From its start to its end. */
+  #once(): Promise<{ readonly code: number | undefined; readonly signal: string | undefined }> {
+    const { number, spawn, onServing, log } = this.#options;
+    const child = spawn(number);
+    this.#child = child;
+    this.#mustReload = false;
+    child.on('message', (message: Serving) => {
+      this.#serving = message;
+      onServing(message);
+      this.#settle('serving');
+      if (this.#mustReload) child.kill('SIGHUP');
+    });
+    return new Promise((resolve) => {
+      const ended = (code: number | null, signal: string | null): void => {
+        this.#child = undefined;
+        const isStart = this.#serving === undefined;
+        this.#serving = undefined;
+        // 70: a fault of ours (sysexits(3)), as whatever kills a process that is just starting.
+        if (isStart) this.#settle(code ?? 70);
+        resolve({ code: code ?? undefined, signal: signal ?? undefined });
+      };
+      child.once('exit', ended);
+      child.once('error', (error) => {
+        log().error(`a worker can't be started: ${error.message}`, { worker: number });
+        if (child.pid === undefined) ended(null, null);
+      });
+    });
+  }
+
+  #settle(start: Start): void {
+    const { resolve } = this.#next;
+    this.#next = Promise.withResolvers();
+    resolve(start);
+  }
+
+  #end(signal: 'SIGTERM' | 'SIGKILL'): void {
+    const child = this.#child;
+    if (child === undefined) return;
+    child.kill(signal);
+    const most = (this.#serving?.drainTimeoutInSeconds ?? 0) * 1000 + patience;
+    const timer = setTimeout(() => child.kill('SIGKILL'), most);
+    child.once('exit', () => clearTimeout(timer));
+  }
+
+  #sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
