@@ -1,62 +1,46 @@
-import { type ClientRule, type SubjectRule, subjectAttributes, wholeSubject } from '../apis/client-rule.ts';
 import type { Term } from '../apis/security.ts';
-import { defaultLimits, peerLimits } from '../client-certificate/formats/reading.ts';
-import { shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
-import { pemOf } from '../definitions/pem-clients.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
-import { type Attribute, formatName } from '../pki/certificate/name.ts';
-import { keysOf, parseAttribute, parseNameText } from '../pki/certificate/name-text.ts';
-import { inapplicableConstraints } from '../pki/path/name-constraints.ts';
-import { defaultPolicy } from '../pki/path/path-options.ts';
-import { validatePath } from '../pki/path/path-validation.ts';
-import { createTrustStore } from '../pki/path/trust-store.ts';
-import type { Findings } from './findings.ts';
-import { type Strength, warnAboutLeniency } from './leniency.ts';
-import { certificateIn, readBundle } from './pem-files.ts';
+import { formatName } from '../pki/certificate/name.ts';
+import { type ClientReading, findCas, issuesCertificates } from './cas.ts';
+import { warnAboutConstraints, warnAboutDates, warnAboutUse } from './certificate-warnings.ts';
+import { readRule } from './client-rules.ts';
+import type { Findings, Reading } from './findings.ts';
+import { warnAboutLeniency } from './leniency.ts';
+import { certificateIn } from './pem-files.ts';
 import type { Sliced } from './slices.ts';
 import type { ClientEntry } from './trust.ts';
 
 type Written = Partial<Config['clients'][number]> & { readonly alias: string };
 type Path = readonly PropertyKey[];
 
-/** The CAs that `issuer` may name; none are trusted where there is no trustedCertPath. */
-export type Cas = {
-  readonly trusted: readonly Certificate[] | undefined;
-  readonly intermediates: readonly Certificate[];
-  /** What is accepted of all certificates; undefined: nothing unusual. */
-  readonly strength?: Strength;
-  /** The one certificate of a text, or of a file. @throws FileProblem */
-  readonly readOne?: (content: string | Uint8Array) => Certificate;
+/** `[[clients]]`, an API's own, or `[[senders]]`. */
+export type ClientList = {
+  readonly entries: readonly Written[];
+  /** Where it stands in config.toml. */
+  readonly at: Path;
+  /** '' for those that any API may name; else whose own they are. */
+  readonly scope: string;
 };
 
-/**
- * `[[clients]]`, or `[[senders]]`, with their files read. A broken entry is reported and left out.
- *
- * @param at where the list stands in config.toml
- * @param scope '' for those that any API may name; else whose own they are
- * @param cas those of trustedCertPath and intermediatesPath, which `issuer` may name
- */
+/** The entries of a list with their files read. A broken one is reported and left out. */
 export function* readClients(
-  at: Path,
-  scope: string,
-  written: readonly Written[],
-  cas: Cas,
-  findings: Findings,
-  now: number,
+  { entries, at, scope }: ClientList,
+  reading: ClientReading,
 ): Sliced<readonly ClientEntry[]> {
-  checkAliases(at, written, findings);
-  const entries: ClientEntry[] = [];
-  for (const [index, client] of written.entries()) {
+  const { findings } = reading;
+  checkAliases(at, entries, findings);
+  const read: ClientEntry[] = [];
+  for (const [index, client] of entries.entries()) {
     const path = [...at, index];
-    const what = readKind(client, path, cas, findings, now);
+    const what = readKind(client, path, reading);
     yield;
     if (what === undefined) continue;
-    const term = readTerm(client, path, findings, now);
+    const term = readTerm(client, path, reading);
     if (term !== undefined) checkTerm(term, what, path, findings);
-    entries.push({ scope, alias: client.alias, tier: client.tier, term, index, ...what });
+    read.push({ scope, alias: client.alias, tier: client.tier, term, index, ...what });
   }
-  return entries;
+  return read;
 }
 
 /** An alias may have several entries, all of one tier and spelt alike. */
@@ -88,60 +72,38 @@ type Kind =
       'kind' | 'cas' | 'isAnchor' | 'rule' | 'words' | 'certificates'
     >;
 
-/** The keys by which an entry can be known; exactly one must be there, but for rules, which need a CA beside them. */
+/** What anybody may write into a certificate: worth something beside a CA only. */
 const nameKeys = ['subject', 'dns', 'email', 'uri', 'spiffe'] as const;
+/** What says whose certificate is meant: exactly one must be there. */
+const certificateKeys = ['file', 'pem', 'fingerprints', 'caFile', 'caPem', 'issuer'] as const;
 
-function readKind(client: Written, at: Path, cas: Cas, findings: Findings, now: number): Kind | undefined {
-  const { alias, file, caFile, pem, caPem, issuer, fingerprints } = client;
-  const names = nameKeys.filter((key) => client[key] !== undefined);
-  const ruleKeys = [...names, ...(client.spki ? (['spki'] as const) : [])];
-  const ways = (['file', 'pem', 'fingerprints', 'caFile', 'caPem', 'issuer'] as const).filter(
-    (key) => client[key] !== undefined,
-  );
-  if (ways.length > 1) {
-    findings.error(
-      at,
-      `alias "${alias}" has both ${ways.join(' and ')}; write one of them, and a second entry for the other`,
-    );
-    return undefined;
-  }
-  if ((file ?? pem ?? fingerprints) !== undefined && ruleKeys.length > 0) {
-    findings.error(
-      [...at, ruleKeys[0]!],
-      `found beside ${ways[0]}, which already means exactly one certificate; leave ${ruleKeys.join(', ')} out, or write caFile`,
-    );
-    return undefined;
-  }
-  if (client.certificates !== undefined && caFile === undefined && caPem === undefined) {
-    findings.error(
-      [...at, 'certificates'],
-      `found where there is no caFile; it tells what is taken for the sake of one CA: write caFile = "…", or [enforcer.security.certificates] for all`,
-    );
-    return undefined;
-  }
+const ruleKeysOf = (client: Written): readonly (keyof Written)[] =>
+  ([...nameKeys, 'spki'] as const).filter((key) => client[key] !== undefined);
+
+function readKind(client: Written, at: Path, reading: ClientReading): Kind | undefined {
+  const { findings, cas } = reading;
+  const { alias, issuer, fingerprints } = client;
+  if (!addsUp(client, at, findings)) return undefined;
   if (fingerprints !== undefined) return { kind: 'fingerprints', fingerprints };
-  if (file !== undefined || pem !== undefined) {
-    const [key, certificate] = readNamed(['file', file], ['pem', pem], at, cas, findings);
-    if (certificate === undefined) return undefined;
-    warnAboutDates(certificate, `alias "${alias}"`, [...at, key], findings, now);
-    warnAboutUse(certificate, cas.strength, alias, [...at, key], findings);
-    return { kind: 'certificate', certificate };
-  }
+  if ((client.file ?? client.pem) !== undefined) return readExact(client, at, reading);
+  const ruleKeys = ruleKeysOf(client);
   const rule = ruleKeys.length > 0 ? readRule(client, at, findings) : undefined;
   const words = Object.fromEntries(ruleKeys.map((key) => [key, JSON.stringify(client[key])]));
-  if (caFile !== undefined || caPem !== undefined) {
-    const ca = readCa(client, at, cas, findings, now);
-    if (client.certificates !== undefined)
-      warnAboutLeniency(client.certificates, `alias "${alias}": `, [...at, 'certificates'], findings);
-    return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule, words, certificates: client.certificates };
+  if ((client.caFile ?? client.caPem) !== undefined) {
+    const ca = readCa(client, at, reading);
+    const { certificates } = client;
+    if (certificates !== undefined)
+      warnAboutLeniency(certificates, `alias "${alias}": `, [...at, 'certificates'], findings);
+    return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule, words, certificates };
   }
   if (issuer !== undefined) {
-    const named = findCas(issuer, at, cas, findings);
+    const named = findCas(issuer, at, reading);
     return named && { kind: 'ca', cas: named, isAnchor: false, rule, words };
   }
-  if (names.length > 0) {
+  const name = nameKeys.find((key) => client[key] !== undefined);
+  if (name !== undefined) {
     findings.error(
-      [...at, names[0]!],
+      [...at, name],
       `alias "${alias}" is only a name, and anyone can write any name into a certificate; write caFile = "…" or issuer = "…" beside it`,
     );
     return undefined;
@@ -157,111 +119,81 @@ function readKind(client: Written, at: Path, cas: Cas, findings: Findings, now: 
   return undefined;
 }
 
+/** Whether its keys may stand beside each other. */
+function addsUp(client: Written, at: Path, findings: Findings): boolean {
+  const [first, ...others] = certificateKeys.filter((key) => client[key] !== undefined);
+  const ruleKeys = ruleKeysOf(client);
+  if (first !== undefined && others.length > 0) {
+    findings.error(
+      at,
+      `alias "${client.alias}" has both ${[first, ...others].join(' and ')}; write one of them, and a second entry for the other`,
+    );
+    return false;
+  }
+  const isExact = first === 'file' || first === 'pem' || first === 'fingerprints';
+  if (isExact && ruleKeys.length > 0) {
+    findings.error(
+      [...at, ruleKeys[0]!],
+      `found beside ${first}, which already means exactly one certificate; leave ${ruleKeys.join(', ')} out, or write caFile`,
+    );
+    return false;
+  }
+  if (client.certificates !== undefined && first !== 'caFile' && first !== 'caPem') {
+    findings.error(
+      [...at, 'certificates'],
+      `found where there is no caFile; it tells what is taken for the sake of one CA: write caFile = "…", or [enforcer.security.certificates] for all`,
+    );
+    return false;
+  }
+  return true;
+}
+
+/** Exactly this certificate, whoever issued it. */
+function readExact(client: Written, at: Path, reading: ClientReading): Kind | undefined {
+  const [key, certificate] = readNamed(['file', client.file], ['pem', client.pem], at, reading);
+  if (certificate === undefined) return undefined;
+  const { findings, cas } = reading;
+  const whose = `alias "${client.alias}"`;
+  warnAboutDates(certificate, whose, [...at, key], reading);
+  warnAboutUse(certificate, whose, [...at, key], { findings, strength: cas.strength });
+  return { kind: 'certificate', certificate };
+}
+
+function readCa(
+  { alias, caFile, caPem }: Written,
+  at: Path,
+  reading: ClientReading,
+): Certificate | undefined {
+  const [key, certificate] = readNamed(['caFile', caFile], ['caPem', caPem], at, reading);
+  if (certificate === undefined) return undefined;
+  if (!issuesCertificates(certificate)) {
+    reading.findings.error(
+      [...at, key],
+      `found ${formatName(certificate.subject)}, which is no CA (it needs basicConstraints CA:TRUE, and keyCertSign where it has keyUsage); write file = "…" to admit exactly this certificate`,
+    );
+    return undefined;
+  }
+  warnAboutDates(certificate, `alias "${alias}"`, [...at, key], reading);
+  warnAboutConstraints(certificate, [...at, key], reading.findings);
+  return certificate;
+}
+
 /** A certificate by the path of a file, or as it stands there. */
 function readNamed<Key extends string>(
   [fileKey, file]: readonly [Key, string | undefined],
   [textKey, text]: readonly [Key, string | undefined],
   at: Path,
-  { readOne = certificateIn }: Cas,
-  findings: Findings,
+  { findings, cas: { readOne = certificateIn } }: ClientReading,
 ): readonly [key: Key, certificate: Certificate | undefined] {
   return file === undefined
     ? [textKey, findings.text([...at, textKey], text ?? '', readOne)]
     : [fileKey, findings.file([...at, fileKey], file, readOne)];
 }
 
-function readCa(
-  { alias, caFile, caPem }: Written,
-  at: Path,
-  cas: Cas,
-  findings: Findings,
-  now: number,
-): Certificate | undefined {
-  const [key, certificate] = readNamed(['caFile', caFile], ['caPem', caPem], at, cas, findings);
-  if (certificate === undefined) return undefined;
-  if (!issuesCertificates(certificate)) {
-    findings.error(
-      [...at, key],
-      `found ${formatName(certificate.subject)}, which is no CA (it needs basicConstraints CA:TRUE, and keyCertSign where it has keyUsage); write file = "…" to admit exactly this certificate`,
-    );
-    return undefined;
-  }
-  warnAboutDates(certificate, `alias "${alias}"`, [...at, key], findings, now);
-  warnAboutConstraints(certificate, [...at, key], findings);
-  return certificate;
-}
-
-/** All CAs of that name: a CA may have been issued anew. */
-function findCas(
-  issuer: string,
-  at: Path,
-  { trusted, intermediates }: Cas,
-  findings: Findings,
-): readonly Certificate[] | undefined {
-  const wanted = parseNameText(issuer);
-  if (!wanted.ok || trusted === undefined) {
-    findings.error(
-      [...at, 'issuer'],
-      trusted === undefined
-        ? `found ${shown(issuer)}, but no trusted CA to look for it among; set router.downstream.tls.trustedCertPath, or write caFile = "…"`
-        : `found ${shown(issuer)}; ${wanted.ok ? '' : wanted.problem}`,
-    );
-    return undefined;
-  }
-  const all = [...trusted, ...intermediates];
-  const keys = keysOf(wanted);
-  const named = all.filter(({ subject }) => keys.has(subject.key));
-  if (named.length > 0) return named;
-  const known = [...new Set(all.map(({ subject }) => formatName(subject)))].slice(0, 5).join('; ');
-  findings.error(
-    [...at, 'issuer'],
-    `found ${shown(issuer)}, which no CA of trustedCertPath and intermediatesPath is called; there are: ${known}`,
-  );
-  return undefined;
-}
-
-function readRule(client: Written, at: Path, findings: Findings): ClientRule {
-  const { spki, dns, email, uri, spiffe } = client;
-  if (spiffe !== undefined && uri?.every((pattern) => !/^spiffe:/i.test(pattern)))
-    findings.error(
-      [...at, 'uri'],
-      'found beside spiffe, whose ID is the only URI that a certificate may have; leave one of them out',
-    );
-  return {
-    spki: spki && new Set(spki),
-    subject: readSubject(client.subject, at, findings),
-    dns,
-    email,
-    uri,
-    spiffe,
-  };
-}
-
-function readSubject(subject: Written['subject'], at: Path, findings: Findings): SubjectRule | undefined {
-  if (subject === undefined) return undefined;
-  if (typeof subject === 'string') {
-    const name = parseNameText(subject);
-    if (name.ok) return wholeSubject(name);
-    findings.error([...at, 'subject'], `found ${shown(subject)}; ${name.problem}`);
-    return undefined;
-  }
-  const attributes = new Map<string, Attribute>();
-  for (const [name, value] of Object.entries(subject)) {
-    const key = [...at, 'subject', name];
-    const read = parseAttribute(name, value);
-    if (!read.ok) findings.error(key, read.problem);
-    else if (attributes.has(read.attribute.type))
-      findings.error(key, 'is there a second time under another of its names; leave one out');
-    else attributes.set(read.attribute.type, read.attribute);
-  }
-  return subjectAttributes([...attributes.values()]);
-}
-
 function readTerm(
   { disabled, notBefore, notAfter }: Written,
   at: Path,
-  findings: Findings,
-  now: number,
+  { findings, now }: Reading,
 ): Term | undefined {
   if (!disabled && notBefore === undefined && notAfter === undefined) return undefined;
   const term = {
@@ -293,113 +225,4 @@ function checkTerm(term: Term, entry: Kind, at: Path, findings: Findings): void 
     [...at, term.notBefore > first.notAfter ? 'notBefore' : 'notAfter'],
     `the certificate is valid from ${from} to ${to}, and this entry counts at another time; write a date in between, or the certificate that is meant`,
   );
-}
-
-/** Certificates that all paths must end at, and such as help to build one. Broken ones are left out, and told. */
-export function readCas(
-  path: readonly PropertyKey[],
-  name: string | undefined,
-  findings: Findings,
-  now: number,
-): readonly Certificate[] | undefined {
-  if (name === undefined) return undefined;
-  const bundle = findings.file(path, name, readBundle);
-  if (bundle === undefined) return undefined;
-  for (const message of bundle.broken) findings.warn(path, `${message}; it is left out`);
-  const cas = bundle.certificates.filter((certificate) => {
-    if (!issuesCertificates(certificate)) {
-      findings.warn(path, `has ${formatName(certificate.subject)}, which is no CA; it is left out`);
-      return false;
-    }
-    warnAboutDates(certificate, formatName(certificate.subject), path, findings, now);
-    warnAboutConstraints(certificate, path, findings);
-    return true;
-  });
-  if (cas.length === 0)
-    findings.error(path, `found ${JSON.stringify(name)}, which has no usable CA certificate in it`);
-  return cas;
-}
-
-const issuesCertificates = (certificate: Certificate): boolean =>
-  certificate.isCa && (certificate.keyUsage === undefined || certificate.keyUsage.has('keyCertSign'));
-
-/** Not an error: the others go on working, and a certificate that is not yet valid may be there on purpose. */
-function warnAboutDates(
-  certificate: Certificate,
-  whose: string,
-  path: readonly PropertyKey[],
-  findings: Findings,
-  now: number,
-): void {
-  const day = (instant: number): string => new Date(instant).toISOString();
-  if (now > certificate.notAfter)
-    findings.warn(
-      path,
-      `${whose}: the certificate expired on ${day(certificate.notAfter)}; every request with it is refused`,
-    );
-  if (now < certificate.notBefore)
-    findings.warn(
-      path,
-      `${whose}: the certificate is not valid before ${day(certificate.notBefore)}; until then every request with it is refused`,
-    );
-}
-
-/** RFC 5280 lets nothing pass under a constraint that can't be applied; others who read it guess what was meant. */
-function warnAboutConstraints(ca: Certificate, path: Path, findings: Findings): void {
-  const { nameConstraints } = ca.values;
-  const wrong = nameConstraints === undefined ? [] : inapplicableConstraints(nameConstraints);
-  if (wrong.length > 0)
-    findings.warn(
-      path,
-      `${formatName(ca.subject)} constrains names in a way that can not be applied (${wrong.slice(0, 5).join(', ')}): every certificate below it that has a name of that form is refused, with name_constraint_unsupported; RFC 5280 4.2.1.10 wants DNS constraints without a leading dot; have the CA certificate issued anew`,
-    );
-}
-
-/** What will be refused at each request, however it is trusted: another purpose, a weak key. */
-function warnAboutUse(
-  certificate: Certificate,
-  strength: Strength | undefined,
-  alias: string,
-  path: Path,
-  findings: Findings,
-): void {
-  const by = JSON.stringify(strength);
-  const known = useless.get(certificate);
-  const why = known?.by === by ? known.why : whyUseless(certificate, strength);
-  useless.set(certificate, { by, why });
-  if (why !== '') findings.warn(path, `alias "${alias}": ${why}; every request with it is refused`);
-}
-
-/**
- * A header has to hold the certificate, percent-encoded as a rule; a TLS handshake takes more. One with hundreds of names
- * is larger than either.
- */
-export function warnAboutSize(clients: readonly ClientEntry[], config: Config, findings: Findings): void {
-  const { enableClientValidation, sources } = config.enforcer.security.mutualSSL;
-  const inHeader = !enableClientValidation || sources.some(({ format }) => format !== 'peer');
-  const { certificateLength: longest } = inHeader ? defaultLimits : peerLimits;
-  for (const entry of clients) {
-    if (entry.kind !== 'certificate') continue;
-    const { length } = encodeURIComponent(pemOf(entry.certificate.der));
-    if (length > longest)
-      findings.warn(
-        ['clients', entry.index],
-        `alias "${entry.alias}": its certificate takes ${length} characters, percent-encoded, and at most ${longest} are read${inHeader ? ' of a header' : ''}: every request with it is refused${inHeader ? ', unless it comes over TLS or in a shorter format' : ''}`,
-      );
-  }
-}
-
-/** Once a certificate, not once an API and reload. */
-const useless = new WeakMap<Certificate, { readonly by: string | undefined; readonly why: string }>();
-
-function whyUseless(certificate: Certificate, strength: Strength = defaultPolicy): string {
-  const trustStore = createTrustStore({ anchors: [{ kind: 'pinned', certificate }] });
-  const verdict = validatePath(certificate, {
-    weakAlgorithms: strength.weakAlgorithms,
-    anyExtendedKeyUsage: strength.anyExtendedKeyUsage,
-    trustStore,
-    intermediates: [],
-    now: certificate.notBefore,
-  });
-  return verdict.valid ? '' : `${verdict.code}: ${verdict.detail}`;
 }

@@ -26,6 +26,13 @@ export type Findings = {
   readonly text: <T>(path: Path, text: string, read: (text: string) => T) => T | undefined;
 };
 
+/** What certificates are read with. */
+export type Reading = {
+  readonly findings: Findings;
+  /** Milliseconds since the epoch: only for warnings about dates. */
+  readonly now: number;
+};
+
 /** Errors of what came from elsewhere, by its index, are that one's own affair. */
 export type ForeignFindings = {
   /** Where `apis[index]` was read; undefined: in config.toml. */

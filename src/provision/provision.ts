@@ -12,7 +12,9 @@ import type { Snapshot } from '../snapshot.ts';
 import { checkAnswers, checkToldHeaders, readAnswers } from './answers.ts';
 import { buildApis } from './apis.ts';
 import { readBackendJwt } from './backend-jwt.ts';
-import { type Cas, readCas, readClients, warnAboutSize } from './clients.ts';
+import { type ClientReading, readCas } from './cas.ts';
+import { warnAboutSize } from './certificate-warnings.ts';
+import { readClients } from './clients.ts';
 import { checkDatabases } from './databases.ts';
 import { type Definitions, type Entry, entriesOf, type ForeignService } from './definitions.ts';
 import { createFindings, type Findings, type ForeignFindings } from './findings.ts';
@@ -176,21 +178,22 @@ function* build(
   const foreignFrom = config.apis.length - states.length;
   const tls = config.router.downstream.tls;
   const at = (key: string) => ['router', 'downstream', 'tls', key];
-  const trusted = readCas(at('trustedCertPath'), tls.trustedCertPath, findings, now);
-  const intermediates = readCas(at('intermediatesPath'), tls.intermediatesPath, findings, now) ?? [];
+  const reading = { findings, now };
+  const trusted = readCas(at('trustedCertPath'), tls.trustedCertPath, reading);
+  const intermediates = readCas(at('intermediatesPath'), tls.intermediatesPath, reading) ?? [];
   const certificates = new Map<string, Certificate>();
   const readOne = rememberingCertificates(before?.certificates ?? new Map(), certificates);
   const strength = strengthOf(config);
   const { certificates: lenient } = config.enforcer.security;
   warnAboutLeniency(lenient, '', ['enforcer', 'security', 'certificates'], findings);
-  const cas = { trusted, intermediates, strength, readOne };
-  const listed = yield* readClients(['clients'], '', config.clients, cas, findings, now);
+  const clientReading = { ...reading, cas: { trusted, intermediates, strength, readOne } };
+  const listed = yield* readClients({ entries: config.clients, at: ['clients'], scope: '' }, clientReading);
   warnAboutSize(listed, config, findings);
-  const clients = [...listed, ...(yield* readOwnClients(config, cas, findings, now))];
+  const clients = [...listed, ...(yield* readOwnClients(config, clientReading))];
   yield;
   const trust = buildTrust(clients, trusted, intermediates, strength);
   yield;
-  const verifySender = yield* buildSenderVerifier(config, clients, findings, now);
+  const verifySender = yield* buildSenderVerifier(config, clients, reading);
   const sources = buildSources(config, isWritten, findings, verifySender);
   const sourcesOf = ownSources(config, findings, verifySender);
   checkDatabases(config, findings);
@@ -282,14 +285,14 @@ const catchAlls = (apis: Config['apis'], unread: readonly string[]): readonly (r
   );
 
 /** Clients that only one API, or one of its operations, knows. */
-function* readOwnClients(config: Config, cas: Cas, findings: Findings, now: number): Sliced<ClientEntry[]> {
+function* readOwnClients({ apis }: Config, reading: ClientReading): Sliced<ClientEntry[]> {
   const entries: ClientEntry[] = [];
-  for (const [i, api] of config.apis.entries()) {
-    const at = ['apis', i];
-    entries.push(...(yield* readClients([...at, 'clients'], scopeOf(i), api.clients, cas, findings, now)));
-    for (const [j, { clients = [] }] of api.operations.entries()) {
-      const path = [...at, 'operations', j, 'clients'];
-      entries.push(...(yield* readClients(path, scopeOf(i, j), clients, cas, findings, now)));
+  for (const [i, { clients, operations }] of apis.entries()) {
+    const own = { entries: clients, at: ['apis', i, 'clients'], scope: scopeOf(i) };
+    entries.push(...(yield* readClients(own, reading)));
+    for (const [j, { clients = [] }] of operations.entries()) {
+      const at = ['apis', i, 'operations', j, 'clients'];
+      entries.push(...(yield* readClients({ entries: clients, at, scope: scopeOf(i, j) }, reading)));
     }
   }
   return entries;

@@ -6,8 +6,9 @@ import { CertificateError } from '../pki/certificate/certificate.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
 import { createEffort } from '../pki/path/effort.ts';
 import { SearchLimit } from '../pki/path/search-limit.ts';
-import { readCas, readClients } from './clients.ts';
-import type { Findings } from './findings.ts';
+import { readCas } from './cas.ts';
+import { readClients } from './clients.ts';
+import type { Findings, Reading } from './findings.ts';
 import { strengthOf } from './leniency.ts';
 import { apiOf, byKind } from './security.ts';
 import type { Sliced } from './slices.ts';
@@ -20,21 +21,17 @@ import { buildTrust, type ClientEntry, fingerprintsOf } from './trust.ts';
 export function* buildSenderVerifier(
   config: Config,
   clients: readonly ClientEntry[],
-  findings: Findings,
-  now: number,
+  reading: Reading,
 ): Sliced<SenderVerifier | undefined> {
   const { senders, senderCaPath } = config.enforcer.security.mutualSSL;
   const at = ['enforcer', 'security', 'mutualSSL'];
+  const { findings } = reading;
   checkAliases(config, findings);
   if (senders.length === 0) return undefined;
-  const cas = readCas([...at, 'senderCaPath'], senderCaPath, findings, now);
+  const cas = readCas([...at, 'senderCaPath'], senderCaPath, reading);
   const entries = yield* readClients(
-    [...at, 'senders'],
-    '',
-    senders,
-    { trusted: cas, intermediates: [], strength: strengthOf(config) },
-    findings,
-    now,
+    { entries: senders, at: [...at, 'senders'], scope: '' },
+    { ...reading, cas: { trusted: cas, intermediates: [], strength: strengthOf(config) } },
   );
   const senderOf = new Map(
     entries.flatMap((entry) => fingerprintsOf(entry).map((sha256) => [sha256, entry] as const)),

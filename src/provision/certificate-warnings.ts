@@ -1,0 +1,93 @@
+import { defaultLimits, peerLimits } from '../client-certificate/formats/reading.ts';
+import type { Config } from '../config/schema/config.ts';
+import { pemOf } from '../definitions/pem-clients.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import { formatName } from '../pki/certificate/name.ts';
+import { inapplicableConstraints } from '../pki/path/name-constraints.ts';
+import { defaultPolicy } from '../pki/path/path-options.ts';
+import { validatePath } from '../pki/path/path-validation.ts';
+import { createTrustStore } from '../pki/path/trust-store.ts';
+import type { Findings, Reading } from './findings.ts';
+import type { Strength } from './leniency.ts';
+import type { ClientEntry } from './trust.ts';
+
+type Path = readonly PropertyKey[];
+
+/** Not an error: the others go on working, and a certificate that is not yet valid may be there on purpose. */
+export function warnAboutDates(
+  certificate: Certificate,
+  whose: string,
+  path: Path,
+  { findings, now }: Reading,
+): void {
+  const day = (instant: number): string => new Date(instant).toISOString();
+  if (now > certificate.notAfter)
+    findings.warn(
+      path,
+      `${whose}: the certificate expired on ${day(certificate.notAfter)}; every request with it is refused`,
+    );
+  if (now < certificate.notBefore)
+    findings.warn(
+      path,
+      `${whose}: the certificate is not valid before ${day(certificate.notBefore)}; until then every request with it is refused`,
+    );
+}
+
+/** RFC 5280 lets nothing pass under a constraint that can't be applied; others who read it guess what was meant. */
+export function warnAboutConstraints(ca: Certificate, path: Path, findings: Findings): void {
+  const { nameConstraints } = ca.values;
+  const wrong = nameConstraints === undefined ? [] : inapplicableConstraints(nameConstraints);
+  if (wrong.length > 0)
+    findings.warn(
+      path,
+      `${formatName(ca.subject)} constrains names in a way that can not be applied (${wrong.slice(0, 5).join(', ')}): every certificate below it that has a name of that form is refused, with name_constraint_unsupported; RFC 5280 4.2.1.10 wants DNS constraints without a leading dot; have the CA certificate issued anew`,
+    );
+}
+
+/** What will be refused at each request, however it is trusted: another purpose, a weak key. */
+export function warnAboutUse(
+  certificate: Certificate,
+  whose: string,
+  path: Path,
+  { findings, strength }: { readonly findings: Findings; readonly strength: Strength | undefined },
+): void {
+  const by = JSON.stringify(strength);
+  const known = useless.get(certificate);
+  const why = known?.by === by ? known.why : whyUseless(certificate, strength);
+  useless.set(certificate, { by, why });
+  if (why !== '') findings.warn(path, `${whose}: ${why}; every request with it is refused`);
+}
+
+/** Once a certificate, not once an API and reload. */
+const useless = new WeakMap<Certificate, { readonly by: string | undefined; readonly why: string }>();
+
+function whyUseless(certificate: Certificate, strength: Strength = defaultPolicy): string {
+  const trustStore = createTrustStore({ anchors: [{ kind: 'pinned', certificate }] });
+  const verdict = validatePath(certificate, {
+    weakAlgorithms: strength.weakAlgorithms,
+    anyExtendedKeyUsage: strength.anyExtendedKeyUsage,
+    trustStore,
+    intermediates: [],
+    now: certificate.notBefore,
+  });
+  return verdict.valid ? '' : `${verdict.code}: ${verdict.detail}`;
+}
+
+/**
+ * A header has to hold the certificate, percent-encoded as a rule; a TLS handshake takes more. One with hundreds of names
+ * is larger than either.
+ */
+export function warnAboutSize(clients: readonly ClientEntry[], config: Config, findings: Findings): void {
+  const { enableClientValidation, sources } = config.enforcer.security.mutualSSL;
+  const inHeader = !enableClientValidation || sources.some(({ format }) => format !== 'peer');
+  const { certificateLength: longest } = inHeader ? defaultLimits : peerLimits;
+  for (const entry of clients) {
+    if (entry.kind !== 'certificate') continue;
+    const { length } = encodeURIComponent(pemOf(entry.certificate.der));
+    if (length > longest)
+      findings.warn(
+        ['clients', entry.index],
+        `alias "${entry.alias}": its certificate takes ${length} characters, percent-encoded, and at most ${longest} are read${inHeader ? ' of a header' : ''}: every request with it is refused${inHeader ? ', unless it comes over TLS or in a shorter format' : ''}`,
+      );
+  }
+}
