@@ -5,6 +5,7 @@ import { envoyConfig } from './commands/envoy-config.ts';
 import { health } from './commands/health.ts';
 import { importFiles } from './commands/import.ts';
 import { OutputError } from './commands/output.ts';
+import { revocation } from './commands/revocation.ts';
 import { serve } from './commands/serve.ts';
 import { version } from './commands/version.ts';
 import { ListenError } from './service/serve.ts';
@@ -15,6 +16,7 @@ const commands: Readonly<Record<string, Command>> = {
   'envoy-config': envoyConfig,
   health,
   import: importFiles,
+  revocation,
 };
 
 const help = `mtls-enforcer: client-certificate authentication for Envoy (ext_authz v3)

@@ -3,7 +3,7 @@ import type { ApiIndex } from './apis/api-index.ts';
 import type { Everyone } from './apis/security.ts';
 import type { CertificateCache } from './pki/certificate/certificate-cache.ts';
 import type { SearchLimit } from './pki/path/search-limit.ts';
-import type { RevocationState } from './pki/revocation/crl-set.ts';
+import type { RevocationState } from './pki/revocation/revocation-state.ts';
 import type { BackendSettings } from './upstream/backend-headers.ts';
 import type { BackendJwtSigner } from './upstream/backend-jwt.ts';
 

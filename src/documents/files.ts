@@ -107,15 +107,17 @@ function realOf(path: string): string | undefined {
   }
 }
 
-/** @throws FileProblem: not a regular file, too large, or the system's reason */
-export function readBytes(path: string): Buffer {
+/**
+ * @param most bytes; lists of revoked certificates are larger than other files
+ * @throws FileProblem: not a regular file, too large, or the system's reason
+ */
+export function readBytes(path: string, most = maxBytes): Buffer {
   try {
     const stats = statSync(path);
     if (stats.isDirectory()) throw new FileProblem('is a folder; write the path of a readable file');
     if (!stats.isFile()) throw new FileProblem('is no regular file; write the path of one');
-    if (stats.size > maxBytes)
-      throw new FileProblem(`has ${stats.size} bytes, more than ${maxBytes} are not read`);
-    return readBounded(path);
+    if (stats.size > most) throw new FileProblem(`has ${stats.size} bytes, more than ${most} are not read`);
+    return readBounded(path, most);
   } catch (error) {
     if (error instanceof FileProblem) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -130,7 +132,7 @@ export function readBytes(path: string): Buffer {
 }
 
 /** By what is read, not by what its size was said to be: some files have none, and no end. */
-function readBounded(path: string): Buffer {
+function readBounded(path: string, most: number): Buffer {
   const file = openSync(path, 'r');
   try {
     const chunks: Buffer[] = [];
@@ -139,7 +141,7 @@ function readBounded(path: string): Buffer {
       const count = readSync(file, chunk);
       if (count === 0) return Buffer.concat(chunks);
       length += count;
-      if (length > maxBytes) throw new FileProblem(`has more than ${maxBytes} bytes, which are not read`);
+      if (length > most) throw new FileProblem(`has more than ${most} bytes, which are not read`);
       chunks.push(chunk.subarray(0, count));
     }
   } finally {
@@ -171,4 +173,4 @@ export function filesAt(path: string): readonly string[] {
 
 const escapeGlob = (path: string): string => path.replace(/[*?[\]{}()!+@\\]/g, '[$&]');
 
-export const disk: Files = { bytes: readBytes, text: readText, list: filesAt };
+export const disk: Files = { bytes: (path) => readBytes(path), text: readText, list: filesAt };

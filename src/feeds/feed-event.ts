@@ -1,5 +1,5 @@
 /** What feeds bring. */
-export type FeedKind = 'jwks' | 'client-certificates';
+export type FeedKind = 'jwks' | 'client-certificates' | 'crl' | 'ocsp';
 
 /** What happened to a feed: every read, well or not. For metrics; what of it is news to people, `feedLines` says. */
 export type FeedEvent = {
@@ -17,6 +17,8 @@ export type FeedEvent = {
       readonly count: number;
       /** Why some of what came is not used. */
       readonly unused: readonly string[];
+      /** Milliseconds since the epoch: it says itself when it will be out of date. */
+      readonly outdatedFrom?: number | undefined;
     }
   | {
       readonly kind: 'failed';
@@ -24,6 +26,13 @@ export type FeedEvent = {
       /** In a row, with this one. */
       readonly failures: number;
       readonly keepsLastGood: boolean;
+      /** Since the last event the last good value has become out of date. */
+      readonly lapsed: boolean;
+    }
+  | {
+      /** The copy on disk, which only a restart needs: it could not be written, or is no good and was thrown away. */
+      readonly kind: 'not-kept' | 'thrown-away';
+      readonly reason: string;
     }
 );
 
@@ -33,6 +42,7 @@ type Words = {
   readonly failed: string;
   readonly keepsLastGood: string;
   readonly hasNone: string;
+  readonly lapsed?: string;
   /** What is counted. */
   readonly count: string;
 };
@@ -54,6 +64,31 @@ const words: Readonly<Record<FeedKind, Words>> = {
     hasNone: 'and have none of its rows yet',
     count: 'rows',
   },
+  crl: {
+    read: 'read a list of revoked certificates',
+    unused: 'a list of revoked certificates is not used as it stands',
+    failed: "can't read a list of revoked certificates",
+    keepsLastGood: 'the last good one stays in force',
+    hasNone: 'and there is none yet: revocation_unknown for those it is about, unless another source knows',
+    lapsed: 'the last good list of revoked certificates is out of date now, and there is no newer one',
+    count: 'revoked',
+  },
+  ocsp: {
+    read: 'asked an OCSP responder about a certificate',
+    unused: 'an answer of an OCSP responder is not used',
+    failed: "can't ask an OCSP responder about a certificate",
+    keepsLastGood: 'its last good answer stays in force',
+    hasNone:
+      'and there is no answer yet: revocation_pending or revocation_unknown, unless another source knows',
+    lapsed: 'the last good answer of an OCSP responder is out of date now, and there is no newer one',
+    count: 'revoked',
+  },
+};
+
+const onDisk = {
+  'not-kept':
+    "can't keep a copy on disk, which a restart would need while the source is down; all else goes on",
+  'thrown-away': 'threw away a copy on disk that is no good',
 };
 
 export type FeedLine = {
@@ -64,16 +99,24 @@ export type FeedLine = {
 
 /** For the log: a line when something is new, when it begins to fail, and when it works again. */
 export function feedLines(event: FeedEvent): readonly FeedLine[] {
-  const { read, unused, failed, keepsLastGood, hasNone, count } = words[event.feed];
+  const { read, unused, failed, keepsLastGood, hasNone, lapsed, count } = words[event.feed];
   const url = event.from;
   if (event.kind === 'failed') {
+    const { reason, failures } = event;
+    if (event.lapsed && lapsed !== undefined)
+      return [{ level: 'warn', message: lapsed, fields: { url, reason, failures } }];
     if (event.failures > 1) return [];
     const message = `${failed}${event.keepsLastGood ? `: ${keepsLastGood}` : `, ${hasNone}`}; trying on`;
     return [{ level: 'warn', message, fields: { url, reason: event.reason } }];
   }
+  if (event.kind !== 'read')
+    return [{ level: 'warn', message: onDisk[event.kind], fields: { url, reason: event.reason } }];
   if (!event.changed && event.failures === 0) return [];
   return [
     ...event.unused.map((reason) => ({ level: 'warn', message: unused, fields: { url, reason } }) as const),
-    { level: 'info', message: read, fields: { url, [count]: event.count } },
+    { level: 'info', message: read, fields: { url, [count]: event.count, ...untilOf(event.outdatedFrom) } },
   ];
 }
+
+const untilOf = (instant: number | undefined): Readonly<Record<string, string>> =>
+  instant === undefined || !Number.isFinite(instant) ? {} : { nextUpdate: new Date(instant).toISOString() };

@@ -4,8 +4,10 @@ import type { FeedEvent, FeedKind } from './feed-event.ts';
 export type FeedTimes = {
   /** Between reads, while all goes well. */
   readonly every: number;
-  /** After a failure; doubled at each further one, up to `every`. */
+  /** After a failure; doubled at each further one, up to `longestRetry`. */
   readonly retry: number;
+  /** `every` unless given. */
+  readonly longestRetry?: number;
   /** Least time between reads that `refresh` asks for: a flood of bogus tokens must not become one of requests. */
   readonly onDemand: number;
   /** A read that takes longer has failed, whatever it waits for. */
@@ -16,8 +18,12 @@ export type FeedSource<T> = {
   readonly feed: FeedKind;
   /** Where from, without password and query. */
   readonly from: string;
-  /** May throw; need not end, for nobody waits longer than `within`. */
-  readonly read: (request: FeedRequest<T>) => Promise<Reading<T>>;
+  /** May throw; need not end, for nobody waits longer than `within`. undefined: it is as it was before. */
+  readonly read: (request: FeedRequest<T>) => Promise<Reading<T> | undefined>;
+  /** What an earlier process kept: asked once, before the first read. undefined: nothing usable. */
+  readonly stored?: () => Promise<Reading<T> | undefined>;
+  /** A value is there, and is another one than before. */
+  readonly onChange?: (value: T, before: T | undefined) => void;
   readonly close?: () => Promise<void>;
 };
 
@@ -35,6 +41,22 @@ export type Reading<T> = {
   readonly version: string;
   readonly count: number;
   readonly unused?: readonly string[];
+  /** Milliseconds since the epoch: it says itself when it will be out of date. */
+  readonly outdatedFrom?: number | undefined;
+};
+
+/** How it goes, for people. */
+export type FeedState = {
+  readonly feed: FeedKind;
+  readonly from: string;
+  /** Milliseconds since the epoch, when the last good read began; undefined: none yet. */
+  readonly readAt: number | undefined;
+  readonly outdatedFrom: number | undefined;
+  readonly count: number;
+  readonly reads: number;
+  /** In a row. */
+  readonly failures: number;
+  readonly lastError: string | undefined;
 };
 
 /**
@@ -45,8 +67,13 @@ export class Feed<T> {
   readonly #source: FeedSource<T>;
   readonly #tell: (event: FeedEvent) => void;
   #times: FeedTimes;
-  #latest: { readonly value: T; readonly version: string; readonly at: number } | undefined;
+  #latest: (Reading<T> & { readonly at: number; readonly readAt: number }) | undefined;
+  #reads = 0;
   #failures = 0;
+  #lastError: string | undefined;
+  #stored: Promise<void> | undefined;
+  /** That the last good value is out of date was told. */
+  #toldLapse = false;
   #askedAt = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -70,6 +97,13 @@ export class Feed<T> {
   /** Milliseconds since the last good read began. */
   get age(): number {
     return performance.now() - (this.#latest?.at ?? Number.NEGATIVE_INFINITY);
+  }
+
+  get state(): FeedState {
+    const { feed, from } = this.#source;
+    const { readAt, outdatedFrom, count = 0 } = this.#latest ?? {};
+    const [reads, failures, lastError] = [this.#reads, this.#failures, this.#lastError];
+    return { feed, from, readAt, outdatedFrom, count, reads, failures, lastError };
   }
 
   /** From the next read on. */
@@ -115,30 +149,63 @@ export class Feed<T> {
   async #read(): Promise<void> {
     clearTimeout(this.#timer);
     this.#due = Number.POSITIVE_INFINITY;
+    if (this.#source.stored !== undefined) {
+      this.#stored ??= this.#readStored();
+      await this.#stored;
+      if (this.#closed) return;
+    }
     const at = performance.now();
     this.#askedAt = at;
     const { feed, from } = this.#source;
     try {
-      const { value, version, count, unused = [] } = await this.#readInTime();
-      const changed = version !== this.#latest?.version;
-      this.#latest = changed ? { value, version, at } : { ...this.#latest!, at };
+      this.#reads++;
+      const reading = (await this.#readInTime()) ?? this.#latest;
+      if (reading === undefined) throw new Error('it says that nothing changed, and sent nothing before');
+      const changed = this.#take(reading, at);
       const failures = this.#failures;
       this.#failures = 0;
-      this.#tell({ feed, from, kind: 'read', changed, failures, count, unused });
+      this.#lastError = undefined;
+      const { count, unused = [], outdatedFrom } = reading;
+      this.#tell({ feed, from, kind: 'read', changed, failures, count, unused, outdatedFrom });
     } catch (error) {
       if (this.#closed) return;
-      this.#failures++;
-      const [reason, keepsLastGood] = [(error as Error).message, this.#latest !== undefined];
-      this.#tell({ feed, from, kind: 'failed', reason, failures: this.#failures, keepsLastGood });
+      this.#fail((error as Error).message);
     }
-    const { every, retry } = this.#times;
+    const { every, retry, longestRetry = every } = this.#times;
     this.#readIn(
-      this.#failures === 0 ? every : Math.min(every, retry * 2 ** Math.min(this.#failures - 1, 20)),
+      this.#failures === 0 ? every : Math.min(longestRetry, retry * 2 ** Math.min(this.#failures - 1, 20)),
     );
   }
 
+  #take(reading: Reading<T>, at: number): boolean {
+    const changed = reading.version !== this.#latest?.version;
+    const before = this.#latest?.value;
+    const value = changed ? reading.value : before!;
+    this.#latest = { ...reading, value, at, readAt: Date.now() };
+    this.#toldLapse = false;
+    if (changed) this.#source.onChange?.(value, before);
+    return changed;
+  }
+
+  #fail(reason: string): void {
+    const { feed, from } = this.#source;
+    const { outdatedFrom } = this.#latest ?? {};
+    this.#failures++;
+    this.#lastError = reason;
+    const [failures, keepsLastGood] = [this.#failures, this.#latest !== undefined];
+    const lapsed = !this.#toldLapse && outdatedFrom !== undefined && outdatedFrom <= Date.now();
+    this.#toldLapse ||= lapsed;
+    this.#tell({ feed, from, kind: 'failed', reason, failures, keepsLastGood, lapsed });
+  }
+
+  async #readStored(): Promise<void> {
+    const reading = await this.#source.stored?.().catch(() => undefined);
+    if (reading !== undefined && !this.#closed && this.#latest === undefined)
+      this.#take(reading, performance.now());
+  }
+
   /** A source is made of other people's events, and one that never comes must not hold the feed for ever. */
-  async #readInTime(): Promise<Reading<T>> {
+  async #readInTime(): Promise<Reading<T> | undefined> {
     const abort = new AbortController();
     const { promise: givenUp, reject } = Promise.withResolvers<never>();
     this.#giveUp = (why) => {

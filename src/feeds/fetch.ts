@@ -1,43 +1,74 @@
-import { request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import {
+  Agent as HttpAgent,
+  type IncomingMessage,
+  type RequestOptions,
+  request as requestHttp,
+} from 'node:http';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { isPublicAddress, literalAddress, lookupPublic, notPublic } from './public-address.ts';
 
 export type FetchOptions = {
   readonly accept: string;
   /** PEM; trusted in place of the system's CAs. */
-  readonly caPem: string | undefined;
+  readonly caPem?: string | undefined;
   readonly maxBytes: number;
   /** Bounds it in time. */
   readonly signal: AbortSignal;
+  /** Sent by POST. */
+  readonly body?: { readonly type: string; readonly bytes: Uint8Array };
+  /** What came with the last answer: only another one is wanted. */
+  readonly validators?: Validators | undefined;
+  /**
+   * `public`: not to this machine, nor to its networks. For URLs that strangers wrote; those of the configuration are the
+   * operator's word.
+   */
+  readonly reach?: 'anywhere' | 'public';
+  /** The usual variables: http_proxy, https_proxy, no_proxy. undefined: no proxy, whatever they say. */
+  readonly proxies?: Readonly<Record<string, string | undefined>> | undefined;
 };
+
+/** How a server knows what it sent (RFC 9110 8.8). */
+export type Validators = { readonly etag?: string | undefined; readonly lastModified?: string | undefined };
+
+export type Fetched = { readonly bytes: Buffer; readonly validators: Validators };
 
 /**
  * What is at a URL. Follows no redirect: it comes from where the configuration says.
  *
  * @throws Error: not reachable, another status than 200, too large, broken off, the signal
  */
-export function fetchBytes(url: string, { accept, caPem, maxBytes, signal }: FetchOptions): Promise<Buffer> {
-  const request = url.startsWith('https:') ? requestHttps : requestHttp;
+export async function fetchBytes(url: string, options: Omit<FetchOptions, 'validators'>): Promise<Buffer> {
+  const { bytes } = (await fetchChanged(url, options))!;
+  return bytes;
+}
+
+/**
+ * @returns undefined: what it sent before, with these validators, is what is still there
+ * @throws Error: as `fetchBytes`, or an address that is out of reach
+ */
+export function fetchChanged(url: string, options: FetchOptions): Promise<Fetched | undefined> {
+  const { maxBytes, signal, body, validators, reach = 'anywhere' } = options;
+  const literal = literalAddress(url);
+  // No name, no look-up. A proxy makes its own: of names behind one, nobody here knows the address.
+  if (reach === 'public' && literal !== undefined && !isPublicAddress(literal))
+    return Promise.reject(notPublic(literal, [literal]));
   return new Promise((resolve, reject) => {
-    const sent = request(
+    const sent = (url.startsWith('https:') ? requestHttps : requestHttp)(
       url,
-      { signal, agent: false, headers: { accept }, ...(caPem && { ca: caPem }) },
+      { signal, ...connectionOf(url, options), method: body ? 'POST' : 'GET', headers: headersOf(options) },
       (response) => {
-        if (response.statusCode !== 200) {
+        const { statusCode } = response;
+        if (statusCode === 304 && validators !== undefined) {
           response.destroy();
-          reject(new Error(`it answered ${response.statusCode}`));
-          return;
+          resolve(undefined);
+        } else if (statusCode !== 200) {
+          response.destroy();
+          reject(new Error(`it answered ${statusCode}`));
+        } else {
+          const { etag, 'last-modified': lastModified } = response.headers;
+          const made = (bytes: Buffer): Fetched => ({ bytes, validators: { etag, lastModified } });
+          readBody(response, maxBytes).then((bytes) => resolve(made(bytes)), reject);
         }
-        const chunks: Buffer[] = [];
-        let length = 0;
-        response.on('data', (chunk: Buffer) => {
-          length += chunk.length;
-          chunks.push(chunk);
-          if (length <= maxBytes) return;
-          reject(new Error(`it sent more than ${maxBytes} bytes`));
-          response.destroy();
-        });
-        response.on('end', () => resolve(Buffer.concat(chunks)));
-        response.on('error', reject);
       },
     );
     sent.on('error', reject);
@@ -47,6 +78,44 @@ export function fetchBytes(url: string, { accept, caPem, maxBytes, signal }: Fet
       reject(new Error('it answered 101'));
     });
     sent.on('close', () => reject(new Error('socket hang up')));
-    sent.end();
+    sent.end(body?.bytes);
+  });
+}
+
+function headersOf({ accept, body, validators }: FetchOptions): Record<string, string | number> {
+  return {
+    accept,
+    ...(body && { 'content-type': body.type, 'content-length': body.bytes.length }),
+    ...(validators?.etag !== undefined && { 'if-none-match': validators.etag }),
+    ...(validators?.lastModified !== undefined && { 'if-modified-since': validators.lastModified }),
+  };
+}
+
+/** A connection of its own: one that is kept alive would be used without looking where it leads. */
+function connectionOf(
+  url: string,
+  { caPem, reach = 'anywhere', proxies }: FetchOptions,
+): Pick<RequestOptions, 'agent' | 'lookup'> & { readonly ca?: string } {
+  const Agent = url.startsWith('https:') ? HttpsAgent : HttpAgent;
+  return {
+    agent: proxies === undefined ? false : new Agent({ proxyEnv: proxies as NodeJS.ProcessEnv }),
+    ...(reach === 'public' && { lookup: lookupPublic }),
+    ...(caPem && { ca: caPem }),
+  };
+}
+
+function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    response.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      chunks.push(chunk);
+      if (length <= maxBytes) return;
+      reject(new Error(`it sent more than ${maxBytes} bytes`));
+      response.destroy();
+    });
+    response.on('end', () => resolve(Buffer.concat(chunks)));
+    response.on('error', reject);
   });
 }

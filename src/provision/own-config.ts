@@ -71,15 +71,15 @@ export function fromData(file: string, data: OwnConfigData): OwnConfig {
   return { config, ...linesIn(lines), ignored, warnings, file, files, digest, read: [...contents.keys()] };
 }
 
-/** Keys that are paths of something else. */
-const noFiles = new Set(['path', 'paths', 'basePath', 'definitions']);
+/** Keys that are paths of something else, or of what feeds read. */
+const noFiles = new Set(['path', 'paths', 'basePath', 'definitions', 'crlFiles']);
 
 /** The files that a configuration names: every text whose key says so. What is no file after all costs one look. */
 function* filesNamed(value: unknown): Generator<string> {
   if (typeof value !== 'object' || value === null) return;
   for (const [key, inner] of Object.entries(value)) {
     if (noFiles.has(key)) continue;
-    const named = /(path|file)s?$/i.test(key) ? [inner].flat() : [];
+    const named = /((path|file)s?|ocspResponderCertificate)$/i.test(key) ? [inner].flat() : [];
     yield* named.filter((path) => typeof path === 'string');
     if (named.length === 0) yield* filesNamed(inner);
   }

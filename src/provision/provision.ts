@@ -5,9 +5,11 @@ import { eachOnce, type Problem } from '../config/problem.ts';
 import type { ConfigText } from '../config/read-config.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
+import type { RevocationSettings } from '../feeds/revocation-feeds.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
 import { SearchLimit } from '../pki/path/search-limit.ts';
+import type { RevocationKnowledge } from '../pki/revocation/revocation-state.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { checkAnswers, checkToldHeaders, readAnswers } from './answers.ts';
 import { buildApis } from './apis.ts';
@@ -34,6 +36,7 @@ import { strengthOf, warnAboutLeniency } from './leniency.ts';
 import { type OwnConfig, resolver } from './own-config.ts';
 import { certificateIn } from './pem-files.ts';
 import { settlePlaces } from './places.ts';
+import { readRevocation, revocationState } from './revocation.ts';
 import { checkRouter } from './router.ts';
 import { groupByScope, scopeOf } from './security.ts';
 import { buildSenderVerifier } from './senders.ts';
@@ -57,6 +60,8 @@ export type Provisioned = {
   readonly certificates: CertificateTexts;
   /** Issuers' keys that the snapshot needs kept fresh. */
   readonly feeds: readonly JwksFeed[];
+  /** What is to be fetched about revocation; undefined: it is not looked at. */
+  readonly revocation: RevocationSettings | undefined;
   /** Tables and keys that are not ours. */
   readonly ignored: readonly string[];
   /** Where things stand in config.toml. */
@@ -68,6 +73,8 @@ export type Circumstances = {
   readonly now: number;
   /** Of those who keep them going; nothing is fetched here. */
   readonly jwksFeeds: JwksFeeds;
+  /** Likewise: what is known of revocation. Nothing, unless given. */
+  readonly revocationKnowledge?: RevocationKnowledge;
   /** What was in force before: foreign APIs fall back on it. */
   readonly before?: Pick<Provisioned, 'good' | 'certificates'> | undefined;
 };
@@ -148,7 +155,7 @@ export function* provision(
   }
 }
 
-type Built = Pick<Provisioned, 'service' | 'feeds' | 'snapshot' | 'certificates' | 'problems'>;
+type Built = Pick<Provisioned, 'service' | 'feeds' | 'revocation' | 'snapshot' | 'certificates' | 'problems'>;
 
 /**
  * Everything that a configuration means. What is wrong goes to `findings`.
@@ -163,6 +170,7 @@ function* build(
   {
     now,
     jwksFeeds,
+    revocationKnowledge = nothingKnown,
     before,
     findings,
     entries,
@@ -193,6 +201,18 @@ function* build(
   yield;
   const trust = buildTrust(clients, trusted, intermediates, strength);
   yield;
+  const revocation = readRevocation(
+    config.enforcer.security.revocation,
+    {
+      ...trust,
+      intermediates: [
+        ...intermediates,
+        ...clients.flatMap((entry) => (entry.kind === 'ca' ? (entry.cas ?? []) : [])),
+      ],
+      clients: clients.flatMap((entry) => (entry.kind === 'certificate' ? [entry.certificate] : [])),
+    },
+    findings,
+  );
   const verifySender = yield* buildSenderVerifier(config, clients, reading);
   const sources = buildSources(config, isWritten, findings, verifySender);
   const sourcesOf = ownSources(config, findings, verifySender);
@@ -235,6 +255,7 @@ function* build(
   const backendJwt = readBackendJwt(config, isWritten, findings);
   return {
     service,
+    revocation: revocation?.settings,
     feeds: [...services.feeds, ...[...byEntry.values()].flatMap(({ feeds }) => feeds)],
     problems: [...byEntry.values()].flatMap(({ problems }) => problems),
     certificates,
@@ -243,13 +264,15 @@ function* build(
       apis,
       everyone: trust.everyone,
       certificates: new CertificateCache(),
-      revocation: undefined,
+      revocation: revocation && revocationState(revocation, revocationKnowledge),
       searchLimit: new SearchLimit(),
       answers,
       backendJwt,
     },
   };
 }
+
+const nothingKnown: RevocationKnowledge = { version: 0, crls: new Map() };
 
 type CertificateTexts = ReadonlyMap<string, Certificate>;
 

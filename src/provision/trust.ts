@@ -2,6 +2,7 @@ import { type ClientRule, fitsRule } from '../apis/client-rule.ts';
 import type { Client, Everyone, Term } from '../apis/security.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { twinFingerprints } from '../pki/certificate/ecdsa-twin.ts';
+import type { PathPolicy } from '../pki/path/path-options.ts';
 import { PathValidator } from '../pki/path/path-validator.ts';
 import { type Anchor, createTrustStore, knownCas } from '../pki/path/trust-store.ts';
 import { type CertificatesOfCa, type LenientCa, policyOf, type Strength } from './leniency.ts';
@@ -34,7 +35,13 @@ export type ClientEntry = {
 
 /** What a client is known by, for looking it up. */
 export type TrustedClient = Client & { readonly entry: ClientEntry };
-export type Trust = { readonly clients: readonly TrustedClient[]; readonly everyone: Everyone };
+export type Trust = {
+  readonly clients: readonly TrustedClient[];
+  readonly everyone: Everyone;
+  /** Trusted CAs. */
+  readonly anchors: readonly Certificate[];
+  readonly policy: Partial<PathPolicy>;
+};
 
 /**
  * Who trusts what. With `trustedCertPath` every path must end at one of its certificates, through a `caFile` too; only
@@ -106,6 +113,8 @@ export function buildTrust(
   const exact = clients.filter(({ kind }) => kind === 'exact');
   return {
     clients,
+    anchors: roots.map(({ certificate }) => certificate),
+    policy,
     everyone: { validator, restricted, clients, exactByOwner: Map.groupBy(exact, ({ owner }) => owner) },
   };
 }

@@ -2,8 +2,10 @@ import type { Problem } from '../config/problem.ts';
 import { disk } from '../documents/files.ts';
 import { ClientCertificateTables, type TableRows } from '../feeds/api-manager-table.ts';
 import { atMost } from '../feeds/deadline.ts';
+import type { FeedTimes } from '../feeds/feed.ts';
 import type { FeedEvent } from '../feeds/feed-event.ts';
 import { JwksFeeds } from '../feeds/jwks.ts';
+import { RevocationFeeds } from '../feeds/revocation-feeds.ts';
 import { type Entry, entriesOf, tablesOf } from '../provision/definitions.ts';
 import { readEntries, unreadable } from '../provision/entry-readings.ts';
 import { type OwnConfig, type OwnResult, readOwnConfig, resolver } from '../provision/own-config.ts';
@@ -34,6 +36,8 @@ export type ConfigurationOptions = {
   readonly file: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly tell: (event: ConfigurationEvent) => void;
+  /** Of the feeds of revocation, where they are not the usual ones. */
+  readonly revocationTimes?: Partial<FeedTimes>;
 };
 
 /** Milliseconds that a start, or a reload, waits for the keys of issuers: one that is down must not keep the others from serving. */
@@ -55,6 +59,7 @@ export class Configuration {
   readonly #options: ConfigurationOptions;
   readonly #jwksFeeds: JwksFeeds;
   readonly #tables: ClientCertificateTables;
+  readonly #revocation: RevocationFeeds;
   #ownThread: ReadingThread | undefined;
   readonly #readings = new Map<string, EntryReading>();
   readonly #wanted = new Set<Change>();
@@ -70,6 +75,7 @@ export class Configuration {
     this.#options = options;
     const tell = (event: FeedEvent): void => options.tell({ kind: 'feed', event });
     this.#jwksFeeds = new JwksFeeds(tell);
+    this.#revocation = new RevocationFeeds(tell, options.env, options.revocationTimes);
     this.#tables = new ClientCertificateTables((event) => {
       tell(event);
       if (event.kind === 'read' && event.changed && this.#inForce !== undefined) this.#want('tables');
@@ -110,6 +116,7 @@ export class Configuration {
       this.#ownThread?.close(),
       this.#reading?.close(),
       this.#jwksFeeds.close(),
+      this.#revocation.close(),
       this.#tables.close(),
     ]);
   }
@@ -237,18 +244,27 @@ export class Configuration {
       if (known !== undefined) return [known];
       return unread === 'as-before' ? [] : [unreadable(entry, 'is not done yet')];
     });
-    const circumstances = { now: Date.now(), jwksFeeds: this.#jwksFeeds, before: this.#inForce };
+    const circumstances = {
+      now: Date.now(),
+      jwksFeeds: this.#jwksFeeds,
+      revocationKnowledge: this.#revocation,
+      before: this.#inForce,
+    };
     return inSlices(provision(own, definitions, circumstances));
   }
 
   /** In one step; nothing of the old is closed before. */
   async #takeOver(own: OwnConfig, rows: TableRows, ok: Provisioned): Promise<void> {
     // Else the first requests would be refused for want of keys.
-    await this.#jwksFeeds.start(ok.feeds, firstKeysWithin);
+    await Promise.all([
+      this.#jwksFeeds.start(ok.feeds, firstKeysWithin),
+      this.#revocation.prepare(ok.revocation, firstKeysWithin),
+    ]);
     const ids = new Set(entriesOf(own.config, resolver(own.file)).map(({ id }) => id));
     for (const id of this.#readings.keys()) if (!ids.has(id)) this.#readings.delete(id);
     this.#own = own;
     this.#rows = rows;
+    this.#revocation.takeOver(ok.revocation);
     this.#inForce = {
       ...ok,
       generation: (this.#inForce?.generation ?? 0) + 1,

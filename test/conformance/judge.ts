@@ -11,6 +11,7 @@ import { createTrustStore } from '../../src/pki/path/trust-store.ts';
 import { type Crl, readCrl } from '../../src/pki/revocation/crl.ts';
 import { CrlError } from '../../src/pki/revocation/crl-error.ts';
 import { createCrlSet } from '../../src/pki/revocation/crl-set.ts';
+import { byCrls } from '../../src/pki/revocation/revocation-state.ts';
 import type { Case, Peer } from './case.ts';
 import { judgeStatus } from './judge-status.ts';
 
@@ -65,7 +66,7 @@ function validate(given: Case, leaf: Certificate, wallClock: number): PathVerdic
     trustStore: createTrustStore({ anchors: anchors.map((certificate) => ({ kind: 'ca', certificate })) }),
     intermediates: (given.inters ?? []).map(readOr).filter(isCertificate),
     ...(given.crls?.length && {
-      revocation: { version: 1, crls: createCrlSet(crls), unknown: 'refuse' as const },
+      revocation: { version: 1, crls: createCrlSet(crls), policyOf: () => byCrls('refuse') },
     }),
     now: given.time ? Date.parse(given.time) : wallClock,
   });

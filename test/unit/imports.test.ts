@@ -97,7 +97,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   observability: ['stream'],
   config: ['net'],
   definitions: ['path'],
-  feeds: ['crypto', 'http', 'https', 'net*'],
+  feeds: ['crypto', 'dns', 'fs', 'fs/promises', 'http', 'https', 'net*', 'path', 'worker_threads'],
   provision: ['crypto', 'fs', 'fs/promises', 'net', 'path', 'tls', 'worker_threads'],
   'envoy-config': ['net'],
   'ext-authz': ['fs/promises', 'net*', 'path', 'url'],

@@ -3,6 +3,7 @@ import { errorFormats } from '../../apis/api.ts';
 import { maxWorkers } from '../worker.ts';
 import { certificates } from './certificates.ts';
 import { mutualSSL } from './mutual-ssl.ts';
+import { revocation } from './revocation.ts';
 import { authHeader, jwtGenerator, tokenService } from './token-service.ts';
 import { headerName, hostName, port, table, text } from './values.ts';
 
@@ -105,6 +106,11 @@ export const enforcer = table({
       .prefault({})
       .describe(
         'What certificates may be that is weaker or rarer than what is taken unasked: for old estates.',
+      ),
+    revocation: revocation
+      .prefault({})
+      .describe(
+        'CRLs and OCSP: what becomes of certificates that their CA has revoked (docs/revocation.md).',
       ),
     optionalCertificate: z
       .enum(['reject-wrong', 'ignore-wrong'])

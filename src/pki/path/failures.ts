@@ -30,6 +30,14 @@ export const pathFailures = {
   certificate_revoked: row('6.3.3', 'The certificate is revoked.'),
   issuer_revoked: row('6.3.3', 'A CA certificate above the certificate is revoked.'),
   revocation_unknown: row('6.3.3', 'Whether the certificate or a CA above it is revoked can not be told.'),
+  revocation_pending: row(
+    'RFC 6960 3.2',
+    'The certificate is new here, and its CA is being asked whether it is revoked. Try again in a moment.',
+  ),
+  revocation_source_missing: row(
+    '6.3.3',
+    'There is nothing to learn from whether the certificate or a CA above it is revoked.',
+  ),
   certificate_expired: row('6.1.3 (a)(2)', 'The certificate has expired.'),
   certificate_not_yet_valid: row('6.1.3 (a)(2)', 'The certificate is not valid yet.'),
   extended_key_usage_not_client: row('4.2.1.12', 'The certificate is not meant for client authentication.'),

@@ -1,5 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
-import type { RevocationState } from '../revocation/crl-set.ts';
+import type { RevocationState } from '../revocation/revocation-state.ts';
 import type { Effort } from './effort.ts';
 import type { TrustStore } from './trust-store.ts';
 

@@ -1,5 +1,4 @@
 import type { Crl } from './crl.ts';
-import type { Freshness } from './freshness.ts';
 
 /** CRLs by the key of their issuer, the newest first. */
 export type CrlSet = ReadonlyMap<string, readonly Crl[]>;
@@ -17,18 +16,3 @@ function newestFirst(crls: readonly Crl[]): readonly Crl[] {
     return a.cRLNumber! < b.cRLNumber! ? 1 : -1;
   });
 }
-
-/**
- * What is known of revocation at this instant. It outlives snapshots and changes without one, so it is asked anew for
- * each certificate, and is no part of what a validator is made of. Within one validation, which is synchronous, it stays
- * as it is.
- */
-export type RevocationState = {
-  /** Another one as soon as any answer may be another: verdicts that were remembered under an older one count no more. */
-  readonly version: number;
-  readonly crls: CrlSet;
-  /** By the book unless given. */
-  readonly freshness?: Freshness;
-  /** What becomes of a path with a certificate whose status can't be told. Revoked ones are refused always. */
-  readonly unknown: 'refuse' | 'accept';
-};

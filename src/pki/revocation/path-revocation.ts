@@ -8,8 +8,7 @@ import type { PathPolicy } from '../path/path-options.ts';
 import type { PathInputs } from '../path/path-request.ts';
 import { judgeSignature } from '../path/signature-checks.ts';
 import type { Crl } from './crl.ts';
-import { byTheBook } from './freshness.ts';
-import { revocationFailure, revocationStatus } from './revocation.ts';
+import { revocationFailure, statusByAll } from './revocation.ts';
 
 export type RevocationVerdict = { readonly valid: true; readonly validUntil: number } | PathFailure;
 
@@ -57,11 +56,14 @@ export function checkRevocation(
     // A leaf that is the trust anchor itself is trusted by the operator's word: only that can revoke it.
     if (equalBytes(certificate.der, anchor.der)) continue;
     const issuer = path[at + 1] ?? anchor;
-    const { crls, freshness = byTheBook } = revocation;
-    const result = revocationStatus({ certificate, issuer, crls, freshness, now, findSigner, isSignedBy });
+    const rules = revocation.policyOf(issuer, anchor);
+    if (rules === undefined || (at > 0 && rules.check === 'leaf')) continue;
+    revocation.want?.(certificate, issuer, anchor);
+    const question = { certificate, issuer, now, findSigner, isSignedBy };
+    const result = statusByAll(question, revocation, rules);
     // Who can make the search for a CRL's signer last too long must not gain by it, where unknown ones are accepted either.
     const cut = result.status === 'revoked' ? undefined : cutShort(effort.revocation, effort, policy);
-    const failed = cut ?? revocationFailure(result, certificate, at, revocation.unknown);
+    const failed = cut ?? revocationFailure(result, certificate, at, rules);
     if (failed !== undefined) return failed;
     if (result.status !== 'revoked') validUntil = Math.min(validUntil, result.until);
   }

@@ -4,8 +4,9 @@ import { named } from '../certificate/name.ts';
 import { failure, type PathFailure } from '../path/failures.ts';
 import type { Crl } from './crl.ts';
 import { crlIssuersOf, distributionPointsOf, isDeltaOf, reasonsCovered } from './crl-scope.ts';
-import type { CrlSet, RevocationState } from './crl-set.ts';
+import type { CrlSet } from './crl-set.ts';
 import { type Freshness, isWithin, nextTurn, windowOf } from './freshness.ts';
+import type { OcspAnswer, RevocationKnowledge, RevocationPolicy } from './revocation-state.ts';
 import { type RevokedEntry, removeFromCRL } from './revoked-entries.ts';
 
 /**
@@ -23,9 +24,14 @@ export type RevocationStatus =
   | { readonly status: 'revoked'; readonly entry: RevokedEntry }
   | {
       readonly status: 'good' | 'unknown';
-      /** Milliseconds since the epoch: then one of the CRLs of its issuers begins or ends. */
+      /** Milliseconds since the epoch: then what it was judged by begins or ends. */
       readonly until: number;
     };
+
+/** By all sources; `pending` and `no-source` are ways of being unknown. */
+export type JudgedStatus =
+  | RevocationStatus
+  | { readonly status: 'pending' | 'no-source'; readonly until: number };
 
 /** What one certificate's status is judged by. */
 export type StatusRequest = {
@@ -83,25 +89,77 @@ function entryOf(
   return complete.revoked.find(issuer.key, serialNumber);
 }
 
+/** The first source that knows decides; revoked counts whoever says so. */
+export function statusByAll(
+  question: Omit<StatusRequest, 'crls' | 'freshness'>,
+  knowledge: RevocationKnowledge,
+  { sources, freshness, hasSource }: RevocationPolicy,
+): JudgedStatus {
+  const { certificate, issuer, now } = question;
+  const found = sources.map((source) =>
+    source === 'crl'
+      ? revocationStatus({ ...question, crls: knowledge.crls, freshness })
+      : statusByOcsp(knowledge.answersAbout?.(certificate, issuer) ?? [], now),
+  );
+  const revoked = found.find(({ status }) => status === 'revoked');
+  if (revoked !== undefined) return revoked;
+  const until = Math.min(...found.map((one) => (one.status === 'revoked' ? Infinity : one.until)));
+  if (found.some(({ status }) => status === 'good')) return { status: 'good', until };
+  if (!hasSource(certificate)) return { status: 'no-source', until };
+  const isPending = sources.includes('ocsp') && knowledge.isAwaited?.(certificate, issuer) === true;
+  return { status: isPending ? 'pending' : 'unknown', until };
+}
+
+/** Of several responders the worst word counts: revoked, then good; who says unknown knows nothing. */
+function statusByOcsp(answers: readonly OcspAnswer[], now: number): RevocationStatus {
+  const current = answers.filter(({ window }) => isWithin(window, now));
+  const revoked = current.find((one) => one.status === 'revoked');
+  if (revoked !== undefined) return { status: 'revoked', entry: revoked.entry };
+  const until = Math.min(Infinity, ...answers.map(({ window }) => nextTurn(window, now)));
+  return { status: current.some(({ status }) => status === 'good') ? 'good' : 'unknown', until };
+}
+
 /** What the status of a path's certificate means for the path. */
 export function revocationFailure(
-  result: RevocationStatus,
+  result: JudgedStatus,
   certificate: Certificate,
   at: number,
-  unknown: RevocationState['unknown'],
+  { unknown, pending }: Pick<RevocationPolicy, 'unknown' | 'pending'>,
 ): PathFailure | undefined {
-  if (result.status === 'revoked') {
-    const { revocationDate, reasonCode } = result.entry;
-    const code = at === 0 ? 'certificate_revoked' : 'issuer_revoked';
-    const since = new Date(revocationDate).toISOString();
-    return failure(
-      code,
-      at,
-      `${named(certificate)} was revoked on ${since}, reason ${reasonCode ?? 'not given'}`,
-    );
+  switch (result.status) {
+    case 'revoked': {
+      const { revocationDate, reasonCode } = result.entry;
+      const code = at === 0 ? 'certificate_revoked' : 'issuer_revoked';
+      const since = new Date(revocationDate).toISOString();
+      const why = reasonCode === undefined ? 'not given' : (reasons[reasonCode] ?? `${reasonCode}`);
+      return failure(code, at, `${named(certificate)} was revoked on ${since}, reason ${why}`);
+    }
+    case 'pending': {
+      const detail = `${named(certificate)} is here for the first time, and its OCSP responder is being asked`;
+      return pending === 'refuse' ? failure('revocation_pending', at, detail) : undefined;
+    }
+    case 'unknown': {
+      const detail = `no CRL and no OCSP answer that counts now covers ${named(certificate)}`;
+      return unknown === 'refuse' ? failure('revocation_unknown', at, detail) : undefined;
+    }
+    case 'no-source': {
+      const detail = `neither config.toml nor ${named(certificate)} itself names a CRL or an OCSP responder that may be asked about it`;
+      return unknown === 'refuse' ? failure('revocation_source_missing', at, detail) : undefined;
+    }
+    case 'good':
+      return undefined;
   }
-  if (result.status === 'unknown' && unknown === 'refuse') {
-    return failure('revocation_unknown', at, `no usable CRLs cover ${named(certificate)}`);
-  }
-  return undefined;
 }
+
+/** CRLReason (RFC 5280 5.3.1). */
+const reasons: Readonly<Record<number, string>> = {
+  0: 'unspecified',
+  1: 'keyCompromise',
+  2: 'cACompromise',
+  3: 'affiliationChanged',
+  4: 'superseded',
+  5: 'cessationOfOperation',
+  6: 'certificateHold',
+  9: 'privilegeWithdrawn',
+  10: 'aACompromise',
+};

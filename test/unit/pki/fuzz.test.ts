@@ -17,6 +17,7 @@ import { type Anchor, createTrustStore } from '../../../src/pki/path/trust-store
 import { readCrl } from '../../../src/pki/revocation/crl.ts';
 import { CrlError } from '../../../src/pki/revocation/crl-error.ts';
 import { createCrlSet } from '../../../src/pki/revocation/crl-set.ts';
+import { byCrls } from '../../../src/pki/revocation/revocation-state.ts';
 import { now } from '../../support/certificate-authority.ts';
 import { bytes, explicit, extension, implicit, integer, name, octets, oid, sequence } from './der-writer.ts';
 import {
@@ -97,7 +98,7 @@ function judge(certificate: Certificate): void {
       trustStore: createTrustStore({ anchors }),
       intermediates,
       now,
-      revocation: { version: 1, crls, unknown: 'accept' },
+      revocation: { version: 1, crls, policyOf: () => byCrls('accept') },
     });
   use(certificate, [], [{ kind: 'ca', certificate: anchor }]);
   use(end, [certificate], [{ kind: 'ca', certificate: anchor }]);

@@ -4,7 +4,8 @@ import type { Certificate } from '../../../../src/pki/certificate/certificate.ts
 import { createEffort } from '../../../../src/pki/path/effort.ts';
 import { PathValidator } from '../../../../src/pki/path/path-validator.ts';
 import { createTrustStore } from '../../../../src/pki/path/trust-store.ts';
-import { createCrlSet, type RevocationState } from '../../../../src/pki/revocation/crl-set.ts';
+import { createCrlSet } from '../../../../src/pki/revocation/crl-set.ts';
+import { byCrls, type RevocationState } from '../../../../src/pki/revocation/revocation-state.ts';
 import { now } from '../../../support/certificate-authority.ts';
 import { ca, certify, dayMs, entity, keyUsage, validity } from '../forge.ts';
 import { crl } from '../revocation/crl-forge.ts';
@@ -86,7 +87,7 @@ test('a refusal ends when a certificate begins, sent along or known', () => {
 test('a verdict ends with the revocation data', () => {
   const crls = createCrlSet([crl(root), crl(inter, { nextUpdate: now + 5000 })]);
   const judge = validator();
-  const revocation: RevocationState = { version: 1, crls, unknown: 'refuse' };
+  const revocation: RevocationState = { version: 1, crls, policyOf: () => byCrls('refuse') };
   assert.equal(code(judge, end, [interCa], now, revocation), 'valid');
   assert.equal(code(judge, end, [interCa], now + 5999, revocation), 'valid');
   assert.equal(code(judge, end, [interCa], now + 6000, revocation), 'revocation_unknown');
@@ -99,7 +100,7 @@ test('a verdict ends when a newer CRL begins', () => {
     crl(inter, { number: 2, thisUpdate: now + 5000, revoked: [end.serialNumber] }),
   ]);
   const judge = validator();
-  const revocation: RevocationState = { version: 1, crls, unknown: 'refuse' };
+  const revocation: RevocationState = { version: 1, crls, policyOf: () => byCrls('refuse') };
   assert.equal(code(judge, end, [interCa], now + 4999, revocation), 'valid');
   assert.equal(code(judge, end, [interCa], now + 5000, revocation), 'certificate_revoked');
 });
@@ -107,7 +108,7 @@ test('a verdict ends when a newer CRL begins', () => {
 test('a verdict on an unknown status ends when a CRL begins', () => {
   const crls = createCrlSet([crl(inter, { thisUpdate: now + 5000, revoked: [end.serialNumber] })]);
   const judge = validator();
-  const revocation: RevocationState = { version: 1, crls, unknown: 'accept' };
+  const revocation: RevocationState = { version: 1, crls, policyOf: () => byCrls('accept') };
   assert.equal(code(judge, end, [interCa], now, revocation), 'valid');
   assert.equal(code(judge, end, [interCa], now + 5000, revocation), 'certificate_revoked');
 });
@@ -117,7 +118,7 @@ test("a verdict ends with the certificate of a CRL's signer", () => {
   const signer = certify(inter, crlKey, [keyUsage('02')], { validity: validity(now - dayMs, now + 5000) });
   const crls = createCrlSet([crl(root), crl(crlKey)]);
   const judge = validator();
-  const revocation: RevocationState = { version: 1, crls, unknown: 'refuse' };
+  const revocation: RevocationState = { version: 1, crls, policyOf: () => byCrls('refuse') };
   assert.equal(code(judge, end, [interCa, signer], now, revocation), 'valid');
   assert.equal(code(judge, end, [interCa, signer], now + 6000, revocation), 'revocation_unknown');
 });
@@ -125,7 +126,7 @@ test("a verdict ends with the certificate of a CRL's signer", () => {
 test('a verdict ends when something new is known of revocation, whatever was known before', () => {
   const judge = validator();
   const good = createCrlSet([crl(root), crl(inter)]);
-  const live = { version: 1, crls: good, unknown: 'refuse' as const };
+  const live = { version: 1, crls: good, policyOf: () => byCrls('refuse') };
   assert.equal(code(judge, end, [interCa], now, live), 'valid');
   live.crls = createCrlSet([crl(root), crl(inter, { number: 2, revoked: [end.serialNumber] })]);
   assert.equal(code(judge, end, [interCa], now, live), 'valid', 'not told that anything is new');

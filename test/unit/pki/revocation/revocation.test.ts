@@ -5,6 +5,7 @@ import { type PathVerdict, validatePath } from '../../../../src/pki/path/path-va
 import { createTrustStore } from '../../../../src/pki/path/trust-store.ts';
 import type { Crl } from '../../../../src/pki/revocation/crl.ts';
 import { createCrlSet } from '../../../../src/pki/revocation/crl-set.ts';
+import { byCrls } from '../../../../src/pki/revocation/revocation-state.ts';
 import { now } from '../../../support/certificate-authority.ts';
 import { bytes, explicit, extension, implicit, name, sequence } from '../der-writer.ts';
 import { ca, certify, dayMs, entity, keyUsage, validity } from '../forge.ts';
@@ -40,7 +41,7 @@ function verdict({
     trustStore: createTrustStore({ anchors }),
     intermediates,
     now: at,
-    revocation: { version: 1, crls: createCrlSet(crls), unknown },
+    revocation: { version: 1, crls: createCrlSet(crls), policyOf: () => byCrls(unknown) },
   });
 }
 

@@ -1,0 +1,220 @@
+import { withoutSecrets } from '../config/problem.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import type { WeakAlgorithms } from '../pki/path/path-options.ts';
+import { type CrlThread, maxCrlBytes, type VerifiedCrl } from './crl-thread.ts';
+import { Feed, type FeedRequest, type FeedTimes, type Reading } from './feed.ts';
+import type { FeedEvent } from './feed-event.ts';
+import { fetchChanged, type Validators } from './fetch.ts';
+import { inTime, type Lanes } from './lanes.ts';
+import { newestCrls } from './newest-crls.ts';
+import { refetchIn } from './refetch.ts';
+import type { CacheTrouble, RevocationCache } from './revocation-cache.ts';
+
+export type CrlAddress =
+  | { readonly url: string; readonly reach: 'anywhere' | 'public' }
+  /** Of a file or folder, or a glob. */
+  | { readonly path: string };
+
+/** What all feeds of revocation share. */
+export type RevocationSurroundings = {
+  readonly tell: (event: FeedEvent) => void;
+  readonly onChange: () => void;
+  readonly lanes: Lanes;
+  /** Files have one of their own: a file system may hang. */
+  readonly threads: { readonly urls: CrlThread; readonly files: CrlThread };
+  readonly cache: () => RevocationCache | undefined;
+  /** Certificates of all that may sign a CRL that counts here: another list as soon as others may. */
+  readonly signers: () => readonly Certificate[];
+  readonly weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms;
+  readonly limits: () => RevocationLimits;
+  readonly proxies: Readonly<Record<string, string | undefined>>;
+};
+
+/** Milliseconds. */
+export type RevocationLimits = {
+  readonly timeout: number;
+  readonly refresh: number;
+  readonly clockSkew: number;
+};
+
+type Crls = readonly VerifiedCrl[];
+
+/** Until a CRL is read, checked and indexed, in the thread. */
+const readWithin = 60_000;
+const ofUrls: Omit<FeedTimes, 'every' | 'within'> = {
+  retry: 30_000,
+  longestRetry: 900_000,
+  onDemand: 30_000,
+};
+/** A changed file counts at once, more or less; looking whether one has changed costs nothing. */
+const ofFiles: FeedTimes = { every: 5_000, retry: 5_000, onDemand: 1_000, within: readWithin };
+
+/** The CRLs that one URL, file or folder has: of each scope the newest that was signed by a CA that is known. */
+export class CrlFeed extends Feed<Crls> {
+  /** undefined: of files. */
+  readonly url: string | undefined;
+
+  constructor(address: CrlAddress, around: RevocationSurroundings, times: Partial<FeedTimes> = {}) {
+    const source = 'url' in address ? new UrlSource(address, around) : new PathSource(address, around);
+    const { timeout, refresh } = around.limits();
+    const usual = 'url' in address ? { ...ofUrls, every: refresh, within: timeout + readWithin } : ofFiles;
+    super({ feed: 'crl', onChange: around.onChange, ...source.asked }, around.tell, { ...usual, ...times });
+    this.url = 'url' in address ? address.url : undefined;
+  }
+
+  /** From the next read on, and files more often anyhow. */
+  refreshEvery(milliseconds: number): void {
+    if (this.url !== undefined) this.every = milliseconds;
+  }
+}
+
+class UrlSource {
+  readonly #address: Extract<CrlAddress, { readonly url: string }>;
+  readonly #around: RevocationSurroundings;
+  readonly #from: string;
+  #validators: Validators | undefined;
+  /** Whose CRLs were taken of what was sent last. */
+  #signers: readonly Certificate[] = [];
+
+  constructor(address: Extract<CrlAddress, { readonly url: string }>, around: RevocationSurroundings) {
+    this.#address = address;
+    this.#around = around;
+    this.#from = withoutSecrets(address.url);
+  }
+
+  get asked() {
+    return {
+      from: this.#from,
+      read: (request: FeedRequest<Crls>) => this.#read(request),
+      stored: () => this.#stored(),
+    };
+  }
+
+  async #read({ signal, before = [], readIn }: FeedRequest<Crls>): Promise<Reading<Crls> | undefined> {
+    const { url, reach } = this.#address;
+    const { lanes, threads, proxies, signers, weakAlgorithmsOf, limits } = this.#around;
+    const { timeout, clockSkew } = limits();
+    const fetched = await inTime(timeout, signal, (soon) =>
+      lanes.run(url, soon, () =>
+        fetchChanged(url, {
+          accept: 'application/pkix-crl, */*',
+          maxBytes: maxCrlBytes,
+          signal: soon,
+          validators: before.length === 0 || this.#signers !== signers() ? undefined : this.#validators,
+          reach,
+          proxies,
+        }),
+      ),
+    );
+    if (fetched === undefined) {
+      readIn(soonest(before));
+      return undefined;
+    }
+    const known = signers();
+    const { crls: found, faults } = (await threads.urls.read([fetched.bytes], known, weakAlgorithmsOf))!;
+    if (found.length === 0) throw new Error(`what it sent ${faults[0]}`);
+    const { crls, unused } = newestCrls(before, found, { now: Date.now(), clockSkew, others: 'keep' });
+    if (!isOfUse(crls, found, before)) throw new Error(unused[0]);
+    this.#validators = fetched.validators;
+    this.#signers = known;
+    readIn(soonest(crls));
+    this.#keep(crls);
+    return readingOf(crls, [...faults, ...unused]);
+  }
+
+  get #key(): string {
+    return `crl ${this.#address.url}`;
+  }
+
+  #trouble(trouble: CacheTrouble): void {
+    this.#around.tell({ feed: 'crl', from: this.#from, ...trouble });
+  }
+
+  #keep(crls: Crls): void {
+    const notes = {
+      feed: 'crl',
+      from: this.#from,
+      readAt: new Date().toISOString(),
+      ...(this.#validators?.etag !== undefined && { etag: this.#validators.etag }),
+      ...(this.#validators?.lastModified !== undefined && { lastModified: this.#validators.lastModified }),
+    };
+    const parts = crls.map(({ der }) => der);
+    void this.#around.cache()?.write(this.#key, { notes, parts }, (trouble) => this.#trouble(trouble));
+  }
+
+  /** What is on disk counts as what was sent: whoever could write there may still not sign. */
+  async #stored(): Promise<Reading<Crls> | undefined> {
+    const { cache, threads, signers, weakAlgorithmsOf, limits } = this.#around;
+    const tell = (trouble: CacheTrouble): void => this.#trouble(trouble);
+    const kept = await cache()?.read(this.#key, tell);
+    if (kept === undefined) return undefined;
+    const known = signers();
+    const { crls: found, faults } = (await threads.urls.read(kept.parts, known, weakAlgorithmsOf))!;
+    const { clockSkew } = limits();
+    const { crls } = newestCrls([], found, { now: Date.now(), clockSkew, others: 'keep' });
+    if (crls.length === 0) {
+      await cache()?.throwAway(this.#key, faults[0] ?? 'begins to count in the future', tell);
+      return undefined;
+    }
+    const { etag, lastModified } = kept.notes;
+    // Only of what was kept whole.
+    if (faults.length === 0 && crls.length === kept.parts.length) {
+      this.#validators = { etag, lastModified };
+      this.#signers = known;
+    }
+    return readingOf(crls, faults);
+  }
+}
+
+class PathSource {
+  readonly #path: string;
+  readonly #around: RevocationSurroundings;
+  #state: string | undefined;
+  #signers: readonly Certificate[] = [];
+
+  constructor({ path }: Extract<CrlAddress, { readonly path: string }>, around: RevocationSurroundings) {
+    this.#path = path;
+    this.#around = around;
+  }
+
+  get asked() {
+    return { from: this.#path, read: (request: FeedRequest<Crls>) => this.#read(request) };
+  }
+
+  async #read({ before = [] }: FeedRequest<Crls>): Promise<Reading<Crls> | undefined> {
+    const { threads, signers, weakAlgorithmsOf, limits } = this.#around;
+    const signed = signers();
+    const known = before.length === 0 || this.#signers !== signed ? undefined : this.#state;
+    const read = await threads.files.read({ path: this.#path, known }, signed, weakAlgorithmsOf);
+    if (read === undefined) return undefined;
+    const { crls: found, faults, state } = read;
+    if (found.length === 0) throw new Error(faults[0] ?? 'has no CRL in it');
+    const { clockSkew } = limits();
+    const { crls, unused } = newestCrls(before, found, { now: Date.now(), clockSkew, others: 'drop' });
+    if (crls.length === 0) throw new Error(unused[0]);
+    this.#state = state;
+    this.#signers = signed;
+    return readingOf(crls, [...faults, ...unused]);
+  }
+}
+
+const readingOf = (crls: Crls, unused: readonly string[]): Reading<Crls> => {
+  const ends = crls.flatMap(({ crl }) => (crl.nextUpdate === undefined ? [] : [crl.nextUpdate]));
+  return {
+    value: crls,
+    version: crls
+      .map(({ digest }) => digest)
+      .toSorted()
+      .join(' '),
+    count: crls.reduce((sum, { crl }) => sum + crl.revoked.count, 0),
+    unused,
+    ...(ends.length > 0 && { outdatedFrom: Math.min(...ends) }),
+  };
+};
+
+const soonest = (crls: Crls): number =>
+  Math.min(...crls.map(({ crl }) => refetchIn(crl, Date.now(), Math.random()) ?? Infinity));
+
+/** What was sent again is in force already. */
+const isOfUse = (crls: Crls, found: Crls, before: Crls): boolean =>
+  found.some((one) => crls.includes(one) || before.some(({ digest }) => digest === one.digest));

@@ -1,0 +1,265 @@
+import { hash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { FileProblem, filesAt, readBytes } from '../documents/files.ts';
+import { type Certificate, CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
+import { formatName } from '../pki/certificate/name.ts';
+import { readCrlFile } from '../pki/containers/crl-file.ts';
+import type { WeakAlgorithms } from '../pki/path/path-options.ts';
+import { rememberSigner } from '../pki/path/signature-checks.ts';
+import { type Crl, readCrl } from '../pki/revocation/crl.ts';
+import { CrlError } from '../pki/revocation/crl-error.ts';
+import type { EntryIndex } from '../pki/revocation/revoked-entries.ts';
+import { signerFailure } from '../pki/revocation/signer.ts';
+import { atMost } from './deadline.ts';
+
+/** A list of a million entries has some 40 MB. */
+export const maxCrlBytes = 128 * 1024 * 1024;
+
+/** A CRL that one of the CAs signed. */
+export type VerifiedCrl = {
+  readonly crl: Crl;
+  readonly signer: Certificate;
+  readonly der: Uint8Array;
+  /** SHA-256 of its bytes. */
+  readonly digest: string;
+};
+
+export type CrlReading = {
+  readonly crls: readonly VerifiedCrl[];
+  /** What is wrong with others, each behind the file that it is about. */
+  readonly faults: readonly string[];
+  /** Of files: equal while nobody touched them. */
+  readonly state: string;
+};
+
+/** Files that are as they were (`CrlReading.state`) are not read again. */
+export type CrlPath = { readonly path: string; readonly known: string | undefined };
+
+type Signer = { readonly der: Uint8Array; readonly weakAlgorithms: WeakAlgorithms };
+
+type Ask = {
+  readonly content: readonly Uint8Array[] | CrlPath;
+  readonly signers: readonly Signer[];
+};
+type Found = {
+  readonly der: Uint8Array<ArrayBuffer>;
+  readonly index: EntryIndex;
+  /** Place among the signers. */
+  readonly signer: number;
+  readonly digest: string;
+};
+type Answer = {
+  readonly found: readonly Found[];
+  readonly faults: readonly string[];
+  readonly state: string;
+};
+
+type Same = { readonly same: true };
+type Problem = { readonly problem: string };
+
+export type CrlThreadLimits = { readonly patience: number; readonly heapMegabytes: number };
+/** A million entries take half a second, as PEM some two. */
+const usual: CrlThreadLimits = { patience: 30_000, heapMegabytes: 1_024 };
+
+/**
+ * Reads CRLs, checks who signed them and makes their index, beside the thread that decides and within bounds: who
+ * publishes a list may be hostile, or have a million entries. One at a time.
+ */
+export class CrlThread {
+  readonly #limits: CrlThreadLimits;
+  #worker: Worker | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(limits: CrlThreadLimits = usual) {
+    this.#limits = limits;
+  }
+
+  /**
+   * @param content bytes, which go over to the thread and are lost here, or the path of a file or folder, or a glob
+   * @returns undefined: the files are as they were
+   * @throws Error: no such file, more than the bounds, closed
+   */
+  read(
+    content: readonly Uint8Array[] | CrlPath,
+    signers: readonly Certificate[],
+    weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms,
+  ): Promise<CrlReading | undefined> {
+    const turn = this.#last.then(async () => {
+      const answered = await this.#ask({
+        content,
+        signers: signers.map((ca) => ({ der: ca.der, weakAlgorithms: weakAlgorithmsOf(ca) })),
+      });
+      if ('same' in answered) return undefined;
+      if ('problem' in answered) throw new Error(answered.problem);
+      const { found, faults, state } = answered;
+      const crls = found.map(({ der, index, signer, digest }) => {
+        const crl = readCrl(der, index);
+        rememberSigner(crl, signers[signer]!);
+        return { crl, signer: signers[signer]!, der, digest };
+      });
+      return { crls, faults, state };
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    // One that hangs in a file system ends with the process.
+    await atMost(1_000, this.#drop());
+  }
+
+  async #drop(): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+
+  #start(): Worker {
+    const { heapMegabytes } = this.#limits;
+    const worker = new Worker(new URL(import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
+    });
+    worker.on('error', () => {});
+    worker.unref();
+    this.#worker = worker;
+    return worker;
+  }
+
+  async #ask(ask: Ask): Promise<Answer | Same | Problem> {
+    if (this.#isClosed) throw new Error('closed');
+    const { patience } = this.#limits;
+    const worker = this.#worker ?? this.#start();
+    const { promise, resolve, reject } = Promise.withResolvers<Answer | Same | Problem>();
+    const onError = (error: Error): void => reject(new Error(`reading it failed: ${error.message}`));
+    const onExit = (): void => reject(new Error('reading it was ended'));
+    const timer = setTimeout(
+      () => reject(new Error(`reading it took more than ${patience / 1000} s`)),
+      patience,
+    );
+    timer.unref();
+    try {
+      worker.once('message', resolve).once('error', onError).once('exit', onExit);
+      worker.postMessage(ask, 'path' in ask.content ? [] : ask.content.flatMap(ownBuffer));
+      return await promise;
+    } catch (error) {
+      // Whatever it is at, the next one begins anew.
+      void this.#drop();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      worker.off('message', resolve).off('error', onError).off('exit', onExit);
+    }
+  }
+}
+
+/** Small ones lie in one that others have, too, and are copied. */
+const ownBuffer = ({ buffer, byteLength }: Uint8Array): ArrayBuffer[] =>
+  buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+
+function answer({ content, signers }: Ask): Answer | Same | Problem {
+  const known = signers.flatMap(readable);
+  const found: Found[] = [];
+  const faults: string[] = [];
+  const take = (bytes: Uint8Array, where: string): void => {
+    const file = readCrlFile(bytes);
+    if (!file.ok) return void faults.push(`${where}${file.problem}`);
+    for (const part of file.crls) {
+      const der = new Uint8Array(part);
+      const result = readOne(der, known);
+      if (typeof result === 'string') faults.push(`${where}${result}`);
+      else found.push({ der, digest: hash('sha256', der), ...result });
+    }
+  };
+  if (!('path' in content)) {
+    for (const bytes of content) take(bytes, '');
+    return { found, faults, state: '' };
+  }
+  try {
+    const files = filesAt(content.path);
+    const state = stateOf(files);
+    if (state === content.known) return { same: true };
+    let length = 0;
+    for (const file of files) {
+      const where = files.length === 1 ? '' : `${file} `;
+      try {
+        const bytes = readBytes(file, maxCrlBytes);
+        length += bytes.length;
+        if (length > 4 * maxCrlBytes) return { problem: `has files of more than ${4 * maxCrlBytes} bytes` };
+        take(bytes, where);
+      } catch (error) {
+        if (!(error instanceof FileProblem)) throw error;
+        faults.push(`${where}${error.message}`);
+      }
+    }
+    return { found, faults, state };
+  } catch (error) {
+    if (error instanceof FileProblem) return { problem: error.message };
+    throw error;
+  }
+}
+
+/** Of each file what a change of it changes. */
+const stateOf = (files: readonly string[]): string =>
+  files
+    .map((file) => {
+      const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
+      return `${file} ${stats?.ino} ${stats?.size} ${stats?.mtimeNs} ${stats?.ctimeNs}`;
+    })
+    .join('\n');
+
+function readOne(
+  der: Uint8Array<ArrayBuffer>,
+  known: readonly KnownSigner[],
+): Pick<Found, 'index' | 'signer'> | string {
+  try {
+    const crl = readCrl(der);
+    const named = known.filter(({ certificate }) => certificate.subject.key === crl.issuer.key);
+    if (named.length === 0)
+      return `is a CRL of ${formatName(crl.issuer)}, which is no CA that is known here; where another than the CA signs its CRLs, put that certificate into the CA's file`;
+    let why = '';
+    for (const { certificate, at, weakAlgorithms } of named.slice(0, maxTried)) {
+      if (certificate.keyUsage?.has('cRLSign') === false) why = `${formatName(crl.issuer)} may not sign CRLs`;
+      else {
+        const failed = signerFailure(crl, 'the CRL', certificate, weakAlgorithms);
+        if (failed === undefined) return { index: crl.revoked.index, signer: at };
+        why = failed;
+      }
+    }
+    return `is a CRL of ${formatName(crl.issuer)}, and ${why}`;
+  } catch (error) {
+    if (!(error instanceof CrlError)) throw error;
+    return `is no usable CRL (${error.message})`;
+  }
+}
+
+/** Certificates of one name; each costs a signature. */
+const maxTried = 16;
+
+type KnownSigner = {
+  readonly certificate: Certificate;
+  readonly at: number;
+  readonly weakAlgorithms: WeakAlgorithms;
+};
+
+function readable({ der, weakAlgorithms }: Signer, at: number): KnownSigner[] {
+  try {
+    return [{ certificate: readCertificate(der), at, weakAlgorithms }];
+  } catch (error) {
+    if (error instanceof CertificateError) return [];
+    throw error;
+  }
+}
+
+if (!isMainThread && parentPort !== null) {
+  const main = parentPort;
+  main.on('message', (ask: Ask) => {
+    const answered = answer(ask);
+    const found = 'found' in answered ? answered.found : [];
+    main.postMessage(answered, [
+      ...new Set(found.flatMap(({ der, index }) => [der.buffer, index.table.buffer])),
+    ]);
+  });
+}

@@ -1,0 +1,209 @@
+import { randomBytes } from 'node:crypto';
+import { withoutSecrets } from '../config/problem.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import { named } from '../pki/certificate/name.ts';
+import type { Freshness } from '../pki/revocation/freshness.ts';
+import { judgeOcsp } from '../pki/revocation/ocsp.ts';
+import { writeOcspRequest } from '../pki/revocation/ocsp-request.ts';
+import { readOcspResponse } from '../pki/revocation/ocsp-response.ts';
+import type { OcspAnswer } from '../pki/revocation/revocation-state.ts';
+import type { RevocationSurroundings } from './crl-feed.ts';
+import { Feed, type FeedRequest, type FeedTimes, type Reading } from './feed.ts';
+import type { FeedEvent } from './feed-event.ts';
+import { fetchBytes } from './fetch.ts';
+import { inTime } from './lanes.ts';
+import { refetchIn } from './refetch.ts';
+import type { Kept } from './revocation-cache.ts';
+
+export type OcspAddress = {
+  readonly certificate: Certificate;
+  /** The certificate above it in its validated path. */
+  readonly issuer: Certificate;
+  /** Of the responder. */
+  readonly url: string;
+  readonly reach: 'anywhere' | 'public';
+  readonly nonce: boolean;
+  /** Certificates of responders that the operator trusts for this issuer. */
+  readonly responders: readonly Certificate[];
+  readonly freshness: Freshness;
+};
+
+/** As it was sent, and the nonce that it answers. */
+export type OcspSent = { readonly bytes: Uint8Array; readonly nonce: Uint8Array | undefined };
+
+const times: Omit<FeedTimes, 'every' | 'within'> = { retry: 30_000, longestRetry: 900_000, onDemand: 5_000 };
+/** With all certificates that come along. */
+const maxBytes = 262_144;
+/** RFC 5019 5: what is sent by GET, and so may come from a cache in between, has at most so many characters. */
+const maxGet = 255;
+
+/** What a responder says of one certificate. */
+export class OcspFeed extends Feed<OcspAnswer> {
+  readonly #source: OcspSource;
+  readonly url: string;
+
+  /** @param before what another feed was sent about the same, which is judged anew */
+  constructor(
+    address: OcspAddress,
+    around: RevocationSurroundings,
+    { before, ...own }: Partial<FeedTimes> & { readonly before?: OcspSent | undefined } = {},
+  ) {
+    const source = new OcspSource(address, around, before);
+    const { timeout, refresh } = around.limits();
+    const usual = { ...times, every: refresh, within: 2 * timeout + 1_000 };
+    // The same for longer is no news: whoever remembers a verdict remembers it for as long as the answer before counted.
+    const onChange = (answer: OcspAnswer, before: OcspAnswer | undefined): void => {
+      if (answer.status !== before?.status) around.onChange();
+    };
+    // Nor is a failure, but for the first: now it is known that nothing is known.
+    const tell = (event: FeedEvent): void => {
+      if (event.kind === 'failed' && event.failures === 1 && !event.keepsLastGood) around.onChange();
+      around.tell(event);
+    };
+    super({ feed: 'ocsp', onChange, ...source.asked }, tell, { ...usual, ...own });
+    this.#source = source;
+    this.url = address.url;
+  }
+
+  get sent(): OcspSent | undefined {
+    return this.#source.sent;
+  }
+}
+
+class OcspSource {
+  readonly #address: OcspAddress;
+  readonly #around: RevocationSurroundings;
+  readonly #from: string;
+  /** It did not answer a GET, and a POST it did. */
+  #prefersPost = false;
+  sent: OcspSent | undefined;
+
+  constructor(address: OcspAddress, around: RevocationSurroundings, before: OcspSent | undefined) {
+    this.sent = before;
+    this.#address = address;
+    this.#around = around;
+    const { certificate, url } = address;
+    this.#from = `${withoutSecrets(url)} about ${named(certificate)}, serial number ${certificate.serialNumber}`;
+  }
+
+  get asked() {
+    return {
+      from: this.#from,
+      read: (request: FeedRequest<OcspAnswer>) => this.#read(request),
+      stored: () => this.#stored(),
+    };
+  }
+
+  async #read({ signal, before, readIn }: FeedRequest<OcspAnswer>): Promise<Reading<OcspAnswer>> {
+    const { certificate, issuer } = this.#address;
+    const nonce = this.#address.nonce ? randomBytes(32) : undefined;
+    const bytes = await this.#ask(writeOcspRequest(certificate, issuer, nonce), nonce === undefined, signal);
+    const answer = this.#judge(bytes, nonce);
+    if (before !== undefined && answer.window.from < before.window.from)
+      throw new Error('what it sent is older than its last good answer, which stays in force');
+    this.sent = { bytes, nonce };
+    const { from, until } = answer.window;
+    readIn(refetchIn({ thisUpdate: from, nextUpdate: until }, Date.now(), Math.random()) ?? Infinity);
+    const notes = {
+      feed: 'ocsp',
+      from: this.#from,
+      readAt: new Date().toISOString(),
+      ...(nonce && { nonce: nonce.toString('hex') }),
+    };
+    const kept = { notes, parts: [bytes] };
+    void this.#around
+      .cache()
+      ?.write(this.#key, kept, (trouble) =>
+        this.#around.tell({ feed: 'ocsp', from: this.#from, ...trouble }),
+      );
+    return readingOf(answer);
+  }
+
+  async #ask(request: Uint8Array, mayGet: boolean, signal: AbortSignal): Promise<Buffer> {
+    const { url } = this.#address;
+    const encoded = `${url.replace(/\/$/, '')}/${encodeURIComponent(Buffer.from(request).toString('base64'))}`;
+    const byPost = (): Promise<Buffer> =>
+      this.#fetch(url, signal, { type: 'application/ocsp-request', bytes: request });
+    if (!mayGet || this.#prefersPost || encoded.length > maxGet || url.includes('?')) return byPost();
+    try {
+      return await this.#fetch(encoded, signal);
+    } catch (error) {
+      // RFC 6960 A.1 leaves GET to the responder.
+      if (!/^it answered [45]/.test((error as Error).message)) throw error;
+      const bytes = await byPost();
+      this.#prefersPost = true;
+      return bytes;
+    }
+  }
+
+  #fetch(
+    url: string,
+    outer: AbortSignal,
+    body?: { readonly type: string; readonly bytes: Uint8Array },
+  ): Promise<Buffer> {
+    const { lanes, proxies, limits } = this.#around;
+    const { reach } = this.#address;
+    return inTime(limits().timeout, outer, (signal) =>
+      lanes.run(url, signal, () =>
+        fetchBytes(url, {
+          accept: 'application/ocsp-response',
+          maxBytes,
+          signal,
+          reach,
+          proxies,
+          ...(body && { body }),
+        }),
+      ),
+    );
+  }
+
+  /** @throws Error: nothing to go by, and why */
+  #judge(bytes: Uint8Array, nonce: Uint8Array | undefined): OcspAnswer {
+    const { certificate, issuer, responders, freshness } = this.#address;
+    const question = { certificate, issuer, responders, freshness, nonce };
+    const weakAlgorithms = this.#around.weakAlgorithmsOf(issuer);
+    const result = judgeOcsp(readOcspResponse(bytes), { ...question, weakAlgorithms, now: Date.now() });
+    if (result.status === 'unusable') throw new Error(`what it sent ${result.reason}`);
+    return result;
+  }
+
+  get #key(): string {
+    return `ocsp ${this.#address.url} ${this.#address.certificate.sha256} ${this.#address.issuer.sha256}`;
+  }
+
+  async #stored(): Promise<Reading<OcspAnswer> | undefined> {
+    const cache = this.#around.cache();
+    const tell = (trouble: { readonly kind: 'not-kept' | 'thrown-away'; readonly reason: string }): void =>
+      this.#around.tell({ feed: 'ocsp', from: this.#from, ...trouble });
+    const [before, kept] = [
+      this.sent,
+      this.sent === undefined ? await cache?.read(this.#key, tell) : undefined,
+    ];
+    const sent = before ?? sentOf(kept);
+    if (sent === undefined) return undefined;
+    try {
+      const answer = this.#judge(sent.bytes, sent.nonce);
+      this.sent = sent;
+      return readingOf(answer);
+    } catch (error) {
+      if (kept !== undefined) await cache?.throwAway(this.#key, (error as Error).message, tell);
+      return undefined;
+    }
+  }
+}
+
+function sentOf(kept: Kept | undefined): OcspSent | undefined {
+  const bytes = kept?.parts[0];
+  const { nonce } = kept?.notes ?? {};
+  return bytes && { bytes, nonce: nonce === undefined ? undefined : Buffer.from(nonce, 'hex') };
+}
+
+const readingOf = (answer: OcspAnswer): Reading<OcspAnswer> => {
+  const { status, window } = answer;
+  return {
+    value: answer,
+    version: [status, window.from, window.until].join(' '),
+    count: status === 'revoked' ? 1 : 0,
+    outdatedFrom: window.until,
+  };
+};

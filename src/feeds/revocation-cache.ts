@@ -1,0 +1,184 @@
+import { hash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** What is kept of a source: bytes that have to be checked as if they came from it, and what was noted with them. */
+export type Kept = {
+  readonly notes: Readonly<Record<string, string>>;
+  readonly parts: readonly Uint8Array[];
+};
+
+export type CacheTrouble = { readonly kind: 'not-kept' | 'thrown-away'; readonly reason: string };
+
+type Head = {
+  readonly source: string;
+  readonly notes: Kept['notes'];
+  readonly lengths: readonly number[];
+  readonly sha256: string;
+};
+
+/** All copies together. */
+const maxBytes = 1024 * 1024 * 1024;
+const maxFiles = 20_000;
+/** So many writes. */
+const prunedEvery = 64;
+
+/**
+ * Last good copies in a folder, for restarts while their sources are down. Nothing depends on it: a disk that is full or
+ * may not be written is told, and nothing else.
+ */
+export class RevocationCache {
+  readonly #folder: string;
+  readonly #limits: { readonly bytes: number; readonly files: number };
+  #writing: Promise<void> = Promise.resolve();
+  #isFailing = false;
+  #written = 0;
+
+  constructor(folder: string, limits = { bytes: maxBytes, files: maxFiles }) {
+    this.#folder = folder;
+    this.#limits = limits;
+  }
+
+  /** @returns undefined: none, or none that is whole, which then is thrown away */
+  async read(key: string, tell: (trouble: CacheTrouble) => void): Promise<Kept | undefined> {
+    const file = this.#fileOf(key);
+    try {
+      const { size } = await stat(file);
+      if (size > this.#limits.bytes) throw new Error('is larger than all copies together may be');
+      return parse(await readFile(file), key);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      await this.throwAway(key, (error as Error).message, tell);
+      return undefined;
+    }
+  }
+
+  async throwAway(key: string, reason: string, tell: (trouble: CacheTrouble) => void): Promise<void> {
+    const file = this.#fileOf(key);
+    tell({ kind: 'thrown-away', reason: `${file} ${reason}` });
+    await rm(file, { force: true }).catch(() => {});
+  }
+
+  /** What was noted with each copy; none where there is no such folder. */
+  async list(): Promise<readonly Kept['notes'][]> {
+    const names = await readdir(this.#folder).catch(() => []);
+    const read = async (name: string): Promise<readonly Kept['notes'][]> => {
+      const bytes = await readFile(join(this.#folder, name)).catch(() => undefined);
+      const head = bytes && headOf(bytes.subarray(0, Math.max(0, bytes.indexOf(0x0a))).toString('utf8'));
+      return head === undefined ? [] : [head.notes];
+    };
+    const all: Kept['notes'][] = [];
+    for (const name of names.filter((one) => one.endsWith('.revocation'))) all.push(...(await read(name)));
+    return all.toSorted(({ from: a = '' }, { from: b = '' }) => a.localeCompare(b));
+  }
+
+  /** Whole or not at all: written beside, on the disk, and then renamed. One after the other. */
+  write(key: string, kept: Kept, tell: (trouble: CacheTrouble) => void): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      try {
+        await this.#write(this.#fileOf(key), key, kept);
+        this.#isFailing = false;
+        if (this.#written++ % prunedEvery === 0) await this.#prune();
+      } catch (error) {
+        // Once: the next ones will fail, too.
+        if (!this.#isFailing) tell({ kind: 'not-kept', reason: (error as Error).message });
+        this.#isFailing = true;
+      }
+    });
+    return this.#writing;
+  }
+
+  /** When all that was to be written is. */
+  close(): Promise<void> {
+    return this.#writing;
+  }
+
+  async #write(file: string, key: string, { notes, parts }: Kept): Promise<void> {
+    const body = Buffer.concat(parts);
+    const head: Head = {
+      source: hash('sha256', key),
+      notes,
+      lengths: parts.map(({ length }) => length),
+      sha256: hash('sha256', body),
+    };
+    // The last part alone: Node's `recursive` goes round for ever where the system says ENOENT, as in /proc.
+    await mkdir(this.#folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    const beside = `${file}.${process.pid}.new`;
+    try {
+      const handle = await open(beside, 'w', 0o600);
+      try {
+        await handle.writeFile(Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]));
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(beside, file);
+    } catch (error) {
+      await unlink(beside).catch(() => {});
+      throw error;
+    }
+    const folder = await open(this.#folder, 'r');
+    await folder.sync().finally(() => folder.close());
+  }
+
+  /** The longest untouched go first. */
+  async #prune(): Promise<void> {
+    const names = (await readdir(this.#folder)).filter((name) => ours.test(name));
+    const stats = await Promise.all(
+      names.map(async (name) => {
+        const file = join(this.#folder, name);
+        const { size = 0, mtimeMs = 0 } = (await stat(file).catch(() => undefined)) ?? {};
+        return { file, size, mtimeMs };
+      }),
+    );
+    let bytes = 0;
+    for (const [at, { file, size }] of stats.toSorted((a, b) => b.mtimeMs - a.mtimeMs).entries()) {
+      bytes += size;
+      if (bytes > this.#limits.bytes || at >= this.#limits.files) await rm(file, { force: true });
+    }
+  }
+
+  #fileOf(key: string): string {
+    return join(this.#folder, `${hash('sha256', key)}.revocation`);
+  }
+}
+
+const ours = /^[0-9a-f]{64}\.revocation(\.\d+\.new)?$/;
+
+/** @throws Error: cut off, changed, or of something else */
+function parse(bytes: Buffer, key: string): Kept {
+  const end = bytes.indexOf(0x0a);
+  const head = end === -1 ? undefined : headOf(bytes.subarray(0, end).toString('utf8'));
+  if (head === undefined) throw new Error('is no copy of ours');
+  if (head.source !== hash('sha256', key)) throw new Error('is the copy of another source');
+  const body = bytes.subarray(end + 1);
+  const whole = head.lengths.reduce((sum, length) => sum + length, 0) === body.length;
+  if (!whole || hash('sha256', body) !== head.sha256) throw new Error('is cut off or was changed');
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  for (const length of head.lengths) {
+    parts.push(new Uint8Array(body.subarray(at, at + length)));
+    at += length;
+  }
+  return { notes: head.notes, parts };
+}
+
+function headOf(text: string): Head | undefined {
+  try {
+    const head = JSON.parse(text) as Partial<Head> | null;
+    const isText = (value: unknown): boolean => typeof value === 'string';
+    const isWhole =
+      isText(head?.source) &&
+      isText(head?.sha256) &&
+      Array.isArray(head?.lengths) &&
+      head.lengths.every((length) => Number.isSafeInteger(length) && length >= 0) &&
+      typeof head.notes === 'object' &&
+      head.notes !== null &&
+      Object.values(head.notes).every(isText);
+    return isWhole ? (head as Head) : undefined;
+  } catch {
+    return undefined;
+  }
+}

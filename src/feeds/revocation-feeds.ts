@@ -1,0 +1,278 @@
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import type { WeakAlgorithms } from '../pki/path/path-options.ts';
+import { type CrlSet, createCrlSet } from '../pki/revocation/crl-set.ts';
+import {
+  crlPlacesOf,
+  ocspPlacesOf,
+  type Place,
+  type RevocationSources,
+} from '../pki/revocation/revocation-sources.ts';
+import type { OcspAnswer, RevocationKnowledge } from '../pki/revocation/revocation-state.ts';
+import { type CrlAddress, CrlFeed, type RevocationLimits, type RevocationSurroundings } from './crl-feed.ts';
+import { CrlThread } from './crl-thread.ts';
+import { atMost } from './deadline.ts';
+import type { FeedState, FeedTimes } from './feed.ts';
+import type { FeedEvent } from './feed-event.ts';
+import { FeedPool } from './feed-pool.ts';
+import { Lanes } from './lanes.ts';
+import { OcspFeed } from './ocsp-feed.ts';
+import { RevocationCache } from './revocation-cache.ts';
+
+/** What a configuration says of revocation, as far as it is to be fetched. */
+export type RevocationSettings = RevocationLimits & {
+  /** All of them. */
+  readonly sources: readonly RevocationSources[];
+  /** undefined: nothing is asked about what this CA issued. */
+  readonly sourcesOf: (issuer: Certificate, anchor: Certificate) => RevocationSources | undefined;
+  /** Undefined: nothing outlives the process. */
+  readonly cacheDir: string | undefined;
+  /** CAs, trusted ones and those below them, and whoever else may sign CRLs. */
+  readonly signers: readonly Certificate[];
+  /** What is accepted of signatures by this CA's key, and below it. */
+  readonly weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms;
+  /** What is known before it comes, and so is asked about ahead. */
+  readonly ahead: readonly {
+    readonly certificate: Certificate;
+    readonly issuer: Certificate;
+    readonly anchor: Certificate;
+  }[];
+};
+
+/** Of URLs that certificates name, and of certificates: what was not wanted for longest makes room. */
+const most = { urls: 1_000, certificates: 50_000, issuers: 1_000 };
+
+type Asked = { readonly by: string; readonly feeds: readonly OcspFeed[] };
+
+/**
+ * All that is fetched about revocation, for as long as the process lives. A configuration that may yet be refused only
+ * adds to it; what is known is told by the sources of the one in force alone.
+ */
+export class RevocationFeeds implements RevocationKnowledge {
+  readonly #around: RevocationSurroundings;
+  readonly #times: Partial<FeedTimes>;
+  readonly #threads = { urls: new CrlThread(), files: new CrlThread() };
+  readonly #configured: FeedPool<CrlAddress, CrlFeed>;
+  /** By URL; those that certificates name, the longest unwanted first. */
+  readonly #followed = new Map<string, CrlFeed>();
+  /** By certificate and issuer, the longest unwanted first. */
+  readonly #asked = new Map<string, Asked>();
+  #inForce: RevocationSettings | undefined;
+  /** Is prepared, and may yet be refused. */
+  #coming: RevocationSettings | undefined;
+  /** CAs of valid paths that only clients send along. */
+  readonly #sentIssuers = new Map<string, Certificate>();
+  #signers: readonly Certificate[] = [];
+  #cache: { readonly folder: string; readonly cache: RevocationCache } | undefined;
+  #version = 0;
+  #crls: { readonly version: number; readonly set: CrlSet } | undefined;
+
+  constructor(
+    tell: (event: FeedEvent) => void,
+    proxies: Readonly<Record<string, string | undefined>>,
+    times: Partial<FeedTimes> = {},
+  ) {
+    // A feed that is being closed has those of before.
+    let last: RevocationSettings;
+    const settings = (): RevocationSettings => {
+      last = this.#inForce ?? this.#coming ?? last;
+      return last;
+    };
+    this.#times = times;
+    this.#around = {
+      tell,
+      proxies,
+      onChange: () => void this.#version++,
+      lanes: new Lanes(),
+      threads: this.#threads,
+      cache: () => this.#cacheOf(settings()),
+      signers: () => this.#signers,
+      limits: settings,
+      weakAlgorithmsOf: (ca) => settings().weakAlgorithmsOf(ca),
+    };
+    this.#configured = new FeedPool(
+      (address) => ('url' in address ? `url ${address.url}` : `path ${address.path}`),
+      (address) => new CrlFeed(address, this.#around, times),
+    );
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get crls(): CrlSet {
+    if (this.#crls?.version !== this.#version) {
+      const feeds = [...this.#feedsOf(this.#inForce), ...this.#followed.values()];
+      const crls = new Map(
+        feeds.flatMap(({ latest = [] }) => latest.map(({ digest, crl }) => [digest, crl] as const)),
+      );
+      this.#crls = { version: this.#version, set: createCrlSet([...crls.values()]) };
+    }
+    return this.#crls.set;
+  }
+
+  answersAbout(certificate: Certificate, issuer: Certificate): readonly OcspAnswer[] {
+    const feeds = this.#asked.get(keyOf(certificate, issuer))?.feeds ?? [];
+    return feeds.flatMap(({ latest }) => latest ?? []);
+  }
+
+  isAwaited(certificate: Certificate, issuer: Certificate): boolean {
+    const feeds = this.#asked.get(keyOf(certificate, issuer))?.feeds ?? [];
+    return feeds.some(({ latest, state }) => latest === undefined && state.failures === 0);
+  }
+
+  want(certificate: Certificate, issuer: Certificate, anchor: Certificate): void {
+    const sources = this.#inForce?.sourcesOf(issuer, anchor);
+    if (sources === undefined) return;
+    if (sources.kinds.includes('crl')) this.#mayBeSignedBy(issuer);
+    for (const place of crlPlacesOf(certificate, sources)) this.#follow(place);
+    this.#ask(certificate, issuer, sources);
+  }
+
+  /**
+   * Starts what a configuration names that is about to come into force.
+   * @returns when all of it was read once, well or not, or after so many milliseconds
+   */
+  async prepare(settings: RevocationSettings | undefined, longest: number): Promise<void> {
+    if (settings === undefined) return;
+    this.#coming = settings;
+    this.#takeSigners([...(this.#inForce?.signers ?? []), ...settings.signers]);
+    await this.#configured.start(this.#feedsOf(settings), longest);
+  }
+
+  /** In one step: from now on this is what is known. */
+  takeOver(settings: RevocationSettings | undefined): void {
+    this.#coming = undefined;
+    this.#inForce = settings;
+    this.#takeSigners(settings?.signers ?? []);
+    const feeds = this.#feedsOf(settings);
+    void this.#configured.keepOnly(feeds);
+    const { sources = [], refresh, ahead = [] } = settings ?? {};
+    // Whoever reloads has often just revoked something.
+    for (const feed of this.#all()) feed.refresh();
+    if (refresh !== undefined)
+      for (const feed of [...feeds, ...this.#followed.values()])
+        feed.refreshEvery(this.#times.every ?? refresh);
+    this.#makeRoom(
+      this.#followed,
+      sources.some((one) => one.kinds.includes('crl') && one.followCertificateUrls) ? most.urls : 0,
+    );
+    this.#makeRoom(this.#asked, sources.some((one) => one.kinds.includes('ocsp')) ? most.certificates : 0);
+    this.#version++;
+    for (const { certificate, issuer, anchor } of ahead) this.want(certificate, issuer, anchor);
+  }
+
+  /** Of all that is in force. */
+  get states(): readonly FeedState[] {
+    return this.#all().map(({ state }) => state);
+  }
+
+  /** Reads all that is in force, and resolves when that is over, well or not. */
+  async read(): Promise<void> {
+    await Promise.all(this.#all().map((feed) => feed.start()));
+  }
+
+  async close(): Promise<void> {
+    this.#makeRoom(this.#followed, 0);
+    this.#makeRoom(this.#asked, 0);
+    await this.#configured.close();
+    await Promise.all([this.#threads.urls.close(), this.#threads.files.close()]);
+    // What was fetched is worth a moment.
+    await atMost(1_000, this.#cache?.cache.close() ?? Promise.resolve());
+  }
+
+  #follow({ url, reach }: Place): void {
+    const key = `${reach} ${url}`;
+    const known = this.#followed.get(key);
+    // The configuration has it already, as the operator's word.
+    if (known === undefined && this.#feedsOf(this.#inForce).some((feed) => feed.url === url)) return;
+    const feed = known ?? new CrlFeed({ url, reach }, this.#around, this.#times);
+    this.#followed.delete(key);
+    this.#followed.set(key, feed);
+    if (known !== undefined) return;
+    this.#makeRoom(this.#followed, most.urls);
+    void feed.start();
+  }
+
+  #ask(certificate: Certificate, issuer: Certificate, sources: RevocationSources): void {
+    const { nonce, ocspResponderCertificates: responders, freshness } = sources;
+    const places = ocspPlacesOf(certificate, sources);
+    const key = keyOf(certificate, issuer);
+    const by = JSON.stringify([places, nonce, responders.map(({ sha256 }) => sha256), freshness]);
+    const known = this.#asked.get(key);
+    this.#asked.delete(key);
+    if (known?.by === by) {
+      this.#asked.set(key, known);
+      return;
+    }
+    const feeds = places.map((place) => {
+      const address = { certificate, issuer, ...place, nonce, responders, freshness };
+      // What another was told is judged anew: a change of policy must not begin with nothing known.
+      const before = known?.feeds.find((feed) => feed.url === place.url)?.sent;
+      return new OcspFeed(address, this.#around, { ...this.#times, before });
+    });
+    if (feeds.length > 0) this.#asked.set(key, { by, feeds });
+    this.#end(known?.feeds ?? []);
+    this.#makeRoom(this.#asked, most.certificates);
+    for (const feed of feeds) void feed.start();
+  }
+
+  #mayBeSignedBy(issuer: Certificate): void {
+    if (this.#sentIssuers.has(issuer.sha256) || this.#inForce!.signers.some(isSame(issuer))) return;
+    if (this.#sentIssuers.size >= most.issuers) return;
+    this.#sentIssuers.set(issuer.sha256, issuer);
+    this.#takeSigners(this.#inForce!.signers);
+  }
+
+  #takeSigners(configured: readonly Certificate[]): void {
+    const all = new Map([...configured, ...this.#sentIssuers.values()].map((one) => [one.sha256, one]));
+    if (all.size === this.#signers.length && this.#signers.every(({ sha256 }) => all.has(sha256))) return;
+    this.#signers = [...all.values()];
+    // What was refused for its signer may be good now.
+    for (const feed of [...this.#feedsOf(this.#inForce), ...this.#followed.values()]) feed.refresh();
+  }
+
+  #all(): readonly (CrlFeed | OcspFeed)[] {
+    const asked = [...this.#asked.values()].flatMap(({ feeds }) => feeds);
+    return [...this.#feedsOf(this.#inForce), ...this.#followed.values(), ...asked];
+  }
+
+  #feedsOf(settings: RevocationSettings | undefined): readonly CrlFeed[] {
+    const of = ({ kinds, crlUrls, crlPaths }: RevocationSources): readonly CrlAddress[] =>
+      kinds.includes('crl')
+        ? [
+            ...crlUrls.map((url) => ({ url, reach: 'anywhere' as const })),
+            ...crlPaths.map((path) => ({ path })),
+          ]
+        : [];
+    return [...new Set((settings?.sources ?? []).flatMap(of).map((address) => this.#configured.at(address)))];
+  }
+
+  #cacheOf({ cacheDir }: RevocationSettings): RevocationCache | undefined {
+    if (cacheDir === undefined) return undefined;
+    if (this.#cache?.folder !== cacheDir)
+      this.#cache = { folder: cacheDir, cache: new RevocationCache(cacheDir) };
+    return this.#cache.cache;
+  }
+
+  #makeRoom(feeds: Map<string, CrlFeed | Asked>, most: number): void {
+    for (const [key, one] of feeds) {
+      if (feeds.size <= most) return;
+      feeds.delete(key);
+      this.#end('feeds' in one ? one.feeds : [one]);
+    }
+  }
+
+  #end(feeds: readonly (CrlFeed | OcspFeed)[]): void {
+    for (const feed of feeds) void feed.close();
+    // What they said is known no more.
+    if (feeds.length > 0) this.#version++;
+  }
+}
+
+const keyOf = (certificate: Certificate, issuer: Certificate): string =>
+  `${certificate.sha256} ${issuer.sha256}`;
+
+const isSame =
+  ({ sha256 }: Certificate) =>
+  (other: Certificate): boolean =>
+    other.sha256 === sha256;

@@ -1,0 +1,245 @@
+import type { Config } from '../config/schema/config.ts';
+import type { RevocationSettings } from '../feeds/revocation-feeds.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import { formatName } from '../pki/certificate/name.ts';
+import { verifySignature } from '../pki/certificate/signature.ts';
+import { hex } from '../pki/der/der-values.ts';
+import { leniencyFor } from '../pki/path/leniency.ts';
+import { defaultPolicy, type PathPolicy } from '../pki/path/path-options.ts';
+import { hasSource, type RevocationSources } from '../pki/revocation/revocation-sources.ts';
+import type {
+  RevocationKnowledge,
+  RevocationPolicy,
+  RevocationState,
+} from '../pki/revocation/revocation-state.ts';
+import type { Findings } from './findings.ts';
+import { certificateIn } from './pem-files.ts';
+
+type Written = Config['enforcer']['security']['revocation'];
+type OwnWritten = Written['cas'][number];
+type Mode = NonNullable<Written['mode']>;
+
+/** What becomes of revocation below one CA. */
+type Rules = { readonly sources: RevocationSources; readonly policy: RevocationPolicy };
+
+export type Revocation = {
+  readonly settings: RevocationSettings;
+  readonly policyOf: RevocationState['policyOf'];
+};
+
+export type Known = {
+  /** Trusted CAs. */
+  readonly anchors: readonly Certificate[];
+  readonly intermediates: readonly Certificate[];
+  /** Certificates of clients. */
+  readonly clients: readonly Certificate[];
+  readonly policy: Partial<PathPolicy>;
+};
+
+const at = (...path: readonly PropertyKey[]): readonly PropertyKey[] => [
+  'enforcer',
+  'security',
+  'revocation',
+  ...path,
+];
+
+/** `[enforcer.security.revocation]`; undefined: revocation is not looked at. */
+export function readRevocation(written: Written, known: Known, findings: Findings): Revocation | undefined {
+  const hasOwn = written.cas.some(namesSource);
+  const isSourced = namesSource(written) || written.followCertificateUrls || hasOwn;
+  if (written.mode === 'off' && isSourced) {
+    findings.error(
+      at('mode'),
+      'found "off" beside sources, which nobody would look at; write "soft-fail" or "hard-fail", or leave the sources out',
+    );
+    return undefined;
+  }
+  const mode = written.mode ?? (isSourced ? 'hard-fail' : 'off');
+  const cas = written.cas.flatMap((ca, i) => readOwn(ca, i, mode, findings));
+  if (mode === 'off' && cas.every((ca) => ca.mode === 'off')) return undefined;
+  warnAboutUse(written, findings);
+  const responders = readResponders(written.ocspResponderCertificate, at(), findings);
+  const general = rulesOf(
+    written,
+    { mode, crlUrls: [], crlFiles: [], ocspResponder: undefined, responders },
+    findings,
+  );
+  const byCa = new Map(cas.map((ca) => [caKey(ca.certificate), rulesOf(written, ca, findings)]));
+  const rulesFor = (issuer: Certificate, anchor: Certificate): Rules | undefined => {
+    const own = [issuer, anchor].map(caKey).find((key) => byCa.has(key));
+    return own === undefined ? general : byCa.get(own);
+  };
+  warnAboutCas(known, (ca) => rulesFor(ca, ca), findings);
+  const signers = [...known.anchors, ...known.intermediates, ...cas.map(({ certificate }) => certificate)];
+  return {
+    policyOf: (issuer, anchor) => rulesFor(issuer, anchor)?.policy,
+    settings: {
+      sources: [general, ...byCa.values()].flatMap((rules) => rules?.sources ?? []),
+      sourcesOf: (issuer, anchor) => rulesFor(issuer, anchor)?.sources,
+      cacheDir: written.cacheDir === undefined ? undefined : findings.resolve(written.cacheDir),
+      signers,
+      weakAlgorithmsOf: (ca) => leniencyFor(ca, { ...defaultPolicy, ...known.policy }),
+      ahead: written.sources.includes('ocsp') ? aheadOf(known.clients, signers) : [],
+      timeout: written.timeout * 1000,
+      refresh: written.refresh * 1000,
+      clockSkew: written.clockSkew * 1000,
+    },
+  };
+}
+
+/** What is known of revocation, and what this configuration makes of it. */
+export function revocationState(
+  { policyOf }: Pick<Revocation, 'policyOf'>,
+  knowledge: RevocationKnowledge,
+): RevocationState {
+  return {
+    get version() {
+      return knowledge.version;
+    },
+    get crls() {
+      return knowledge.crls;
+    },
+    answersAbout: (certificate, issuer) => knowledge.answersAbout?.(certificate, issuer) ?? [],
+    isAwaited: (certificate, issuer) => knowledge.isAwaited?.(certificate, issuer) === true,
+    want: (...path) => knowledge.want?.(...path),
+    policyOf,
+  };
+}
+
+type Own = Pick<OwnWritten, 'crlUrls' | 'crlFiles' | 'ocspResponder'> & {
+  readonly mode: Mode;
+  readonly responders: readonly Certificate[];
+};
+
+function rulesOf(all: Written, own: Own, { resolve }: Findings): Rules | undefined {
+  if (own.mode === 'off') return undefined;
+  const isSoft = own.mode === 'soft-fail';
+  const freshness = {
+    clockSkew: all.clockSkew * 1000,
+    maxAge: (all.maxAge ?? Infinity) * 1000,
+    staleGrace: isSoft ? all.staleGrace * 1000 : 0,
+  };
+  const sources: RevocationSources = {
+    kinds: all.sources,
+    crlUrls: [...new Set([...all.crlUrls, ...own.crlUrls])],
+    crlPaths: [...new Set([...all.crlFiles, ...own.crlFiles])].map(resolve),
+    ocspResponder: own.ocspResponder ?? all.ocspResponder,
+    ocspResponderCertificates: own.responders,
+    nonce: all.nonce,
+    followCertificateUrls: all.followCertificateUrls,
+    allowedHosts: all.allowedHosts,
+    freshness,
+  };
+  const policy: RevocationPolicy = {
+    check: all.check,
+    sources: all.sources,
+    freshness,
+    unknown: isSoft ? 'accept' : 'refuse',
+    pending: isSoft || all.firstSight === 'allow' ? 'accept' : 'refuse',
+    hasSource: (certificate) => hasSource(certificate, sources),
+  };
+  return { sources, policy };
+}
+
+const namesSource = ({ crlUrls, crlFiles, ocspResponder }: Written | OwnWritten): boolean =>
+  crlUrls.length + crlFiles.length > 0 || ocspResponder !== undefined;
+
+function readOwn(
+  ca: OwnWritten,
+  i: number,
+  mode: Mode,
+  findings: Findings,
+): (Own & { readonly certificate: Certificate })[] {
+  const { caFile, caPem } = ca;
+  const here = at('cas', i);
+  if ((caFile === undefined) === (caPem === undefined)) {
+    findings.error(here, 'names no CA, or two; write caFile = "…" or caPem = "…", one of them');
+    return [];
+  }
+  if (ca.mode === 'off' && namesSource(ca)) {
+    findings.error(
+      [...here, 'mode'],
+      'found "off" beside sources of this CA, which nobody would look at; leave one of them out',
+    );
+    return [];
+  }
+  const certificate =
+    caFile === undefined
+      ? findings.text([...here, 'caPem'], caPem!, certificateIn)
+      : findings.file([...here, 'caFile'], caFile, certificateIn);
+  const responders = readResponders(ca.ocspResponderCertificate, here, findings);
+  if (certificate === undefined) return [];
+  // With sources of its own, what is off for all is not for it.
+  const own = ca.mode ?? (mode === 'off' ? 'hard-fail' : mode);
+  return [{ ...ca, mode: own, responders, certificate }];
+}
+
+function readResponders(
+  file: string | undefined,
+  here: readonly PropertyKey[],
+  findings: Findings,
+): readonly Certificate[] {
+  if (file === undefined) return [];
+  const found = findings.file([...here, 'ocspResponderCertificate'], file, certificateIn);
+  return found === undefined ? [] : [found];
+}
+
+function warnAboutUse(written: Written, findings: Findings): void {
+  const { sources, staleGrace, mode, allowedHosts, followCertificateUrls, maxAge } = written;
+  const unused = (key: string, why: string): void => findings.warn(at(key), `found, and not used: ${why}`);
+  if (!sources.includes('crl') && written.crlUrls.length + written.crlFiles.length > 0)
+    unused('sources', 'crlUrls and crlFiles are written, and sources lacks "crl"; add it');
+  if (!sources.includes('ocsp') && written.ocspResponder !== undefined)
+    unused('sources', 'ocspResponder is written, and sources lacks "ocsp"; add it');
+  if (staleGrace > 0 && mode !== 'soft-fail')
+    unused('staleGrace', 'what is out of date counts only with mode = "soft-fail"');
+  if (allowedHosts.length > 0 && !followCertificateUrls)
+    unused('allowedHosts', 'URLs in certificates are not followed; write followCertificateUrls = true');
+  if (maxAge !== undefined && maxAge < written.refresh)
+    findings.warn(
+      at('maxAge'),
+      `found ${maxAge}, less than refresh (${written.refresh}): what is fetched counts no more before it is fetched again; write a smaller refresh`,
+    );
+}
+
+/** A CA of which nothing can be learnt: with hard-fail, all that it issued is refused. */
+function warnAboutCas(
+  { anchors }: Known,
+  rulesFor: (ca: Certificate) => Rules | undefined,
+  findings: Findings,
+): void {
+  for (const ca of new Map(anchors.map((one) => [caKey(one), one])).values()) {
+    const rules = rulesFor(ca);
+    if (rules === undefined || rules.sources.followCertificateUrls) continue;
+    const { kinds, crlUrls, crlPaths, ocspResponder } = rules.sources;
+    const isSourced =
+      (kinds.includes('crl') && crlUrls.length + crlPaths.length > 0) ||
+      (kinds.includes('ocsp') && ocspResponder !== undefined);
+    if (isSourced) continue;
+    const meaning =
+      rules.policy.unknown === 'refuse'
+        ? 'all that it issued is refused (revocation_source_missing)'
+        : 'nothing that it issued is ever known to be revoked';
+    findings.warn(
+      at(),
+      `no source tells what ${formatName(ca.subject)} revoked, so ${meaning}; write crlUrls, crlFiles or ocspResponder, or mode = "off" for this CA in [[enforcer.security.revocation.cas]]`,
+    );
+  }
+}
+
+/** Clients whose certificates are at hand, each with the CA that issued it. */
+function aheadOf(clients: readonly Certificate[], cas: readonly Certificate[]): RevocationSettings['ahead'] {
+  const byName = Map.groupBy(cas, ({ subject }) => subject.key);
+  return clients.flatMap((certificate) => {
+    const named = byName.get(certificate.issuer.key) ?? [];
+    // Ten thousand signatures take a second, and one name is one CA as a rule.
+    const issuer =
+      named.length > 1 ? named.find((ca) => verifySignature(certificate, ca.subjectPublicKey)) : named[0];
+    // Which anchor is above it, its path will tell: until then the issuer stands for it.
+    return issuer === undefined || certificate.isSelfIssued ? [] : [{ certificate, issuer, anchor: issuer }];
+  });
+}
+
+/** As one CA, however often its certificate was issued anew. */
+const caKey = ({ subject, subjectPublicKey }: Certificate): string =>
+  `${subject.key} ${hex(subjectPublicKey.spki)}`;

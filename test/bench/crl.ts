@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { cpus } from 'node:os';
+import { decide } from '../../src/enforcer.ts';
+import { CrlThread } from '../../src/feeds/crl-thread.ts';
+import { RevocationFeeds } from '../../src/feeds/revocation-feeds.ts';
+import type { Certificate } from '../../src/pki/certificate/certificate.ts';
+import { defaultPolicy } from '../../src/pki/path/path-options.ts';
+import { readCrl } from '../../src/pki/revocation/crl.ts';
+import { revocationState } from '../../src/provision/revocation.ts';
+import type { Snapshot } from '../../src/snapshot.ts';
+import { request } from '../support/attributes.ts';
+import { createAuthority, now } from '../support/certificate-authority.ts';
+import { load } from '../support/enforcer.ts';
+import { integer, name, sequence, time } from '../unit/pki/der-writer.ts';
+import { ca, certify, type Entity, entity } from '../unit/pki/forge.ts';
+import { crlExtensions, crlNumber, forgeCrlDer } from '../unit/pki/revocation/crl-forge.ts';
+
+/** CRLs of real sizes: reading, index, look-up, memory; and what Checks notice of it, or of a responder that hangs. */
+export async function run(): Promise<void> {
+  console.log(`Node ${process.version}, ${cpus()[0]?.model ?? 'unknown processor'}`);
+  const issuer = entity('CA');
+  const issuerCertificate = certify(issuer, issuer, [ca()]);
+  console.log(
+    'entries | bytes | read ms | index ms | look-up ns (hit, miss) | beside it MB | in the thread ms | Check p99 µs meanwhile (longest)',
+  );
+  for (const count of [10_000, 100_000, 1_000_000]) await size(count, issuer, issuerCertificate);
+  await hung();
+}
+
+async function size(count: number, issuer: Entity, issuerCertificate: Certificate): Promise<void> {
+  const der = crlOf(issuer, count);
+  const { length } = der;
+  const [readMs, crl] = timed(() => readCrl(der));
+  const [indexMs] = timed(() => crl.revoked.find(issuerCertificate.subject.key, serial(1)));
+  const look = (from: number): number => {
+    const serials = Array.from({ length: 100_000 }, (_, i) => serial(from + (i % count)));
+    const [ms] = timed(() => {
+      for (const one of serials) crl.revoked.find(issuerCertificate.subject.key, one);
+    });
+    return Math.round((ms * 1e6) / serials.length);
+  };
+  const [hit, miss] = [look(1), look(count + 1)];
+  const memory = crl.revoked.index.table.byteLength / 1e6;
+  const thread = new CrlThread();
+  const weak = () => defaultPolicy.weakAlgorithms;
+  await thread.read([crlOf(issuer, 1)], [issuerCertificate], weak);
+  const check = await checks();
+  const began = performance.now();
+  let took = 0;
+  const reading = thread.read([der], [issuerCertificate], weak).then((read) => {
+    took = performance.now() - began;
+    assert.equal(read?.crls.length, 1);
+  });
+  const spans = await spansUntil(reading, check);
+  await thread.close();
+  console.log(
+    `${count} | ${length} | ${readMs.toFixed(1)} | ${indexMs.toFixed(1)} | ${hit}, ${miss} | ${memory.toFixed(1)} | ${took.toFixed(0)} | ${percentile(spans, 0.99).toFixed(0)} (${Math.max(...spans).toFixed(0)})`,
+  );
+}
+
+/** Checks of a client whose answer is known, while the responder of another thousand takes every connection and answers none. */
+async function hung(): Promise<void> {
+  const server = createServer(() => {}).listen(0, '127.0.0.1');
+  await new Promise((listening) => server.once('listening', listening));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const without = await spansUntil(new Promise((done) => setTimeout(done, 3_000)), await checks());
+  const check = await checks(url);
+  const withHung = await spansUntil(new Promise((done) => setTimeout(done, 3_000)), check);
+  server.closeAllConnections();
+  server.close();
+  const text = (spans: readonly number[]): string =>
+    `p50 ${percentile(spans, 0.5).toFixed(0)}, p99 ${percentile(spans, 0.99).toFixed(0)}, p99.9 ${percentile(spans, 0.999).toFixed(0)} µs (${spans.length})`;
+  console.log(`a Check without revocation: ${text(without)}`);
+  console.log(`with it, its responder and that of 1,000 others hanging: ${text(withHung)}`);
+}
+
+type Check = () => Promise<unknown>;
+
+async function checks(responder?: string): Promise<Check> {
+  const authority = await createAuthority({ subject: 'CN=Partner CA' });
+  const leaf = await authority.issue({ subject: 'CN=partner', extendedKeyUsage: 'client' });
+  const revocation =
+    responder === undefined
+      ? ''
+      : `[enforcer.security.revocation]\nmode = "soft-fail"\nocspResponder = "${responder}"\n`;
+  const { snapshot, revocation: settings } = load(
+    `${revocation}[[clients]]\nalias = "partners"\ncaFile = "ca.pem"\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["partners"]\n`,
+    { 'ca.pem': authority.pem },
+  );
+  let used: Snapshot = snapshot;
+  if (settings !== undefined) {
+    const feeds = new RevocationFeeds(() => {}, {});
+    feeds.takeOver(settings);
+    used = { ...snapshot, revocation: revocationState(snapshot.revocation!, feeds) };
+    const who = entity('Partner CA');
+    const issuer = certify(who, who, [ca()]);
+    for (let i = 0; i < 1_000; i++) feeds.want(certify(who, entity(`c${i}`, who.keys)), issuer, issuer);
+    setTimeout(() => void feeds.close(), 8_000).unref();
+  }
+  const attributes = request({ path: '/a', certificate: encodeURIComponent(leaf.pem) });
+  const check = async (): Promise<void> => {
+    const decision = await decide(attributes, used, now);
+    assert.equal(decision.outcome, 'allow');
+  };
+  for (let i = 0; i < 5_000; i++) await check();
+  return check;
+}
+
+/** µs of each, a hundred at a time with room for all else between. */
+async function spansUntil(end: Promise<unknown>, check: Check): Promise<readonly number[]> {
+  const spans: number[] = [];
+  let isOver = false;
+  void end.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    const asked = performance.now();
+    await new Promise(setImmediate);
+    for (let i = 0; i < 20; i++) {
+      const from = i === 0 ? asked : performance.now();
+      await check();
+      spans.push((performance.now() - from) * 1000);
+    }
+  }
+  return spans;
+}
+
+const percentile = (spans: readonly number[], share: number): number =>
+  spans.toSorted((a, b) => a - b)[Math.floor(spans.length * share)] ?? 0;
+
+function timed<T>(run: () => T): [milliseconds: number, result: T] {
+  const from = performance.now();
+  const result = run();
+  return [performance.now() - from, result];
+}
+
+/** Of sixteen octets, as CAs draw them; the same each time. */
+const serial = (n: number): string =>
+  `4${Math.imul(n, 0x9e3779b1).toString(16).replace('-', '').padStart(9, '0').slice(-9)}${n.toString(16).padStart(22, '0')}`.toUpperCase();
+
+function crlOf(issuer: Entity, count: number): Uint8Array {
+  const date = time(now);
+  const entries = Array.from({ length: count }, (_, i) =>
+    sequence(integer(BigInt(`0x${serial(i + 1)}`)), date),
+  );
+  return forgeCrlDer(issuer, {
+    issuer: name(`CN=${issuer.name}`),
+    // Not as so many arguments.
+    revokedCertificates: sequence(Buffer.concat(entries)),
+    crlExtensions: crlExtensions(crlNumber(1)),
+  });
+}

@@ -1,0 +1,407 @@
+import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { CrlFeed } from '../../../src/feeds/crl-feed.ts';
+import { CrlThread } from '../../../src/feeds/crl-thread.ts';
+import { feedLines } from '../../../src/feeds/feed-event.ts';
+import { RevocationCache } from '../../../src/feeds/revocation-cache.ts';
+import { defaultPolicy } from '../../../src/pki/path/path-options.ts';
+import { implicit } from '../pki/der-writer.ts';
+import { entity, generateEc } from '../pki/forge.ts';
+import { deltaOf, scope } from '../pki/revocation/crl-forge.ts';
+import {
+  type Answer,
+  around,
+  authorityOf,
+  type CrlFacts,
+  crlOf,
+  hour,
+  webServer,
+} from './revocation-world.ts';
+
+const ca = authorityOf('CA');
+const stranger = authorityOf('Stranger');
+/** Of the CA's name, and not its key. */
+const forger = authorityOf('CA');
+
+const folder = (): string => {
+  const made = mkdtempSync(join(tmpdir(), 'crl-feed-'));
+  after(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+};
+const sending =
+  (bytes: Uint8Array | string): Answer =>
+  (_, response) =>
+    response.end(bytes);
+const pem = (der: Uint8Array): string =>
+  `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString('base64').replace(/.{64}/g, '$&\n')}\n-----END X509 CRL-----\n`;
+
+/** Numbers of what is in force. */
+const numbers = (feed: CrlFeed): readonly unknown[] =>
+  (feed.latest ?? []).map(({ crl }) => Number(crl.cRLNumber));
+
+describe('a CRL from a URL', () => {
+  const der = crlOf(ca, { number: 1, revoked: ['0102'] });
+  const forms: readonly (readonly [what: string, bytes: Uint8Array | string])[] = [
+    ['DER', der],
+    ['PEM', pem(der)],
+    ['PEM behind text', `Certificate Revocation List (CRL):\n    Version 2\n${pem(der)}`],
+    ['base64 without armour', Buffer.from(der).toString('base64')],
+    ['base64 in lines', Buffer.from(der).toString('base64').replace(/.{64}/g, '$&\r\n')],
+  ];
+  for (const [what, bytes] of forms)
+    it(`as ${what} is read, and found in`, async () => {
+      const server = await webServer(sending(bytes));
+      const world = around([stranger.certificate, ca.certificate]);
+      const feed = new CrlFeed({ url: server.url, reach: 'anywhere' }, world);
+      await feed.start();
+      const [held] = feed.latest ?? assert.fail(JSON.stringify(world.events));
+      assert.equal(held!.crl.revoked.find(ca.certificate.subject.key, '0102')?.reasonCode, undefined);
+      assert.notEqual(held!.crl.revoked.find(ca.certificate.subject.key, '0102'), undefined);
+      assert.equal(held!.crl.revoked.find(ca.certificate.subject.key, '0103'), undefined);
+      assert.equal(world.changes, 1);
+      await feed.close();
+    });
+
+  const good = crlOf(ca, { number: 5, thisUpdate: Date.now() - 2 * hour });
+  type Refused = readonly [what: string, answer: Answer, reason: RegExp];
+  const refused: readonly Refused[] = [
+    ['garbage', sending('garbage'), /^what it sent is no CRL, in PEM or DER$/],
+    ['nothing', sending(''), /^what it sent is empty; it needs a CRL, in PEM or DER$/],
+    ['a web page', sending('<html>Not found</html>'), /^what it sent is no CRL, in PEM or DER$/],
+    ['a certificate', sending(ca.certificate.der), /^what it sent is a certificate, no CRL$/],
+    ['half a CRL', sending(good.subarray(0, 100)), /^what it sent is no usable CRL \(crl_malformed/],
+    [
+      'that of a stranger',
+      sending(crlOf(stranger, { number: 9 })),
+      /^what it sent is a CRL of CN=Stranger, which is no CA that is known here; where another/,
+    ],
+    [
+      'that of somebody who has the name and not the key',
+      sending(crlOf(forger, { number: 9 })),
+      /^what it sent is a CRL of CN=CA, and the CRL is not signed by the key of/,
+    ],
+    [
+      'an older one by its number',
+      sending(crlOf(ca, { number: 4 })),
+      /^the CRL of CN=CA number 4 of .* is older than the CRL of CN=CA number 5 of .*, which stays in force$/,
+    ],
+    [
+      'an older one by its date',
+      sending(crlOf(ca, { number: 5, thisUpdate: Date.now() - 3 * hour })),
+      /number 5 .* is older than .* number 5/,
+    ],
+    [
+      'an older one without number',
+      sending(crlOf(ca, { thisUpdate: Date.now() - 3 * hour })),
+      /is older than/,
+    ],
+    [
+      'one of tomorrow',
+      sending(
+        crlOf(ca, { number: 6, thisUpdate: Date.now() + 24 * hour, nextUpdate: Date.now() + 48 * hour }),
+      ),
+      /counts only from then on; is the clock right\?$/,
+    ],
+    ['a redirect', (_, response) => response.writeHead(301, { location: '/' }).end(), /^it answered 301$/],
+    ['an error', (_, response) => response.writeHead(503).end(), /^it answered 503$/],
+    ['silence', () => {}, /^no whole answer within 0\.2 s$/],
+    [
+      'one byte from time to time',
+      (_, response) => {
+        response.write('0');
+        const more = setInterval(() => response.write('0'), 20);
+        response.on('close', () => clearInterval(more));
+      },
+      /^no whole answer within 0\.2 s$/,
+    ],
+    ['a connection that breaks', (request) => request.socket.destroy(), /hang up|ECONNRESET/],
+  ];
+  for (const [what, answer, reason] of refused)
+    it(`after ${what} the last good one stays in force, and the next good one counts`, async () => {
+      const server = await webServer(sending(good));
+      const world = around([ca.certificate], { timeout: 200 });
+      const feed = new CrlFeed({ url: server.url, reach: 'anywhere' }, world);
+      // On a machine that is busy, reading it takes longer than the source may.
+      while (feed.latest === undefined) await feed.start();
+      const before = world.changes;
+      server.answer = answer;
+      world.events.length = 0;
+      await feed.start();
+      assert.deepEqual(numbers(feed), [5]);
+      assert.equal(world.changes, before);
+      const [event] = world.events;
+      assert.ok(event?.kind === 'failed', JSON.stringify(event));
+      assert.match(event.reason, reason);
+      assert.equal(event.keepsLastGood, true);
+      assert.match(
+        feedLines(event)[0]!.message,
+        /^can't read a list of revoked certificates: the last good one stays in force; trying on$/,
+      );
+      server.answer = sending(crlOf(ca, { number: 7, thisUpdate: Date.now() }));
+      await feed.start();
+      assert.deepEqual(numbers(feed), [7]);
+      await feed.close();
+    });
+
+  type Held = readonly [what: string, first: Uint8Array, second: Uint8Array, numbers: readonly number[]];
+  const old = { number: 5, thisUpdate: Date.now() - 9 * hour, nextUpdate: Date.now() - 8 * hour };
+  const rolled = { ...ca, who: entity('CA', generateEc()) };
+  const rolledCa = authorityOf('CA', rolled.who);
+  const delta: CrlFacts = { number: 6, extensions: [deltaOf(5)] };
+  const users: CrlFacts = { number: 2, extensions: [scope(implicit(1, Uint8Array.of(0xff)))] };
+  const held: readonly Held[] = [
+    ['the newer one takes the place of the older', good, crlOf(ca, { number: 6 }), [6]],
+    [
+      'once it is out of date, one of a CA that counts from 1 again',
+      crlOf(ca, old),
+      crlOf(ca, { number: 1 }),
+      [1],
+    ],
+    ['with a new key of the CA, both are needed', good, crlOf(rolledCa, { number: 1 }), [1, 5]],
+    ['a delta stands beside the complete one', good, crlOf(ca, delta), [6, 5]],
+    ['one of another scope, too', good, crlOf(ca, users), [2, 5]],
+  ];
+  for (const [what, first, second, expected] of held)
+    it(what, async () => {
+      const server = await webServer(sending(first));
+      const world = around([ca.certificate, rolledCa.certificate]);
+      const feed = new CrlFeed({ url: server.url, reach: 'anywhere' }, world);
+      await feed.start();
+      server.answer = sending(second);
+      await feed.start();
+      assert.deepEqual(numbers(feed), expected, JSON.stringify(world.events));
+      await feed.close();
+    });
+
+  it('is asked for by its ETag, and anew once others may sign', async () => {
+    const server = await webServer((request, response) => {
+      if (request.headers['if-none-match'] === '"5"') response.writeHead(304).end();
+      else response.writeHead(200, { etag: '"5"' }).end(good);
+    });
+    const world = around([ca.certificate]);
+    const feed = new CrlFeed({ url: server.url, reach: 'anywhere' }, world);
+    await feed.start();
+    await feed.start();
+    assert.partialDeepStrictEqual(world.events, [
+      { kind: 'read', changed: true },
+      { kind: 'read', changed: false },
+    ]);
+    world.known = [ca.certificate, stranger.certificate];
+    server.answer = sending(`${pem(good)}${pem(crlOf(stranger, { number: 3 }))}`);
+    await feed.start();
+    assert.deepEqual(numbers(feed), [5, 3]);
+    await feed.close();
+  });
+
+  it('that is out of date by now is told once more', async () => {
+    const ended = { number: 1, thisUpdate: Date.now() - 9 * hour, nextUpdate: Date.now() - hour };
+    const server = await webServer(sending(crlOf(ca, ended)));
+    const world = around([ca.certificate]);
+    const feed = new CrlFeed({ url: server.url, reach: 'anywhere' }, world);
+    await feed.start();
+    server.answer = (_, response) => response.writeHead(500).end();
+    for (let i = 0; i < 3; i++) await feed.start();
+    assert.deepEqual(
+      world.events.flatMap(feedLines).map(({ message }) => message),
+      [
+        'read a list of revoked certificates',
+        'the last good list of revoked certificates is out of date now, and there is no newer one',
+      ],
+    );
+    assert.partialDeepStrictEqual(feed.state, { failures: 3, lastError: 'it answered 500' });
+    await feed.close();
+  });
+});
+
+describe('CRLs of files', () => {
+  it('of a folder, with what else lies there; a change counts without a reload', async () => {
+    const dir = folder();
+    writeFileSync(join(dir, 'README'), 'CRLs of the CA');
+    writeFileSync(join(dir, 'ca.crl'), crlOf(ca, { number: 1 }));
+    writeFileSync(join(dir, 'other.pem'), pem(crlOf(stranger, { number: 2 })));
+    const world = around([ca.certificate, stranger.certificate]);
+    const feed = new CrlFeed({ path: dir }, world);
+    await feed.start();
+    assert.deepEqual(numbers(feed), [1, 2]);
+    assert.ok(world.events[0]?.kind === 'read');
+    assert.deepEqual(world.events[0].unused, [`${join(dir, 'README')} is no CRL, in PEM or DER`]);
+    await feed.start();
+    assert.equal(world.changes, 1);
+    writeFileSync(join(dir, 'ca.crl'), crlOf(ca, { number: 7, thisUpdate: Date.now() }));
+    await feed.start();
+    assert.deepEqual(numbers(feed).toSorted(), [2, 7]);
+    writeFileSync(join(dir, 'ca.crl'), crlOf(ca, { number: 3 }));
+    await feed.start();
+    assert.deepEqual(numbers(feed).toSorted(), [2, 7], 'an older one never takes its place');
+    rmSync(join(dir, 'other.pem'));
+    await feed.start();
+    assert.deepEqual(numbers(feed), [7], 'what was taken away is gone');
+    writeFileSync(join(dir, 'ca.crl'), pem(crlOf(ca, { number: 8 })).slice(0, 90));
+    await feed.start();
+    assert.deepEqual(numbers(feed), [7], 'and what is being written is not yet read');
+    rmSync(dir, { recursive: true });
+    await feed.start();
+    assert.deepEqual(numbers(feed), [7]);
+    assert.match(feed.state.lastError ?? '', /^names no file/);
+    await feed.close();
+  });
+});
+
+describe('the thread', () => {
+  it('what takes too long is ended, and the next one begins anew', async () => {
+    const thread = new CrlThread({ patience: 1, heapMegabytes: 64 });
+    after(() => thread.close());
+    const read = (): Promise<unknown> =>
+      thread.read([crlOf(ca)], [ca.certificate], () => defaultPolicy.weakAlgorithms);
+    await assert.rejects(read(), { message: /^reading it (took more than 0\.001 s|was ended)$/ });
+    await assert.rejects(read(), { message: /^reading it (took more than 0\.001 s|was ended)$/ });
+    await thread.close();
+    await assert.rejects(read(), { message: 'closed' });
+  });
+});
+
+describe('the copy on disk', () => {
+  const crl = crlOf(ca, { number: 4, revoked: ['0102'] });
+  const down: Answer = (request) => request.socket.destroy();
+
+  /** A process: reads once, and ends. */
+  async function run(dir: string, server: Awaited<ReturnType<typeof webServer>>) {
+    const cache = new RevocationCache(dir);
+    const world = around([ca.certificate], { cache });
+    const feed = new CrlFeed({ url: `${server.url}/crl?secret=1`, reach: 'anywhere' }, world);
+    await feed.start();
+    await cache.close();
+    await feed.close();
+    return { feed, world, lines: world.events.flatMap(feedLines).map(({ message }) => message) };
+  }
+  const copyIn = (dir: string): string => join(dir, readdirSync(dir)[0]!);
+
+  it('counts after a restart, while its source is down', async () => {
+    const dir = folder();
+    const server = await webServer((_, response) => response.writeHead(200, { etag: '"4"' }).end(crl));
+    await run(dir, server);
+    assert.equal(readdirSync(dir).length, 1);
+    assert.doesNotMatch(readFileSync(copyIn(dir), 'latin1'), /secret/);
+    server.answer = down;
+    const { feed, world } = await run(dir, server);
+    assert.deepEqual(numbers(feed), [4]);
+    assert.notEqual(feed.latest![0]!.crl.revoked.find(ca.certificate.subject.key, '0102'), undefined);
+    assert.partialDeepStrictEqual(world.events, [{ kind: 'failed', keepsLastGood: true }]);
+    server.answer = sending(crlOf(ca, { number: 3 }));
+    assert.deepEqual(
+      numbers((await run(dir, server)).feed),
+      [4],
+      'no older one takes its place, then either',
+    );
+    server.answer = (request, response) =>
+      request.headers['if-none-match'] === '"4"' ? response.writeHead(304).end() : response.end('changed');
+    assert.partialDeepStrictEqual((await run(dir, server)).world.events, [{ kind: 'read', changed: false }]);
+  });
+
+  const forged = crlOf(forger, { number: 99 });
+  const spoilt: readonly (readonly [what: string, spoil: (file: string) => void, reason: RegExp])[] = [
+    ['cut off', (file) => truncateSync(file, 300), /is cut off or was changed$/],
+    ['empty', (file) => truncateSync(file, 0), /is no copy of ours$/],
+    ['something else', (file) => writeFileSync(file, '{"lengths":[1e99]}\nx'), /is no copy of ours$/],
+    [
+      'changed in one place',
+      (file) => {
+        const bytes = readFileSync(file);
+        bytes[bytes.length - 100]! ^= 1;
+        writeFileSync(file, bytes);
+      },
+      /is cut off or was changed$/,
+    ],
+    [
+      'made by somebody who may write there, and can not sign',
+      (file) => {
+        const [head = ''] = readFileSync(file, 'latin1').split('\n', 1);
+        const facts = { ...JSON.parse(head), lengths: [forged.length], sha256: hash('sha256', forged) };
+        writeFileSync(file, Buffer.concat([Buffer.from(`${JSON.stringify(facts)}\n`), forged]));
+      },
+      /is a CRL of CN=CA, and the CRL is not signed by the key of/,
+    ],
+  ];
+  for (const [what, spoil, reason] of spoilt)
+    it(`${what}: is thrown away, and told`, async () => {
+      const dir = folder();
+      const server = await webServer(sending(crl));
+      await run(dir, server);
+      spoil(copyIn(dir));
+      server.answer = down;
+      const { feed, world, lines } = await run(dir, server);
+      assert.equal(feed.latest, undefined);
+      const [first] = world.events;
+      assert.ok(first?.kind === 'thrown-away');
+      assert.match(first.reason, reason);
+      assert.deepEqual(readdirSync(dir), []);
+      assert.deepEqual(lines, [
+        'threw away a copy on disk that is no good',
+        "can't read a list of revoked certificates, and there is none yet: revocation_unknown for those it is about, unless another source knows; trying on",
+      ]);
+    });
+
+  it('of another source is not taken', async () => {
+    const dir = folder();
+    const [one, other] = [await webServer(sending(crl)), await webServer(down)];
+    await run(dir, one);
+    renameSync(copyIn(dir), join(dir, `${hash('sha256', `crl ${other.url}/crl?secret=1`)}.revocation`));
+    const [first] = (await run(dir, other)).world.events;
+    assert.ok(first?.kind === 'thrown-away');
+    assert.match(first.reason, /is the copy of another source$/);
+  });
+
+  const unwritable: readonly (readonly [what: string, dir: () => string, reason: RegExp])[] = [
+    ['a file where its folder should be', () => join(fileIn(folder()), 'cache'), /ENOTDIR|EEXIST/],
+    ['a place that takes nothing', () => '/proc/mtls-enforcer', /ENOENT|EACCES/],
+  ];
+  for (const [what, dir, reason] of unwritable)
+    it(`${what}: is told once, and all else goes on`, async () => {
+      const server = await webServer(sending(crl));
+      const cache = new RevocationCache(dir());
+      const world = around([ca.certificate], { cache });
+      const feed = new CrlFeed({ url: server.url, reach: 'anywhere' }, world);
+      for (const number of [5, 6]) {
+        server.answer = sending(crlOf(ca, { number }));
+        await feed.start();
+        await cache.close();
+        assert.deepEqual(numbers(feed), [number]);
+      }
+      const told = world.events.filter(({ kind }) => kind === 'not-kept');
+      assert.equal(told.length, 1);
+      assert.match((told[0] as { reason: string }).reason, reason);
+      await feed.close();
+    });
+
+  it('takes no more room than it may: the longest untouched go first', async () => {
+    const dir = folder();
+    const cache = new RevocationCache(dir, { bytes: 1_000_000, files: 2 });
+    const fail = (trouble: unknown): void => assert.fail(JSON.stringify(trouble));
+    const parts = [Uint8Array.of(1)];
+    // Looked after at the first write, and then from time to time.
+    for (let i = 0; i < 64; i++) await cache.write(`${i}`, { notes: {}, parts }, fail);
+    for (const name of readdirSync(dir)) utimesSync(join(dir, name), 1, 1);
+    await cache.write('64', { notes: {}, parts }, fail);
+    assert.equal(readdirSync(dir).length, 2);
+    assert.deepEqual((await cache.read('64', fail))?.parts, parts);
+  });
+});
+
+function fileIn(dir: string): string {
+  const file = join(dir, 'file');
+  writeFileSync(file, '');
+  return file;
+}

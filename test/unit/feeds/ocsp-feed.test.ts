@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { feedLines } from '../../../src/feeds/feed-event.ts';
+import { type OcspAddress, OcspFeed } from '../../../src/feeds/ocsp-feed.ts';
+import { RevocationCache } from '../../../src/feeds/revocation-cache.ts';
+import { writeOcspRequest } from '../../../src/pki/revocation/ocsp-request.ts';
+import { extension, octets } from '../pki/der-writer.ts';
+import { certify, entity } from '../pki/forge.ts';
+import {
+  certId,
+  forgeOcsp,
+  good,
+  type ResponseParts,
+  revoked,
+  type Single,
+  unknown,
+} from '../pki/revocation/ocsp-forge.ts';
+import { type Answer, around, authorityOf, hour, webServer } from './revocation-world.ts';
+
+const ca = authorityOf('CA');
+const other = authorityOf('Other');
+const certificate = certify(ca.who, entity('Client'));
+const neighbour = certify(ca.who, entity('Neighbour'));
+const byTheBook = { clockSkew: 60_000, maxAge: Infinity, staleGrace: 0 };
+const nonceOid = '1.3.6.1.5.5.7.48.1.2';
+
+const single = (more: Partial<Single> = {}): Single => ({
+  id: certId(ca.who, certificate),
+  thisUpdate: Date.now() - hour,
+  nextUpdate: Date.now() + hour,
+  ...more,
+});
+const responseOf = (more: Partial<Single> = {}, parts: Partial<ResponseParts> = {}): Uint8Array =>
+  forgeOcsp(ca.who, { responses: [single(more)], producedAt: Date.now() - hour, ...parts });
+const sending =
+  (bytes: Uint8Array | string): Answer =>
+  (_, response) =>
+    response.end(bytes);
+
+async function feedOf(
+  answer: Answer,
+  more: Partial<OcspAddress> = {},
+  cache?: RevocationCache,
+  place?: string,
+) {
+  const server = await webServer(answer);
+  const world = around([], { timeout: 300, ...(cache && { cache }) });
+  const url = `${place ?? server.url}/`;
+  const address = { certificate, issuer: ca.certificate, url, reach: 'anywhere', nonce: false } as const;
+  const feed = new OcspFeed({ ...address, responders: [], freshness: byTheBook, ...more }, world);
+  after(() => feed.close());
+  return { feed, server, world };
+}
+
+describe('what a responder says', () => {
+  const statuses: readonly (readonly [what: string, status: Uint8Array, expected: string])[] = [
+    ['good', good, 'good'],
+    ['revoked', revoked(1), 'revoked'],
+    ['unknown', unknown, 'unknown'],
+  ];
+  for (const [what, status, expected] of statuses)
+    it(what, async () => {
+      const { feed, world } = await feedOf(sending(responseOf({ status })));
+      await feed.start();
+      assert.equal(feed.latest?.status, expected, JSON.stringify(world.events));
+      assert.equal(world.changes, 1);
+    });
+
+  it('is asked by GET where that is short, as a cache in between may answer', async () => {
+    const { feed, server } = await feedOf(sending(responseOf()));
+    await feed.start();
+    const request = Buffer.from(writeOcspRequest(certificate, ca.certificate)).toString('base64');
+    assert.deepEqual(server.asked, [`GET /${encodeURIComponent(request)}`]);
+  });
+
+  it('by POST where it takes no GET, from then on', async () => {
+    const { feed, server } = await feedOf((request, response) =>
+      request.method === 'GET' ? response.writeHead(405).end() : response.end(responseOf()),
+    );
+    await feed.start();
+    await feed.start();
+    assert.deepEqual(
+      server.asked.map((line) => line.slice(0, 4)),
+      ['GET ', 'POST', 'POST'],
+    );
+    assert.equal(feed.latest?.status, 'good');
+  });
+
+  it('with a nonce by POST, and the answer must repeat it', async () => {
+    const repeating: Answer = (_, response, body) => {
+      const nonce = body.subarray(-32);
+      response.end(responseOf({}, { extensions: [extension(nonceOid, octets(nonce))] }));
+    };
+    const { feed, server } = await feedOf(repeating, { nonce: true });
+    await feed.start();
+    assert.equal(feed.latest?.status, 'good');
+    server.answer = sending(responseOf({ status: revoked() }));
+    await feed.start();
+    assert.equal(feed.latest?.status, 'good');
+    assert.equal(feed.state.lastError, 'what it sent does not repeat the nonce');
+    assert.deepEqual(server.asked, ['POST /', 'POST /']);
+  });
+
+  type Refused = readonly [what: string, answer: Answer, reason: RegExp];
+  const refused: readonly Refused[] = [
+    ['garbage', sending('garbage'), /^no OCSPResponse: /],
+    ['tryLater', sending(responseOf({}, { status: 3 })), /^the responder says tryLater$/],
+    ['unauthorized', sending(responseOf({}, { status: 6 })), /^the responder says unauthorized$/],
+    [
+      'one of yesterday',
+      sending(responseOf({ nextUpdate: Date.now() - hour / 2 - 120_000 })),
+      /^what it sent is out of date$/,
+    ],
+    [
+      'one older than the last good one',
+      sending(responseOf({ thisUpdate: Date.now() - 3 * hour })),
+      /^what it sent is older than its last good answer, which stays in force$/,
+    ],
+    [
+      'one about another certificate',
+      sending(responseOf({ id: certId(ca.who, neighbour) })),
+      /^what it sent is about other certificates$/,
+    ],
+    [
+      'one that a stranger signed',
+      sending(responseOf({}, { signedBy: other.who })),
+      /^what it sent the OCSP response is not signed by|not signed by the key of/,
+    ],
+    [
+      'one of a foreign responder',
+      sending(forgeOcsp(other.who, { responses: [single()], producedAt: Date.now() - hour })),
+      /^what it sent its responder is neither the issuer nor authorised by it$/,
+    ],
+    ['more than any responder sends', sending(Buffer.alloc(300_000)), /^it sent more than 262144 bytes$/],
+    ['silence', () => {}, /^no whole answer within 0\.3 s$/],
+    ['a redirect', (_, response) => response.writeHead(302, { location: '/' }).end(), /^it answered 302$/],
+    ['an error', (_, response) => response.writeHead(500).end(), /^it answered 500$/],
+  ];
+  for (const [what, answer, reason] of refused)
+    it(`after ${what} the last good answer stays in force`, async () => {
+      const { feed, server, world } = await feedOf(sending(responseOf({ status: revoked() })));
+      while (feed.latest === undefined) await feed.start();
+      world.events.length = 0;
+      server.answer = answer;
+      await feed.start();
+      assert.equal(feed.latest.status, 'revoked');
+      const [event] = world.events;
+      assert.ok(event?.kind === 'failed', JSON.stringify(event));
+      assert.match(event.reason, reason);
+      assert.match(event.from, /^http:\/\/127\.0\.0\.1:\d+\/ about CN=Client, serial number [0-9A-F]+$/);
+      assert.equal(
+        feedLines(event)[0]!.message,
+        "can't ask an OCSP responder about a certificate: its last good answer stays in force; trying on",
+      );
+    });
+
+  it('the same for longer is no news to who remembers verdicts; another status is', async () => {
+    const { feed, server, world } = await feedOf(sending(responseOf()));
+    await feed.start();
+    server.answer = sending(responseOf({ thisUpdate: Date.now() - 60_000 }));
+    await feed.start();
+    assert.equal(world.changes, 1);
+    server.answer = sending(responseOf({ status: revoked(), thisUpdate: Date.now() - 1_000 }));
+    await feed.start();
+    assert.equal(world.changes, 2);
+  });
+
+  it('counts after a restart while the responder is down, as long as it is good by itself', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'ocsp-feed-'));
+    after(() => rmSync(dir, { recursive: true }));
+    const repeating: Answer = (_, response, body) =>
+      response.end(
+        responseOf({ status: revoked() }, { extensions: [extension(nonceOid, octets(body.subarray(-32)))] }),
+      );
+    const first = await feedOf(repeating, { nonce: true }, new RevocationCache(dir));
+    await first.feed.start();
+    while (readdirSync(dir).length === 0) await new Promise(setImmediate);
+    await first.world.cache()!.close();
+    const down: Answer = (request) => request.socket.destroy();
+    const second = await feedOf(down, { nonce: true }, new RevocationCache(dir), first.server.url);
+    first.server.answer = down;
+    await second.feed.start();
+    assert.equal(second.feed.latest?.status, 'revoked');
+    const strict = { nonce: true, freshness: { ...byTheBook, clockSkew: 0, maxAge: hour / 2 } };
+    const third = await feedOf(down, strict, new RevocationCache(dir), first.server.url);
+    await third.feed.start();
+    assert.equal(third.feed.latest, undefined, 'too old by a policy that is stricter');
+    assert.deepEqual(readdirSync(dir), []);
+  });
+});

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { FeedEvent } from '../../../src/feeds/feed-event.ts';
+import { RevocationFeeds, type RevocationSettings } from '../../../src/feeds/revocation-feeds.ts';
+import type { Certificate } from '../../../src/pki/certificate/certificate.ts';
+import { defaultPolicy } from '../../../src/pki/path/path-options.ts';
+import { crlUrlsOf, ocspUrlsOf } from '../../../src/pki/revocation/certificate-urls.ts';
+import type { RevocationSources } from '../../../src/pki/revocation/revocation-sources.ts';
+import { explicit, extension, implicit, oid, sequence } from '../pki/der-writer.ts';
+import { certify, entity } from '../pki/forge.ts';
+import { certId, forgeOcsp, good, revoked } from '../pki/revocation/ocsp-forge.ts';
+import { type Answer, authorityOf, crlOf, hour, webServer } from './revocation-world.ts';
+
+const ca = authorityOf('CA');
+const uri = (url: string): Uint8Array => implicit(6, Buffer.from(url));
+const crlPoints = (...urls: readonly string[]): Uint8Array =>
+  extension('2.5.29.31', sequence(...urls.map((url) => sequence(explicit(0, explicit(0, uri(url)))))));
+const access = (...urls: readonly string[]): Uint8Array =>
+  extension(
+    '1.3.6.1.5.5.7.1.1',
+    sequence(...urls.map((url) => sequence(oid('1.3.6.1.5.5.7.48.1'), uri(url)))),
+  );
+const clientOf = (...list: readonly Uint8Array[]): Certificate => certify(ca.who, entity('Client'), list);
+
+const sourcesOf = (more: Partial<RevocationSources> = {}): RevocationSources => ({
+  kinds: ['crl', 'ocsp'],
+  crlUrls: [],
+  crlPaths: [],
+  ocspResponder: undefined,
+  ocspResponderCertificates: [],
+  nonce: false,
+  followCertificateUrls: false,
+  allowedHosts: [],
+  freshness: { clockSkew: 60_000, maxAge: Infinity, staleGrace: 0 },
+  ...more,
+});
+const settingsOf = (sources: RevocationSources): RevocationSettings => ({
+  sources: [sources],
+  sourcesOf: (_, { subject }) => (subject.key === ca.certificate.subject.key ? sources : undefined),
+  cacheDir: undefined,
+  signers: [ca.certificate],
+  weakAlgorithmsOf: () => defaultPolicy.weakAlgorithms,
+  ahead: [],
+  timeout: 2_000,
+  refresh: hour,
+  clockSkew: 60_000,
+});
+
+function feedsOf() {
+  const events: FeedEvent[] = [];
+  const heard: (() => void)[] = [];
+  const feeds = new RevocationFeeds((event) => {
+    events.push(event);
+    for (const one of heard.splice(0)) one();
+  }, {});
+  after(() => feeds.close());
+  const event = async (count: number): Promise<readonly FeedEvent[]> => {
+    while (events.length < count) await new Promise<void>((next) => heard.push(next));
+    return events;
+  };
+  return { feeds, event, events };
+}
+
+/** Reads of this configuration are over, and it is in force. */
+async function inForce(feeds: RevocationFeeds, settings: RevocationSettings): Promise<void> {
+  await feeds.prepare(settings, 20_000);
+  feeds.takeOver(settings);
+}
+
+const sending =
+  (bytes: Uint8Array): Answer =>
+  (_, response) =>
+    response.end(bytes);
+
+describe('what certificates say of where to ask', () => {
+  const rows: readonly (readonly [what: string, urls: readonly string[], followed: readonly string[]])[] = [
+    ['http and https', ['http://a.test/1', 'https://a.test/2'], ['http://a.test/1', 'https://a.test/2']],
+    ['no LDAP, no file, no text', ['ldap://a.test/cn=x', 'file:///etc/passwd', 'a.test/crl', ''], []],
+    ['none with a password', ['http://user:password@a.test/'], []],
+    ['each once', ['http://a.test/1', 'HTTP://A.test/1'], ['http://a.test/1']],
+    [
+      'no more than four',
+      [1, 2, 3, 4, 5, 6].map((n) => `http://a.test/${n}`),
+      [1, 2, 3, 4].map((n) => `http://a.test/${n}`),
+    ],
+    ['none that is longer than a URL', [`http://a.test/${'x'.repeat(2_100)}`], []],
+  ];
+  for (const [what, urls, expected] of rows)
+    it(what, () => {
+      assert.deepEqual(crlUrlsOf(clientOf(crlPoints(...urls))), expected);
+      assert.deepEqual(ocspUrlsOf(clientOf(access(...urls))), expected);
+    });
+});
+
+describe('sources that certificates name', () => {
+  type Row = readonly [what: string, sources: Partial<RevocationSources>, asked: boolean, reason?: RegExp];
+  const rows: readonly Row[] = [
+    ['are not asked unless that is switched on', {}, false],
+    [
+      'are asked on hosts that are listed, wherever they are',
+      { followCertificateUrls: true, allowedHosts: ['127.0.0.1'] },
+      true,
+    ],
+    [
+      'are not asked on hosts that are not',
+      { followCertificateUrls: true, allowedHosts: ['crl.test'] },
+      false,
+    ],
+    [
+      'are asked at public addresses only where none is listed',
+      { followCertificateUrls: true },
+      false,
+      /^127\.0\.0\.1 is no public address, and nobody listed the host$/,
+    ],
+    [
+      'are not asked by a policy of CRLs if they are responders',
+      { followCertificateUrls: true, allowedHosts: ['127.0.0.1'], kinds: [] },
+      false,
+    ],
+  ];
+  for (const [what, more, isAsked, reason] of rows)
+    it(what, async () => {
+      const certificate = () => clientOf(crlPoints(`${server.url}/crl`), access(`${server.url}/ocsp`));
+      const server = await webServer((request, response) =>
+        response.end(
+          request.url === '/crl'
+            ? crlOf(ca, { number: 1 })
+            : forgeOcsp(ca.who, {
+                responses: [
+                  {
+                    id: certId(ca.who, leaf),
+                    thisUpdate: Date.now() - hour,
+                    nextUpdate: Date.now() + hour,
+                    status: good,
+                  },
+                ],
+              }),
+        ),
+      );
+      const leaf = certificate();
+      const { feeds, event, events } = feedsOf();
+      await inForce(feeds, settingsOf(sourcesOf(more)));
+      feeds.want(leaf, ca.certificate, ca.certificate);
+      feeds.want(leaf, ca.certificate, ca.certificate);
+      if (isAsked || reason !== undefined) await event(2);
+      assert.equal(feeds.crls.get(ca.certificate.subject.key)?.length, isAsked ? 1 : undefined);
+      assert.deepEqual(
+        feeds.answersAbout(leaf, ca.certificate).map(({ status }) => status),
+        isAsked ? ['good'] : [],
+      );
+      assert.equal(server.asked.length, isAsked ? 2 : 0, 'once each, however often it is wanted');
+      if (reason !== undefined)
+        for (const one of events) assert.match(one.kind === 'failed' ? one.reason : '', reason);
+    });
+
+  it('of a certificate below another CA are not asked', async () => {
+    const server = await webServer(sending(crlOf(ca)));
+    const { feeds, events } = feedsOf();
+    await inForce(feeds, settingsOf(sourcesOf({ followCertificateUrls: true, allowedHosts: ['127.0.0.1'] })));
+    const other = authorityOf('Other');
+    feeds.want(clientOf(crlPoints(server.url)), other.certificate, other.certificate);
+    assert.deepEqual([feeds.states, events], [[], []]);
+  });
+});
+
+describe('a configuration', () => {
+  it('that is not in force yet changes nothing of what is known', async () => {
+    const [one, two] = [
+      await webServer(sending(crlOf(ca, { number: 1 }))),
+      await webServer(sending(crlOf(ca, { number: 2 }))),
+    ];
+    const { feeds } = feedsOf();
+    await inForce(feeds, settingsOf(sourcesOf({ crlUrls: [one.url] })));
+    const known = feeds.crls.get(ca.certificate.subject.key)!;
+    assert.equal(known.length, 1);
+    await feeds.prepare(settingsOf(sourcesOf({ crlUrls: [two.url] })), 20_000);
+    assert.equal(two.asked.length, 1);
+    assert.deepEqual(feeds.crls.get(ca.certificate.subject.key), known);
+    assert.equal(feeds.states.length, 1);
+  });
+
+  it('that comes into force ends what it does not name, and with it what that said', async () => {
+    const server = await webServer(sending(crlOf(ca, { number: 1 })));
+    const { feeds } = feedsOf();
+    await inForce(feeds, settingsOf(sourcesOf({ crlUrls: [server.url] })));
+    const before = feeds.version;
+    await inForce(feeds, settingsOf(sourcesOf()));
+    assert.notEqual(feeds.version, before);
+    assert.deepEqual([feeds.crls.size, feeds.states], [0, []]);
+  });
+
+  it('with another policy keeps what responders said, judged anew', async () => {
+    const leaf = clientOf();
+    const response = {
+      id: certId(ca.who, leaf),
+      thisUpdate: Date.now() - hour,
+      nextUpdate: Date.now() + hour,
+      status: revoked(),
+    };
+    const server = await webServer(sending(forgeOcsp(ca.who, { responses: [response] })));
+    const { feeds, event } = feedsOf();
+    const sources = sourcesOf({ ocspResponder: server.url });
+    await inForce(feeds, settingsOf(sources));
+    feeds.want(leaf, ca.certificate, ca.certificate);
+    await event(1);
+    assert.deepEqual(
+      feeds.answersAbout(leaf, ca.certificate).map(({ status }) => status),
+      ['revoked'],
+    );
+    server.answer = () => {};
+    const freshness = { ...sources.freshness, clockSkew: 30_000 };
+    await inForce(feeds, settingsOf({ ...sources, freshness }));
+    feeds.want(leaf, ca.certificate, ca.certificate);
+    while (feeds.answersAbout(leaf, ca.certificate).length === 0) await new Promise(setImmediate);
+    assert.deepEqual(
+      feeds.answersAbout(leaf, ca.certificate).map(({ status }) => status),
+      ['revoked'],
+    );
+  });
+
+  it('a source that hangs keeps none of the others waiting', async () => {
+    const hung = await webServer(() => {});
+    const server = await webServer(sending(crlOf(ca, { number: 1 })));
+    const { feeds, event } = feedsOf();
+    const many = Array.from({ length: 20 }, (_, n) => `${hung.url}/${n}`);
+    const settings = settingsOf(sourcesOf({ crlUrls: [...many, server.url] }));
+    const prepared = feeds.prepare(settings, 20_000);
+    const [first] = await event(1);
+    assert.equal(first?.kind, 'read');
+    assert.ok(hung.asked.length <= 4, 'and is itself asked by no more than four at a time');
+    await feeds.close();
+    await prepared;
+  });
+});
