@@ -20,7 +20,7 @@ export function* buildApis(ground: Ground): Sliced<ApiIndex> {
       (operation, j): Operation => ({
         ...parseTemplate(operation.path),
         methods: operation.methods && new Set(operation.methods),
-        security: operationSecurity(operation, j, api, i, security, ground),
+        security: operationSecurity(j, { written: api, index: i, security }, ground),
       }),
     );
     checkOperations(operations, ['apis', i], findings);

@@ -1,5 +1,5 @@
 import { trimSlash } from '../apis/api-index.ts';
-import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
+import type { CertificateSources } from '../client-certificate/source.ts';
 import { isChoreoConnectFile } from '../config/choreo-connect-keys.ts';
 import { eachOnce, type Problem } from '../config/problem.ts';
 import type { ConfigText } from '../config/read-config.ts';
@@ -42,7 +42,7 @@ import { groupByScope, scopeOf } from './security.ts';
 import { buildSenderVerifier } from './senders.ts';
 import { readService, type ServiceSettings } from './service.ts';
 import type { Sliced } from './slices.ts';
-import { buildSourceList, buildSources } from './sources.ts';
+import { buildSourceList, buildSources, type SourceGround } from './sources.ts';
 import type { Issuers } from './token-policies.ts';
 import { readTokenServices } from './token-services.ts';
 import { buildTrust, type ClientEntry } from './trust.ts';
@@ -214,8 +214,9 @@ function* build(
     findings,
   );
   const verifySender = yield* buildSenderVerifier(config, clients, reading);
-  const sources = buildSources(config, isWritten, findings, verifySender);
-  const sourcesOf = ownSources(config, findings, verifySender);
+  const sourceGround = { settings: config.enforcer.security.mutualSSL, verifySender, findings };
+  const sources = buildSources(isWritten, sourceGround);
+  const sourcesOf = ownSources(config, sourceGround);
   checkDatabases(config, findings);
   const { claimDialect } = config.enforcer.jwtGenerator;
   const surroundings = { isChoreoConnect: isChoreoConnectFile(ignored), jwksFeeds, claimDialect, findings };
@@ -322,16 +323,16 @@ function* readOwnClients({ apis }: Config, reading: ClientReading): Sliced<Clien
 }
 
 /** The sources that APIs have of their own. Many have the same: they share one, with its caches. */
-function ownSources(config: Config, findings: Findings, verifySender: SenderVerifier | undefined) {
+function ownSources(config: Config, ground: SourceGround) {
   const known = new Map<string, CertificateSources>();
-  const { mutualSSL } = config.enforcer.security;
+  const { findings } = ground;
   return {
     at: (written: Config['apis'][number]['sources'], path: readonly PropertyKey[]): CertificateSources => {
       const key = JSON.stringify(written);
       const shared = known.get(key);
       if (shared !== undefined) return shared;
       const errors = findings.count();
-      const sources = buildSourceList(written ?? [], path, mutualSSL, findings, verifySender);
+      const sources = buildSourceList(written ?? [], path, ground);
       checkToldHeaders(config, headersOf([sources]), path, findings);
       // What is wrong is wrong with each API that says so.
       if (findings.count() === errors) known.set(key, sources);

@@ -10,7 +10,6 @@ import { fingerprintsOf, type Trust, type TrustedClient } from './trust.ts';
 
 type Path = readonly PropertyKey[];
 type WrittenApi = Config['apis'][number];
-type WrittenOperation = WrittenApi['operations'][number];
 
 /** Clients by where they were written, each in its order: '' for `[[clients]]`, else by `scopeOf`. */
 export type Directory = ReadonlyMap<string, readonly TrustedClient[]>;
@@ -53,10 +52,10 @@ export function apiSecurity(api: WrittenApi, i: number, ground: Ground): Securit
   const mutualSsl = api.mutualSSL ?? 'mandatory';
   const applicationSecurity = api.applicationSecurity ?? 'off';
   const isBound = (api.aliases ?? api.clients).length > 0;
-  const own: Whole = { name: api.name, mutualSsl, applicationSecurity, isBound };
+  const own: Asking = { name: api.name, at, mutualSsl, applicationSecurity, isBound };
   const isFallback = api.operations.length > 0 && api.unlistedOperations === 'deny';
-  if (!isFallback) checkWhole(own, at, ground);
-  else if (mutualSsl !== 'off') checkIsAskedFor(own, at, ground);
+  if (!isFallback) checkAsking(own, ground);
+  else if (mutualSsl !== 'off') checkIsAskedFor(own, ground);
   warnAboutOverlaps(clients, at, findings, ground.now);
   const usesTokens =
     applicationSecurity !== 'off' ||
@@ -72,21 +71,21 @@ export function apiSecurity(api: WrittenApi, i: number, ground: Ground): Securit
     sources: api.sources === undefined ? ground.sources : ground.sourcesOf(api.sources, [...at, 'sources']),
     optionalCertificate: api.optionalCertificate ?? ground.config.enforcer.security.optionalCertificate,
     applicationSecurity,
-    tokens: usesTokens
-      ? policy({ ...api, boundTokens: api.certificateBoundTokens }, own, at, ground)
-      : undefined,
+    tokens: usesTokens ? policy({ ...api, boundTokens: api.certificateBoundTokens }, own, ground) : undefined,
   };
 }
 
-/** What one of its operations asks for: its own keys, else the API's. */
-export function operationSecurity(
-  operation: WrittenOperation,
-  j: number,
-  api: WrittenApi,
-  i: number,
-  whole: Security,
-  ground: Ground,
-): Security {
+/** An API, by its index in `[[apis]]`, with what it asks for as a whole. */
+export type SecuredApi = {
+  readonly written: WrittenApi;
+  readonly index: number;
+  readonly security: Security;
+};
+
+/** What the `j`th of its operations asks for: its own keys, else the API's. */
+export function operationSecurity(j: number, secured: SecuredApi, ground: Ground): Security {
+  const { written: api, index: i, security: whole } = secured;
+  const operation = api.operations[j]!;
   const { findings } = ground;
   const at = ['apis', i, 'operations', j];
   const mutualSsl = operation.mutualSSL ?? whole.mutualSsl;
@@ -103,13 +102,14 @@ export function operationSecurity(
   const applicationSecurity = operation.secured
     ? (operation.applicationSecurity ?? whole.applicationSecurity)
     : 'off';
-  const described: Whole = {
+  const described: Asking = {
     name: `${api.name} ${operation.path}`,
+    at,
     mutualSsl,
     applicationSecurity,
     isBound: (operation.aliases ?? operation.clients ?? api.aliases ?? api.clients).length > 0,
   };
-  checkWhole(described, at, ground);
+  checkAsking(described, ground);
   if (applicationSecurity === 'off' && (operation.scopes ?? []).length > 0)
     findings.error(
       [...at, 'scopes'],
@@ -133,7 +133,7 @@ export function operationSecurity(
     optionalCertificate: operation.optionalCertificate ?? whole.optionalCertificate,
     applicationSecurity,
     // The API has to do with tokens: one that is not looked at here is kept from the backend all the same.
-    tokens: applicationSecurity === 'off' ? whole.tokens : policy(inherited, described, at, ground),
+    tokens: applicationSecurity === 'off' ? whole.tokens : policy(inherited, described, ground),
   };
 }
 
@@ -141,8 +141,12 @@ export function operationSecurity(
 const strictestGiven = (...given: readonly (BoundTokens | undefined)[]): BoundTokens | undefined =>
   given.every((value) => value === undefined) ? undefined : strictest(...given);
 
-type Whole = {
+/** An API, or one of its operations, and what it asks for. */
+type Asking = {
+  /** For messages. */
   readonly name: string;
+  /** In config.toml, or as if it were written there. */
+  readonly at: Path;
   readonly mutualSsl: Requirement;
   readonly applicationSecurity: Requirement;
   /** Whether anybody is named, be it one who could not be read. */
@@ -151,11 +155,11 @@ type Whole = {
 
 function policy(
   written: Parameters<typeof buildTokenPolicy>[0],
-  { name, applicationSecurity }: Whole,
-  at: Path,
+  asking: Asking,
   { issuersOf, findings, config, sources }: Ground,
 ): TokenPolicy {
-  const built = buildTokenPolicy(written, name, applicationSecurity, issuersOf(Number(at[1])), at, findings);
+  const { name, at, applicationSecurity } = asking;
+  const built = buildTokenPolicy(written, asking, issuersOf(Number(at[1])), findings);
   const isRequired = [...built.issuers.values()].some(
     ({ boundTokens }) => strictest(boundTokens, built.boundTokens) === 'required',
   );
@@ -208,8 +212,8 @@ function inScope(directory: Directory, scope: string): ReadonlyMap<string, reado
   return known;
 }
 
-function checkWhole(whole: Whole, at: Path, ground: Ground): void {
-  const { name, mutualSsl, applicationSecurity, isBound } = whole;
+function checkAsking(asking: Asking, ground: Ground): void {
+  const { name, at, mutualSsl, applicationSecurity, isBound } = asking;
   const { findings, foreignFrom } = ground;
   if (mutualSsl !== 'off') {
     // Who takes its last client out of a foreign file means that nobody is admitted: no error, which would bring him back.
@@ -221,7 +225,7 @@ function checkWhole(whole: Whole, at: Path, ground: Ground): void {
         `"${name}" needs a certificate but is bound to no alias, so nobody could call it; write aliases = ["…"], or mutualSSL = "off"`,
       );
     else if (!isBound) findings.warn(at, `"${name}" is bound to no alias: no certificate can be right here`);
-    checkIsAskedFor(whole, at, ground);
+    checkIsAskedFor(asking, ground);
   }
   if (
     (mutualSsl === 'optional' && applicationSecurity === 'off') ||
@@ -233,7 +237,7 @@ function checkWhole(whole: Whole, at: Path, ground: Ground): void {
     );
 }
 
-function checkIsAskedFor({ name, mutualSsl }: Whole, at: Path, { config, findings, sources }: Ground): void {
+function checkIsAskedFor({ name, at, mutualSsl }: Asking, { config, findings, sources }: Ground): void {
   if (sources.peer !== undefined && !config.router.downstream.tls.mTLSAPIsEnabled)
     findings.error(
       [...at, 'mutualSSL'],

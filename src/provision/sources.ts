@@ -27,14 +27,16 @@ const everywhere = (entry: string): boolean => {
   return network !== undefined && network.prefix < (network.family === 'ipv4' ? 8 : 16);
 };
 
+/** What all sources have in common, an API's own too. */
+export type SourceGround = {
+  readonly settings: MutualSsl;
+  readonly verifySender: SenderVerifier | undefined;
+  readonly findings: Findings;
+};
+
 /** Where client certificates come from. What does not add up is reported. */
-export function buildSources(
-  config: Config,
-  isWritten: (path: Path) => boolean,
-  findings: Findings,
-  verifySender: SenderVerifier | undefined,
-): CertificateSources {
-  const settings = config.enforcer.security.mutualSSL;
+export function buildSources(isWritten: (path: Path) => boolean, ground: SourceGround): CertificateSources {
+  const { settings, findings } = ground;
   if (settings.peer === 'xfcc')
     findings.warn(
       at('peer'),
@@ -42,35 +44,25 @@ export function buildSources(
     );
   if (settings.sources.length > 0) {
     checkPlainKeys(isWritten, findings);
-    return buildSourceList(settings.sources, at('sources'), settings, findings, verifySender);
+    return buildSourceList(settings.sources, at('sources'), ground);
   }
-  return combine(
-    plain(settings, isWritten),
-    settings.enableClientValidation,
-    settings,
-    findings,
-    verifySender,
-  );
+  return combine(plain(settings, isWritten), settings.enableClientValidation, ground);
 }
 
 /** The same for a list of its own, as an API may have. */
 export function buildSourceList(
   sources: MutualSsl['sources'],
   path: Path,
-  settings: MutualSsl,
-  findings: Findings,
-  verifySender: SenderVerifier | undefined,
+  ground: SourceGround,
 ): CertificateSources {
   const peer = sources.some(({ format }) => format === 'peer');
-  return combine(listed(sources, path, findings), peer, settings, findings, verifySender);
+  return combine(listed(sources, path, ground.findings), peer, ground);
 }
 
 function combine(
   written: readonly Written[],
   peer: boolean,
-  settings: MutualSsl,
-  findings: Findings,
-  verifySender: SenderVerifier | undefined,
+  { settings, findings, verifySender }: SourceGround,
 ): CertificateSources {
   const headers = written
     .map((source) => headerSource(source, settings, findings))

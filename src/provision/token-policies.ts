@@ -23,18 +23,25 @@ export type Issuers = {
   readonly takesAll: boolean;
 };
 
-/** What an access token must be and say. What does not add up is reported at `at`. */
+/** An API, or one of its operations, that asks for tokens. */
+export type TokenUser = {
+  /** For messages. */
+  readonly name: string;
+  readonly at: Path;
+  readonly applicationSecurity: Requirement;
+};
+
+/** What an access token must be and say. What does not add up is reported where its user stands. */
 export function buildTokenPolicy(
   written: WrittenPolicy,
-  name: string,
-  requirement: Requirement,
+  user: TokenUser,
   available: Issuers,
-  at: Path,
   findings: Findings,
 ): TokenPolicy {
-  const issuers = chooseIssuers(written.issuers, name, available, at, findings);
+  const { name, at } = user;
+  const issuers = chooseIssuers(written.issuers, user, available, findings);
   const { scopes = [], scopesMatch = 'all', audiences, consumerKeys } = written;
-  if (requirement !== 'off') {
+  if (user.applicationSecurity !== 'off') {
     for (const issuer of issuers) {
       if (issuer.validatesSubscription && consumerKeys === undefined)
         findings.error(
@@ -60,9 +67,8 @@ export function buildTokenPolicy(
 
 function chooseIssuers(
   written: readonly string[] | undefined,
-  name: string,
+  { name, at }: TokenUser,
   { known, takesAll }: Issuers,
-  at: Path,
   findings: Findings,
 ): readonly KnownIssuer[] {
   const names = known.map((issuer) => issuer.name);

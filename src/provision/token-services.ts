@@ -43,7 +43,7 @@ export function readTokenServices(
   list: Path,
   surroundings: ServiceSurroundings,
 ): TokenServices {
-  const { isChoreoConnect, jwksFeeds, findings } = surroundings;
+  const { isChoreoConnect, findings } = surroundings;
   const feeds: JwksFeed[] = [];
   // Choreo Connect's own file writes "" for what is not there.
   const services = written.map((service) => ({
@@ -60,7 +60,8 @@ export function readTokenServices(
           `found ${JSON.stringify(written[key])} a second time; each needs its own`,
         );
     }
-    const published = readPublished(written, at, jwksFeeds, feeds, findings);
+    const published = readPublished(written, at, surroundings);
+    if (published?.feed !== undefined) feeds.push(published.feed);
     const certificate =
       written.certificateFilePath !== undefined
         ? findings.file([...at, 'certificateFilePath'], written.certificateFilePath, (content) =>
@@ -83,7 +84,7 @@ export function readTokenServices(
       {
         name: written.name,
         issuer: written.issuer,
-        keys: issuerKeys(published, certificate),
+        keys: issuerKeys(published?.keys, certificate),
         algorithms: new Set(written.algorithms),
         tokenTypes: new Set(tokenTypes(written, isChoreoConnect)),
         audiences: new Set(written.audiences),
@@ -119,13 +120,12 @@ const tokenTypes = ({ tokenTypes: written }: Written, isChoreoConnect: boolean):
     type.toLowerCase().replace(/^application\//, ''),
   );
 
+/** Keys that an issuer publishes, and the feed that keeps them fresh where they come from the network. */
 function readPublished(
   { jwksURL, jwksCaPath, jwksPath }: Written,
   at: Path,
-  jwksFeeds: JwksFeeds,
-  feeds: JwksFeed[],
-  findings: Findings,
-): PublishedKeys | undefined {
+  { jwksFeeds, findings }: ServiceSurroundings,
+): { readonly keys: PublishedKeys; readonly feed?: JwksFeed } | undefined {
   if (jwksURL !== undefined && jwksPath !== undefined) {
     findings.error([...at, 'jwksPath'], 'found beside jwksURL; write one of them');
     return undefined;
@@ -133,7 +133,7 @@ function readPublished(
   if (jwksPath !== undefined) {
     const keys = findings.file([...at, 'jwksPath'], jwksPath, readJwksFile);
     for (const reason of keys?.unused ?? []) findings.warn([...at, 'jwksPath'], `not used: ${reason}`);
-    return keys && { jwks: () => keys.keys, refresh: () => {} };
+    return keys && { keys: { jwks: () => keys.keys, refresh: () => {} } };
   }
   if (jwksURL === undefined) return undefined;
   const caPem =
@@ -144,8 +144,7 @@ function readPublished(
       `found ${shown(jwksURL)}: whoever is on the way to it can put keys of his own in place; write https://`,
     );
   const feed = jwksFeeds.at({ url: jwksURL, caPem });
-  feeds.push(feed);
-  return feed;
+  return { keys: feed, feed };
 }
 
 function readJwksFile(content: Buffer) {
