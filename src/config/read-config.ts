@@ -68,10 +68,10 @@ function interpret(
   const services = isChoreoConnectFile(ignored) ? withIssuers(ours) : undefined;
   for (const path of services?.leftOut ?? [])
     warnings.push({ file, line: toml.lineOf(path), key: keyText(path), message: noIssuer });
-  const placeOf = services?.placeOf ?? ((path: readonly PropertyKey[]) => path);
+  const writtenAt = services?.writtenAt ?? ((path: readonly PropertyKey[]) => path);
   const report = (path: readonly PropertyKey[], message: string): void => {
-    const place = placeOf(path);
-    problems.push({ file, line: toml.lineOf(place), key: keyText(place), message });
+    const at = writtenAt(path);
+    problems.push({ file, line: toml.lineOf(at), key: keyText(at), message });
   };
   const filledIn = withEnvironment(ours, env, [], report) as Table;
   const result = configSchema.safeParse(filledIn);
@@ -100,11 +100,12 @@ function interpret(
 const noIssuer =
   'has no issuer, as Choreo Connect has it for API keys, which are not taken here; it is left out';
 
-/** Choreo Connect's file has token services without an issuer. Those behind them keep the places that they are written at. */
+/** Choreo Connect's file has token services without an issuer. Those behind them are told of by the index that they are written at. */
 function withIssuers(ours: Table): {
   readonly leftOut: readonly (readonly PropertyKey[])[];
-  readonly placeOf: (path: readonly PropertyKey[]) => readonly PropertyKey[];
-  /** The lines of what is kept, under the places that it has now. */
+  /** Where that stands in the file which now has this path. */
+  readonly writtenAt: (path: readonly PropertyKey[]) => readonly PropertyKey[];
+  /** The lines of what is kept, under the paths that it has now. */
   readonly moved: (lines: TomlLines) => TomlLines;
 } {
   const list = ['enforcer', 'security', 'tokenService'];
@@ -117,7 +118,7 @@ function withIssuers(ours: Table): {
   if (security !== undefined && services.length > 0) security.tokenService = kept.map((i) => services[i]);
   return {
     leftOut: [...services.keys()].filter((i) => !hasIssuer(services[i])).map((i) => [...list, i]),
-    placeOf: (path) => {
+    writtenAt: (path) => {
       const [index] = path.slice(list.length);
       const isBelow = typeof index === 'number' && list.every((name, i) => path[i] === name);
       return isBelow ? [...list, kept[index] ?? index, ...path.slice(list.length + 1)] : path;

@@ -5,7 +5,7 @@ type Value = string | number | boolean | readonly Value[] | Table | undefined;
 type Table = { readonly [key: string]: Value };
 
 /**
- * A foreign definition as our own config.toml, with a comment at each place where a meaning had to be chosen. What is
+ * A foreign definition as our own config.toml, with a comment wherever a meaning had to be chosen. What is
  * wrong with an API stands there as a comment, too, and the API is left out.
  */
 export function writeToml({ apis, tokenServices }: Definition): string {

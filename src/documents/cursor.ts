@@ -17,7 +17,7 @@ export type Findings = { readonly problems: Problem[]; readonly warnings: Proble
 export const noFindings = (): Findings => ({ problems: [], warnings: [] });
 
 /**
- * A place in a document, and where goes what is wrong with it. Whoever asks for a value gets it or undefined, and in that
+ * Where in a document we stand, and where goes what is wrong there. Whoever asks for a value gets it or undefined, and in that
  * case what was found and what to write has been told: a reader goes on, so that the file's author hears of all at once.
  */
 export class Cursor {
@@ -58,7 +58,7 @@ export class Cursor {
     return new Cursor(this.file, this.#document, this.#findings, [...this.path, ...keys], value);
   }
 
-  /** The same place, with what is wrong there and below going elsewhere, or to where another's goes. */
+  /** The same cursor, with what is wrong there and below going elsewhere, or to where another's goes. */
   into(findings: Findings | Cursor): Cursor {
     const target = findings instanceof Cursor ? findings.#findings : findings;
     return new Cursor(this.file, this.#document, target, this.path, this.value);

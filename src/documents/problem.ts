@@ -1,4 +1,4 @@
-/** What is wrong at one place of a file, and what to do about it. */
+/** What is wrong at a line of a file, and what to do about it. */
 export type Problem = {
   readonly file: string;
   /** 1-based. */
@@ -44,9 +44,9 @@ export function withoutSecrets(url: string): string {
   // The last @: somebody's password has one in it, or a slash, and is not encoded as it should be.
   const at = rest.lastIndexOf('@');
   const [user = ''] = rest.slice(0, Math.max(0, at)).split(':', 1);
-  const [place = ''] = rest.slice(at + 1).split(/[?#]/, 1);
-  if (at < 0) return `${scheme}${place}`;
+  const [host = ''] = rest.slice(at + 1).split(/[?#]/, 1);
+  if (at < 0) return `${scheme}${host}`;
   // In front of a web address a user alone is often a token.
   const isName = !/[/?#]/.test(rest.slice(0, at)) && !/^http/i.test(scheme);
-  return `${scheme}${isName ? user : '…'}@${place}`;
+  return `${scheme}${isName ? user : '…'}@${host}`;
 }

@@ -12,7 +12,7 @@ export type Findings = {
   readonly warn: (path: Path, message: string) => void;
   /** About what stands in another file. */
   readonly warnElsewhere: (problem: Problem) => void;
-  /** As it would be told of that place. */
+  /** As it would be told of what stands there. */
   readonly problemAt: (path: Path, message: string) => Problem;
   /** How many errors there are by now, those of foreign files among them. */
   readonly count: () => number;

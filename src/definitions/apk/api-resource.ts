@@ -59,19 +59,19 @@ const specKeys = [
 /** Production, and the sandbox where it has hosts of its own. */
 function readEnvironments(api: Resource, type: ApiType, files: ApkFiles): readonly ApkRoute[] {
   const [production, sandbox] = ['production', 'sandbox'].map((key) => {
-    const place = api.at.get('spec', key);
-    const references = place.list().flatMap((environment) => {
+    const list = api.at.get('spec', key);
+    const references = list.list().flatMap((environment) => {
       environment.known(['routeRefs', 'httpRouteRefs']);
       const lists = ['routeRefs', 'httpRouteRefs'].map((refs) => environment.get(refs));
       return lists.flatMap((list) => list.texts('"employee-route"').map((name) => ({ list, name })));
     });
-    if (place.value !== undefined && references.length === 0) place.error('names no routes; write routeRefs');
+    if (list.value !== undefined && references.length === 0) list.error('names no routes; write routeRefs');
     const routes = references.flatMap(({ list, name }) => {
       const wanted = { kinds: [routeKinds[type]], name, namespace: api.namespace };
       const route = findResource(files, wanted, list);
       return route === undefined ? [] : [readRoute(route, type, files)];
     });
-    return byHosts(routes, place);
+    return byHosts(routes, list);
   });
   const taken = new Set(production!.flatMap(({ hosts }) => hosts ?? ['*']));
   const isApart = sandbox!.every(({ hosts }) => hosts?.every((host) => !taken.has(host)) ?? false);
@@ -81,12 +81,12 @@ function readEnvironments(api: Resource, type: ApiType, files: ApkFiles): readon
 }
 
 /** APK's deployer writes one route for every eight operations: those of the same hosts belong together. */
-function byHosts(routes: readonly ReadRoute[], place: Cursor): readonly ApkRoute[] {
+function byHosts(routes: readonly ReadRoute[], list: Cursor): readonly ApkRoute[] {
   const groups = Map.groupBy(routes, ({ hosts }) => JSON.stringify(hosts.toSorted()));
   return [...groups.values()].map((group): ApkRoute => {
     const backends = new Set(group.flatMap(({ backends }) => backends));
     if (backends.size > 1)
-      place.warn(
+      list.warn(
         `has several backends (${[...backends].slice(0, 3).join(', ')}), and an API has one here: none is taken; write backend = "…" into [[definitions]]`,
       );
     const { hosts } = group[0]!;

@@ -13,7 +13,7 @@ import { authenticationKeys, readAuthenticationSpec } from './authentication.ts'
 import { type ApkApi, type ApkRoute, placesIn, readConf } from './conf.ts';
 import { type ApkFiles, type Resource, readApkFiles } from './files.ts';
 import { type Placed, placeOperations } from './operations.ts';
-import { type Ask, type Asks, type Settled, settle } from './security.ts';
+import { type Ask, type Asks, type Combined, combine } from './security.ts';
 import { readTokenIssuers } from './token-issuers.ts';
 
 /** WSO2 APK: `*.apk-conf` files and Kubernetes manifests, together. Never throws for what stands in them. */
@@ -125,17 +125,17 @@ function define(api: ApkApi, asks: Asks, entry: DefinitionEntry): readonly Defin
   const { problems, warnings } = api.found;
   const origin = { file: api.at.file, line: api.at.line };
   const named = (message: string): Problem => ({ ...origin, key: '', message: `"${api.name}" ${message}` });
-  const settled = settle(asks);
-  problems.push(...settled.wrong.map(named));
-  warnings.push(...settled.warnings.map(named));
+  const combined = combine(asks);
+  problems.push(...combined.wrong.map(named));
+  warnings.push(...combined.warnings.map(named));
   return api.routes.flatMap((route) => {
     const all = placeOperations(api.type, route.operations);
     return api.basePaths.flatMap((basePath) =>
       all.map((placed) => ({
         origin,
         problems,
-        notes: [...settled.notes, ...placed.notes],
-        written: write({ api, settled, route, placed, basePath }, entry),
+        notes: [...combined.notes, ...placed.notes],
+        written: write({ api, combined, route, placed, basePath }, entry),
       })),
     );
   });
@@ -169,14 +169,14 @@ function asksOf({ asks, found }: ApkApi, authentications: readonly Resource[], f
 
 type Whole = {
   readonly api: ApkApi;
-  readonly settled: Settled;
+  readonly combined: Combined;
   readonly route: ApkRoute;
   readonly placed: Placed;
   readonly basePath: string;
 };
 
-function write({ api, settled, route, placed, basePath }: Whole, entry: DefinitionEntry): WrittenApi {
-  const { mutualSSL, applicationSecurity, clients } = settled;
+function write({ api, combined, route, placed, basePath }: Whole, entry: DefinitionEntry): WrittenApi {
+  const { mutualSSL, applicationSecurity, clients } = combined;
   const url = entry.backend ?? route.backend;
   // A default version's requests go where those with the version go.
   const upstream = `${api.basePaths[0]}${placed.behind}`;

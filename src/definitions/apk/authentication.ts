@@ -15,9 +15,9 @@ export function readConfAuthentication(list: Cursor, files: ApkFiles): Ask {
   const seen = new Set<string>();
   const ask: { -readonly [key in keyof Ask]: Ask[key] } = {};
   for (const entry of list.list()) {
-    const place = entry.get('authType');
-    if (!place.isWritten) entry.error(`found ${entry.found}; write authType: mTLS or OAuth2`);
-    const authType = place.word(['mTLS', 'OAuth2', 'APIKey', 'JWT']);
+    const at = entry.get('authType');
+    if (!at.isWritten) entry.error(`found ${entry.found}; write authType: mTLS or OAuth2`);
+    const authType = at.word(['mTLS', 'OAuth2', 'APIKey', 'JWT']);
     if (authType === undefined) continue;
     if (seen.has(authType)) entry.error(`is a second entry for ${authType}; write one`);
     seen.add(authType);
@@ -68,7 +68,7 @@ export function readAuthenticationSpec(spec: Cursor, owner: Resource, files: Apk
   types.known(['oauth2', 'apiKey', 'jwt', 'mtls']);
   // The document has `mtls` beside authTypes, its code has it inside.
   const mtls = [spec.get('mtls'), types.get('mtls')]
-    .map((place) => readMtls(place, owner, files))
+    .map((at) => readMtls(at, owner, files))
     .filter((read) => read !== undefined);
   return {
     oauth2: readOauth2(types.get('oauth2')),
@@ -85,43 +85,41 @@ export function readAuthenticationSpec(spec: Cursor, owner: Resource, files: Apk
 
 type Mtls = NonNullable<Ask['mtls']>;
 
-function readMtls(place: Cursor, owner: Resource, files: ApkFiles): Mtls | undefined {
-  if (place.value === undefined) return undefined;
-  place.known(['disabled', 'required', 'configMapRefs', 'secretRefs', 'certificatesInline']);
-  const required = place.get('required').word(requirement);
+function readMtls(at: Cursor, owner: Resource, files: ApkFiles): Mtls | undefined {
+  if (at.value === undefined) return undefined;
+  at.known(['disabled', 'required', 'configMapRefs', 'secretRefs', 'certificatesInline']);
+  const required = at.get('required').word(requirement);
   const refers = (key: string, kind: 'ConfigMap' | 'Secret'): readonly WrittenClient[] =>
-    referredClients(place.get(key), [kind], owner.namespace, files);
-  if (place.get('disabled').flag() === true) return { mode: 'off', clients: [] };
-  if (required === undefined && place.isTable) place.warn(requiredLeftOut);
+    referredClients(at.get(key), [kind], owner.namespace, files);
+  if (at.get('disabled').flag() === true) return { mode: 'off', clients: [] };
+  if (required === undefined && at.isTable) at.warn(requiredLeftOut);
   return {
     mode: required ?? 'mandatory',
     clients: [
       ...refers('configMapRefs', 'ConfigMap'),
       ...refers('secretRefs', 'Secret'),
-      ...inlineClients(place.get('certificatesInline'), owner.name),
+      ...inlineClients(at.get('certificatesInline'), owner.name),
     ],
   };
 }
 
-function readOauth2(place: Cursor): Ask['oauth2'] {
-  if (place.value === undefined) return undefined;
-  place.known(['required', 'disabled', 'header', 'sendTokenToUpstream']);
-  const required = place.get('required').word(requirement);
-  if (place.get('disabled').flag() === true) return 'off';
-  warnOfToken(place, 'header');
+function readOauth2(at: Cursor): Ask['oauth2'] {
+  if (at.value === undefined) return undefined;
+  at.known(['required', 'disabled', 'header', 'sendTokenToUpstream']);
+  const required = at.get('required').word(requirement);
+  if (at.get('disabled').flag() === true) return 'off';
+  warnOfToken(at, 'header');
   return required ?? 'mandatory';
 }
 
 /** Where the token stands is one setting for all APIs here. */
-function warnOfToken(place: Cursor, headerKey: string): void {
-  const header = place.get(headerKey).text('"authorization"');
+function warnOfToken(at: Cursor, headerKey: string): void {
+  const header = at.get(headerKey).text('"authorization"');
   if (header !== undefined && header.toLowerCase() !== 'authorization')
-    place
-      .get(headerKey)
-      .warn(
-        `found ${shown(header)}: tokens are read from one header for all APIs; set enforcer.security.authHeader.authorizationHeader`,
-      );
-  const sends = place.get('sendTokenToUpstream');
+    at.get(headerKey).warn(
+      `found ${shown(header)}: tokens are read from one header for all APIs; set enforcer.security.authHeader.authorizationHeader`,
+    );
+  const sends = at.get('sendTokenToUpstream');
   if (sends.flag() === true)
     sends.warn(
       'the backend gets no token; set enforcer.security.authHeader.enableOutboundAuthHeader if it needs it',

@@ -3,13 +3,13 @@ import { shown } from '../../documents/problem.ts';
 import { type ApkFiles, findResource } from './files.ts';
 
 /** `http://…` or `https://…`; APK takes no other. */
-export function urlAt(place: Cursor): string | undefined {
-  const text = place.text('"http://employee-service:8080"');
+export function urlAt(at: Cursor): string | undefined {
+  const text = at.text('"http://employee-service:8080"');
   if (text === undefined) return undefined;
   const url = URL.parse(text);
   if (url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '')
     return text.replace(/\/$/, '');
-  return place.error(
+  return at.error(
     `found ${url?.password ? 'a URL with a password in it' : shown(text)}; write an http:// or https:// URL without user and password`,
   );
 }

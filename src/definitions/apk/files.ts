@@ -154,7 +154,7 @@ type Wanted = {
   readonly namespace: string | undefined;
 };
 
-/** The resource that is meant at a place; what is wrong with it goes where that of the place goes. */
+/** The resource that is meant at a cursor; what is wrong with it goes where that cursor's goes. */
 export function findResource(
   { named }: ApkFiles,
   { kinds, name, namespace }: Wanted,
@@ -171,8 +171,8 @@ export function findResource(
   if (first === undefined)
     return asking.error(`no file of this definition has the ${full}; put its manifest beside the others`);
   if (others.length > 0) {
-    const places = [first, ...others.slice(0, 2)].map(({ at }) => at.file).join(', ');
-    return asking.error(`the ${full} stands in several places (${places}); leave one of them`);
+    const files = [first, ...others.slice(0, 2)].map(({ at }) => at.file).join(', ');
+    return asking.error(`the ${full} stands in several places (${files}); leave one of them`);
   }
   return { ...first, at: first.at.into(asking) };
 }

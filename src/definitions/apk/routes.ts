@@ -23,8 +23,8 @@ export function readRoute(route: Resource, type: ApiType, files: ApkFiles): Read
   spec.noSlips(['parentRefs', 'hostnames', 'rules', 'backendRefs']);
   const rules = spec.get('rules').list();
   if (rules.length === 0) spec.get('rules').error('are none; write at least one rule');
-  const backends = [spec, ...rules].map((place) =>
-    referredBackend(place.get('backendRefs'), route.namespace, files),
+  const backends = [spec, ...rules].map((at) =>
+    referredBackend(at.get('backendRefs'), route.namespace, files),
   );
   return {
     hosts: spec

@@ -2,7 +2,7 @@ import type { WrittenApi, WrittenClient } from '../written.ts';
 
 type Mode = WrittenApi['mutualSSL'];
 
-/** What one place of the files asks for; what it does not mention is undefined. */
+/** What one part of the files asks for; what it does not mention is undefined. */
 export type Ask = {
   readonly oauth2?: Mode | undefined;
   readonly mtls?: { readonly mode: Mode; readonly clients: readonly WrittenClient[] } | undefined;
@@ -15,7 +15,7 @@ export type Ask = {
 /** `override` counts over `default`, for each kind of credential by itself. */
 export type Asks = { readonly overrides: readonly Ask[]; readonly defaults: readonly Ask[] };
 
-export type Settled = {
+export type Combined = {
   readonly mutualSSL: Mode;
   readonly applicationSecurity: Mode;
   readonly clients: readonly WrittenClient[];
@@ -26,10 +26,10 @@ export type Settled = {
 };
 
 /**
- * What all places together ask for. Of several on one level the strictest counts, and all their certificates: APK itself
+ * What all parts of the files together ask for. Of several on one level the strictest counts, and all their certificates: APK itself
  * takes one of them and drops the others.
  */
-export function settle({ overrides, defaults }: Asks): Settled {
+export function combine({ overrides, defaults }: Asks): Combined {
   const chosen = <T>(of: (ask: Ask) => T | undefined): readonly T[] => {
     const above = overrides.map(of).filter((value) => value !== undefined);
     return above.length > 0 ? above : defaults.map(of).filter((value) => value !== undefined);
@@ -63,7 +63,7 @@ export function settle({ overrides, defaults }: Asks): Settled {
 type Modes = { readonly mutualSSL: Mode; readonly applicationSecurity: Mode };
 
 /** The only security that there is can't be optional: that would leave the API open. */
-function close({ mutualSSL, applicationSecurity }: Modes): Modes & Pick<Settled, 'notes'> {
+function close({ mutualSSL, applicationSecurity }: Modes): Modes & Pick<Combined, 'notes'> {
   if (mutualSSL === 'optional' && applicationSecurity === 'off')
     return {
       mutualSSL: 'mandatory',
@@ -116,7 +116,7 @@ function clientFaults(clients: readonly WrittenClient[]): readonly string[] {
   });
 }
 
-/** One reference may stand in several places. */
+/** One reference may stand several times. */
 const distinct = (clients: readonly WrittenClient[]): readonly WrittenClient[] => [
   ...new Map(clients.map((client) => [JSON.stringify([client.alias, client.pem]), client])).values(),
 ];

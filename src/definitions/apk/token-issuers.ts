@@ -11,7 +11,7 @@ export function readTokenIssuers(files: ApkFiles, warnings: Problem[]): readonly
     const { problems, ...found } = noFindings();
     const service = readTokenIssuer({ ...resource, at: at.into({ problems, ...found }) }, files);
     warnings.push(
-      ...problems.map(({ message, ...place }) => ({ ...place, message: `${message}; ${leftOut}` })),
+      ...problems.map(({ message, ...where }) => ({ ...where, message: `${message}; ${leftOut}` })),
     );
     const origin = { file: at.file, line: at.line };
     return problems.length > 0 || service === undefined ? [] : [{ origin, written: service }];

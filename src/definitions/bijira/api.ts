@@ -27,9 +27,9 @@ export function readBijiraApi(at: Cursor, entry: DefinitionEntry, { warnings }: 
     .list()
     .map((resource) => readResource(resource, own));
   if (own === undefined && resources.length === 0) policies.error(nothingAttached);
-  const whole = own === undefined ? undefined : settle(own);
+  const whole = own === undefined ? undefined : securityOf(own);
   const usesCertificates =
-    (whole?.mutualSSL ?? 'off') !== 'off' || resources.some(({ settled }) => settled.mutualSSL !== 'off');
+    (whole?.mutualSSL ?? 'off') !== 'off' || resources.some(({ security }) => security.mutualSSL !== 'off');
   if (whole !== undefined && isOpen(whole)) policies.warn(isOpenToAll);
   if (found.problems.length === 0) warnings.push(...found.warnings);
   const backend = entry.backend ?? endpoint;
@@ -38,8 +38,8 @@ export function readBijiraApi(at: Cursor, entry: DefinitionEntry, { warnings }: 
     problems: found.problems,
     notes: [
       ...(whole?.notes ?? []).map((text) => ({ key: 'mutualSSL', text })),
-      ...resources.flatMap(({ settled }, i) =>
-        settled.notes.map((text) => ({ key: `operations[${i}].mutualSSL`, text })),
+      ...resources.flatMap(({ security }, i) =>
+        security.notes.map((text) => ({ key: `operations[${i}].mutualSSL`, text })),
       ),
     ],
     written: {
@@ -53,7 +53,7 @@ export function readBijiraApi(at: Cursor, entry: DefinitionEntry, { warnings }: 
       ...(usesCertificates && { optionalCertificate: 'reject-wrong', sources: [sourceOf(entry)] }),
       applicationSecurity:
         whole?.applicationSecurity ??
-        (resources.some(({ settled }) => settled.applicationSecurity !== 'off') ? 'mandatory' : 'off'),
+        (resources.some(({ security }) => security.applicationSecurity !== 'off') ? 'mandatory' : 'off'),
       ...(resources.length > 0 && {
         operations: resources.map(({ written }) => written),
         unlistedOperations: whole === undefined ? 'deny' : 'api',
@@ -69,12 +69,12 @@ const sourceOf = ({ trustedSenders }: DefinitionEntry): WrittenSource =>
     ? { format: 'peer' }
     : { format: 'bijira', header: 'x-client-cert-x509', trustedSenders };
 
-type Settled = Required<Pick<WrittenApi, 'mutualSSL' | 'applicationSecurity' | 'clients'>> & {
+type Security = Required<Pick<WrittenApi, 'mutualSSL' | 'applicationSecurity' | 'clients'>> & {
   readonly notes: readonly string[];
 };
 
 /** The only security that there is can't be optional: that would leave the API open. */
-function settle({ mtls, oauth2, notes }: Policies): Settled {
+function securityOf({ mtls, oauth2, notes }: Policies): Security {
   const applicationSecurity = oauth2 ? 'mandatory' : 'off';
   if (mtls === undefined) return { mutualSSL: 'off', applicationSecurity, clients: [], notes };
   const { isOptional, clients } = mtls;
@@ -89,7 +89,7 @@ function settle({ mtls, oauth2, notes }: Policies): Settled {
   };
 }
 
-type Resource = { readonly written: WrittenOperation; readonly settled: Settled };
+type Resource = { readonly written: WrittenOperation; readonly security: Security };
 
 /** A resource with its own policies, and its API's: both run there. */
 function readResource(at: Cursor, ofApi: Policies | undefined): Resource {
@@ -105,16 +105,16 @@ function readResource(at: Cursor, ofApi: Policies | undefined): Resource {
   const policies = at.get('policies');
   const own = readPolicies(policies);
   if (own === undefined && ofApi === undefined) policies.error(nothingAttached);
-  const settled = settle(join(policies, own, ofApi));
-  if (isOpen(settled) && (own !== undefined || ofApi === undefined)) policies.warn(isOpenToAll);
+  const security = securityOf(join(policies, own, ofApi));
+  if (isOpen(security) && (own !== undefined || ofApi === undefined)) policies.warn(isOpenToAll);
   return {
-    settled,
+    security,
     written: {
       path,
       ...(methods.length > 0 && { methods: [...new Set(methods)] }),
-      mutualSSL: settled.mutualSSL,
-      ...(own?.mtls !== undefined && { clients: settled.clients }),
-      applicationSecurity: settled.applicationSecurity,
+      mutualSSL: security.mutualSSL,
+      ...(own?.mtls !== undefined && { clients: security.clients }),
+      applicationSecurity: security.applicationSecurity,
     },
   };
 }
@@ -142,7 +142,7 @@ function join(at: Cursor, own: Policies = nobody, ofApi: Policies = nobody): Pol
 const areEqual = (own: readonly WrittenClient[], others: readonly WrittenClient[]): boolean =>
   own.length === others.length && JSON.stringify(own) === JSON.stringify(others);
 
-const isOpen = ({ mutualSSL, applicationSecurity }: Settled): boolean =>
+const isOpen = ({ mutualSSL, applicationSecurity }: Security): boolean =>
   mutualSSL === 'off' && applicationSecurity === 'off';
 
 const isOpenToAll = 'has neither OAuth2 nor MTLS Authenticator: it is open to everybody';

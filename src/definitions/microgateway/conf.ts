@@ -102,7 +102,7 @@ function readConf(at: Cursor, entry: DefinitionEntry): MicrogatewayConf {
   };
 }
 
-/** Both spellings are met, in both places. */
+/** Both spellings are met, of both. */
 function headerIn(at: Cursor): string | undefined {
   for (const key of ['certificateHeaderName', 'certificateHeadername']) {
     const header = at.get(key).text('"X-SSL-CERT"');

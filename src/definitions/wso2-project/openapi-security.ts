@@ -4,7 +4,7 @@ import { checkSecurityKeys, type SecurityKeys } from './security-keys.ts';
 /** What is said of access tokens. */
 export type TokenAsk = 'off' | 'optional' | 'mandatory';
 
-/** What one place of an OpenAPI document says itself: the document, a path item, or an operation. */
+/** What one part of an OpenAPI document says itself: the document, a path item, or an operation. */
 export type OwnSecurity = {
   /** true: security is switched off. false: it is not, whatever stands above. */
   readonly disabled: boolean | undefined;

@@ -21,5 +21,5 @@ export const namedLike = ({ names }: Project, pattern: RegExp): string | undefin
   names.find((name) => pattern.test(name));
 
 /** Of several keys the first that is written, else the first. */
-export const firstOf = (...places: readonly Cursor[]): Cursor =>
-  places.find(({ value }) => value !== undefined) ?? places[0]!;
+export const firstOf = (...cursors: readonly Cursor[]): Cursor =>
+  cursors.find(({ value }) => value !== undefined) ?? cursors[0]!;

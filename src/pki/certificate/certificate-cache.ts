@@ -104,11 +104,11 @@ export class CertificateCache {
     }
     into.entries.set(slot, entry);
     into.bytes += entry.der.length;
-    while (into.entries.size > into.maxEntries || into.bytes > into.maxBytes) this.#makePlace(into);
+    while (into.entries.size > into.maxEntries || into.bytes > into.maxBytes) this.#makeRoom(into);
   }
 
   /** Second chance: what was used since the last round goes to the end of the line. */
-  #makePlace(into: Part): void {
+  #makeRoom(into: Part): void {
     for (const [slot, entry] of into.entries) {
       drop(into, slot, entry);
       if (into === this.#strangers && isVouched(entry)) {

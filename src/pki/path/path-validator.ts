@@ -56,8 +56,8 @@ export class PathValidator {
     const current = (this.#verdicts.get(leaf) ?? []).filter(
       ({ from, until, revocationVersion }) => now >= from && now < until && revocationVersion === version,
     );
-    const admitted = current.find(({ offered }) => offered === undefined);
-    if (admitted !== undefined) return admitted.verdict;
+    const valid = current.find(({ offered }) => offered === undefined);
+    if (valid !== undefined) return valid.verdict;
     const offered = current.length === 0 ? '' : hashOf(intermediates);
     const refused = current.find((known) => known.offered === offered);
     if (refused !== undefined) return refused.verdict;
