@@ -44,6 +44,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 const files = globSync('**/*.ts', { cwd: src }).map((name) => resolve(src, name));
 const room = (file: string): string => relative(src, file).split('/')[0]!.replace(/\.ts$/, '');
 const floor = (name: string): number => floors.findIndex((names) => names.includes(name));
+const withoutComments = (file: string): string =>
+  readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
 const imports = (file: string): string[] =>
   [...readFileSync(file, 'utf8').matchAll(/(?:from |import |import\(|require\(|\)\()\s*'([^']+)'/g)].map(
     (match) => match[1]!,
@@ -85,10 +87,14 @@ test('a package is imported by its own room only', () => {
   }
 });
 
-/** What of Node each room may use: what is not listed is none of its business. `net` stands for its pure parts alone. */
+/**
+ * What of Node each room may use, and what one of its files may beyond that: what is not listed is none of its
+ * business. `net` stands for its pure parts alone, `net*` for all of it.
+ */
 const modules: Readonly<Record<string, readonly string[]>> = {
   pki: ['crypto'],
-  documents: ['buffer', 'fs', 'fs/promises', 'module', 'path', 'zlib'],
+  documents: ['buffer', 'module', 'path', 'zlib'],
+  'documents/files': ['fs'],
   grpc: ['http2', 'net*'],
   'client-certificate': ['crypto', 'net'],
   oauth2: ['crypto'],
@@ -97,41 +103,90 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   observability: ['stream'],
   config: ['net'],
   definitions: ['path'],
-  feeds: ['crypto', 'dns', 'fs', 'fs/promises', 'http', 'https', 'net*', 'path', 'worker_threads'],
-  provision: ['crypto', 'fs', 'fs/promises', 'net', 'path', 'tls', 'worker_threads'],
+  feeds: ['crypto', 'http', 'https', 'net*'],
+  'feeds/public-address': ['dns'],
+  'feeds/crl-thread': ['fs', 'worker_threads'],
+  'feeds/revocation-cache': ['fs/promises', 'path'],
+  provision: ['crypto', 'net', 'path', 'tls'],
+  // Its own threads read, by `documents/files`; what Envoy opens is only asked whether it can be opened.
+  'provision/reading-thread': ['worker_threads'],
+  'provision/parts': ['worker_threads'],
+  'provision/router-files': ['fs'],
   'envoy-config': ['net'],
-  'ext-authz': ['fs/promises', 'net*', 'path', 'url'],
+  'ext-authz': ['url'],
+  'ext-authz/unix-socket': ['fs/promises', 'net*', 'path'],
   service: ['child_process'],
   commands: ['child_process', 'fs', 'os', 'path', 'util'],
   main: ['util'],
 };
 const pureOfNet = /^(type )?(isIP|isIPv4|isIPv6|BlockList|SocketAddress)$/;
 
+/** A room, and the file by its own name in it. */
+const owners = (file: string): readonly string[] => [
+  room(file),
+  relative(src, file).replaceAll('\\', '/').replace(/\.ts$/, ''),
+];
+const allowedOf = (file: string): readonly string[] => owners(file).flatMap((name) => modules[name] ?? []);
+
 test('a room uses of Node what its work is, so that what decides can neither read nor wait', () => {
   for (const file of files) {
-    const allowed = modules[room(file)] ?? [];
+    const allowed = allowedOf(file);
+    for (const name of imports(file).filter((name) => name.startsWith('node:'))) {
+      const module = name.slice('node:'.length);
+      const isAllowed = allowed.includes(module) || allowed.includes(`${module}*`);
+      assert.ok(isAllowed, `${relative(src, file)} imports ${name}`);
+    }
     const text = readFileSync(file, 'utf8');
-    for (const [, names, module] of text.matchAll(/import (?:type )?(.+?) from 'node:([^']+)'/gs)) {
+    for (const [, names] of text.matchAll(/import (?:type )?((?:(?!import ).)+?) from 'node:net'/gs)) {
       const isPure = [...names!.matchAll(/[\w ]+/g)].every(
         ([name]) => pureOfNet.test(name.trim()) || name.trim() === '',
       );
-      const isAllowed = allowed.includes(module!) || allowed.includes(`${module}*`);
-      assert.ok(isAllowed, `${relative(src, file)} imports node:${module}`);
-      if (module === 'net' && !allowed.includes('net*'))
-        assert.ok(isPure, `${relative(src, file)} imports ${names} of node:net`);
+      assert.ok(isPure || allowed.includes('net*'), `${relative(src, file)} imports ${names} of node:net`);
     }
   }
 });
 
-/** Rooms that live in time; all others are told it. */
-const withClocks = ['grpc', 'feeds', 'provision', 'ext-authz', 'service', 'commands', 'main'];
+test('nobody is allowed what he does not use', () => {
+  for (const [owner, allowed] of Object.entries(modules)) {
+    const used = files.filter((file) => owners(file).includes(owner)).flatMap(imports);
+    for (const module of allowed)
+      assert.ok(used.includes(`node:${module.replace('*', '')}`), `${owner} does not import node:${module}`);
+  }
+});
+
+/** Rooms, or files of them, that live in time; all others are told it. */
+const withClocks = [
+  'grpc',
+  'feeds',
+  'provision/reading-thread',
+  'provision/parts',
+  'provision/slices',
+  'ext-authz/server',
+  'ext-authz/health-client',
+  'service',
+  'commands',
+  'main',
+];
 
 test('what decides, and what it decides by, has no clock of its own', () => {
-  for (const file of files.filter((file) => !withClocks.includes(room(file)))) {
+  for (const file of files.filter((file) => !owners(file).some((name) => withClocks.includes(name)))) {
     const clock = /Date\.now|performance\.now|new Date\(\)|\bset(Timeout|Interval|Immediate)\(|hrtime/.exec(
-      readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, ''),
+      withoutComments(file),
     );
     assert.equal(clock?.[0], undefined, `${relative(src, file)} has a clock`);
+  }
+});
+
+/** Whose process it is; all others are told what they need of it. */
+const withProcess = ['observability', 'service', 'commands', 'main', 'start'];
+
+test('the process belongs to the command line, and nobody draws lots or asks the network behind a room’s back', () => {
+  for (const file of files) {
+    const text = withoutComments(file);
+    const itself = withProcess.includes(room(file)) ? null : /\bprocess\.\w+/.exec(text);
+    assert.equal(itself?.[0], undefined, `${relative(src, file)} uses the process`);
+    const hidden = /\bMath\.random\b|(?<![.\w#])fetch\(|\bnew WebSocket\(/.exec(text);
+    assert.equal(hidden?.[0], undefined, `${relative(src, file)} uses what no import shows`);
   }
 });
 
