@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
-import { dirname, relative, resolve } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 
 const src = resolve(import.meta.dirname, '../../src');
@@ -24,6 +24,25 @@ const floors: readonly (readonly string[])[] = [
   ['main'],
   ['start'],
 ];
+
+test('the page names every room on its floor, every folder, and no file that is not there', () => {
+  const page = readFileSync(resolve(src, '../docs/architecture.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| (?:ground|\d+) \| (.+) \|$/gm)].map(([, rooms]) => rooms!);
+  const rowOf = (name: string): number => rows.findIndex((row) => row.includes(`\`${name}\``));
+  const named = floors.flat().map((name) => rowOf(name));
+  assert.deepEqual(
+    named,
+    named.toSorted((a, b) => a - b),
+    'the rooms stand in another order',
+  );
+  for (const name of floors.flat()) assert.notEqual(rowOf(name), -1, `nothing is said of ${name}`);
+  for (const folder of globSync('**/', { cwd: src }).filter((name) => name !== '.'))
+    assert.match(page, new RegExp(`\`(?:[\\w-]+/)*${basename(folder)}/?\``), `nothing is said of ${folder}`);
+  for (const [name] of page.matchAll(/[a-z0-9-]+(?:\/[a-z0-9-]+)*\.(?:test\.)?ts\b/g)) {
+    const isThere = [name, `../${name}`].some((path) => existsSync(resolve(src, path)));
+    assert.ok(isThere || files.some((file) => file.endsWith(`/${name}`)), `${name} is not there`);
+  }
+});
 
 /** Who may import a package. */
 const packages: Readonly<Record<string, readonly string[]>> = {
