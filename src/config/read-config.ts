@@ -76,6 +76,7 @@ function interpret(
   const filledIn = withEnvironment(ours, env, [], report) as Table;
   const result = configSchema.safeParse(filledIn);
   const issues = result.error?.issues ?? [];
+  // By what is written: what the environment has filled in may be a secret.
   for (const issue of issues) describeIssue(issue, ours, report);
   const faulty = issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path],
@@ -144,6 +145,7 @@ function withoutForeign(
   known: JsonSchema,
   leftOut: (path: readonly string[], isKnown: boolean) => void,
 ): Table {
+  // Without a prototype `__proto__` is a key like any other, and unknown.
   const kept: Record<string, unknown> = Object.create(null);
   const names = Object.keys(known.properties ?? {});
   for (const [key, value] of Object.entries(table)) {

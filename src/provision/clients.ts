@@ -119,7 +119,7 @@ function readKind(client: Written, at: Path, reading: ClientReading): Kind | und
   return undefined;
 }
 
-/** Whether its keys may stand beside each other. */
+/** Whether its keys may stand beside each other: what can be read in two ways would let in more than its author meant. */
 function addsUp(client: Written, at: Path, findings: Findings): boolean {
   const [first, ...others] = certificateKeys.filter((key) => client[key] !== undefined);
   const ruleKeys = ruleKeysOf(client);

@@ -19,6 +19,7 @@ import { warnAboutSize } from './certificate-warnings.ts';
 import { readClients } from './clients.ts';
 import { checkDatabases } from './databases.ts';
 import { type Definitions, type Entry, entriesOf, type ForeignService } from './definitions.ts';
+import { groupByScope, scopeOf } from './directory.ts';
 import { createFindings, type Findings, type ForeignFindings } from './findings.ts';
 import { issuersOfEntry } from './issuers.ts';
 import {
@@ -38,7 +39,6 @@ import { certificateIn } from './pem-files.ts';
 import { settlePlaces } from './places.ts';
 import { readRevocation, revocationState } from './revocation.ts';
 import { checkRouter } from './router.ts';
-import { groupByScope, scopeOf } from './security.ts';
 import { buildSenderVerifier } from './senders.ts';
 import { readService, type ServiceSettings } from './service.ts';
 import type { Sliced } from './slices.ts';

@@ -86,6 +86,7 @@ function checkPorts({ router }: Config, findings: Findings): void {
     { key: 'listenerPort', host: router.listenerHost, port: router.listenerPort },
     { key: 'adminPort', host: '127.0.0.1', port: router.adminPort },
   ];
+  // These take the port on every address.
   const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::';
   const named = (host: string): string => (host === 'localhost' ? '127.0.0.1' : host);
   listeners.forEach(({ key, host, port }, i) => {

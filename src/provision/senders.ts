@@ -8,9 +8,9 @@ import { createEffort } from '../pki/path/effort.ts';
 import { SearchLimit } from '../pki/path/search-limit.ts';
 import { readCas } from './cas.ts';
 import { readClients } from './clients.ts';
+import { apiOf, byKind } from './directory.ts';
 import type { Findings, Reading } from './findings.ts';
 import { strengthOf } from './leniency.ts';
-import { apiOf, byKind } from './security.ts';
 import type { Sliced } from './slices.ts';
 import { buildTrust, type ClientEntry, fingerprintsOf } from './trust.ts';
 

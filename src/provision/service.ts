@@ -89,6 +89,7 @@ export const serviceOfWorker = ({ tcp, socket }: ServiceSettings, worker: number
   socket: socket === undefined ? undefined : socketOfWorker(socket, worker),
 });
 
+/** Of names only localhost (RFC 6761 section 6.3): where another leads to, its name server may say anew each day. */
 function isLoopback(address: string): boolean {
   const family = isIP(address);
   if (family === 0) return address === 'localhost';

@@ -43,6 +43,7 @@ export function buildTokenPolicy(
   const { scopes = [], scopesMatch = 'all', audiences, consumerKeys } = written;
   if (user.applicationSecurity !== 'off') {
     for (const issuer of issuers) {
+      // Without the list anybody with a token of that issuer would pass for a subscriber.
       if (issuer.validatesSubscription && consumerKeys === undefined)
         findings.error(
           at,

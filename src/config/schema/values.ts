@@ -69,6 +69,7 @@ export const hostPattern = () =>
       'write a host name without port, "*.example.com" (the star for whole labels, leftmost only), or "*"',
   });
 
+/** As Envoy passes paths on (`normalize_path`, `merge_slashes`): any other would never be asked for. */
 export const basePath = () =>
   z
     .string()
@@ -107,6 +108,7 @@ export const absoluteUrl = ({ query = false, empty = false, webSocket = false } 
     },
   );
 
+/** With underscores, which no host name may have (RFC 1123 section 2.1) and container networks give out. */
 function isDnsName(value: string): boolean {
   return (
     value.length <= 253 &&
