@@ -197,7 +197,7 @@ test('what decides, and what it decides by, has no clock of its own', () => {
 });
 
 /** Whose process it is; all others are told what they need of it. */
-const withProcess = ['observability', 'service', 'commands', 'main', 'start'];
+const withProcess = ['observability', 'feeds/revocation-cache', 'service', 'commands', 'main', 'start'];
 
 test('the process belongs to the command line, lots are drawn where time passes, and every request shows as an import', () => {
   for (const file of files) {
