@@ -93,7 +93,7 @@ class UrlSource {
   async #read({ signal, before = [], readIn }: FeedRequest<Crls>): Promise<Reading<Crls> | undefined> {
     const { url, reach } = this.#address;
     const { lanes, threads, proxies, signers, weakAlgorithmsOf, limits } = this.#around;
-    const { timeout, clockSkew } = limits();
+    const { timeout, refresh, clockSkew } = limits();
     const fetched = await inTime(timeout, signal, (soon) =>
       lanes.run(url, soon, () =>
         fetchChanged(url, {
@@ -107,7 +107,7 @@ class UrlSource {
       ),
     );
     if (fetched === undefined) {
-      readIn(soonest(before));
+      readIn(soonest(before, refresh));
       return undefined;
     }
     const known = signers();
@@ -117,7 +117,7 @@ class UrlSource {
     if (!isOfUse(crls, found, before)) throw new Error(unused[0]);
     this.#validators = fetched.validators;
     this.#signers = known;
-    readIn(soonest(crls));
+    readIn(soonest(crls, refresh));
     this.#keep(crls);
     return readingOf(crls, [...faults, ...unused]);
   }
@@ -212,8 +212,10 @@ const readingOf = (crls: Crls, unused: readonly string[]): Reading<Crls> => {
   };
 };
 
-const soonest = (crls: Crls): number =>
-  Math.min(...crls.map(({ crl }) => refetchIn(crl, Date.now(), Math.random()) ?? Infinity));
+const soonest = (crls: Crls, refresh: number): number => {
+  const moment = { now: Date.now(), refresh, random: Math.random() };
+  return Math.min(...crls.map(({ crl }) => refetchIn(crl, moment)));
+};
 
 /** What was sent again is in force already. */
 const isOfUse = (crls: Crls, found: Crls, before: Crls): boolean =>

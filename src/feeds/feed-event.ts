@@ -6,6 +6,8 @@ export type FeedEvent = {
   readonly feed: FeedKind;
   /** Where from, without password and query. */
   readonly from: string;
+  /** One of many of its kind: another one's line says it. */
+  readonly isOneOfMany?: boolean;
 } & (
   | {
       readonly kind: 'read';
@@ -101,6 +103,7 @@ export type FeedLine = {
 export function feedLines(event: FeedEvent): readonly FeedLine[] {
   const { read, unused, failed, keepsLastGood, hasNone, lapsed, count } = words[event.feed];
   const url = event.from;
+  if (event.isOneOfMany) return [];
   if (event.kind === 'failed') {
     const { reason, failures } = event;
     if (event.lapsed && lapsed !== undefined)

@@ -43,6 +43,8 @@ export type Reading<T> = {
   readonly unused?: readonly string[];
   /** Milliseconds since the epoch: it says itself when it will be out of date. */
   readonly outdatedFrom?: number | undefined;
+  /** false: another version, which tells people nothing new. */
+  readonly isNews?: boolean;
 };
 
 /** How it goes, for people. */
@@ -161,7 +163,7 @@ export class Feed<T> {
       this.#reads++;
       const reading = (await this.#readInTime()) ?? this.#latest;
       if (reading === undefined) throw new Error('it says that nothing changed, and sent nothing before');
-      const changed = this.#take(reading, at);
+      const changed = this.#take(reading, at) && reading.isNews !== false;
       const failures = this.#failures;
       this.#failures = 0;
       this.#lastError = undefined;

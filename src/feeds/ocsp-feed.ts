@@ -40,6 +40,7 @@ const maxGet = 255;
 /** What a responder says of one certificate. */
 export class OcspFeed extends Feed<OcspAnswer> {
   readonly #source: OcspSource;
+  readonly #failing: Set<OcspFeed>;
   readonly url: string;
 
   /** @param before what another feed was sent about the same, which is judged anew */
@@ -55,19 +56,46 @@ export class OcspFeed extends Feed<OcspAnswer> {
     const onChange = (answer: OcspAnswer, before: OcspAnswer | undefined): void => {
       if (answer.status !== before?.status) around.onChange();
     };
-    // Nor is a failure, but for the first: now it is known that nothing is known.
+    const failing = failingAt(around, address.url);
     const tell = (event: FeedEvent): void => {
+      const before = failing.size;
+      if (event.kind === 'failed') failing.add(this);
+      else if (event.kind === 'read') failing.delete(this);
+      // Nor is a failure, but for the first: now it is known that nothing is known.
       if (event.kind === 'failed' && event.failures === 1 && !event.keepsLastGood) around.onChange();
-      around.tell(event);
+      around.tell({ ...event, isOneOfMany: isOneOfMany(event, before, failing.size) });
     };
     super({ feed: 'ocsp', onChange, ...source.asked }, tell, { ...usual, ...own });
     this.#source = source;
     this.url = address.url;
+    this.#failing = failing;
+  }
+
+  override close(): Promise<void> {
+    this.#failing.delete(this);
+    return super.close();
   }
 
   get sent(): OcspSent | undefined {
     return this.#source.sent;
   }
+}
+
+const failingBy = new WeakMap<RevocationSurroundings, Map<string, Set<OcspFeed>>>();
+
+/** Of all certificates that one responder is asked about, those about which it fails. */
+function failingAt(around: RevocationSurroundings, url: string): Set<OcspFeed> {
+  const byUrl = failingBy.get(around) ?? new Map<string, Set<OcspFeed>>();
+  failingBy.set(around, byUrl);
+  const failing = byUrl.get(url) ?? new Set();
+  byUrl.set(url, failing);
+  return failing;
+}
+
+/** A responder has thousands of certificates: that it fails, and works again, is one line. A good answer is none. */
+function isOneOfMany(event: FeedEvent, before: number, after: number): boolean {
+  if (event.kind === 'failed') return before > 0 && !event.lapsed;
+  return event.kind === 'read' && event.count === 0 && !(before > 0 && after === 0);
 }
 
 class OcspSource {
@@ -103,7 +131,8 @@ class OcspSource {
       throw new Error('what it sent is older than its last good answer, which stays in force');
     this.sent = { bytes, nonce };
     const { from, until } = answer.window;
-    readIn(refetchIn({ thisUpdate: from, nextUpdate: until }, Date.now(), Math.random()) ?? Infinity);
+    const moment = { now: Date.now(), refresh: this.#around.limits().refresh, random: Math.random() };
+    readIn(refetchIn({ thisUpdate: from, nextUpdate: until }, moment));
     const notes = {
       feed: 'ocsp',
       from: this.#from,
@@ -116,7 +145,7 @@ class OcspSource {
       ?.write(this.#key, kept, (trouble) =>
         this.#around.tell({ feed: 'ocsp', from: this.#from, ...trouble }),
       );
-    return readingOf(answer);
+    return { ...readingOf(answer), isNews: answer.status !== before?.status };
   }
 
   async #ask(request: Uint8Array, mayGet: boolean, signal: AbortSignal): Promise<Buffer> {

@@ -146,7 +146,7 @@ export class RevocationFeeds implements RevocationKnowledge {
     this.#takeSigners(settings?.signers ?? []);
     const feeds = this.#feedsOf(settings);
     void this.#configured.keepOnly(feeds);
-    const { sources = [], refresh, ahead = [] } = settings ?? {};
+    const { sources = [], refresh } = settings ?? {};
     // Whoever reloads has often just revoked something.
     for (const feed of this.#all()) feed.refresh();
     if (refresh !== undefined)
@@ -158,7 +158,7 @@ export class RevocationFeeds implements RevocationKnowledge {
     );
     this.#makeRoom(this.#asked, sources.some((one) => one.kinds.includes('ocsp')) ? most.certificates : 0);
     this.#version++;
-    for (const { certificate, issuer, anchor } of ahead) this.want(certificate, issuer, anchor);
+    if (settings !== undefined) void this.#askAhead(settings.ahead);
   }
 
   /** Of all that is in force. */
@@ -172,6 +172,7 @@ export class RevocationFeeds implements RevocationKnowledge {
   }
 
   async close(): Promise<void> {
+    this.#inForce = undefined;
     this.#makeRoom(this.#followed, 0);
     this.#makeRoom(this.#asked, 0);
     await this.#configured.close();
@@ -214,6 +215,15 @@ export class RevocationFeeds implements RevocationKnowledge {
     this.#end(known?.feeds ?? []);
     this.#makeRoom(this.#asked, most.certificates);
     for (const feed of feeds) void feed.start();
+  }
+
+  /** A few at a time: there may be ten thousand, and Checks between. */
+  async #askAhead(ahead: RevocationSettings['ahead']): Promise<void> {
+    for (const [i, { certificate, issuer, anchor }] of ahead.entries()) {
+      if (i % 100 === 99) await new Promise<void>((next) => setImmediate(next));
+      if (this.#inForce?.ahead !== ahead) return;
+      this.want(certificate, issuer, anchor);
+    }
   }
 
   #mayBeSignedBy(issuer: Certificate): void {

@@ -190,4 +190,34 @@ describe('what a responder says', () => {
     assert.equal(third.feed.latest, undefined, 'too old by a policy that is stricter');
     assert.deepEqual(readdirSync(dir), []);
   });
+
+  it('of a responder with many certificates that it fails, and works again, is one line; a good answer is none', async () => {
+    const server = await webServer((_, response) => response.writeHead(500).end());
+    const world = around([]);
+    const all = [certificate, neighbour].map((one) => {
+      const address = {
+        certificate: one,
+        issuer: ca.certificate,
+        url: server.url,
+        reach: 'anywhere',
+      } as const;
+      return new OcspFeed({ ...address, nonce: false, responders: [], freshness: byTheBook }, world);
+    });
+    after(() => Promise.all(all.map((feed) => feed.close())));
+    for (const feed of all) await feed.start();
+    server.answer = sending(
+      forgeOcsp(ca.who, {
+        producedAt: Date.now() - hour,
+        responses: [single(), single({ id: certId(ca.who, neighbour) })],
+      }),
+    );
+    for (const feed of [...all, ...all]) await feed.start();
+    assert.deepEqual(
+      world.events.flatMap(feedLines).map(({ level, message }) => `${level}: ${message}`),
+      [
+        "warn: can't ask an OCSP responder about a certificate, and there is no answer yet: revocation_pending or revocation_unknown, unless another source knows; trying on",
+        'info: asked an OCSP responder about a certificate',
+      ],
+    );
+  });
 });

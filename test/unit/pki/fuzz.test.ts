@@ -9,11 +9,13 @@ import {
 import { formatName } from '../../../src/pki/certificate/name.ts';
 import { parseNameText } from '../../../src/pki/certificate/name-text.ts';
 import { readCertificateFile } from '../../../src/pki/containers/certificate-file.ts';
+import { readCrlFile } from '../../../src/pki/containers/crl-file.ts';
 import { readKeyStore } from '../../../src/pki/containers/key-store.ts';
 import { KeyStoreError } from '../../../src/pki/containers/key-store-entry.ts';
 import { PemError, parsePem } from '../../../src/pki/containers/pem.ts';
 import { validatePath } from '../../../src/pki/path/path-validation.ts';
 import { type Anchor, createTrustStore } from '../../../src/pki/path/trust-store.ts';
+import { crlUrlsOf, ocspUrlsOf } from '../../../src/pki/revocation/certificate-urls.ts';
 import { readCrl } from '../../../src/pki/revocation/crl.ts';
 import { CrlError } from '../../../src/pki/revocation/crl-error.ts';
 import { createCrlSet } from '../../../src/pki/revocation/crl-set.ts';
@@ -92,6 +94,7 @@ function tryRead(der: Uint8Array): Certificate | undefined {
 /** As leaf, as intermediate and as anchor: an answer, and no exception. */
 function judge(certificate: Certificate): void {
   formatName(certificate.subject);
+  for (const url of [...crlUrlsOf(certificate), ...ocspUrlsOf(certificate)]) assert.match(url, /^https?:/);
   const crls = createCrlSet([readCrl(crlDer)]);
   const use = (one: Certificate, intermediates: readonly Certificate[], anchors: readonly Anchor[]) =>
     validatePath(one, {
@@ -254,3 +257,35 @@ test('any file of certificates, any name and any key store, edited', { timeout: 
     { numRuns: 300 },
   );
 });
+
+test('files with CRLs, in any form, with any change', () => {
+  const base64 = Buffer.from(crlDer).toString('base64');
+  const forms = [
+    crlDer,
+    Buffer.from(base64),
+    Buffer.from(`text\n-----BEGIN X509 CRL-----\n${base64}\n-----END X509 CRL-----\n`),
+  ];
+  const use = (some: Uint8Array): void => {
+    const file = readCrlFile(some);
+    if (!file.ok) assert.match(file.problem, /^(is|has) /);
+    else for (const der of file.crls) tryCrl(der);
+  };
+  for (const form of forms) {
+    for (let length = 0; length < form.length; length++) use(form.subarray(0, length));
+    fc.assert(
+      fc.property(fc.nat(form.length - 1), fc.uint8Array({ maxLength: 4 }), fc.nat(4), (at, put, take) =>
+        use(Buffer.concat([form.subarray(0, at), put, form.subarray(at + take)])),
+      ),
+      runs,
+    );
+  }
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), use), runs);
+});
+
+function tryCrl(der: Uint8Array): void {
+  try {
+    readCrl(der);
+  } catch (error) {
+    assert.ok(error instanceof CrlError, String(error));
+  }
+}

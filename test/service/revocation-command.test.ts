@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { run } from '../../envoy/run-program.ts';
+import { RevocationCache } from '../../src/feeds/revocation-cache.ts';
+import { opensslCa } from '../support/openssl-ca.ts';
+import { webServer } from '../unit/feeds/revocation-world.ts';
+
+const start = fileURLToPath(new URL('../../src/start.ts', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'revocation-command-'));
+after(() => rmSync(folder, { recursive: true }));
+const ca = opensslCa('Command CA');
+ca.issue('client');
+ca.revoke('client');
+const crl = ca.crl();
+mkdirSync(join(folder, 'crls'));
+writeFileSync(join(folder, 'crls', 'ca.crl'), crl);
+const server = await webServer((request, response) =>
+  request.url === '/ca.crl' ? response.end(crl) : response.writeHead(404).end(),
+);
+
+const call = (command: string, ...lines: readonly string[]) => {
+  const table = lines.length === 0 ? '' : `[enforcer.security.revocation]\n${lines.join('\n')}\n`;
+  writeFileSync(
+    join(folder, 'config.toml'),
+    `${table}[[clients]]\nalias = "a"\ncaFile = "${ca.certificateFile}"\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["a"]\n`,
+  );
+  return run([process.execPath, start, command, '--config', 'config.toml'], {
+    env: process.env,
+    cwd: folder,
+  });
+};
+const next = '1 revoked, next update \\d{4}-.*Z';
+
+test('revocation lists each source with its state, and what is kept', async () => {
+  const cache = new RevocationCache(join(folder, 'cache'));
+  const notes = { feed: 'crl', from: 'http://of.a.certificate/', readAt: new Date().toISOString() };
+  await cache.write('x', { notes, parts: [] }, () => assert.fail());
+  const { code, stdout } = await call(
+    'revocation',
+    `crlUrls = ["${server.url}/ca.crl"]`,
+    'crlFiles = ["crls/"]',
+    'cacheDir = "cache"',
+  );
+  assert.match(
+    stdout,
+    new RegExp(
+      `^crl ${server.url}/ca\\.crl: good, ${next}\ncrl .*/crls: good, ${next}\nkept: crl http://of\\.a\\.certificate/: fetched \\d{4}-.*Z, \\d+ s ago\n$`,
+    ),
+  );
+  assert.equal(code, 0);
+  assert.equal(readdirSync(join(folder, 'cache')).length, 1, 'it keeps nothing itself');
+});
+
+test('revocation says which source fails, and ends with 69', async () => {
+  const { code, stdout } = await call(
+    'revocation',
+    `crlUrls = ["${server.url}/none"]`,
+    'crlFiles = ["none/"]',
+  );
+  assert.match(
+    stdout,
+    new RegExp(`^crl ${server.url}/none: failed: it answered 404\ncrl .*/none: failed: names no file`),
+  );
+  assert.equal(code, 69);
+});
+
+test('revocation says so where it is not looked at', async () => {
+  const { code, stdout } = await call('revocation');
+  assert.deepEqual(
+    [code, stdout],
+    [0, 'revocation is not looked at: [enforcer.security.revocation] names no source and no mode\n'],
+  );
+});
+
+test('check-config reads the files and names what would be fetched, and fetches nothing', async () => {
+  const asked = server.asked.length;
+  const { code, stdout, stderr } = await call(
+    'check-config',
+    `crlUrls = ["${server.url}/ca.crl?token=secret"]`,
+    'crlFiles = ["crls/", "none/"]',
+    `ocspResponder = "${server.url}/ocsp"`,
+    'followCertificateUrls = true',
+  );
+  assert.match(
+    stdout,
+    new RegExp(
+      `^crl .*/crls: good, ${next}\ncrl ${server.url}/ca\\.crl: would be fetched\nocsp ${server.url}/ocsp: would be asked\ncrl, ocsp: what certificates name would be fetched, once their path is valid\nconfig\\.toml: good `,
+    ),
+  );
+  assert.match(
+    stderr,
+    /^warning: enforcer\.security\.revocation: crl .*\/none: failed: names no file; write the path/,
+  );
+  assert.equal(code, 0);
+  assert.equal(server.asked.length, asked);
+});

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createAuthority } from '../../support/certificate-authority.ts';
+import { load } from '../../support/enforcer.ts';
+
+const authority = await createAuthority({ subject: 'CN=CA' });
+const other = await createAuthority({ subject: 'CN=Other CA' });
+const pinned = await authority.issue({ subject: 'CN=acme', extendedKeyUsage: 'client' });
+const files = { 'ca.pem': authority.pem, 'other.pem': other.pem, 'acme.pem': pinned.pem };
+const rest = `
+[[clients]]
+alias = "partners"
+caFile = "ca.pem"
+[[clients]]
+alias = "acme"
+file = "acme.pem"
+[[apis]]
+name = "a"
+version = "1"
+basePath = "/a"
+aliases = ["partners"]
+`;
+const table = (...lines: readonly string[]): string =>
+  ['[enforcer.security.revocation]', ...lines, ''].join('\n');
+const own = (...lines: readonly string[]): string =>
+  ['[[enforcer.security.revocation.cas]]', ...lines, ''].join('\n');
+const loaded = (toml: string) => load(`${toml}${rest}`, files);
+
+const key = 'enforcer.security.revocation';
+const url = 'crlUrls = ["http://ca.test/ca.crl"]';
+const ownCa = 'caFile = "ca.pem"';
+
+describe('what is wrong with it', () => {
+  const rows: readonly (readonly [what: string, toml: string, message: string])[] = [
+    [
+      'off beside a source',
+      table('mode = "off"', url),
+      `${key}.mode: found "off" beside sources, which nobody would look at; write "soft-fail" or "hard-fail", or leave the sources out`,
+    ],
+    [
+      'off beside a source of a CA',
+      table('mode = "off"') + own(ownCa, url),
+      `${key}.mode: found "off" beside sources`,
+    ],
+    [
+      'a CA that is off, with a source',
+      table(url) + own(ownCa, 'mode = "off"', 'ocspResponder = "http://o.test/"'),
+      `${key}.cas[0].mode: found "off" beside sources of this CA, which nobody would look at; leave one of them out`,
+    ],
+    [
+      'no CA',
+      table(url) + own('mode = "off"'),
+      `${key}.cas[0]: names no CA, or two; write caFile = "…" or caPem = "…", one of them`,
+    ],
+    [
+      'a file that is not there',
+      table(url) + own('caFile = "none.pem"'),
+      `${key}.cas[0].caFile: found "none.pem", which does not exist; write the path of a readable file`,
+    ],
+    ['another scheme', table('crlUrls = ["ldap://ca.test/"]'), 'write an http:// or https:// URL'],
+    [
+      'a responder’s certificate that is not there',
+      table('ocspResponder = "http://o.test/"', 'ocspResponderCertificate = "none.pem"'),
+      `${key}.ocspResponderCertificate: found "none.pem"`,
+    ],
+    ['no source at all', table('sources = []'), 'write "crl", "ocsp" or both'],
+    [
+      'a host with a port',
+      table('allowedHosts = ["crl.test:80"]'),
+      'write a host name or address without port',
+    ],
+    ['a time that is too short', table('refresh = 1'), 'write whole seconds from 30 to 86400'],
+    ['a key that does not exist', table('crlUrl = "http://a.test/"'), 'crlUrl'],
+  ];
+  for (const [what, toml, message] of rows)
+    it(what, () =>
+      assert.throws(
+        () => loaded(toml),
+        (error: Error) => error.message.includes(message) || assert.fail(error.message),
+      ),
+    );
+});
+
+describe('what is worth a line', () => {
+  const rows: readonly (readonly [what: string, toml: string, warnings: readonly RegExp[]])[] = [
+    ['a source for all', table(url), []],
+    ['URLs in certificates', table('followCertificateUrls = true'), []],
+    [
+      'a CA without a source',
+      table('mode = "hard-fail"'),
+      [
+        /no source tells what CN=CA revoked, so all that it issued is refused \(revocation_source_missing\); write crlUrls, crlFiles or ocspResponder, or mode = "off" for this CA/,
+      ],
+    ],
+    [
+      'the same with soft-fail',
+      table('mode = "soft-fail"'),
+      [/so nothing that it issued is ever known to be revoked/],
+    ],
+    ['the same, and left out', table('mode = "hard-fail"') + own(ownCa, 'mode = "off"'), []],
+    ['the same with a source of its own', own(ownCa, url), []],
+    [
+      'CRLs that are not looked at',
+      table(url, 'sources = ["ocsp"]', 'ocspResponder = "http://o.test/"'),
+      [/sources: found, and not used: crlUrls and crlFiles are written, and sources lacks "crl"; add it/],
+    ],
+    [
+      'a grace that hard-fail has not',
+      table(url, 'staleGrace = 60'),
+      [/staleGrace: found, and not used: what is out of date counts only with mode = "soft-fail"/],
+    ],
+    [
+      'hosts that nobody follows',
+      table(url, 'allowedHosts = ["a.test"]'),
+      [/allowedHosts: found, and not used/],
+    ],
+    [
+      'an age below the time between fetches',
+      table(url, 'maxAge = 60'),
+      [/maxAge: found 60, less than refresh \(600\)/],
+    ],
+  ];
+  for (const [what, toml, expected] of rows)
+    it(what, () => {
+      const lines = loaded(toml)
+        .warnings.map(({ key, message }) => `${key}: ${message}`)
+        .filter((line) => line.includes('revocation'));
+      assert.equal(lines.length, expected.length, lines.join('\n'));
+      expected.forEach((pattern, i) => void assert.match(lines[i]!, pattern));
+    });
+});
+
+describe('what it comes to', () => {
+  it('nothing where nothing is written, or off', () => {
+    for (const toml of ['', table('mode = "off"'), table('clockSkew = 30')]) {
+      const { revocation, snapshot } = loaded(toml);
+      assert.deepEqual([revocation, snapshot.revocation], [undefined, undefined]);
+    }
+  });
+
+  it('what one CA has of its own goes for what it issued, and what is below it', () => {
+    const toml =
+      table('mode = "soft-fail"', url) + own(ownCa, 'mode = "hard-fail"', 'ocspResponder = "http://o.test/"');
+    const { revocation, snapshot } = loaded(toml);
+    const [ca, foreign] = [revocation!.signers[0]!, { ...revocation!.signers[0]!, subject: pinnedName() }];
+    const { policyOf } = snapshot.revocation!;
+    assert.equal(policyOf(ca, ca)?.unknown, 'refuse');
+    assert.equal(policyOf(foreign, ca)?.unknown, 'refuse');
+    assert.equal(policyOf(foreign, foreign)?.unknown, 'accept');
+    assert.deepEqual(revocation!.sourcesOf(ca, ca)?.crlUrls, ['http://ca.test/ca.crl']);
+    assert.equal(revocation!.sourcesOf(ca, ca)?.ocspResponder, 'http://o.test/');
+    assert.equal(revocation!.sourcesOf(foreign, foreign)?.ocspResponder, undefined);
+    function pinnedName() {
+      return revocation!.ahead[0]!.certificate.subject;
+    }
+  });
+
+  it('hard-fail wherever there is a source, and clients that are at hand are asked about ahead', () => {
+    const { revocation, snapshot } = loaded(table('ocspResponder = "http://o.test/"'));
+    const [{ certificate, issuer }] = revocation!.ahead as [(typeof revocation & {})['ahead'][number]];
+    assert.equal(snapshot.revocation!.policyOf(issuer, issuer)?.unknown, 'refuse');
+    assert.deepEqual(Buffer.from(certificate.der), Buffer.from(pinned.der));
+    assert.deepEqual(loaded(table(url, 'sources = ["crl"]')).revocation!.ahead, []);
+  });
+});
