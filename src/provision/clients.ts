@@ -5,6 +5,7 @@ import { formatName } from '../pki/certificate/name.ts';
 import { type ClientReading, findCas, issuesCertificates } from './cas.ts';
 import { warnAboutConstraints, warnAboutDates, warnAboutUse } from './certificate-warnings.ts';
 import { readRule } from './client-rules.ts';
+import { scopeOf } from './directory.ts';
 import type { Findings, Reading } from './findings.ts';
 import { warnAboutLeniency } from './leniency.ts';
 import { certificateIn } from './pem-files.ts';
@@ -41,6 +42,20 @@ export function* readClients(
     read.push({ scope, alias: client.alias, tier: client.tier, term, index, ...what });
   }
   return read;
+}
+
+/** Clients that only one API, or one of its operations, knows. */
+export function* readOwnClients({ apis }: Config, reading: ClientReading): Sliced<ClientEntry[]> {
+  const entries: ClientEntry[] = [];
+  for (const [i, { clients, operations }] of apis.entries()) {
+    const own = { entries: clients, at: ['apis', i, 'clients'], scope: scopeOf(i) };
+    entries.push(...(yield* readClients(own, reading)));
+    for (const [j, { clients = [] }] of operations.entries()) {
+      const at = ['apis', i, 'operations', j, 'clients'];
+      entries.push(...(yield* readClients({ entries: clients, at, scope: scopeOf(i, j) }, reading)));
+    }
+  }
+  return entries;
 }
 
 /** An alias may have several entries, all of one tier and spelt alike. */

@@ -5,12 +5,12 @@ import type { TableRows } from '../feeds/api-manager-table.ts';
 import { JwksFeeds } from '../feeds/jwks.ts';
 import { entriesOf, readEntry } from './definitions.ts';
 import { type OwnConfig, type OwnResult, readOwnConfig, resolver } from './own-config.ts';
-import { type Circumstances, type Provisioned, provision } from './provision.ts';
+import { type ProvisionCircumstances, type Provisioned, provision } from './provision.ts';
 import { atOnce } from './slices.ts';
 
 export type LoadedConfig = Provisioned;
 
-export type LoadOptions = Partial<Pick<Circumstances, 'jwksFeeds' | 'before'>> & {
+export type LoadOptions = Partial<Pick<ProvisionCircumstances, 'jwksFeeds' | 'before'>> & {
   /** Rows of the databases that config.toml names. */
   readonly tables?: TableRows;
   readonly files?: Files;

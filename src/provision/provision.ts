@@ -1,27 +1,9 @@
-import { trimSlash } from '../apis/api-index.ts';
-import type { CertificateSources } from '../client-certificate/source.ts';
-import { isChoreoConnectFile } from '../config/choreo-connect-keys.ts';
 import { eachOnce, type Problem } from '../config/problem.ts';
 import type { ConfigText } from '../config/read-config.ts';
 import type { Config } from '../config/schema/config.ts';
-import type { JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
-import type { RevocationSettings } from '../feeds/revocation-feeds.ts';
-import type { Certificate } from '../pki/certificate/certificate.ts';
-import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
-import { SearchLimit } from '../pki/path/search-limit.ts';
-import type { RevocationKnowledge } from '../pki/revocation/revocation-state.ts';
-import type { Snapshot } from '../snapshot.ts';
-import { checkAnswers, checkToldHeaders, readAnswers } from './answers.ts';
-import { buildApis } from './apis.ts';
-import { readBackendJwt } from './backend-jwt.ts';
-import { type ClientReading, readCas } from './cas.ts';
-import { warnAboutSize } from './certificate-warnings.ts';
-import { readClients } from './clients.ts';
-import { checkDatabases } from './databases.ts';
-import { type Definitions, type Entry, entriesOf, type ForeignService } from './definitions.ts';
-import { groupByScope, scopeOf } from './directory.ts';
-import { createFindings, type Findings, type ForeignFindings } from './findings.ts';
-import { issuersOfEntry } from './issuers.ts';
+import { type Built, build, type Circumstances } from './build.ts';
+import { type Definitions, entriesOf } from './definitions.ts';
+import { createFindings, type ForeignFindings } from './findings.ts';
 import {
   firstStates,
   goodOf,
@@ -30,51 +12,26 @@ import {
   type LastGood,
   merge,
   nothingYet,
-  type State,
   setBack,
 } from './last-good.ts';
-import { strengthOf, warnAboutLeniency } from './leniency.ts';
 import { type OwnConfig, resolver } from './own-config.ts';
-import { certificateIn } from './pem-files.ts';
 import { settlePlaces } from './places.ts';
-import { readRevocation, revocationState } from './revocation.ts';
-import { checkRouter } from './router.ts';
-import { buildSenderVerifier } from './senders.ts';
-import { readService, type ServiceSettings } from './service.ts';
 import type { Sliced } from './slices.ts';
-import { buildSourceList, buildSources, type SourceGround } from './sources.ts';
-import type { Issuers } from './token-policies.ts';
-import { readTokenServices } from './token-services.ts';
-import { buildTrust, type ClientEntry } from './trust.ts';
 
 /** A configuration that is good, with all that came of it. */
-export type Provisioned = {
+export type Provisioned = Built & {
   readonly config: Config;
-  readonly snapshot: Snapshot;
-  readonly service: ServiceSettings;
   readonly warnings: readonly Problem[];
   /** What is wrong with foreign files: their APIs are in their last good state, or admit nobody; all else is in force. */
   readonly problems: readonly Problem[];
   readonly good: LastGood;
-  /** Certificates by the text they were read from: what has not changed is not read again. */
-  readonly certificates: CertificateTexts;
-  /** Issuers' keys that the snapshot needs kept fresh. */
-  readonly feeds: readonly JwksFeed[];
-  /** What is to be fetched about revocation; undefined: it is not looked at. */
-  readonly revocation: RevocationSettings | undefined;
   /** Tables and keys that are not ours. */
   readonly ignored: readonly string[];
   /** Where things stand in config.toml. */
   readonly text: Pick<ConfigText, 'lineOf' | 'isWritten'>;
 };
 
-export type Circumstances = {
-  /** Milliseconds since the epoch: only for warnings about dates. */
-  readonly now: number;
-  /** Of those who keep them going; nothing is fetched here. */
-  readonly jwksFeeds: JwksFeeds;
-  /** Likewise: what is known of revocation. Nothing, unless given. */
-  readonly revocationKnowledge?: RevocationKnowledge;
+export type ProvisionCircumstances = Circumstances & {
   /** What was in force before: foreign APIs fall back on it. */
   readonly before?: Pick<Provisioned, 'good' | 'certificates'> | undefined;
 };
@@ -91,7 +48,7 @@ export type Circumstances = {
 export function* provision(
   own: OwnConfig,
   definitions: readonly Definitions[],
-  circumstances: Circumstances,
+  circumstances: ProvisionCircumstances,
 ): Sliced<{ readonly ok: Provisioned } | { readonly problems: readonly Problem[] }> {
   const before = circumstances.before?.good ?? nothingYet;
   const entries = entriesOf(own.config, resolver(own.file));
@@ -153,191 +110,4 @@ export function* provision(
       states[index - ownApis] = setBack(state, state.state === 'good' ? before : nothingYet, errors);
     }
   }
-}
-
-type Built = Pick<Provisioned, 'service' | 'feeds' | 'revocation' | 'snapshot' | 'certificates' | 'problems'>;
-
-/**
- * Everything that a configuration means. What is wrong goes to `findings`.
- *
- * @param states of the foreign APIs, which are the last of `config.apis`
- * @param services issuers that foreign files name, by their entry
- */
-function* build(
-  own: OwnConfig,
-  states: readonly State[],
-  foreignServices: ReadonlyMap<string, readonly ForeignService[]>,
-  {
-    now,
-    jwksFeeds,
-    revocationKnowledge = nothingKnown,
-    before,
-    findings,
-    entries,
-    unread,
-  }: Circumstances & {
-    readonly findings: Findings;
-    readonly entries: readonly Entry[];
-    /** Paths of `[[definitions]]` of which nobody knows what there is. */
-    readonly unread: readonly string[];
-  },
-): Sliced<Built> {
-  const { config, isWritten, ignored } = own;
-  const foreignFrom = config.apis.length - states.length;
-  const tls = config.router.downstream.tls;
-  const at = (key: string) => ['router', 'downstream', 'tls', key];
-  const reading = { findings, now };
-  const trusted = readCas(at('trustedCertPath'), tls.trustedCertPath, reading);
-  const intermediates = readCas(at('intermediatesPath'), tls.intermediatesPath, reading) ?? [];
-  const certificates = new Map<string, Certificate>();
-  const readOne = rememberingCertificates(before?.certificates ?? new Map(), certificates);
-  const strength = strengthOf(config);
-  const { certificates: lenient } = config.enforcer.security;
-  warnAboutLeniency(lenient, '', ['enforcer', 'security', 'certificates'], findings);
-  const clientReading = { ...reading, cas: { trusted, intermediates, strength, readOne } };
-  const listed = yield* readClients({ entries: config.clients, at: ['clients'], scope: '' }, clientReading);
-  warnAboutSize(listed, config, findings);
-  const clients = [...listed, ...(yield* readOwnClients(config, clientReading))];
-  yield;
-  const trust = buildTrust(clients, trusted, intermediates, strength);
-  yield;
-  const revocation = readRevocation(
-    config.enforcer.security.revocation,
-    {
-      ...trust,
-      intermediates: [
-        ...intermediates,
-        ...clients.flatMap((entry) => (entry.kind === 'ca' ? (entry.cas ?? []) : [])),
-      ],
-      clients: clients.flatMap((entry) => (entry.kind === 'certificate' ? [entry.certificate] : [])),
-    },
-    findings,
-  );
-  const verifySender = yield* buildSenderVerifier(config, clients, reading);
-  const sourceGround = { settings: config.enforcer.security.mutualSSL, verifySender, findings };
-  const sources = buildSources(isWritten, sourceGround);
-  const sourcesOf = ownSources(config, sourceGround);
-  checkDatabases(config, findings);
-  const { claimDialect } = config.enforcer.jwtGenerator;
-  const surroundings = { isChoreoConnect: isChoreoConnectFile(ignored), jwksFeeds, claimDialect, findings };
-  const services = readTokenServices(
-    config.enforcer.security.tokenService,
-    ['enforcer', 'security', 'tokenService'],
-    surroundings,
-  );
-  const byEntry = new Map(
-    entries.map(({ id }, i) => [
-      id,
-      issuersOfEntry(config.definitions[i]!, ['definitions', i], foreignServices.get(id) ?? [], {
-        ...surroundings,
-        own: services.issuers,
-      }),
-    ]),
-  );
-  const ownIssuers: Issuers = { known: services.issuers, takesAll: false };
-  const apis = yield* buildApis({
-    config,
-    directory: groupByScope(trust),
-    issuersOf: (api) => byEntry.get(states[api - foreignFrom]?.entry ?? '')?.issuers ?? ownIssuers,
-    sources,
-    sourcesOf: sourcesOf.at,
-    faults: new Map([
-      ...states.map(({ fault }, i) => [foreignFrom + i, fault] as const),
-      ...catchAlls(config.apis.slice(0, foreignFrom), unread),
-    ]),
-    foreignFrom,
-    findings,
-    now,
-  });
-  const service = readService(config, isWritten, findings);
-  checkRouter(config, findings);
-  const answers = readAnswers(config, isWritten, headersOf([sources, ...sourcesOf.all()]));
-  checkAnswers(config, readAnswers(config, isWritten, headersOf([sources])), findings);
-  const backendJwt = readBackendJwt(config, isWritten, findings);
-  return {
-    service,
-    revocation: revocation?.settings,
-    feeds: [...services.feeds, ...[...byEntry.values()].flatMap(({ feeds }) => feeds)],
-    problems: [...byEntry.values()].flatMap(({ problems }) => problems),
-    certificates,
-    snapshot: {
-      rejectUntrustedHeader: config.enforcer.security.mutualSSL.rejectUntrustedHeader,
-      apis,
-      everyone: trust.everyone,
-      certificates: new CertificateCache(),
-      revocation: revocation && revocationState(revocation, revocationKnowledge),
-      searchLimit: new SearchLimit(),
-      answers,
-      backendJwt,
-    },
-  };
-}
-
-const nothingKnown: RevocationKnowledge = { version: 0, crls: new Map() };
-
-type CertificateTexts = ReadonlyMap<string, Certificate>;
-
-/** @throws FileProblem, as `certificateIn` does */
-const rememberingCertificates =
-  (before: CertificateTexts, now: Map<string, Certificate>) =>
-  (content: string | Uint8Array): Certificate => {
-    const text = typeof content === 'string' ? content : Buffer.from(content).toString('latin1');
-    const certificate = now.get(text) ?? before.get(text) ?? certificateIn(content);
-    now.set(text, certificate);
-    return certificate;
-  };
-
-const headersOf = (all: readonly CertificateSources[]): readonly string[] =>
-  all.flatMap(({ headers }) =>
-    headers.flatMap(({ header, chainHeader }) => (chainHeader ? [header, chainHeader] : [header])),
-  );
-
-/**
- * What files that could never be read would claim, nobody knows: until they can be, an API that has all paths which
- * nobody else claims would answer for theirs, too.
- */
-const catchAlls = (apis: Config['apis'], unread: readonly string[]): readonly (readonly [number, string])[] =>
-  apis.flatMap(({ basePath }, i) =>
-    unread.length > 0 && trimSlash(basePath) === ''
-      ? [
-          [
-            i,
-            `APIs below its base path may not be known yet: ${unread.join(', ')} could not be read`,
-          ] as const,
-        ]
-      : [],
-  );
-
-/** Clients that only one API, or one of its operations, knows. */
-function* readOwnClients({ apis }: Config, reading: ClientReading): Sliced<ClientEntry[]> {
-  const entries: ClientEntry[] = [];
-  for (const [i, { clients, operations }] of apis.entries()) {
-    const own = { entries: clients, at: ['apis', i, 'clients'], scope: scopeOf(i) };
-    entries.push(...(yield* readClients(own, reading)));
-    for (const [j, { clients = [] }] of operations.entries()) {
-      const at = ['apis', i, 'operations', j, 'clients'];
-      entries.push(...(yield* readClients({ entries: clients, at, scope: scopeOf(i, j) }, reading)));
-    }
-  }
-  return entries;
-}
-
-/** The sources that APIs have of their own. Many have the same: they share one, with its caches. */
-function ownSources(config: Config, ground: SourceGround) {
-  const known = new Map<string, CertificateSources>();
-  const { findings } = ground;
-  return {
-    at: (written: Config['apis'][number]['sources'], path: readonly PropertyKey[]): CertificateSources => {
-      const key = JSON.stringify(written);
-      const shared = known.get(key);
-      if (shared !== undefined) return shared;
-      const errors = findings.count();
-      const sources = buildSourceList(written ?? [], path, ground);
-      checkToldHeaders(config, headersOf([sources]), path, findings);
-      // What is wrong is wrong with each API that says so.
-      if (findings.count() === errors) known.set(key, sources);
-      return sources;
-    },
-    all: () => [...known.values()],
-  };
 }
