@@ -50,7 +50,9 @@ export function createHealth(services: readonly string[]): Health {
   return {
     methods,
     setServing: (serving) => {
-      current = serving ? answers.serving : answers.notServing;
+      const next = serving ? answers.serving : answers.notServing;
+      if (next === current) return;
+      current = next;
       for (const send of watching) send(current);
     },
   };
