@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Child } from '../support/child.ts';
 import { EnforcerProcess } from '../support/enforcer-process.ts';
 import { openCheck } from '../support/open-check.ts';
 
@@ -119,6 +120,14 @@ test('a second SIGTERM kills all, whatever they wait for', { timeout: 30_000 }, 
   assert.deepEqual(await enforcer.exited, { code: 0, signal: null });
   assert.ok(enforcer.lines.some((line) => /workers are killed, calls in flight are lost/.test(line)));
   call.destroy();
+});
+
+test('--worker 2: the second alone, for a supervisor that is not ours', async () => {
+  configure();
+  const child = new Child('worker', [process.execPath, main, 'serve', '--config', config, '--worker', '2']);
+  await child.line(new RegExp(`info +started .*listening=unix:${sockets[1]} .*worker=2$`));
+  assert.equal(existsSync(sockets[0]), false);
+  assert.deepEqual(await child.stop(), { code: 0, signal: null });
 });
 
 test('without their supervisor the workers stop: nobody would start them again', async () => {
