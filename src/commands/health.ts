@@ -1,5 +1,4 @@
 import { problemLine } from '../config/problem.ts';
-import { askHealth } from '../ext-authz/health-client.ts';
 import type { Listener } from '../ext-authz/server.ts';
 import { serviceOfWorker } from '../provision/service.ts';
 import { readServiceAddress } from '../provision/service-address.ts';
@@ -21,6 +20,8 @@ Where mutual TLS is configured, give the service a socket as well: that is asked
 `,
   options: { ...configOption, socket: { type: 'string' }, address: { type: 'string' } },
   run: async (values) => {
+    // Only here: what it imports would take the service 25 MB.
+    const { askHealth } = await import('../ext-authz/health-client.ts');
     const asked = listenersToAsk(values).map((listener) => askHealth(listener, 2000));
     const troubles = (await Promise.all(asked)).filter((trouble) => trouble !== undefined);
     for (const trouble of troubles) process.stderr.write(`mtls-enforcer: ${trouble}\n`);

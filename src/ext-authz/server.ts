@@ -8,7 +8,6 @@ import type { AnswerSettings } from '../snapshot.ts';
 import { after, type Soon } from '../soon.ts';
 import { writeAnswer } from './answer.ts';
 import { readCheckRequest } from './check-request.ts';
-import { GrpcJsServer } from './grpc-js-lane.ts';
 import { claimSocket, openSocket, removeSocket } from './unix-socket.ts';
 
 export type Listener = TcpListener | UnixListener;
@@ -63,7 +62,8 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
   const methods = new Map([...health.methods, [`/${authorization}/Check`, check]]);
   const { maxMessageBytes, onError } = options;
   const server = options.reflection
-    ? new GrpcJsServer({ methods, maxMessageBytes })
+    ? // Only here: what it imports takes 25 MB.
+      new (await import('./grpc-js-lane.ts')).GrpcJsServer({ methods, maxMessageBytes })
     : new GrpcServer({ methods, maxMessageBytes, onError });
   const addresses: string[] = [];
   try {

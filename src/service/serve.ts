@@ -11,6 +11,7 @@ import { after, type Soon } from '../soon.ts';
 import { backendIdentity } from '../upstream/backend-identity.ts';
 import { Configuration, type InForce } from './configuration.ts';
 import { ConfigurationLog } from './configuration-log.ts';
+import { keepHeapSmall } from './heap.ts';
 
 export type ServeOptions = {
   readonly file: string;
@@ -63,6 +64,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
       throw error;
     },
   );
+  keepHeapSmall();
   server.setServing(true);
   log.started(started.ok, server.addresses);
 

@@ -20,7 +20,7 @@ import { after } from '../../src/soon.ts';
 import { createAuthority } from '../support/certificate-authority.ts';
 import { freePort } from '../support/free-port.ts';
 
-export type ServerName = 'constant' | 'enforcer';
+export type ServerName = 'constant' | 'enforcer-on-grpc-js' | 'enforcer';
 /** Where it listens, one gRPC frame to send and the one to get back, base64. */
 export type Served = { readonly port: number; readonly request: string; readonly answer: string };
 
@@ -67,14 +67,15 @@ const message = codec.requestSerialize({
 const frame = Buffer.concat([Buffer.from([0]), Buffer.alloc(4), message]);
 frame.writeUInt32BE(message.length, 1);
 
-const port = process.argv[2] === 'enforcer' ? await enforcer() : await constant();
+const name = process.argv[2] as ServerName;
+const port = name === 'constant' ? await constant() : await enforcer(name === 'enforcer-on-grpc-js');
 process.send!({ port, request: frame.toString('base64'), answer: await firstAnswer(port) } satisfies Served);
 process.on('message', () => {
   const { user, system } = process.cpuUsage();
   process.send!(user + system);
 });
 
-async function enforcer(): Promise<number> {
+async function enforcer(reflection: boolean): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'));
   writeFileSync(join(folder, 'ca.pem'), ca.pem);
   const file = join(folder, 'config.toml');
@@ -96,7 +97,7 @@ async function enforcer(): Promise<number> {
       })),
     answers: () => snapshot.answers,
     maxMessageBytes: 1_048_576,
-    reflection: false,
+    reflection,
     onError: (error) => {
       throw error;
     },

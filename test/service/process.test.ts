@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -99,6 +99,28 @@ test('a reload that reads a header which Envoy was not told of says which, once 
   const line = enforcer.lines.find((each) => each.includes('these headers are read now'));
   assert.match(line ?? '', /warn .*mtls-enforcer envoy-config.* headers=x-token/);
   await enforcer.stop();
+});
+
+test('who serves has a small heap, and not what only others need', () => {
+  const heap = fileURLToPath(new URL('../../src/service/heap.ts', import.meta.url));
+  const serve = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+  const script = `
+    process.argv.length = 1;
+    process.stdout.write = () => true;
+    await import(${JSON.stringify(serve)});
+    const { keepHeapSmall } = await import(${JSON.stringify(heap)});
+    const { getHeapSpaceStatistics } = await import('node:v8');
+    const newSpace = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space').space_size;
+    keepHeapSmall();
+    const kept = [];
+    for (let i = 0; i < 3e6; i++) kept[i % 3e5] = { i };
+    const { cache } = (await import('node:module')).createRequire(import.meta.url);
+    const rpc = Object.keys(cache).filter((file) => file.includes('@grpc'));
+    process.stderr.write(JSON.stringify({ megabytes: newSpace() / 2 ** 20, rpc }));`;
+  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  const { megabytes, rpc } = JSON.parse(stderr.slice(stderr.lastIndexOf('{')));
+  assert.ok(megabytes <= 2, `${megabytes} MB of new objects`);
+  assert.deepEqual(rpc, []);
 });
 
 test('a unix socket alone: mode 0660 while it runs, gone afterwards', async () => {

@@ -135,6 +135,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'ext-authz': ['url'],
   'ext-authz/unix-socket': ['fs/promises', 'net*', 'path'],
   service: ['child_process'],
+  'service/heap': ['v8', 'vm'],
   commands: ['child_process', 'fs', 'os', 'path', 'util'],
   main: ['util'],
 };
