@@ -113,6 +113,11 @@ export function* build(
         ...clients.flatMap((entry) => (entry.kind === 'ca' ? (entry.cas ?? []) : [])),
       ],
       clients: clients.flatMap((entry) => (entry.kind === 'certificate' ? [entry.certificate] : [])),
+      cas: clients.flatMap((entry) =>
+        entry.kind === 'ca' && entry.revocation !== undefined
+          ? (entry.cas ?? []).map((certificate) => ({ ...entry.revocation!, certificate }))
+          : [],
+      ),
     },
     findings,
   );

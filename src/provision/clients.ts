@@ -84,7 +84,7 @@ type Kind =
   | Pick<Extract<ClientEntry, { kind: 'fingerprints' }>, 'kind' | 'fingerprints'>
   | Pick<
       Extract<ClientEntry, { kind: 'ca' }>,
-      'kind' | 'cas' | 'isAnchor' | 'rule' | 'words' | 'certificates'
+      'kind' | 'cas' | 'isAnchor' | 'rule' | 'words' | 'certificates' | 'revocation'
     >;
 
 /** What anybody may write into a certificate: worth something beside a CA only. */
@@ -109,7 +109,8 @@ function readKind(client: Written, at: Path, reading: ClientReading): Kind | und
     const { certificates } = client;
     if (certificates !== undefined)
       warnAboutLeniency(certificates, `alias "${alias}": `, [...at, 'certificates'], findings);
-    return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule, words, certificates };
+    const revocation = client.revocation && { written: client.revocation, at: [...at, 'revocation'] };
+    return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule, words, certificates, revocation };
   }
   if (issuer !== undefined) {
     const named = findCas(issuer, at, reading);
@@ -153,10 +154,11 @@ function addsUp(client: Written, at: Path, findings: Findings): boolean {
     );
     return false;
   }
-  if (client.certificates !== undefined && first !== 'caFile' && first !== 'caPem') {
+  for (const key of ['certificates', 'revocation'] as const) {
+    if (client[key] === undefined || first === 'caFile' || first === 'caPem') continue;
     findings.error(
-      [...at, 'certificates'],
-      `found where there is no caFile; it tells what is taken for the sake of one CA: write caFile = "…", or [enforcer.security.certificates] for all`,
+      [...at, key],
+      `found where there is no caFile; it tells what ${key === 'certificates' ? 'is taken for the sake of' : 'goes for'} one CA: write caFile = "…", or [enforcer.security.${key}] for all`,
     );
     return false;
   }

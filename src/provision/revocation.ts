@@ -14,9 +14,10 @@ import type {
 } from '../pki/revocation/revocation-state.ts';
 import type { Findings } from './findings.ts';
 import { certificateIn } from './pem-files.ts';
+import type { WrittenRevocation } from './trust.ts';
 
 type Written = Config['enforcer']['security']['revocation'];
-type OwnWritten = Written['cas'][number];
+type OwnWritten = WrittenRevocation['written'];
 type Mode = NonNullable<Written['mode']>;
 
 /** What becomes of revocation below one CA. */
@@ -34,6 +35,8 @@ export type Known = {
   /** Certificates of clients. */
   readonly clients: readonly Certificate[];
   readonly policy: Partial<PathPolicy>;
+  /** What stands beside the `caFile` of clients. */
+  readonly cas: readonly (WrittenRevocation & { readonly certificate: Certificate })[];
 };
 
 const at = (...path: readonly PropertyKey[]): readonly PropertyKey[] => [
@@ -45,17 +48,21 @@ const at = (...path: readonly PropertyKey[]): readonly PropertyKey[] => [
 
 /** `[enforcer.security.revocation]`; undefined: revocation is not looked at. */
 export function readRevocation(written: Written, known: Known, findings: Findings): Revocation | undefined {
-  const hasOwn = written.cas.some(namesSource);
-  const isSourced = namesSource(written) || written.followCertificateUrls || hasOwn;
-  if (written.mode === 'off' && isSourced) {
+  const hasOwn = [...written.cas, ...known.cas.map((ca) => ca.written)].some(namesSource);
+  const isSourced = namesSource(written) || written.followCertificateUrls;
+  if (written.mode === 'off' && (isSourced || hasOwn)) {
     findings.error(
       at('mode'),
       'found "off" beside sources, which nobody would look at; write "soft-fail" or "hard-fail", or leave the sources out',
     );
     return undefined;
   }
+  // A source of one CA's own says nothing of the others.
   const mode = written.mode ?? (isSourced ? 'hard-fail' : 'off');
-  const cas = written.cas.flatMap((ca, i) => readOwn(ca, i, mode, findings));
+  const cas = [...written.cas.flatMap((ca, i) => readCa(ca, i, findings)), ...known.cas].flatMap((ca) =>
+    readOwn(ca, mode, findings),
+  );
+  checkOnce(cas, findings);
   if (mode === 'off' && cas.every((ca) => ca.mode === 'off')) return undefined;
   warnAboutUse(written, findings);
   const responders = readResponders(written.ocspResponderCertificate, at(), findings);
@@ -144,34 +151,52 @@ function rulesOf(all: Written, own: Own, { resolve }: Findings): Rules | undefin
 const namesSource = ({ crlUrls, crlFiles, ocspResponder }: Written | OwnWritten): boolean =>
   crlUrls.length + crlFiles.length > 0 || ocspResponder !== undefined;
 
-function readOwn(
-  ca: OwnWritten,
-  i: number,
-  mode: Mode,
-  findings: Findings,
-): (Own & { readonly certificate: Certificate })[] {
-  const { caFile, caPem } = ca;
+type CaWritten = Known['cas'][number];
+type OwnOfCa = Own & Pick<CaWritten, 'certificate' | 'at'>;
+
+/** Which CA an entry of `cas` is about. */
+function readCa(ca: Written['cas'][number], i: number, findings: Findings): CaWritten[] {
+  const { caFile, caPem, ...written } = ca;
   const here = at('cas', i);
   if ((caFile === undefined) === (caPem === undefined)) {
     findings.error(here, 'names no CA, or two; write caFile = "…" or caPem = "…", one of them');
-    return [];
-  }
-  if (ca.mode === 'off' && namesSource(ca)) {
-    findings.error(
-      [...here, 'mode'],
-      'found "off" beside sources of this CA, which nobody would look at; leave one of them out',
-    );
     return [];
   }
   const certificate =
     caFile === undefined
       ? findings.text([...here, 'caPem'], caPem!, certificateIn)
       : findings.file([...here, 'caFile'], caFile, certificateIn);
-  const responders = readResponders(ca.ocspResponderCertificate, here, findings);
-  if (certificate === undefined) return [];
+  return certificate === undefined ? [] : [{ written, at: here, certificate }];
+}
+
+function readOwn({ written, at, certificate }: CaWritten, mode: Mode, findings: Findings): OwnOfCa[] {
+  if (written.mode === 'off' && namesSource(written)) {
+    findings.error(
+      [...at, 'mode'],
+      'found "off" beside sources of this CA, which nobody would look at; leave one of them out',
+    );
+    return [];
+  }
+  const responders = readResponders(written.ocspResponderCertificate, at, findings);
   // With sources of its own, what is off for all is not for it.
-  const own = ca.mode ?? (mode === 'off' ? 'hard-fail' : mode);
-  return [{ ...ca, mode: own, responders, certificate }];
+  const own = written.mode ?? (mode === 'off' ? 'hard-fail' : mode);
+  return [{ ...written, mode: own, responders, certificate, at }];
+}
+
+/** Which of two would count, nobody could see. */
+function checkOnce(cas: readonly OwnOfCa[], findings: Findings): void {
+  const seen = new Map<string, string>();
+  for (const { certificate, at, mode, crlUrls, crlFiles, ocspResponder, responders } of cas) {
+    const key = caKey(certificate);
+    const own = [mode, crlUrls, crlFiles, ocspResponder, responders.map(({ sha256 }) => sha256)];
+    const text = JSON.stringify(own);
+    if ((seen.get(key) ?? text) !== text)
+      findings.error(
+        at,
+        `found for ${formatName(certificate.subject)}, which has other settings in an entry before; write them once, or the same in both`,
+      );
+    seen.set(key, text);
+  }
 }
 
 function readResponders(

@@ -1,11 +1,18 @@
 import { type ClientRule, fitsRule } from '../apis/client-rule.ts';
 import type { Client, Everyone, Term } from '../apis/security.ts';
+import type { Config } from '../config/schema/config.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { twinFingerprints } from '../pki/certificate/ecdsa-twin.ts';
 import type { PathPolicy } from '../pki/path/path-options.ts';
 import { PathValidator } from '../pki/path/path-validator.ts';
 import { type Anchor, createTrustStore, knownCas } from '../pki/path/trust-store.ts';
 import { type CertificatesOfCa, type LenientCa, policyOf, type Strength } from './leniency.ts';
+
+/** What one CA has of its own of revocation, as it is written. */
+export type WrittenRevocation = {
+  readonly written: NonNullable<Config['clients'][number]['revocation']>;
+  readonly at: readonly PropertyKey[];
+};
 
 /** One entry of `[[clients]]`, its files read. */
 export type ClientEntry = {
@@ -28,6 +35,8 @@ export type ClientEntry = {
       readonly rule: ClientRule | undefined;
       /** What is taken for this CA's sake, beyond what is taken of all. */
       readonly certificates?: CertificatesOfCa | undefined;
+      /** What this CA has of its own, and where that is written. */
+      readonly revocation?: WrittenRevocation | undefined;
       /** What the rule's keys say in config.toml, for messages. */
       readonly words?: Readonly<Record<string, string>>;
     }

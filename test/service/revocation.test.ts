@@ -190,7 +190,7 @@ describe('a client that its CA revokes, by openssl ca', { timeout: 120_000 }, ()
     const old = opensslCa('Rolled CA');
     const client = old.issue('client');
     old.revoke('client');
-    const rolled = opensslCa('Rolled CA', old);
+    const rolled = opensslCa('Rolled CA', { from: old });
     const other = rolled.issue('other');
     const [one, two] = [join(old.folder, 'one.crl'), join(old.folder, 'two.crl')];
     writeFileSync(one, old.crl());
@@ -199,6 +199,37 @@ describe('a client that its CA revokes, by openssl ca', { timeout: 120_000 }, ()
     const service = await running(old, `${table(`crlFiles = ["${one}", "${two}"]`)}${both}`);
     assert.match(await service.verdict(client), /^certificate_revoked/);
     assert.equal(await service.verdict(other), 'allow');
+  });
+});
+
+describe('by what certificates name', { timeout: 120_000 }, () => {
+  it('CRLs and responders are asked once the path is valid, and for no stranger', async () => {
+    const server = await webServer((_, response) => response.writeHead(404).end());
+    const extensions = [`crlDistributionPoints = URI:${server.url}/named.crl`];
+    const [ca, stranger] = [opensslCa('Naming CA', { extensions }), opensslCa('Naming CA', { extensions })];
+    const [client, other] = [ca.issue('client'), ca.issue('other')];
+    ca.revoke('client');
+    const crl = ca.crl();
+    server.answer = sending(() => crl);
+    const lines = ['followCertificateUrls = true', 'allowedHosts = ["127.0.0.1"]'];
+    const service = await running(ca, table(...lines));
+    assert.match(await service.verdict(stranger.issue('client')), /^issuer_unknown/);
+    assert.deepEqual(server.asked, []);
+    assert.match(await service.verdict(other), /^revocation_unknown/, 'asked for, and never waited for');
+    await service.feed(({ kind }) => kind === 'read');
+    assert.equal(await service.verdict(other), 'allow');
+    assert.match(await service.verdict(client), /^certificate_revoked/);
+    assert.deepEqual(server.asked, ['GET /named.crl']);
+    const unlisted = await running(ca, table('followCertificateUrls = true'));
+    assert.match(await unlisted.verdict(other), /^revocation_unknown/);
+    const event = await unlisted.feed(({ kind }) => kind === 'failed');
+    assert.equal(
+      (event as { reason: string }).reason,
+      '127.0.0.1 is no public address, and nobody listed the host',
+    );
+    const elsewhere = await running(ca, table('followCertificateUrls = true', 'allowedHosts = ["pki.test"]'));
+    assert.match(await elsewhere.verdict(other), /^revocation_source_missing/);
+    assert.equal(server.asked.length, 1);
   });
 });
 

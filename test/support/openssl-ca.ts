@@ -18,7 +18,14 @@ export type OpensslCa = {
   ocsp(): Promise<{ readonly url: string; stop(): void }>;
 };
 
-export function opensslCa(name: string, from?: OpensslCa): OpensslCa {
+/**
+ * @param from a CA whose list of certificates it goes on with, by a new key
+ * @param extensions lines for what it issues
+ */
+export function opensslCa(
+  name: string,
+  { from, extensions = [] }: { readonly from?: OpensslCa; readonly extensions?: readonly string[] } = {},
+): OpensslCa {
   const folder = mkdtempSync(join(tmpdir(), 'openssl-ca-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
   const at = (file: string): string => join(folder, file);
@@ -55,6 +62,7 @@ basicConstraints = CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = clientAuth
 authorityKeyIdentifier = keyid
+${extensions.join('\n')}
 `,
   );
   if (from !== undefined)

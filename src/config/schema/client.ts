@@ -7,6 +7,7 @@ import {
   uriPatternProblem,
 } from '../../apis/rule-pattern.ts';
 import { certificatesOfCa } from './certificates.ts';
+import { revocationOfCa } from './revocation.ts';
 import { sha256, table, text } from './values.ts';
 
 /** `[[clients]]`: what an alias is known by. */
@@ -139,6 +140,11 @@ export const client = table({
     .optional()
     .describe(
       'With `caFile` or `caPem`: what is taken for the sake of this CA alone, beyond `[enforcer.security.certificates]`; of all that it issued, whichever alias it is.',
+    ),
+  revocation: revocationOfCa
+    .optional()
+    .describe(
+      'With `caFile` or `caPem`: what this CA has of its own beside `[enforcer.security.revocation]`; for all that it issued, whichever alias it is.',
     ),
   notBefore: z
     .date({ error: 'write a date with time and zone, without quotes, for example 2026-01-31T00:00:00Z' })

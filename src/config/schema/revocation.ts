@@ -19,10 +19,7 @@ const sources = {
   ocspResponderCertificate: text('a PEM file').optional(),
 };
 
-/** What one CA has of its own. */
-const ofCa = table({
-  caFile: text('a PEM file').optional().describe('The CA, PEM: a trusted one, or one below it.'),
-  caPem: text('a PEM certificate').optional().describe('The same as text.'),
+const own = {
   mode: mode().describe(
     'For what this CA issued, in place of the mode of all. off: revocation is not looked at.',
   ),
@@ -34,12 +31,22 @@ const ofCa = table({
   ocspResponderCertificate: sources.ocspResponderCertificate.describe(
     "PEM: the responder's certificate, where the CA neither signs answers itself nor certified the responder for it.",
   ),
+};
+
+/** What one CA has of its own, beside the `caFile` of a client. */
+export const revocationOfCa = table(own);
+
+/** The same by itself. */
+const ofCa = table({
+  caFile: text('a PEM file').optional().describe('The CA, PEM: a trusted one, or one below it.'),
+  caPem: text('a PEM certificate').optional().describe('The same as text.'),
+  ...own,
 });
 
 /** `[enforcer.security.revocation]`. */
 export const revocation = table({
   mode: mode().describe(
-    'What becomes of a certificate of which nothing says whether it is revoked. hard-fail: refused. soft-fail: admitted. Revoked ones are refused in both. off: only where no source is written. Unset: hard-fail with a source, else off.',
+    'What becomes of a certificate of which nothing says whether it is revoked. hard-fail: refused. soft-fail: admitted. Revoked ones are refused in both. off: only where no source is written. Unset: hard-fail where there is a source, for all or of one CA, else off.',
   ),
   check: z
     .enum(['leaf', 'chain'])

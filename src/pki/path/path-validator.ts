@@ -116,8 +116,10 @@ export class PathValidator {
         revocationVersion,
       };
     }
-    // Revocation data gets old, and the refusal does not say when.
-    if (revocation !== undefined) return undefined;
+    // Revocation data gets old, and the refusal does not say when. Others have nothing to do with it: wherever one of
+    // several paths failed by it, that is what is told.
+    if (revocation !== undefined && (byRevocation.has(verdict.code) || cutShortCodes.has(verdict.code)))
+      return undefined;
     const { from, until } = windowAround(now, [...turnsOf(leaf), ...this.#turnsBeside(intermediates, now)]);
     return { verdict, from, until, offered: hashOf(intermediates), revocationVersion };
   }
@@ -141,6 +143,14 @@ function isLasting({ code }: PathFailure, hadWholeBudget: boolean): boolean {
   if (code === 'certificate_search_limited') return false;
   return hadWholeBudget || !cutShortCodes.has(code);
 }
+
+const byRevocation: ReadonlySet<PathFailure['code']> = new Set([
+  'certificate_revoked',
+  'issuer_revoked',
+  'revocation_unknown',
+  'revocation_pending',
+  'revocation_source_missing',
+]);
 
 /** Refusals a leaf: who offers it with other intermediates each time must not push out what was found for the first. */
 const maxRemembered = 8;

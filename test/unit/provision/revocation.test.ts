@@ -81,6 +81,59 @@ describe('what is wrong with it', () => {
     );
 });
 
+const beside = (...lines: readonly string[]): string => ['', '[clients.revocation]', ...lines, ''].join('\n');
+const partners = rest.replace('caFile = "ca.pem"\n', (found) => `${found}REVOCATION\n`);
+const loadedBeside = (toml: string, lines: string) =>
+  load(`${toml}${partners.replace('REVOCATION', lines)}`, files);
+
+describe('beside the caFile of a client', () => {
+  it('it goes for that CA', () => {
+    const { revocation, snapshot } = loadedBeside('', beside(url));
+    const [ca] = revocation!.signers;
+    assert.deepEqual(revocation!.sourcesOf(ca!, ca!)?.crlUrls, ['http://ca.test/ca.crl']);
+    assert.equal(snapshot.revocation!.policyOf(ca!, ca!)?.unknown, 'refuse');
+    const foreign = { ...ca!, subject: revocation!.signers[0]!.issuer, subjectPublicKey: other_() };
+    assert.equal(snapshot.revocation!.policyOf(foreign, foreign), undefined, 'and for no other');
+    function other_() {
+      return { ...ca!.subjectPublicKey, spki: Uint8Array.of(1) };
+    }
+  });
+
+  const rows: readonly (readonly [what: string, toml: string, lines: string, message: string])[] = [
+    [
+      'other settings than those in cas are an error',
+      own(ownCa, 'ocspResponder = "http://o.test/"'),
+      beside(url),
+      'clients[0].revocation: found for CN=CA, which has other settings in an entry before; write them once, or the same in both',
+    ],
+    [
+      'off beside a source is an error',
+      '',
+      beside(url, 'mode = "off"'),
+      'clients[0].revocation.mode: found "off" beside sources of this CA',
+    ],
+  ];
+  for (const [what, toml, lines, message] of rows)
+    it(what, () =>
+      assert.throws(
+        () => loadedBeside(toml, lines),
+        (error: Error) => error.message.includes(message) || assert.fail(error.message),
+      ),
+    );
+
+  it('the same as in cas is none', () => {
+    assert.equal(loadedBeside(own(ownCa, url), beside(url)).revocation!.sources.length, 1);
+  });
+
+  it('beside the file of one certificate it is an error', () => {
+    const toml = rest.replace('file = "acme.pem"\n', (found) => `${found}${beside(url)}\n`);
+    assert.throws(
+      () => load(toml, files),
+      /clients\[1\]\.revocation: found where there is no caFile; it tells what goes for one CA: write caFile = "…", or \[enforcer\.security\.revocation\] for all/,
+    );
+  });
+});
+
 describe('what is worth a line', () => {
   const rows: readonly (readonly [what: string, toml: string, warnings: readonly RegExp[]])[] = [
     ['a source for all', table(url), []],

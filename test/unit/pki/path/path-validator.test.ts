@@ -137,6 +137,22 @@ test('a verdict ends when something new is known of revocation, whatever was kno
   assert.equal(code(judge, end, [interCa], now, live), 'valid', 'refusals are not remembered');
 });
 
+test('a refusal that has nothing to do with revocation is remembered where that is looked at, too', () => {
+  const judge = validator();
+  const revocation: RevocationState = {
+    version: 1,
+    crls: createCrlSet([]),
+    policyOf: () => byCrls('refuse'),
+  };
+  const ask = (one: Certificate) =>
+    judge.validate({ leaf: one, intermediates: [interCa], now, revocation, effort: createEffort() });
+  const stranger = certify(entity('Intermediate'), leaf);
+  assert.equal(ask(stranger), ask(stranger));
+  assert.equal(code(judge, stranger, [interCa], now, revocation), 'signature_invalid');
+  assert.notEqual(ask(end), ask(end));
+  assert.equal(code(judge, end, [interCa], now, revocation), 'revocation_unknown');
+});
+
 test('what was refused for lack of budget is not searched again, unless something else is offered', () => {
   const judge = validator([rootCa], [], { maxSignatureChecks: 1 });
   const first = judge.validate({ leaf: end, intermediates: [interCa], now, effort: createEffort() });
