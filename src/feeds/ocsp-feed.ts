@@ -29,7 +29,15 @@ export type OcspAddress = {
 };
 
 /** As it was sent, and the nonce that it answers. */
-export type OcspSent = { readonly bytes: Uint8Array; readonly nonce: Uint8Array | undefined };
+export type OcspSent = {
+  readonly bytes: Uint8Array;
+  readonly nonce: Uint8Array | undefined;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+};
+
+/** Without nextUpdate there is always a newer answer (RFC 6960 4.2.2.1): for so long one counts that nobody renews. */
+const unboundedCountsFor = 3_600_000;
 
 const times: Omit<FeedTimes, 'every' | 'within'> = { retry: 30_000, longestRetry: 900_000, onDemand: 5_000 };
 /** With all certificates that come along. */
@@ -126,10 +134,11 @@ class OcspSource {
     const { certificate, issuer } = this.#address;
     const nonce = this.#address.nonce ? randomBytes(32) : undefined;
     const bytes = await this.#ask(writeOcspRequest(certificate, issuer, nonce), nonce === undefined, signal);
-    const answer = this.#judge(bytes, nonce);
+    const sent = { bytes, nonce, at: Date.now() };
+    const answer = this.#judge(sent);
     if (before !== undefined && answer.window.from < before.window.from)
       throw new Error('what it sent is older than its last good answer, which stays in force');
-    this.sent = { bytes, nonce };
+    this.sent = sent;
     const { from, until } = answer.window;
     const moment = { now: Date.now(), refresh: this.#around.limits().refresh, random: Math.random() };
     readIn(refetchIn({ thisUpdate: from, nextUpdate: until }, moment));
@@ -186,14 +195,17 @@ class OcspSource {
     );
   }
 
-  /** @throws Error: nothing to go by, and why */
-  #judge(bytes: Uint8Array, nonce: Uint8Array | undefined): OcspAnswer {
+  /** As of when it was sent: until when it counts, its window says. @throws Error: nothing to go by, and why */
+  #judge({ bytes, nonce, at }: OcspSent): OcspAnswer {
     const { certificate, issuer, responders, freshness } = this.#address;
     const question = { certificate, issuer, responders, freshness, nonce };
     const weakAlgorithms = this.#around.weakAlgorithmsOf(issuer);
-    const result = judgeOcsp(readOcspResponse(bytes), { ...question, weakAlgorithms, now: Date.now() });
+    const result = judgeOcsp(readOcspResponse(bytes), { ...question, weakAlgorithms, now: at });
     if (result.status === 'unusable') throw new Error(`what it sent ${result.reason}`);
-    return result;
+    const { window } = result;
+    if (Number.isFinite(window.until)) return result;
+    const until = at + Math.max(unboundedCountsFor, 2 * this.#around.limits().refresh);
+    return { ...result, window: { ...window, until } };
   }
 
   get #key(): string {
@@ -211,7 +223,7 @@ class OcspSource {
     const sent = before ?? sentOf(kept);
     if (sent === undefined) return undefined;
     try {
-      const answer = this.#judge(sent.bytes, sent.nonce);
+      const answer = this.#judge(sent);
       this.sent = sent;
       return readingOf(answer);
     } catch (error) {
@@ -223,8 +235,10 @@ class OcspSource {
 
 function sentOf(kept: Kept | undefined): OcspSent | undefined {
   const bytes = kept?.parts[0];
-  const { nonce } = kept?.notes ?? {};
-  return bytes && { bytes, nonce: nonce === undefined ? undefined : Buffer.from(nonce, 'hex') };
+  const { nonce, readAt = '' } = kept?.notes ?? {};
+  const at = Date.parse(readAt);
+  if (bytes === undefined || !(at <= Date.now())) return undefined;
+  return { bytes, nonce: nonce === undefined ? undefined : Buffer.from(nonce, 'hex'), at };
 }
 
 const readingOf = (answer: OcspAnswer): Reading<OcspAnswer> => {

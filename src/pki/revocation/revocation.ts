@@ -6,7 +6,7 @@ import type { Crl } from './crl.ts';
 import { crlIssuersOf, distributionPointsOf, isDeltaOf, reasonsCovered } from './crl-scope.ts';
 import type { CrlSet } from './crl-set.ts';
 import { type Freshness, isWithin, nextTurn, windowOf } from './freshness.ts';
-import type { OcspAnswer, RevocationKnowledge, RevocationPolicy } from './revocation-state.ts';
+import type { OcspAnswer, RevocationKnowledge, RevocationPolicy, SourceKind } from './revocation-state.ts';
 import { type RevokedEntry, removeFromCRL } from './revoked-entries.ts';
 
 /**
@@ -105,10 +105,39 @@ export function statusByAll(
   if (revoked !== undefined) return revoked;
   const until = Math.min(...found.map((one) => (one.status === 'revoked' ? Infinity : one.until)));
   if (found.some(({ status }) => status === 'good')) return { status: 'good', until };
+  const before = revokedBefore(question, knowledge, sources);
+  if (before !== undefined) return before;
   if (!hasSource(certificate)) return { status: 'no-source', until };
   const isPending = sources.includes('ocsp') && knowledge.isAwaited?.(certificate, issuer) === true;
   return { status: isPending ? 'pending' : 'unknown', until };
 }
+
+/**
+ * What was revoked stays so (RFC 5280 5.3.1), but for what was put on hold: who keeps a list or answer from being renewed
+ * must not gain by it, where unknown ones are accepted.
+ */
+function revokedBefore(
+  question: Omit<StatusRequest, 'crls' | 'freshness'>,
+  { crls, answersAbout }: RevocationKnowledge,
+  sources: readonly SourceKind[],
+): JudgedStatus | undefined {
+  const { certificate, issuer, now } = question;
+  for (const source of sources) {
+    const found =
+      source === 'crl'
+        ? revocationStatus({ ...question, crls, freshness: forEver })
+        : statusByOcsp((answersAbout?.(certificate, issuer) ?? []).map(lasting), now);
+    if (found.status === 'revoked' && found.entry.reasonCode !== certificateHold) return found;
+  }
+  return undefined;
+}
+
+const certificateHold = 6;
+const forEver: Freshness = { clockSkew: 0, maxAge: Infinity, staleGrace: Infinity };
+const lasting = (answer: OcspAnswer): OcspAnswer => ({
+  ...answer,
+  window: { ...answer.window, until: Infinity },
+});
 
 /** Of several responders the worst word counts: revoked, then good; who says unknown knows nothing. */
 function statusByOcsp(answers: readonly OcspAnswer[], now: number): RevocationStatus {

@@ -157,6 +157,15 @@ describe('what a responder says', () => {
       );
     });
 
+  it('without nextUpdate counts for a while only: there is always a newer one', async () => {
+    const { feed, world } = await feedOf(sending(responseOf({ nextUpdate: null })));
+    const before = Date.now();
+    await feed.start();
+    const { until } = feed.latest!.window;
+    const most = 2 * world.limits().refresh;
+    assert.ok(until >= before + most && until <= Date.now() + most, `${until - before}`);
+  });
+
   it('the same for longer is no news to who remembers verdicts; another status is', async () => {
     const { feed, server, world } = await feedOf(sending(responseOf()));
     await feed.start();
@@ -187,7 +196,7 @@ describe('what a responder says', () => {
     const strict = { nonce: true, freshness: { ...byTheBook, clockSkew: 0, maxAge: hour / 2 } };
     const third = await feedOf(down, strict, new RevocationCache(dir), first.server.url);
     await third.feed.start();
-    assert.equal(third.feed.latest, undefined, 'too old by a policy that is stricter');
+    assert.equal(third.feed.latest, undefined, 'too old by a policy that is stricter, when it was sent');
     assert.deepEqual(readdirSync(dir), []);
   });
 

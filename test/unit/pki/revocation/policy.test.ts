@@ -41,6 +41,7 @@ const hard: RevocationPolicy = {
 };
 const soft: RevocationPolicy = { ...hard, unknown: 'accept', pending: 'accept' };
 
+const past = { thisUpdate: now - 9 * dayMs, nextUpdate: now - 8 * dayMs };
 const good = crl(inter);
 const listed = crl(inter, { revoked: [entry(end.serialNumber, reason(1))] });
 
@@ -104,9 +105,34 @@ const rows: readonly (readonly [what: string, given: Given, hard: string, soft: 
   [
     'it said revoked, and that is out of date',
     { answers: [{ ...saidRevoked, window: outdated }] },
+    'certificate_revoked',
+    'certificate_revoked',
+  ],
+  [
+    'it said revoked, out of date, and now says good',
+    { answers: [{ ...saidRevoked, window: outdated }, said('good')] },
+    'valid',
+    'valid',
+  ],
+  [
+    'it said on hold, and that is out of date',
+    { answers: [{ ...saidRevoked, entry: { ...saidRevoked.entry, reasonCode: 6 }, window: outdated }] },
     'revocation_unknown',
     'valid',
   ],
+  [
+    'a CRL with it, out of date',
+    { crls: [crl(inter, { revoked: [entry(end.serialNumber, reason(1))], ...past })] },
+    'certificate_revoked',
+    'certificate_revoked',
+  ],
+  [
+    'a CRL with it on hold, out of date',
+    { crls: [crl(inter, { revoked: [entry(end.serialNumber, reason(6))], ...past })] },
+    'revocation_unknown',
+    'valid',
+  ],
+  ['a CRL without it, out of date', { crls: [crl(inter, past)] }, 'revocation_unknown', 'valid'],
   ['it is being asked', { awaited: true }, 'revocation_pending', 'valid'],
   ['it is being asked, and that may be', { awaited: true, policy: { pending: 'accept' } }, 'valid', 'valid'],
   ['it is being asked, and a CRL has it not', { awaited: true, crls: [good] }, 'valid', 'valid'],
