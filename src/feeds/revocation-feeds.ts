@@ -30,12 +30,12 @@ export type RevocationSettings = RevocationLimits & {
   readonly signers: readonly Certificate[];
   /** What is accepted of signatures by this CA's key, and below it. */
   readonly weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms;
-  /** What is known before it comes, and so is asked about ahead. */
-  readonly ahead: readonly {
+  /** What is known before it comes, and so is asked about ahead: found one by one, since each costs a signature. */
+  readonly ahead: Iterable<{
     readonly certificate: Certificate;
     readonly issuer: Certificate;
     readonly anchor: Certificate;
-  }[];
+  }>;
 };
 
 /** Of URLs that certificates name, and of certificates: what was not wanted for longest makes room. */
@@ -219,8 +219,9 @@ export class RevocationFeeds implements RevocationKnowledge {
 
   /** A few at a time: there may be ten thousand, and Checks between. */
   async #askAhead(ahead: RevocationSettings['ahead']): Promise<void> {
-    for (const [i, { certificate, issuer, anchor }] of ahead.entries()) {
-      if (i % 100 === 99) await new Promise<void>((next) => setImmediate(next));
+    let count = 0;
+    for (const { certificate, issuer, anchor } of ahead) {
+      if (++count % 20 === 0) await new Promise<void>((next) => setImmediate(next));
       if (this.#inForce?.ahead !== ahead) return;
       this.want(certificate, issuer, anchor);
     }

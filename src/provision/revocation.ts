@@ -26,6 +26,7 @@ type Rules = { readonly sources: RevocationSources; readonly policy: RevocationP
 export type Revocation = {
   readonly settings: RevocationSettings;
   readonly policyOf: RevocationState['policyOf'];
+  readonly issuerOf: (certificate: Certificate) => Certificate | undefined;
 };
 
 export type Known = {
@@ -78,15 +79,17 @@ export function readRevocation(written: Written, known: Known, findings: Finding
   };
   warnAboutCas(known, (ca) => rulesFor(ca, ca), findings);
   const signers = [...known.anchors, ...known.intermediates, ...cas.map(({ certificate }) => certificate)];
+  const issuerOf = issuerAmong(signers);
   return {
     policyOf: (issuer, anchor) => rulesFor(issuer, anchor)?.policy,
+    issuerOf,
     settings: {
       sources: [general, ...byCa.values()].flatMap((rules) => rules?.sources ?? []),
       sourcesOf: (issuer, anchor) => rulesFor(issuer, anchor)?.sources,
       cacheDir: written.cacheDir === undefined ? undefined : findings.resolve(written.cacheDir),
       signers,
       weakAlgorithmsOf: (ca) => leniencyFor(ca, { ...defaultPolicy, ...known.policy }),
-      ahead: written.sources.includes('ocsp') ? aheadOf(known.clients, signers) : [],
+      ahead: written.sources.includes('ocsp') ? aheadOf(known.clients, issuerOf) : [],
       timeout: written.timeout * 1000,
       refresh: written.refresh * 1000,
       clockSkew: written.clockSkew * 1000,
@@ -96,7 +99,7 @@ export function readRevocation(written: Written, known: Known, findings: Finding
 
 /** What is known of revocation, and what this configuration makes of it. */
 export function revocationState(
-  { policyOf }: Pick<Revocation, 'policyOf'>,
+  { policyOf, issuerOf }: Pick<RevocationState, 'policyOf' | 'issuerOf'>,
   knowledge: RevocationKnowledge,
 ): RevocationState {
   return {
@@ -110,6 +113,7 @@ export function revocationState(
     isAwaited: (certificate, issuer) => knowledge.isAwaited?.(certificate, issuer) === true,
     want: (...path) => knowledge.want?.(...path),
     policyOf,
+    ...(issuerOf && { issuerOf }),
   };
 }
 
@@ -253,16 +257,33 @@ function warnAboutCas(
 }
 
 /** Clients whose certificates are at hand, each with the CA that issued it. */
-function aheadOf(clients: readonly Certificate[], cas: readonly Certificate[]): RevocationSettings['ahead'] {
+const aheadOf = (
+  clients: readonly Certificate[],
+  issuerOf: Revocation['issuerOf'],
+): RevocationSettings['ahead'] => ({
+  *[Symbol.iterator]() {
+    for (const certificate of clients) {
+      const issuer = issuerOf(certificate);
+      // Which anchor is above it, its path will tell: until then the issuer stands for it.
+      if (issuer !== undefined) yield { certificate, issuer, anchor: issuer };
+    }
+  },
+});
+
+/** By name and signature; looked for once for each certificate. */
+function issuerAmong(cas: readonly Certificate[]): Revocation['issuerOf'] {
   const byName = Map.groupBy(cas, ({ subject }) => subject.key);
-  return clients.flatMap((certificate) => {
+  const known = new WeakMap<Certificate, { readonly issuer: Certificate | undefined }>();
+  const find = (certificate: Certificate): Certificate | undefined => {
+    if (certificate.isSelfIssued) return undefined;
     const named = byName.get(certificate.issuer.key) ?? [];
-    // Ten thousand signatures take a second, and one name is one CA as a rule.
-    const issuer =
-      named.length > 1 ? named.find((ca) => verifySignature(certificate, ca.subjectPublicKey)) : named[0];
-    // Which anchor is above it, its path will tell: until then the issuer stands for it.
-    return issuer === undefined || certificate.isSelfIssued ? [] : [{ certificate, issuer, anchor: issuer }];
-  });
+    return named.find((ca) => verifySignature(certificate, ca.subjectPublicKey));
+  };
+  return (certificate) => {
+    const found = known.get(certificate) ?? { issuer: find(certificate) };
+    known.set(certificate, found);
+    return found.issuer;
+  };
 }
 
 /** As one CA, however often its certificate was issued anew. */

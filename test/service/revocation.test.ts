@@ -292,6 +292,19 @@ describe('the gate', { timeout: 120_000 }, () => {
     assert.equal(await service.verdict(client), 'allow');
   });
 
+  it('a certificate that is a client by itself is refused as well, where its CA is known', async () => {
+    const ca = opensslCa('Pinned CA');
+    const client = ca.issue('client');
+    ca.revoke('client');
+    const file = join(ca.folder, 'published.crl');
+    writeFileSync(file, ca.crl());
+    const exact = `[[clients]]\nalias = "partners"\nfile = "${join(ca.folder, 'client.pem')}"\n`;
+    const service = await running(ca, `${table(`crlFiles = ["${file}"]`)}${exact}`);
+    assert.match(await service.verdict(client), /^certificate_revoked/);
+    await service.reload(exact);
+    assert.equal(await service.verdict(client), 'allow');
+  });
+
   it('a refused reload changes nothing', async () => {
     const ca = opensslCa('Kept CA');
     const client = ca.issue('client');

@@ -58,7 +58,7 @@ export function validatePath(
     judgeKey(leaf, 0, lenient);
   if (failed !== undefined) return failed;
   if (isPinned) {
-    return { valid: true, path: [leaf], anchor: leaf, policies: [], validUntil: Infinity };
+    return judgePinned({ leaf, policy, inputs: { trustStore, intermediates, now, revocation, effort } });
   }
   const unfit = checkLeafForm(leaf, policy);
   if (unfit !== undefined) return unfit;
@@ -68,6 +68,25 @@ export function validatePath(
     { inputs, offered: offeredOf(effort, intermediates), policy, account: effort.search },
     [],
   );
+}
+
+/** Trusted by itself; yet whoever issued it may have revoked it. */
+function judgePinned({
+  leaf,
+  policy,
+  inputs,
+}: {
+  readonly leaf: Certificate;
+  readonly policy: PathPolicy;
+  readonly inputs: PathInputs;
+}): PathVerdict {
+  const issuer = inputs.revocation?.issuerOf?.(leaf);
+  const candidate = issuer && { path: [leaf], anchor: issuer };
+  const noSigner: SignerPath = () => false;
+  const revocation = candidate && checkRevocation(candidate, inputs, policy, noSigner, []);
+  if (revocation?.valid === false) return revocation;
+  const validUntil = revocation?.validUntil ?? Infinity;
+  return { valid: true, path: [leaf], anchor: leaf, policies: [], validUntil };
 }
 
 type Circumstances = {

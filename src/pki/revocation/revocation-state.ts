@@ -41,6 +41,8 @@ export type RevocationPolicy = {
 export type RevocationState = RevocationKnowledge & {
   /** undefined: below these, revocation is not looked at. */
   readonly policyOf: (issuer: Certificate, anchor: Certificate) => RevocationPolicy | undefined;
+  /** For a certificate that is trusted by itself, without a path: the CA that issued it, where that is known. */
+  readonly issuerOf?: (certificate: Certificate) => Certificate | undefined;
 };
 
 /** By CRLs alone, as RFC 5280 6.3.3 has it. */
