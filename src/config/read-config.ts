@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { linesIn, parseToml, type TomlFile, type TomlLines, TomlSyntaxError } from '../documents/toml.ts';
+import { advice, misplacedKey, unknownKey, unknownTable, writtenTwice } from './advice.ts';
 import { choreoConnectOnly, isChoreoConnectFile } from './choreo-connect-keys.ts';
 import { keyText, nearest, type Problem, shown } from './problem.ts';
-import { otherNames } from './schema/client.ts';
 import { type Config, configSchema, configShape } from './schema/config.ts';
 import { isTable, removeKeys, type Table, valueAt } from './tables.ts';
 
@@ -55,24 +55,27 @@ function interpret(
     toml = parseToml(text);
   } catch (error) {
     if (!(error instanceof TomlSyntaxError)) throw error;
-    const problem = { file, line: error.line, key: '', message: `not TOML: ${error.message}` };
+    const what = error.repeated === undefined ? error.message : writtenTwice(error.repeated);
+    const problem = { file, line: error.line, key: '', message: `not TOML: ${what}` };
     return { problems: [problem], withoutFaults: () => undefined };
   }
   const problems: Problem[] = [];
   const ignored: string[] = [];
   const warnings: Problem[] = [];
-  const ours = withoutForeign(toml.value, [], shape, (path, isKnown) => {
+  const problem = (path: readonly PropertyKey[], message: string): void => {
+    problems.push({ file, line: toml.lineOf(path), key: keyText(path), message });
+  };
+  const ours = withoutForeign(toml.value, [], shape, (path, isKnown, value) => {
+    const misplaced = isKnown ? undefined : misplacedKey(path, value);
     if (isKnown) ignored.push(path.join('.'));
+    else if (misplaced !== undefined) problem(misplaced.path, misplaced.message);
     else warnings.push({ file, line: toml.lineOf(path), key: keyText(path), message: unknownTable(path) });
   });
   const services = isChoreoConnectFile(ignored) ? withIssuers(ours) : undefined;
   for (const path of services?.leftOut ?? [])
     warnings.push({ file, line: toml.lineOf(path), key: keyText(path), message: noIssuer });
   const writtenAt = services?.writtenAt ?? ((path: readonly PropertyKey[]) => path);
-  const report = (path: readonly PropertyKey[], message: string): void => {
-    const at = writtenAt(path);
-    problems.push({ file, line: toml.lineOf(at), key: keyText(at), message });
-  };
+  const report = (path: readonly PropertyKey[], message: string): void => problem(writtenAt(path), message);
   const filledIn = withEnvironment(ours, env, [], report) as Table;
   const result = configSchema.safeParse(filledIn);
   const issues = result.error?.issues ?? [];
@@ -143,7 +146,7 @@ function withoutForeign(
   table: Table,
   path: readonly string[],
   known: JsonSchema,
-  leftOut: (path: readonly string[], isKnown: boolean) => void,
+  leftOut: (path: readonly string[], isKnown: boolean, value: unknown) => void,
 ): Table {
   // Without a prototype `__proto__` is a key like any other, and unknown.
   const kept: Record<string, unknown> = Object.create(null);
@@ -154,9 +157,9 @@ function withoutForeign(
     if (child?.properties !== undefined && isTable(value)) {
       kept[key] = withoutForeign(value, at, child, leftOut);
     } else if (child === undefined && choreoConnectOnly[path.join('.')]?.includes(key)) {
-      leftOut(at, true);
+      leftOut(at, true, value);
     } else if (child === undefined && path.length > 0 && mayBeNewer(key, value, names)) {
-      leftOut(at, false);
+      leftOut(at, false, value);
     } else {
       kept[key] = value;
     }
@@ -169,23 +172,6 @@ function mayBeNewer(key: string, value: unknown, known: readonly string[]): bool
   const tables = isTable(value) || (Array.isArray(value) && value.length > 0 && value.every(isTable));
   return tables && nearest(key, known) === undefined;
 }
-
-/** Where a table of that name, or nearly, belongs. */
-function unknownTable(path: readonly string[]): string {
-  const all = tablePaths(shape, []);
-  const near = nearest(
-    path.at(-1)!,
-    all.map((known) => known.at(-1)!),
-  );
-  const meant = all.find((known) => known.at(-1) === near);
-  return `unknown table, which is ignored; ${meant === undefined ? 'remove it, if it is not Choreo Connect’s' : `did you mean [${meant.join('.')}]?`}`;
-}
-
-const tablePaths = (schema: JsonSchema, path: readonly string[]): readonly (readonly string[])[] =>
-  Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
-    const inner = child.properties ? child : child.items?.properties ? child.items : undefined;
-    return inner === undefined ? [] : [[...path, name], ...tablePaths(inner, [...path, name])];
-  });
 
 /** Replaces `$env{NAME}` as Choreo Connect does, anywhere in a text. */
 function withEnvironment(
@@ -218,13 +204,8 @@ export function describeIssue(
 ): void {
   if (issue.code === 'unrecognized_keys') {
     for (const key of issue.keys) {
-      const known = Object.keys(schemaAt(issue.path)?.properties ?? {});
-      const other = known.includes('alias') ? otherNames[key] : undefined;
-      const near = other !== undefined && known.includes(other) ? other : nearest(key, known);
-      report(
-        [...issue.path, key],
-        near === undefined ? 'unknown key; remove it' : `unknown key; did you mean "${near}"?`,
-      );
+      const path = [...issue.path, key];
+      report(path, unknownKey(path, valueAt(ours, path)));
     }
     return;
   }
@@ -233,30 +214,4 @@ export function describeIssue(
     issue.path,
     found === undefined ? `missing; ${advice(issue)}` : `found ${shown(found)}; ${advice(issue)}`,
   );
-}
-
-function advice(issue: z.core.$ZodIssue): string {
-  if (issue.message.startsWith('write ')) return issue.message;
-  if (issue.code === 'invalid_value')
-    return `write one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
-  if (issue.code === 'too_small') return `write a whole number of at least ${issue.minimum}`;
-  if (issue.code === 'too_big') return `write a whole number of at most ${issue.maximum}`;
-  if (issue.code === 'invalid_union') return 'write a header name, or "" to leave it out';
-  if (issue.code === 'invalid_type') return `write ${typeNames[issue.expected] ?? issue.expected}`;
-  return issue.message;
-}
-
-const typeNames: Readonly<Record<string, string>> = {
-  string: 'a text in quotes',
-  boolean: 'true or false',
-  int: 'a whole number',
-  number: 'a number',
-  array: 'a list, as in ["a", "b"]; a list of tables is written [[name]]',
-  object: 'a table',
-};
-
-function schemaAt(path: readonly PropertyKey[]): JsonSchema | undefined {
-  let at: JsonSchema | undefined = shape;
-  for (const part of path) at = typeof part === 'number' ? at?.items : at?.properties?.[String(part)];
-  return at;
 }

@@ -7,6 +7,7 @@ import { inapplicableConstraints } from '../pki/path/name-constraints.ts';
 import { defaultPolicy } from '../pki/path/path-options.ts';
 import { validatePath } from '../pki/path/path-validation.ts';
 import { createTrustStore } from '../pki/path/trust-store.ts';
+import { endsSoon, instant } from './dates.ts';
 import type { Findings, Reading } from './findings.ts';
 import type { Strength } from './leniency.ts';
 import type { ClientEntry } from './trust.ts';
@@ -20,16 +21,20 @@ export function warnAboutDates(
   path: Path,
   { findings, now }: Reading,
 ): void {
-  const day = (instant: number): string => new Date(instant).toISOString();
   if (now > certificate.notAfter)
     findings.warn(
       path,
-      `${whose}: the certificate expired on ${day(certificate.notAfter)}; every request with it is refused`,
+      `${whose}: the certificate expired on ${instant(certificate.notAfter)}; every request with it is refused`,
+    );
+  if (endsSoon(certificate.notAfter, now))
+    findings.warn(
+      path,
+      `${whose}: the certificate expires on ${instant(certificate.notAfter)}; from then on every request with it is refused, so renew it`,
     );
   if (now < certificate.notBefore)
     findings.warn(
       path,
-      `${whose}: the certificate is not valid before ${day(certificate.notBefore)}; until then every request with it is refused`,
+      `${whose}: the certificate is not valid before ${instant(certificate.notBefore)}; until then every request with it is refused`,
     );
 }
 

@@ -50,9 +50,10 @@ export function buildTokenPolicy(
           `"${name}" takes tokens of "${issuer.name}", which has validateSubscription = true, and there is no control plane to ask who has subscribed; write consumerKeys = ["…"], the clients that may call it`,
         );
       if ((audiences ?? [...issuer.audiences]).length === 0)
+        // Of the API, not of each operation: the same is told once.
         findings.warn(
-          at,
-          `"${name}" takes tokens of "${issuer.name}" that are meant for anybody (aud); write audiences = ["…"] here or there`,
+          at.slice(0, 2),
+          `tokens of "${issuer.name}" are taken that are meant for anybody (aud); write audiences = ["…"] here or there`,
         );
     }
   }

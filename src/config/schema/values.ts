@@ -76,6 +76,10 @@ export const basePath = () =>
     .regex(/^\/(?!\/)[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/, {
       error: 'write a path that begins with "/", unencoded, for example "/petstore/1.0.5"',
     })
+    .refine((value) => !value.includes('*'), {
+      error: ({ input }) =>
+        `write it without "*", a base path covers all below it: "${String(input).replace(/\/?\*.*$/, '') || '/'}"`,
+    })
     .refine(
       (value) =>
         !value.includes('//') && !value.split('/').some((segment) => segment === '.' || segment === '..'),

@@ -76,7 +76,7 @@ const configs: Readonly<Record<string, string>> = {
       .map((name, i) => named(name).replace('"/x"', `"/x${i}"`))
       .join(''),
   'all signs a base path may have':
-    router + api(`name = "a"\nversion = "1"\nbasePath = "/-._~!$&'()*+,=:@/x"\nbackend = "https://h"`),
+    router + api(`name = "a"\nversion = "1"\nbasePath = "/-._~!$&'()+,=:@/x"\nbackend = "https://h"`),
   'a base path of one sign':
     router + api('name = "a"\nversion = "1"\nbasePath = "/a"\nbackend = "https://h"'),
   'a very long base path':

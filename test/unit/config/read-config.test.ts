@@ -74,7 +74,88 @@ const wrong: readonly [why: string, text: string, ...problems: string[]][] = [
   [
     'a table where a list of tables belongs',
     '[apis]\nname = "n"',
-    'config.toml:1: apis: found {"name":"n"}; write a list',
+    'config.toml:1: apis: found {"name":"n"}; write [[apis]] above each entry, also above the only one',
+  ],
+  [
+    'a list of tables where one table belongs',
+    '[[router]]\nlistenerPort = 1',
+    'config.toml:1: router: found [{"listenerPort":1}]; write [router], once',
+  ],
+  [
+    'a list of tables inside another, written as a table',
+    '[[apis]]\nname="n"\nversion="1"\nbasePath="/n"\n[apis.operations]\npath="/x"',
+    'config.toml:5: apis[0].operations: found {"path":"/x"}; write [[apis.operations]] above each entry, also above the only one',
+  ],
+  [
+    'a list of tables whose second entry is written as a table',
+    '[[clients]]\nalias="a"\nfile="a.pem"\n[clients]\nalias="b"',
+    'config.toml:4: not TOML: [clients] and [[clients]] are two things; write [[clients]] above each entry, also above the only one',
+  ],
+  [
+    'a table that stands twice',
+    '[router]\nadminPort = 1\n[router]\nlistenerPort = 2',
+    'config.toml:3: not TOML: [router] stands twice; write all its keys below one of them',
+  ],
+  ['a key that stands twice', 'a = 1\na = 2', 'config.toml:2: not TOML: a stands twice; take one out'],
+  [
+    'a text where a list belongs',
+    '[[apis]]\nname="n"\nversion="1"\nbasePath="/n"\naliases="acme"',
+    'config.toml:5: apis[0].aliases: found "acme"; write a list, as in ["a", "b"]',
+  ],
+  [
+    'a security key above all tables',
+    'enableClientValidation = false',
+    'config.toml:1: enableClientValidation: unknown key here; it belongs in [enforcer.security.mutualSSL]',
+  ],
+  [
+    'a security key in a table of ours that is another',
+    '[router]\ntrustedSenders = ["::1"]',
+    'config.toml:2: router.trustedSenders: unknown key here; it belongs in [enforcer.security.mutualSSL] or [[enforcer.security.mutualSSL.sources]] or [[definitions]]',
+  ],
+  [
+    'a security key in a table that nobody knows',
+    '[enforcer.mutualSSL]\nenableClientValidation = false',
+    'config.toml:2: enforcer.mutualSSL.enableClientValidation: unknown key here; it belongs in [enforcer.security.mutualSSL]',
+  ],
+  [
+    'a security table deep in one that nobody knows',
+    '[router.newer.security.mutualSSL]\ncertificateHeader = "x"',
+    'config.toml:1: router.newer.security.mutualSSL: unknown key here; write [enforcer.security.mutualSSL]',
+  ],
+  [
+    'a table of ours without its path',
+    '[mutualSSL]\nenableClientValidation = false',
+    'config.toml:1: mutualSSL: unknown key here; write [enforcer.security.mutualSSL]',
+  ],
+  [
+    "an API's key above all tables",
+    'mutualSSL = "off"',
+    'config.toml:1: mutualSSL: unknown key here; it belongs in [[apis]] or [[apis.operations]]',
+  ],
+  [
+    'keys that nobody knows, with those that there are',
+    '[router.keystore]\ncert = "x"',
+    'config.toml:2: router.keystore.cert: unknown key; remove it, or write the one that is meant: certPath, keyPath',
+  ],
+  [
+    'a date without its time',
+    '[[clients]]\nalias="a"\nfile="a.pem"\nnotAfter = 2020-01-01',
+    'config.toml:4: clients[0].notAfter: found "2020-01-01"; write a date with time and zone, without quotes, for example 2026-12-31T23:59:59Z',
+  ],
+  [
+    'a date in quotes',
+    '[[clients]]\nalias="a"\nfile="a.pem"\nnotAfter = "2020-01-01T00:00:00Z"',
+    'config.toml:4: clients[0].notAfter: found "2020-01-01T00:00:00Z"; write a date with time and zone, without quotes',
+  ],
+  [
+    'a base path with a star at the end',
+    '[[apis]]\nname="n"\nversion="1"\nbasePath="/billing/*"',
+    'config.toml:4: apis[0].basePath: found "/billing/*"; write it without "*", a base path covers all below it: "/billing"',
+  ],
+  [
+    'a base path that is a star',
+    '[[apis]]\nname="n"\nversion="1"\nbasePath="/*"',
+    'config.toml:4: apis[0].basePath: found "/*"; write it without "*", a base path covers all below it: "/"',
   ],
   [
     'a base path with dot segments',
@@ -219,7 +300,7 @@ x = 1
 
 test('a table in the wrong place is ignored, and warned about with its line and where it belongs', () => {
   const read = readConfig(
-    '[enforcer.mutualSSL]\nenableClientValidation = false\n[router.tls]\nx = 1\n[enforcer.somethingNewerAltogether]\n',
+    '[enforcer.mutualSSL]\nenabled = false\n[router.tls]\nx = 1\n[enforcer.somethingNewerAltogether]\n',
     'config.toml',
     {},
   );

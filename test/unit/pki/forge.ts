@@ -60,7 +60,7 @@ export type CertificateParts = {
 
 export const nothing = new Uint8Array();
 export const dayMs = 86_400_000;
-export const validity = (from = now - dayMs, until = now + dayMs): Uint8Array =>
+export const validity = (from = now - dayMs, until = now + 90 * dayMs): Uint8Array =>
   sequence(time(from), time(until));
 export const extensions = (...list: readonly Uint8Array[]): Uint8Array =>
   list.length === 0 ? nothing : explicit(3, sequence(...list));

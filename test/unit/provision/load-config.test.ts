@@ -19,6 +19,11 @@ const old = await ca.issue({
   notBefore: new Date('2025-01-01'),
   notAfter: new Date('2026-01-01'),
 });
+const ending = await ca.issue({
+  subject: 'CN=ending',
+  notBefore: new Date(now - 86_400_000),
+  notAfter: new Date(now + 29 * 86_400_000),
+});
 const early = await ca.issue({
   subject: 'CN=early',
   notBefore: new Date('2027-01-01'),
@@ -30,6 +35,7 @@ write('acme.key', acme.privateKeyPem);
 write('own.pem', own.pem);
 write('own.key', own.privateKeyPem);
 write('old.pem', old.pem);
+write('ending.pem', ending.pem);
 const large = await ca.issue({
   subject: 'CN=large',
   extendedKeyUsage: 'client',
@@ -341,6 +347,11 @@ const warned: readonly [why: string, text: string, warning: RegExp | undefined][
     /^config.toml:3: clients\[0\].file: alias "old": the certificate expired on 2026-01-01/,
   ],
   [
+    'a certificate that is valid for less than 30 days',
+    client('ending', 'file = "ending.pem"'),
+    /^config.toml:3: clients\[0\].file: alias "ending": the certificate expires on .+ so renew it$/,
+  ],
+  [
     'a certificate that is not valid yet',
     client('early', 'file = "early.pem"'),
     /the certificate is not valid before 2027-01-01/,
@@ -389,7 +400,7 @@ const warned: readonly [why: string, text: string, warning: RegExp | undefined][
   [
     'tokens that are meant for anybody',
     tokens.replace('audiences = ["x"]\n', '') + api('mutualSSL = "off"\napplicationSecurity = "mandatory"'),
-    /"n" takes tokens of "idp" that are meant for anybody \(aud\)/,
+    /apis\[0\]: tokens of "idp" are taken that are meant for anybody \(aud\)/,
   ],
   [
     'an entry that is over',
