@@ -80,7 +80,7 @@ ${extensions.join('\n')}
     '-subj',
     `/CN=${name}`,
     '-days',
-    '30',
+    '365',
   );
   const config = ['-config', 'openssl.cnf', '-batch'];
   return {
