@@ -6,7 +6,7 @@ import type { Crl } from './crl.ts';
 import { crlIssuersOf, distributionPointsOf, isDeltaOf, reasonsCovered } from './crl-scope.ts';
 import type { CrlSet } from './crl-set.ts';
 import { type Freshness, isWithin, nextTurn, windowOf } from './freshness.ts';
-import type { OcspAnswer, RevocationKnowledge, RevocationPolicy, SourceKind } from './revocation-state.ts';
+import type { OcspAnswer, RevocationKnowledge, RevocationPolicy } from './revocation-state.ts';
 import { type RevokedEntry, removeFromCRL } from './revoked-entries.ts';
 
 /**
@@ -20,10 +20,12 @@ export type SignerCheck = (crl: Crl, issuer: Certificate) => Certificate | undef
 /** Whether this very certificate's key made the signature. */
 export type SignatureCheck = (crl: Crl, signer: Certificate) => boolean;
 
+/** `asOf`: since when the list or answer that says so counts, in milliseconds since the epoch. */
 export type RevocationStatus =
-  | { readonly status: 'revoked'; readonly entry: RevokedEntry }
+  | { readonly status: 'revoked'; readonly entry: RevokedEntry; readonly asOf: number }
+  | { readonly status: 'good'; readonly until: number; readonly asOf: number }
   | {
-      readonly status: 'good' | 'unknown';
+      readonly status: 'unknown';
       /** Milliseconds since the epoch: then what it was judged by begins or ends. */
       readonly until: number;
     };
@@ -51,6 +53,7 @@ export function revocationStatus(request: StatusRequest): RevocationStatus {
   const { certificate, issuer, crls, freshness, now, findSigner, isSignedBy } = request;
   let covered = 0;
   let until = Infinity;
+  let asOf = Infinity;
   for (const point of distributionPointsOf(certificate)) {
     const published = crlIssuersOf(point, certificate).flatMap((key) => crls.get(key) ?? []);
     until = Math.min(until, ...published.map((crl) => nextTurn(windowOf(crl, freshness), now)));
@@ -62,9 +65,11 @@ export function revocationStatus(request: StatusRequest): RevocationStatus {
       if (signer === undefined) continue;
       const delta = deltas.find((one) => isDeltaOf(one, crl) && isSignedBy(one, signer));
       const entry = entryOf(certificate, crl, delta);
-      if (entry !== undefined) return { status: 'revoked', entry };
+      const { from } = windowOf(delta ?? crl, freshness);
+      if (entry !== undefined) return { status: 'revoked', entry, asOf: from };
       covered |= reasons;
-      if (covered === allReasons) return { status: 'good', until };
+      asOf = Math.min(asOf, from);
+      if (covered === allReasons) return { status: 'good', until, asOf };
     }
   }
   return { status: 'unknown', until };
@@ -89,63 +94,69 @@ function entryOf(
   return complete.revoked.find(issuer.key, serialNumber);
 }
 
-/** The first source that knows decides; revoked counts whoever says so. */
+/** Revoked counts whoever says so; else it is enough that one source says good, and that nothing newer said otherwise. */
 export function statusByAll(
   question: Omit<StatusRequest, 'crls' | 'freshness'>,
   knowledge: RevocationKnowledge,
   { sources, freshness, hasSource }: RevocationPolicy,
 ): JudgedStatus {
   const { certificate, issuer, now } = question;
+  const { crls } = knowledge;
+  const answers = knowledge.answersAbout?.(certificate, issuer) ?? [];
   const found = sources.map((source) =>
-    source === 'crl'
-      ? revocationStatus({ ...question, crls: knowledge.crls, freshness })
-      : statusByOcsp(knowledge.answersAbout?.(certificate, issuer) ?? [], now),
+    source === 'crl' ? revocationStatus({ ...question, crls, freshness }) : statusByOcsp(answers, now),
   );
-  const revoked = found.find(({ status }) => status === 'revoked');
+  const revoked = found.find(isRevoked);
   if (revoked !== undefined) return revoked;
-  const until = Math.min(...found.map((one) => (one.status === 'revoked' ? Infinity : one.until)));
-  if (found.some(({ status }) => status === 'good')) return { status: 'good', until };
-  const before = revokedBefore(question, knowledge, sources);
-  if (before !== undefined) return before;
+  const until = Math.min(...found.map((one) => (isRevoked(one) ? Infinity : one.until)));
+  const goodAsOf = Math.max(-Infinity, ...found.map((one) => (one.status === 'good' ? one.asOf : -Infinity)));
+
+  // What was revoked stays so (RFC 5280 5.3.1) until something newer says otherwise: who keeps a list or answer from being
+  // renewed must not gain by it, neither where unknown ones are accepted nor where an older list still counts.
+  const before = sources
+    .map((source) =>
+      source === 'crl'
+        ? revocationStatus({ ...question, crls, freshness: withoutEnd(freshness) })
+        : statusByOcsp(answers.map(lasting), now),
+    )
+    .filter(isRevoked)
+    .filter(({ asOf }) => asOf >= goodAsOf);
+  const lastingly = before.find(({ entry }) => entry.reasonCode !== certificateHold);
+  if (lastingly !== undefined) return lastingly;
+  // What was on hold may have been released meanwhile: whether it was, nobody can tell.
+  if (before.length > 0) return { status: 'unknown', until };
+
+  if (goodAsOf !== -Infinity) return { status: 'good', until, asOf: goodAsOf };
   if (!hasSource(certificate)) return { status: 'no-source', until };
   const isPending = sources.includes('ocsp') && knowledge.isAwaited?.(certificate, issuer) === true;
   return { status: isPending ? 'pending' : 'unknown', until };
 }
 
-/**
- * What was revoked stays so (RFC 5280 5.3.1), but for what was put on hold: who keeps a list or answer from being renewed
- * must not gain by it, where unknown ones are accepted.
- */
-function revokedBefore(
-  question: Omit<StatusRequest, 'crls' | 'freshness'>,
-  { crls, answersAbout }: RevocationKnowledge,
-  sources: readonly SourceKind[],
-): JudgedStatus | undefined {
-  const { certificate, issuer, now } = question;
-  for (const source of sources) {
-    const found =
-      source === 'crl'
-        ? revocationStatus({ ...question, crls, freshness: forEver })
-        : statusByOcsp((answersAbout?.(certificate, issuer) ?? []).map(lasting), now);
-    if (found.status === 'revoked' && found.entry.reasonCode !== certificateHold) return found;
-  }
-  return undefined;
-}
-
 const certificateHold = 6;
-const forEver: Freshness = { clockSkew: 0, maxAge: Infinity, staleGrace: Infinity };
+const withoutEnd = ({ clockSkew }: Freshness): Freshness => ({
+  clockSkew,
+  maxAge: Infinity,
+  staleGrace: Infinity,
+});
 const lasting = (answer: OcspAnswer): OcspAnswer => ({
   ...answer,
   window: { ...answer.window, until: Infinity },
 });
 
+const isRevoked = (one: RevocationStatus): one is Extract<RevocationStatus, { readonly status: 'revoked' }> =>
+  one.status === 'revoked';
+
 /** Of several responders the worst word counts: revoked, then good; who says unknown knows nothing. */
 function statusByOcsp(answers: readonly OcspAnswer[], now: number): RevocationStatus {
   const current = answers.filter(({ window }) => isWithin(window, now));
-  const revoked = current.find((one) => one.status === 'revoked');
-  if (revoked !== undefined) return { status: 'revoked', entry: revoked.entry };
+  const newestFirst = current.toSorted((a, b) => b.window.from - a.window.from);
+  const revoked = newestFirst.find((one) => one.status === 'revoked');
+  if (revoked !== undefined) return { status: 'revoked', entry: revoked.entry, asOf: revoked.window.from };
   const until = Math.min(Infinity, ...answers.map(({ window }) => nextTurn(window, now)));
-  return { status: current.some(({ status }) => status === 'good') ? 'good' : 'unknown', until };
+  const good = newestFirst.find(({ status }) => status === 'good');
+  return good === undefined
+    ? { status: 'unknown', until }
+    : { status: 'good', until, asOf: good.window.from };
 }
 
 /** What the status of a path's certificate means for the path. */

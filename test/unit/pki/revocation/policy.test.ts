@@ -13,7 +13,7 @@ import type {
 } from '../../../../src/pki/revocation/revocation-state.ts';
 import { now } from '../../../support/certificate-authority.ts';
 import { ca, certify, dayMs, entity } from '../forge.ts';
-import { crl, entry, reason } from './crl-forge.ts';
+import { crl, deltaOf, entry, reason } from './crl-forge.ts';
 
 const [root, inter, leaf] = [entity('Root'), entity('Intermediate'), entity('leaf')];
 const rootCa = certify(root, root, [ca()]);
@@ -44,6 +44,12 @@ const soft: RevocationPolicy = { ...hard, unknown: 'accept', pending: 'accept' }
 const past = { thisUpdate: now - 9 * dayMs, nextUpdate: now - 8 * dayMs };
 const good = crl(inter);
 const listed = crl(inter, { revoked: [entry(end.serialNumber, reason(1))] });
+/** Newer than `good`, and out of date before it. */
+const brief = { number: 2, thisUpdate: now - dayMs / 2, nextUpdate: now - dayMs / 4 };
+const lapsed = { from: brief.thisUpdate, until: brief.nextUpdate };
+const onHold: OcspAnswer = { ...saidRevoked, entry: { ...saidRevoked.entry, reasonCode: 6 }, window: lapsed };
+const delta = (code: number) =>
+  crl(inter, { ...brief, list: [deltaOf(1)], revoked: [entry(end.serialNumber, reason(code))] });
 
 type Given = {
   readonly crls?: readonly (typeof good)[];
@@ -133,6 +139,60 @@ const rows: readonly (readonly [what: string, given: Given, hard: string, soft: 
     'valid',
   ],
   ['a CRL without it, out of date', { crls: [crl(inter, past)] }, 'revocation_unknown', 'valid'],
+  [
+    'it said revoked, out of date, and a CRL of before, which still counts, has it not',
+    { crls: [good], answers: [{ ...saidRevoked, window: lapsed }] },
+    'certificate_revoked',
+    'certificate_revoked',
+  ],
+  [
+    'it said revoked, out of date, and a CRL of later has it not',
+    { crls: [crl(inter, { thisUpdate: now })], answers: [{ ...saidRevoked, window: lapsed }] },
+    'valid',
+    'valid',
+  ],
+  [
+    'it said revoked, out of date, and another that still counts said good before',
+    { answers: [{ ...saidRevoked, window: lapsed }, said('good')] },
+    'certificate_revoked',
+    'certificate_revoked',
+  ],
+  [
+    'it said on hold, out of date, and a CRL of before, which still counts, has it not',
+    { crls: [good], answers: [onHold] },
+    'revocation_unknown',
+    'valid',
+  ],
+  [
+    'it said on hold, out of date, and now says good',
+    { answers: [onHold, said('good', { ...window, from: now })] },
+    'valid',
+    'valid',
+  ],
+  [
+    'a newer CRL with it, out of date, beside an older one without it, which still counts',
+    { crls: [good, crl(inter, { ...brief, revoked: [end.serialNumber] })] },
+    'certificate_revoked',
+    'certificate_revoked',
+  ],
+  [
+    'a delta with it, out of date, of a complete CRL that still counts',
+    { crls: [good, delta(1)] },
+    'certificate_revoked',
+    'certificate_revoked',
+  ],
+  [
+    'a delta with it on hold, out of date, of a complete CRL that still counts',
+    { crls: [good, delta(6)] },
+    'revocation_unknown',
+    'valid',
+  ],
+  [
+    'a delta with it, out of date, and a complete CRL of later without it',
+    { crls: [crl(inter, { number: 3, thisUpdate: now }), delta(1)] },
+    'valid',
+    'valid',
+  ],
   ['it is being asked', { awaited: true }, 'revocation_pending', 'valid'],
   ['it is being asked, and that may be', { awaited: true, policy: { pending: 'accept' } }, 'valid', 'valid'],
   ['it is being asked, and a CRL has it not', { awaited: true, crls: [good] }, 'valid', 'valid'],

@@ -27,6 +27,7 @@ type Given = {
   readonly intermediates?: readonly Certificate[];
   readonly unknown?: 'refuse' | 'accept';
   readonly at?: number;
+  readonly maxSignatureChecks?: number;
 };
 
 function verdict({
@@ -34,6 +35,7 @@ function verdict({
   intermediates = [interCa],
   unknown = 'refuse',
   at = now,
+  maxSignatureChecks = 100,
   ...given
 }: Given): PathVerdict {
   const anchors = [rootCa, otherCa].map((certificate) => ({ kind: 'ca', certificate }) as const);
@@ -41,6 +43,7 @@ function verdict({
     trustStore: createTrustStore({ anchors }),
     intermediates,
     now: at,
+    maxSignatureChecks,
     revocation: { version: 1, crls: createCrlSet(crls), policyOf: () => byCrls(unknown) },
   });
 }
@@ -436,6 +439,25 @@ test('a leaf that is the trust anchor is revoked by nobody', () => {
 test('an impostor among the anchors is no CRL signer of ours', () => {
   const crls = [crl(root), crl(inter), crl(other, { revoked: [serial] })];
   assert.equal(verdict({ crls }).valid, true);
+});
+
+test('who makes the search for the signer of a CRL too long is refused, also where unknown ones are accepted', () => {
+  const listing = crl(crlIssuer, { revoked: [entry(byOther.serialNumber, ofInter)], list: indirect() });
+  const signer = certify(root, crlIssuer, [keyUsage('02'), extension('1.2.3.4', bytes('0500'))]);
+  const impostors = Array.from({ length: 12 }, () => certify(root, entity('Crl Issuer'), [keyUsage('02')]));
+  for (const { der } of impostors) assert.ok(Buffer.compare(der, signer.der) < 0, 'it is tried first');
+  const code = (maxSignatureChecks: number): string => {
+    const intermediates = [interCa, ...impostors, signer];
+    const result = verdict({
+      end: byOther,
+      crls: [listing],
+      intermediates,
+      unknown: 'accept',
+      maxSignatureChecks,
+    });
+    return result.valid ? 'valid' : result.code;
+  };
+  assert.deepEqual([code(100), code(5)], ['certificate_revoked', 'path_search_exhausted']);
 });
 
 test('who offers a second key that fits the signature of a CRL does not keep its signer from being found', () => {
