@@ -127,10 +127,11 @@ export class ClientCertificateTables {
       const table = this.#pool.at(address);
       if (table.rows === undefined) await table.start();
       else if (table.age > fresh) await atMost(patience, table.start());
-      return [address.url, table.rows] as const;
+      return [address.url, table] as const;
     });
-    const rows = await Promise.all(read);
-    return new Map(rows.flatMap(([url, own]) => (own === undefined ? [] : [[url, own] as const])));
+    // Only now: the first may have changed while the last was waited for.
+    const tables = await Promise.all(read);
+    return new Map(tables.flatMap(([url, { rows }]) => (rows === undefined ? [] : [[url, rows] as const])));
   }
 
   /** Once these are in force: closes all others. */

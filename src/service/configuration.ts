@@ -11,6 +11,7 @@ import { readEntries, unreadable } from '../provision/entry-readings.ts';
 import { type OwnConfig, type OwnResult, readOwnConfig, resolver } from '../provision/own-config.ts';
 import { type Provisioned, provision } from '../provision/provision.ts';
 import { type EntryReading, ReadingError, ReadingThread } from '../provision/reading-thread.ts';
+import type { Remembered } from '../provision/remembered-files.ts';
 import { inSlices } from '../provision/slices.ts';
 
 /** A configuration that is in force, and what is to be known of it. */
@@ -61,15 +62,15 @@ export class Configuration {
   readonly #tables: ClientCertificateTables;
   readonly #revocation: RevocationFeeds;
   #ownThread: ReadingThread | undefined;
-  readonly #readings = new Map<string, EntryReading>();
+  #readings: ReadonlyMap<string, EntryReading> = new Map();
   readonly #wanted = new Set<Change>();
   #isBusy = false;
   #isClosed = false;
   #own: OwnConfig | undefined;
   #rows: TableRows = new Map();
   #inForce: InForce | undefined;
-  /** The reading of foreign files that counts; earlier ones are ended. */
-  #reading: ReadingThread | undefined;
+  /** The reading, still going on, of the foreign files of what is in force. */
+  #reading: Reading | undefined;
 
   constructor(options: ConfigurationOptions) {
     this.#options = options;
@@ -78,7 +79,7 @@ export class Configuration {
     this.#revocation = new RevocationFeeds(tell, options.env, options.revocationTimes);
     this.#tables = new ClientCertificateTables((event) => {
       tell(event);
-      if (event.kind === 'read' && event.changed && this.#inForce !== undefined) this.#want('tables');
+      if (event.kind === 'read' && event.changed) this.#want('tables');
     });
   }
 
@@ -90,18 +91,24 @@ export class Configuration {
   /** The first configuration, or what is wrong with it: then all that it began is ended. */
   async start(): Promise<OwnResult<InForce>> {
     const { file, env } = this.#options;
+    // What changes meanwhile is done once it is in force.
+    this.#isBusy = true;
+    let reading: Reading | undefined;
     try {
       const own = readOwnConfig(file, env, disk);
       if ('problems' in own) return own;
-      const rows = await this.#tables.use(tablesOf(own.ok.config));
+      const rows = await this.#latestRows(own.ok);
       const entries = entriesOf(own.ok.config, resolver(file));
-      await atMost(definitionsWithin, this.#readDefinitions(entries, rows));
-      const result = await this.#prepare(own.ok, entries, 'refuse-unread');
+      reading = this.#read(entries, rows);
+      await atMost(definitionsWithin, reading.done);
+      const taken = reading.readings.size;
+      const result = await this.#prepare(own.ok, entries, reading.readings, 'refuse-unread');
       if ('problems' in result) return result;
-      await this.#takeOver(own.ok, rows, result.ok);
+      await this.#takeOver(own.ok, rows, result.ok, { reading, taken });
       return { ok: this.inForce };
     } finally {
-      if (this.#inForce === undefined) await this.close();
+      if (this.#inForce === undefined) await Promise.all([this.close(), reading?.thread.close()]);
+      void this.#work();
     }
   }
 
@@ -114,7 +121,7 @@ export class Configuration {
     this.#isClosed = true;
     await Promise.all([
       this.#ownThread?.close(),
-      this.#reading?.close(),
+      this.#reading?.thread.close(),
       this.#jwksFeeds.close(),
       this.#revocation.close(),
       this.#tables.close(),
@@ -148,13 +155,19 @@ export class Configuration {
     if (changes.has('everything')) return this.#reloadAll();
     const own = this.#own!;
     const entries = entriesOf(own.config, resolver(this.#options.file));
-    if (changes.has('tables')) {
-      this.#rows = await this.#tables.use(tablesOf(own.config));
-      // A change in the database reads nothing else anew, not the files beside it either.
-      const withDatabase = entries.filter(({ database }) => database !== undefined);
-      await this.#readDefinitions(withDatabase, this.#rows, { from: 'memory' });
+    if (!changes.has('tables')) return this.#put(own, entries, this.#rows);
+    if (this.#reading !== undefined) {
+      // To end it would leave unread what somebody asked to be read; what it says of the table is told again after it.
+      void this.#reading.done.then(() => this.#want('tables'));
+      if (changes.has('definitions')) await this.#put(own, entries, this.#rows);
+      return;
     }
-    await this.#put(own, entries, this.#rows);
+    const rows = await this.#latestRows(own);
+    if (this.#isClosed) return;
+    // A change in the database reads nothing else anew, not the files beside it either.
+    const withDatabase = entries.filter(({ database }) => database !== undefined);
+    const reading = this.#read(withDatabase, rows, (id) => this.#readings.get(id)?.remembered);
+    await this.#putWith(own, entries, rows, reading);
   }
 
   async #reloadAll(): Promise<void> {
@@ -171,65 +184,75 @@ export class Configuration {
           kind: 'refused-whole',
           reason: 'the file has no APIs any more, as if it were being written. Restart to have none',
         });
-      const rows = await this.#tables.use(tablesOf(own.ok.config));
+      const rows = await this.#latestRows(own.ok);
+      if (this.#isClosed) return;
       const entries = entriesOf(own.ok.config, resolver(file));
-      const reading = this.#readDefinitions(entries, rows, { thread });
-      // Most are read in less: then there is one change, not two.
-      await atMost(readWithin, reading);
-      await this.#put(own.ok, entries, rows);
+      await this.#putWith(own.ok, entries, rows, this.#read(entries, rows, undefined, thread));
     } finally {
-      if (this.#reading !== thread) await thread.close();
+      if (this.#reading?.thread !== thread) await thread.close();
     }
+  }
+
+  /** With what was announced until now. */
+  async #latestRows({ config }: OwnConfig): Promise<TableRows> {
+    const rows = await this.#tables.use(tablesOf(config));
+    this.#wanted.delete('tables');
+    return rows;
   }
 
   /**
-   * Reads what these entries name, each in its own right, beside the thread that decides. A reading that runs already is
-   * ended: what it would say is old.
+   * Reads what these entries name, each in its own right, beside the thread that decides. Nothing of it counts before the
+   * configuration that it is read for: one that is refused may have changed what an entry asks for.
    */
-  async #readDefinitions(
+  #read(
     entries: readonly Entry[],
-    rows: TableRows,
-    {
-      from = 'disk',
-      thread = new ReadingThread(),
-    }: { from?: 'disk' | 'memory'; thread?: ReadingThread } = {},
-  ): Promise<void> {
-    const before = this.#reading;
-    this.#reading = thread;
-    await before?.close();
-    const began = performance.now();
-    const isLate = (): boolean => performance.now() - began > readWithin;
-    /** What comes when nobody waits for it any more is a change of its own. */
-    const changeIfLate = (): void => {
-      if (isLate() && this.#inForce !== undefined) this.#want('definitions');
+    tables: TableRows,
+    files?: (id: string) => Remembered | undefined,
+    thread: ReadingThread = new ReadingThread(),
+  ): Reading {
+    const readings = new Map<string, EntryReading>();
+    const tell = ({ id }: Entry, entryReading: EntryReading): void => {
+      readings.set(id, entryReading);
+      if (this.#reading !== reading) return;
+      this.#readings = new Map([...this.#readings, [id, entryReading]]);
+      this.#want('definitions');
     };
-    try {
-      await readEntries(entries, {
-        tables: rows,
-        thread,
-        files: from === 'disk' ? undefined : (id) => this.#readings.get(id)?.remembered,
-        tell: ({ id }, reading) => {
-          if (this.#reading !== thread) return;
-          this.#readings.set(id, reading);
-          changeIfLate();
-        },
-      });
-    } catch (error) {
-      this.#refuse({ kind: 'refused-whole', reason: String((error as Error).stack) });
-    }
-    if (this.#reading !== thread) return;
-    this.#reading = undefined;
-    changeIfLate();
+    const ended = (): void => {
+      reading.isDone = true;
+      if (this.#reading !== reading) return;
+      this.#reading = undefined;
+      this.#want('definitions');
+    };
+    const done = Promise.resolve()
+      .then(() => readEntries(entries, { tables, thread, files, tell }))
+      .catch((error: Error) => this.#options.tell({ kind: 'refused-whole', reason: String(error.stack) }))
+      .then(ended);
+    const reading: Reading = { thread, readings, done, isDone: false };
+    return reading;
   }
 
-  async #put(own: OwnConfig, entries: readonly Entry[], rows: TableRows): Promise<void> {
-    const result = await this.#prepare(own, entries, 'as-before');
+  /** What is read in less than `readWithin`, as most is, makes one change with it, not two. */
+  async #putWith(
+    own: OwnConfig,
+    entries: readonly Entry[],
+    rows: TableRows,
+    reading: Reading,
+  ): Promise<void> {
+    await atMost(readWithin, reading.done);
+    await this.#put(own, entries, rows, reading);
+    if (this.#reading !== reading) await reading.thread.close();
+  }
+
+  async #put(own: OwnConfig, entries: readonly Entry[], rows: TableRows, reading?: Reading): Promise<void> {
+    const news = reading && { reading, taken: reading.readings.size };
+    const readings = new Map([...this.#readings, ...(reading?.readings ?? [])]);
+    const result = await this.#prepare(own, entries, readings, 'as-before');
     if (this.#isClosed) return;
     if ('problems' in result) {
       this.#refuse({ kind: 'refused', problems: result.problems });
       return;
     }
-    await this.#takeOver(own, rows, result.ok);
+    await this.#takeOver(own, rows, result.ok, news);
     this.#options.tell({ kind: 'in-force', loaded: this.inForce, reading: this.#reading !== undefined });
   }
 
@@ -237,10 +260,11 @@ export class Configuration {
   #prepare(
     own: OwnConfig,
     entries: readonly Entry[],
+    readings: ReadonlyMap<string, EntryReading>,
     unread: 'refuse-unread' | 'as-before',
   ): Promise<OwnResult<Provisioned>> {
     const definitions = entries.flatMap((entry) => {
-      const known = this.#readings.get(entry.id)?.definitions;
+      const known = readings.get(entry.id)?.definitions;
       if (known !== undefined) return [known];
       return unread === 'as-before' ? [] : [unreadable(entry, 'is not done yet')];
     });
@@ -254,14 +278,26 @@ export class Configuration {
   }
 
   /** In one step; nothing of the old is closed before. */
-  async #takeOver(own: OwnConfig, rows: TableRows, ok: Provisioned): Promise<void> {
+  async #takeOver(
+    own: OwnConfig,
+    rows: TableRows,
+    ok: Provisioned,
+    news?: { readonly reading: Reading; readonly taken: number },
+  ): Promise<void> {
     // Else the first requests would be refused for want of keys.
     await Promise.all([
       this.#jwksFeeds.start(ok.feeds, firstKeysWithin),
       this.#revocation.prepare(ok.revocation, firstKeysWithin),
     ]);
     const ids = new Set(entriesOf(own.config, resolver(own.file)).map(({ id }) => id));
-    for (const id of this.#readings.keys()) if (!ids.has(id)) this.#readings.delete(id);
+    const readings = [...this.#readings, ...(news?.reading.readings ?? [])];
+    this.#readings = new Map(readings.filter(([id]) => ids.has(id)));
+    if (news !== undefined) {
+      void this.#reading?.thread.close();
+      this.#reading = news.reading.isDone ? undefined : news.reading;
+      // Read since it was prepared.
+      if (news.reading.readings.size > news.taken) this.#want('definitions');
+    }
     this.#own = own;
     this.#rows = rows;
     this.#revocation.takeOver(ok.revocation);
@@ -287,6 +323,14 @@ export class Configuration {
     void this.#tables.keepOnly(tablesOf(this.#own.config));
   }
 }
+
+/** Foreign files that are being read, each entry's told as it is there. */
+type Reading = {
+  readonly thread: ReadingThread;
+  readonly readings: ReadonlyMap<string, EntryReading>;
+  readonly done: Promise<void>;
+  isDone: boolean;
+};
 
 /** Milliseconds that config.toml waits for foreign files which are read quickly. */
 const readWithin = 250;

@@ -7,6 +7,7 @@ import { decide } from '../../src/enforcer.ts';
 import { Configuration, type ConfigurationEvent } from '../../src/service/configuration.ts';
 import { request } from '../support/attributes.ts';
 import { selfSigned } from '../support/certificate-authority.ts';
+import { noPostgres, startPostgres } from '../support/postgres.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'configuration-'));
 after(() => rmSync(root, { recursive: true }));
@@ -138,6 +139,77 @@ test('config.toml takes effect while its foreign files are still being read, and
     await event(isInForce);
     assert.equal(await code('/late/1/x'), 'allow');
   });
+});
+
+for (const [what, refused] of [
+  ['is wrong by itself', config('fiel = "x"')],
+  [
+    'names no foreign files any more',
+    config()
+      .replace('aliases = ["acme"]', 'aliases = ["nobody"]')
+      .replace(/^\[\[definitions[^[]*/, ''),
+  ],
+  [
+    'asks for something else of them',
+    config()
+      .replace('aliases = ["acme"]', 'aliases = ["nobody"]')
+      .replace('path = "apis/"', 'path = "apis/"\noptionalCertificate = "reject-wrong"'),
+  ],
+] as const)
+  test(`a refused reload that ${what} neither ends the reading of what is in force nor counts for it`, async () => {
+    const names = Array.from({ length: 3000 }, (_, i) => `api-${i}`);
+    const at = folder(`overtaken ${what}`, names);
+    await running(at, async ({ configuration, event, code }) => {
+      writeForeign(at, 'late');
+      configuration.reload();
+      await event((each) => each.kind === 'in-force' && each.reading);
+      writeFileSync(join(at, 'config.toml'), refused);
+      configuration.reload();
+      await event(isRefused);
+      await event(isInForce);
+      assert.equal(await code('/late/1/x'), 'allow');
+      const late = configuration.inForce.config.apis.find(({ name }) => name === 'late');
+      assert.notEqual(late?.optionalCertificate, 'reject-wrong');
+    });
+  });
+
+test('a change in the database does not end the reading of foreign files, and counts after it', {
+  skip: noPostgres,
+}, async () => {
+  const names = Array.from({ length: 3000 }, (_, i) => `api-${i}`);
+  const at = folder('database', names);
+  const database = await startPostgres();
+  try {
+    await database.query(`
+      CREATE TABLE AM_API (API_ID INTEGER PRIMARY KEY, API_PROVIDER VARCHAR(200), API_NAME VARCHAR(200), API_VERSION VARCHAR(30), CONTEXT VARCHAR(256));
+      CREATE TABLE AM_API_CLIENT_CERTIFICATE (TENANT_ID INTEGER, ALIAS VARCHAR(45), API_ID INTEGER, CERTIFICATE BYTEA, REMOVED BOOLEAN, TIER_NAME VARCHAR(512));
+      INSERT INTO AM_API VALUES (1, 'admin', 'PizzaShack', '1.0.0', '/pizzashack/1.0.0');`);
+    await database.query(
+      "INSERT INTO AM_API_CLIENT_CERTIFICATE VALUES (-1234, 'acme', 1, $1, FALSE, 'Gold')",
+      [Buffer.from(acme)],
+    );
+    mkdirSync(join(at, 'exported'));
+    writeFileSync(join(at, 'exported', 'deployment.toml'), '');
+    const table = `[[definitions]]\nkind = "api-manager"\npath = "exported/"\ndatabase = "${database.url}"\n`;
+    writeFileSync(join(at, 'config.toml'), `${config()}\n${table}`);
+    await running(at, async ({ configuration, event }) => {
+      const isRemoved = (): boolean =>
+        configuration.inForce.config.apis.some(
+          ({ name, clients }) => name === 'PizzaShack' && clients.every(({ disabled }) => disabled),
+        );
+      const isLate = (): boolean => configuration.inForce.config.apis.some(({ name }) => name === 'late');
+      writeForeign(at, 'late');
+      configuration.reload();
+      await event((each) => each.kind === 'in-force' && each.reading);
+      assert.deepEqual([isRemoved(), isLate()], [false, false]);
+      await database.query('UPDATE AM_API_CLIENT_CERTIFICATE SET REMOVED = TRUE');
+      await database.query('NOTIFY am_api_client_certificate');
+      await event(() => isRemoved());
+      assert.ok(isLate(), 'read, as the reload asked for');
+    });
+  } finally {
+    await database.remove();
+  }
 });
 
 test('a folder that is away at a reload takes no API away, and gives no path to another', async () => {
