@@ -168,7 +168,8 @@ export class Feed<T> {
       this.#failures = 0;
       this.#lastError = undefined;
       const { count, unused = [], outdatedFrom } = reading;
-      this.#tell({ feed, from, kind: 'read', changed, failures, count, unused, outdatedFrom });
+      const end = outdatedFrom === undefined ? {} : { outdatedFrom };
+      this.#tell({ feed, from, kind: 'read', changed, failures, count, unused, ...end });
     } catch (error) {
       if (this.#closed) return;
       this.#fail((error as Error).message);
