@@ -119,7 +119,8 @@ test('who serves has a small heap, and not what only others need', () => {
     process.stderr.write(JSON.stringify({ megabytes: newSpace() / 2 ** 20, rpc }));`;
   const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   const { megabytes, rpc } = JSON.parse(stderr.slice(stderr.lastIndexOf('{')));
-  assert.ok(megabytes <= 2, `${megabytes} MB of new objects`);
+  // V8 gives 1 to 27, as its threads happen to run; 64 without it.
+  assert.ok(megabytes <= 32, `${megabytes} MB of new objects`);
   assert.deepEqual(rpc, []);
 });
 
