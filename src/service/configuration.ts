@@ -188,6 +188,8 @@ export class Configuration {
       if (this.#isClosed) return;
       const entries = entriesOf(own.ok.config, resolver(file));
       await this.#putWith(own.ok, entries, rows, this.#read(entries, rows, undefined, thread));
+      // Refused: what the database said meanwhile counts for what is in force.
+      if (this.#own !== own.ok && rows.size > 0 && !haveSame(rows, this.#rows)) this.#want('tables');
     } finally {
       if (this.#reading?.thread !== thread) await thread.close();
     }
@@ -334,6 +336,9 @@ type Reading = {
 
 /** Milliseconds that config.toml waits for foreign files which are read quickly. */
 const readWithin = 250;
+
+const haveSame = (some: TableRows, others: TableRows): boolean =>
+  [...some].every(([url, rows]) => !others.has(url) || others.get(url) === rows);
 
 const isEmptied = ({ config }: OwnConfig): boolean =>
   config.apis.length === 0 && config.definitions.length === 0;
