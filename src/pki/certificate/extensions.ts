@@ -121,7 +121,7 @@ const readers: Readonly<Record<string, (value: Uint8Array, into: ExtensionValues
   '2.5.29.54': (value, into) => {
     into.inhibitAnyPolicy = readCount(readWhole(value, tags.integer, 'inhibitAnyPolicy'));
   },
-  // authorityInfoAccess and subjectInfoAccess: looked at by no one here, refused where they are broken.
+  // Of authorityInfoAccess, revocation/certificate-urls.ts reads the responders. Both are refused where they are broken.
   '1.3.6.1.5.5.7.1.1': readInfoAccess,
   '1.3.6.1.5.5.7.1.11': readInfoAccess,
 };
