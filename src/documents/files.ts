@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { closeSync, globSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import type { Findings } from './cursor.ts';
+import { stampOf } from './stamps.ts';
 
 /** Why a file can't be used: a message that follows "found …" and says what to do. Never quotes the content. */
 export class FileProblem extends Error {
@@ -40,6 +41,12 @@ export type Files = {
   readonly text: (path: string) => string;
   /** The regular files that a path means, sorted. @throws FileProblem: nothing there, or more than can be meant */
   readonly list: (path: string) => readonly string[];
+  /** Of files that may be others later: what tells. */
+  readonly changing?: {
+    readonly stamp: (path: string) => string;
+    /** Where another file would change what `list` says. */
+    readonly foldersOf: (path: string) => readonly string[];
+  };
 };
 
 /** @throws FileProblem: not a regular file, too large, not UTF-8, or the system's reason */
@@ -73,7 +80,7 @@ export const diskWithin = (...roots: readonly string[]): Files => {
     checkLinks(path, roots);
     return readBytes(path);
   };
-  return { bytes, text: (path) => decodeText(bytes(path)), list: filesAt };
+  return { ...disk, bytes, text: (path) => decodeText(bytes(path)) };
 };
 
 function checkLinks(path: string, roots: readonly string[]): void {
@@ -173,4 +180,19 @@ export function filesAt(path: string): readonly string[] {
 
 const escapeGlob = (path: string): string => path.replace(/[*?[\]{}()!+@\\]/g, '[$&]');
 
-export const disk: Files = { bytes: (path) => readBytes(path), text: readText, list: filesAt };
+/** The folder that a path means, or in which its glob begins, and all below it. */
+function foldersAt(path: string): readonly string[] {
+  const top = folderOf(path);
+  if (statSync(top, { throwIfNoEntry: false })?.isDirectory() !== true) return [top];
+  const below = globSync(join(escapeGlob(top), '**'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name));
+  return [...new Set([top, ...below])];
+}
+
+export const disk: Files = {
+  bytes: (path) => readBytes(path),
+  text: readText,
+  list: filesAt,
+  changing: { stamp: stampOf, foldersOf: foldersAt },
+};

@@ -1,3 +1,4 @@
+import { stampOf } from '../documents/stamps.ts';
 import type { TableRows } from '../feeds/api-manager-table.ts';
 import type { Definitions, Entry } from './definitions.ts';
 import { type EntryReading, ReadingError, type ReadingThread } from './reading-thread.ts';
@@ -30,7 +31,8 @@ export async function readEntries(
         if (thread.isEnded) return;
         tell(entry, {
           definitions: unreadable(entry, error.message),
-          read: [entry.path],
+          read: new Map([[entry.path, stampOf(entry.path)]]),
+          digest: undefined,
           remembered: undefined,
         });
       }

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { Problem } from '../config/problem.ts';
 import { type ConfigText, readConfig, readRest } from '../config/read-config.ts';
 import { FileProblem, type Files } from '../documents/files.ts';
+import type { Stamps } from '../documents/stamps.ts';
 import { linesIn } from '../documents/toml.ts';
 import { fromMemory, type Remembered, remembering } from './remembered-files.ts';
 
@@ -11,32 +12,36 @@ export type OwnConfig = ConfigText & {
   readonly file: string;
   readonly files: Files;
   /** Every path that was read, the file's own first. */
-  readonly read: readonly string[];
+  readonly read: Stamps;
   /** Of all of it: whoever has the same has nothing new. */
   readonly digest: string;
 };
 
 /** The same as data, to be sent from one thread to another. */
-export type OwnConfigData = Pick<OwnConfig, 'config' | 'lines' | 'ignored' | 'warnings' | 'digest'> &
+export type OwnConfigData = Pick<OwnConfig, 'config' | 'lines' | 'ignored' | 'warnings' | 'digest' | 'read'> &
   Remembered;
 
 type Env = Readonly<Record<string, string | undefined>>;
 export type OwnResult<T> = { readonly ok: T } | { readonly problems: readonly Problem[] };
+/** Also of a faulty one it is known what was read. */
+export type OwnReading<T = OwnConfig> =
+  | { readonly ok: T }
+  | { readonly problems: readonly Problem[]; readonly read: Stamps };
 
 /** @param env where `$env{NAME}` is looked up */
-export function readOwnConfig(file: string, env: Env, disk: Files): OwnResult<OwnConfig> {
+export function readOwnConfig(file: string, env: Env, disk: Files): OwnReading {
   const read = readOwnData(file, env, disk);
   return 'problems' in read ? read : { ok: fromData(file, read.ok) };
 }
 
-export function readOwnData(file: string, env: Env, disk: Files): OwnResult<OwnConfigData> {
+export function readOwnData(file: string, env: Env, disk: Files): OwnReading<OwnConfigData> {
   const files = remembering(disk);
   try {
     const read = readConfig(files.text(file), file, env);
-    return 'config' in read ? { ok: withFiles(file, read, files) } : { problems: read };
+    return 'config' in read ? { ok: withFiles(file, read, files) } : { problems: read, read: files.stamps };
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
-    return { problems: [{ file, line: 1, key: '', message: error.message }] };
+    return { problems: [{ file, line: 1, key: '', message: error.message }], read: files.stamps };
   }
 }
 
@@ -61,14 +66,14 @@ function withFiles(
   const { router, ...ours } = config;
   for (const path of filesNamed({ ...ours, router: router.downstream }))
     touch(files, resolve(dirname(file), path));
-  const { remembered } = files;
-  return { config, lines, ignored, warnings, digest: digestOf(remembered), ...remembered };
+  const { remembered, stamps: read } = files;
+  return { config, lines, ignored, warnings, digest: digestOf(remembered), read, ...remembered };
 }
 
 export function fromData(file: string, data: OwnConfigData): OwnConfig {
-  const { config, lines, ignored, warnings, digest, contents, lists } = data;
+  const { config, lines, ignored, warnings, digest, read, contents, lists } = data;
   const files = fromMemory({ contents, lists });
-  return { config, ...linesIn(lines), ignored, warnings, file, files, digest, read: [...contents.keys()] };
+  return { config, ...linesIn(lines), ignored, warnings, file, files, digest, read };
 }
 
 /** Keys that are paths of something else, or of what feeds read. */

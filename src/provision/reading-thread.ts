@@ -1,10 +1,14 @@
+import { createHash } from 'node:crypto';
+import { serialize } from 'node:v8';
 import { isMainThread, MessageChannel, type MessagePort, parentPort, Worker } from 'node:worker_threads';
+import type { Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { filesOf } from '../definitions/written.ts';
 import { disk } from '../documents/files.ts';
+import type { Stamps } from '../documents/stamps.ts';
 import type { TableRows } from '../feeds/api-manager-table.ts';
 import { type Definitions, type Entry, readEntry } from './definitions.ts';
-import { fromData, type OwnConfig, type OwnConfigData, type OwnResult, readOwnData } from './own-config.ts';
+import { fromData, type OwnConfig, type OwnConfigData, type OwnReading, readOwnData } from './own-config.ts';
 import { receiveParts, sendInParts } from './parts.ts';
 import { fromMemory, type Remembered, remembering } from './remembered-files.ts';
 
@@ -13,8 +17,10 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** What an entry's files say, and what is to be known of that reading. */
 export type EntryReading = {
   readonly definitions: Definitions;
-  /** Every path that was read or listed. */
-  readonly read: readonly string[];
+  /** Every path that was read, and the folders of those that were listed. */
+  readonly read: Stamps;
+  /** Of `definitions`; undefined: nobody knows what the files say. */
+  readonly digest: string | undefined;
   /** The files as they were, for an entry with a database: a change there reads no other file anew. */
   readonly remembered: Remembered | undefined;
 };
@@ -57,20 +63,19 @@ export class ReadingThread {
   /**
    * config.toml, and the files that it names.
    *
-   * @param known the digest of what is known already
-   * @returns undefined: nothing else than that
+   * @param known comes back where nothing else is found
    * @throws ReadingError
    */
-  async own(file: string, env: Env, known?: string): Promise<OwnResult<OwnConfig> | undefined> {
-    const answer = (await this.#ask({ what: 'own', file, env: { ...env }, known })) as
+  async own(file: string, env: Env, known?: OwnConfig): Promise<OwnReading> {
+    const answer = (await this.#ask({ what: 'own', file, env: { ...env }, known: known?.digest })) as
       | (Omit<OwnConfigData, 'config'> & {
           readonly config: Config;
           apis: Config['apis'];
           clients: Config['clients'];
         })
-      | { readonly problems: readonly never[] }
-      | { readonly same: true };
-    if ('same' in answer) return undefined;
+      | { readonly problems: readonly Problem[]; readonly read: Stamps }
+      | { readonly same: true; readonly read: Stamps };
+    if ('same' in answer) return { ok: { ...known!, read: answer.read } };
     if ('problems' in answer) return answer;
     const { apis, clients, config, ...data } = answer;
     return { ok: fromData(file, { ...data, config: { ...config, apis, clients } }) };
@@ -79,11 +84,12 @@ export class ReadingThread {
   /** @throws ReadingError */
   async entry(entry: Entry, tables: TableRows, remembered?: Remembered): Promise<EntryReading> {
     const answer = (await this.#ask({ what: 'entry', entry, tables, remembered })) as Definitions &
-      Remembered & { readonly read: readonly string[] };
-    const { read, contents, lists, ...definitions } = answer;
+      Remembered & { readonly read: Stamps; readonly digest: string };
+    const { read, digest, contents, lists, ...definitions } = answer;
     return {
       definitions,
       read,
+      digest,
       remembered: entry.database === undefined ? undefined : { contents, lists },
     };
   }
@@ -153,7 +159,7 @@ function answer(ask: Ask): Readonly<Record<string, unknown>> {
   if (ask.what === 'own') {
     const read = readOwnData(ask.file, ask.env, disk);
     if ('problems' in read) return read;
-    if (read.ok.digest === ask.known) return { same: true };
+    if (read.ok.digest === ask.known) return { same: true, read: read.ok.read };
     const { config, ...data } = read.ok;
     return {
       ...data,
@@ -162,11 +168,11 @@ function answer(ask: Ask): Readonly<Record<string, unknown>> {
       config: { ...config, apis: [], clients: [] },
     };
   }
-  const files = ask.remembered === undefined ? remembering(filesOf(ask.entry)) : fromMemory(ask.remembered);
+  const files = remembering(ask.remembered === undefined ? filesOf(ask.entry) : fromMemory(ask.remembered));
   const definitions = readEntry(ask.entry, ask.tables, files);
-  const { contents, lists } = files.remembered;
-  const read = [...contents.keys(), ...lists.keys()];
-  return { ...definitions, read, ...(ask.entry.database === undefined ? {} : { contents, lists }) };
+  const { remembered, stamps: read } = files;
+  const digest = createHash('sha256').update(serialize(definitions)).digest('base64');
+  return { ...definitions, read, digest, ...(ask.entry.database === undefined ? {} : remembered) };
 }
 
 if (!isMainThread && parentPort !== null) {

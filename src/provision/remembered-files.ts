@@ -1,4 +1,5 @@
 import { decodeText, FileProblem, type Files } from '../documents/files.ts';
+import type { Stamps } from '../documents/stamps.ts';
 
 /** What was read and listed, or why it could not be: plain data, which can go to another thread and be read from there. */
 export type Remembered = {
@@ -7,15 +8,24 @@ export type Remembered = {
 };
 type Refusal = { readonly problem: string };
 
-/** Reads through `files`, each path once, and remembers it. */
-export function remembering(files: Files): Files & { readonly remembered: Remembered } {
+/** Reads through `files`, each path once, and remembers it; and what stood there just before it was read. */
+export function remembering(
+  files: Files,
+): Files & { readonly remembered: Remembered; readonly stamps: Stamps } {
   const contents = new Map<string, Uint8Array | Refusal>();
   const lists = new Map<string, readonly string[] | Refusal>();
-  return reader(
+  const stamps = new Map<string, string>();
+  const { changing } = files;
+  const stamped = <T>(paths: readonly string[], read: () => T): T => {
+    for (const path of paths) if (changing && !stamps.has(path)) stamps.set(path, changing.stamp(path));
+    return read();
+  };
+  const reading = reader(
     { contents, lists },
-    (path) => once(contents, path, () => files.bytes(path)),
-    (path) => once(lists, path, () => files.list(path)),
+    (path) => once(contents, path, () => stamped([path], () => files.bytes(path))),
+    (path) => once(lists, path, () => stamped(changing?.foldersOf(path) ?? [], () => files.list(path))),
   );
+  return { ...reading, stamps };
 }
 
 /** Nothing but what was remembered. */

@@ -19,6 +19,8 @@ export class ConfigurationLog {
   #listening = '';
   #headersSent: ReadonlySet<string> = new Set();
   #said: ReadonlySet<string> = new Set();
+  /** What the files say now is not what is in force. */
+  #isRefused = false;
 
   constructor(options: ConfigurationLogOptions) {
     this.#options = options;
@@ -45,8 +47,7 @@ export class ConfigurationLog {
     this.#announce('started', loaded);
   }
 
-  /** @param isReading its foreign files are still being read */
-  reloaded(loaded: InForce, isReading: boolean): void {
+  reloaded({ loaded, reading, changes }: Extract<ConfigurationEvent, { readonly kind: 'in-force' }>): void {
     const { file } = this.#options;
     this.settings(loaded.config.enforcer.log);
     const authService = JSON.stringify(loaded.config.enforcer.authService);
@@ -61,13 +62,16 @@ export class ConfigurationLog {
         { file, headers: unsent.join(' ') },
       );
     this.#announce(
-      isReading ? 'in force; the files of [[definitions]] are still being read' : 'reloaded',
+      reading ? 'in force; the files of [[definitions]] are still being read' : 'reloaded',
       loaded,
+      changes,
     );
+    this.#isRefused = false;
   }
 
   refused(event: Extract<ConfigurationEvent, { readonly kind: 'refused' | 'refused-whole' }>): void {
     const { file } = this.#options;
+    this.#isRefused = true;
     if (event.kind === 'refused-whole') {
       this.#log.error(`not reloaded: ${event.reason}. The last good configuration stays in force`, { file });
       return;
@@ -79,7 +83,24 @@ export class ConfigurationLog {
     });
   }
 
-  #announce(what: string, loaded: InForce): void {
+  /** Files were read anew, and say what is in force. */
+  unchanged(): void {
+    if (this.#isRefused)
+      this.#log.info('the files are again as they are in force', { file: this.#options.file });
+    this.#isRefused = false;
+  }
+
+  /** Events are missed, of a file system that has none, or beyond what the system gives. */
+  blind(reason: string): void {
+    this.#log.info(
+      'changed files are seen after up to two seconds: the system gives no more events of them',
+      {
+        reason,
+      },
+    );
+  }
+
+  #announce(what: string, loaded: InForce, changes: readonly string[] = []): void {
     const { file, version } = this.#options;
     const { config, problems, warnings, ignored } = loaded;
     const news = (all: readonly Problem[]): readonly string[] =>
@@ -105,6 +126,7 @@ export class ConfigurationLog {
       clients: countClients(config),
       certificateFrom: config.enforcer.security.mutualSSL.enableClientValidation ? 'peer' : 'header',
       warnings: warnings.length,
+      ...(changes.length > 0 && { changes: changes.join('; ') }),
     });
   }
 }

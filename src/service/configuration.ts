@@ -1,5 +1,7 @@
 import type { Problem } from '../config/problem.ts';
-import { disk } from '../documents/files.ts';
+import type { Config } from '../config/schema/config.ts';
+import { attempt, disk } from '../documents/files.ts';
+import type { Stamps } from '../documents/stamps.ts';
 import { ClientCertificateTables, type TableRows } from '../feeds/api-manager-table.ts';
 import { atMost } from '../feeds/deadline.ts';
 import type { FeedTimes } from '../feeds/feed.ts';
@@ -13,6 +15,7 @@ import { type Provisioned, provision } from '../provision/provision.ts';
 import { type EntryReading, ReadingError, ReadingThread } from '../provision/reading-thread.ts';
 import type { Remembered } from '../provision/remembered-files.ts';
 import { inSlices } from '../provision/slices.ts';
+import { describeChanges, type Written } from './changes.ts';
 
 /** A configuration that is in force, and what is to be known of it. */
 export type InForce = Provisioned & {
@@ -22,15 +25,21 @@ export type InForce = Provisioned & {
   readonly since: number;
   /** Of config.toml and the files it names. */
   readonly digest: string;
-  /** Every path that was read for it. */
-  readonly read: readonly string[];
 };
 
 export type ConfigurationEvent =
   /** `reading`: config.toml is in force, and the files of its `[[definitions]]` are still being read. */
-  | { readonly kind: 'in-force'; readonly loaded: InForce; readonly reading: boolean }
+  | {
+      readonly kind: 'in-force';
+      readonly loaded: InForce;
+      readonly reading: boolean;
+      /** In words. */
+      readonly changes: readonly string[];
+    }
   | { readonly kind: 'refused'; readonly problems: readonly Problem[] }
   | { readonly kind: 'refused-whole'; readonly reason: string }
+  /** Files that seemed to be others say what is in force. */
+  | { readonly kind: 'unchanged' }
   | { readonly kind: 'feed'; readonly event: FeedEvent };
 
 export type ConfigurationOptions = {
@@ -46,8 +55,11 @@ const firstKeysWithin = 3_000;
 /** Milliseconds that a start waits for foreign files; those that were not read by then refuse, until they are. */
 const definitionsWithin = 30_000;
 
-/** Who asks for a change: everything is read again; a database said that it has other rows; foreign files were read. */
-type Change = 'everything' | 'tables' | 'definitions';
+/**
+ * Who asks for a change: everything is read again; files seem to be others, and may say the same; a database said that it
+ * has other rows; foreign files were read.
+ */
+type Change = 'everything' | 'files' | 'tables' | 'definitions';
 
 /**
  * The one gate for every change of configuration, whoever asks. One at a time, each prepared beside what is in force, and
@@ -67,8 +79,12 @@ export class Configuration {
   #isBusy = false;
   #isClosed = false;
   #own: OwnConfig | undefined;
+  /** What stood at the paths of the last configuration that was read, be it in force or refused. */
+  #lastRead: Stamps = new Map();
   #rows: TableRows = new Map();
   #inForce: InForce | undefined;
+  /** What was told last, while it is so. */
+  #refusal: string | undefined;
   /** The reading, still going on, of the foreign files of what is in force. */
   #reading: Reading | undefined;
 
@@ -97,6 +113,7 @@ export class Configuration {
     try {
       const own = readOwnConfig(file, env, disk);
       if ('problems' in own) return own;
+      this.#lastRead = own.ok.read;
       const rows = await this.#latestRows(own.ok);
       const entries = entriesOf(own.ok.config, resolver(file));
       reading = this.#read(entries, rows);
@@ -115,6 +132,22 @@ export class Configuration {
   /** Reads everything again. What comes of it is told. */
   reload(): void {
     this.#want('everything');
+  }
+
+  /** The same, but what says what is in force makes no new configuration. */
+  reread(): void {
+    this.#want('files');
+  }
+
+  /**
+   * What stood at every path when it was last read, be it in force or refused. Of what is being read just now nobody
+   * needs to be told that it is other than before.
+   */
+  get read(): Stamps {
+    const isRead = (id: string): boolean =>
+      this.#reading === undefined || this.#reading.readings.has(id) || !this.#reading.ids.has(id);
+    const readings = [...this.#readings].filter(([id]) => isRead(id));
+    return new Map([...readings.flatMap(([, { read }]) => [...read]), ...this.#lastRead]);
   }
 
   async close(): Promise<void> {
@@ -139,6 +172,7 @@ export class Configuration {
     while (this.#wanted.size > 0 && !this.#isClosed) {
       const changes = new Set(this.#wanted);
       this.#wanted.clear();
+      if (changes.has('everything')) this.#refusal = undefined;
       try {
         await this.#change(changes);
       } catch (error) {
@@ -152,7 +186,9 @@ export class Configuration {
   }
 
   async #change(changes: ReadonlySet<Change>): Promise<void> {
-    if (changes.has('everything')) return this.#reloadAll();
+    // What else was asked for is no less a change where the files say what they said.
+    if (changes.has('everything') || changes.has('files'))
+      return this.#readAll(changes.has('files') && changes.size === 1 ? this.#own : undefined);
     const own = this.#own!;
     const entries = entriesOf(own.config, resolver(this.#options.file));
     if (!changes.has('tables')) return this.#put(own, entries, this.#rows);
@@ -166,28 +202,39 @@ export class Configuration {
     if (this.#isClosed) return;
     // A change in the database reads nothing else anew, not the files beside it either.
     const withDatabase = entries.filter(({ database }) => database !== undefined);
-    const reading = this.#read(withDatabase, rows, (id) => this.#readings.get(id)?.remembered);
+    const files = (id: string): Remembered | undefined => this.#readings.get(id)?.remembered;
+    const reading = this.#read(withDatabase, rows, { files });
     await this.#putWith(own, entries, rows, reading);
   }
 
-  async #reloadAll(): Promise<void> {
+  /** @param known what is in force, where the same is no change */
+  async #readAll(known: OwnConfig | undefined): Promise<void> {
     const { file, env } = this.#options;
     // Beside the thread that decides: a large one takes a second.
     const thread = new ReadingThread();
     this.#ownThread = thread;
     try {
-      const own = (await thread.own(file, env))!;
+      const own = await thread.own(file, env, known);
       if (this.#isClosed) return;
-      if ('problems' in own) return void this.#refuse({ kind: 'refused', problems: own.problems });
+      this.#lastRead = ('ok' in own ? own.ok : own).read;
+      if ('problems' in own) return this.#refuse({ kind: 'refused', problems: own.problems });
       if (isEmptied(own.ok) && this.inForce.config.apis.length > 0)
-        return void this.#refuse({
+        return this.#refuse({
           kind: 'refused-whole',
           reason: 'the file has no APIs any more, as if it were being written. Restart to have none',
         });
+      const isKnown = own.ok.digest === known?.digest;
+      if (isKnown && this.#reading !== undefined) {
+        // To end it each time that a file changes would leave others unread for good.
+        void this.#reading.done.then(() => this.#want('files'));
+        return;
+      }
       const rows = await this.#latestRows(own.ok);
       if (this.#isClosed) return;
       const entries = entriesOf(own.ok.config, resolver(file));
-      await this.#putWith(own.ok, entries, rows, this.#read(entries, rows, undefined, thread));
+      const reading = this.#read(entries, rows, { thread, hasNews: !isKnown });
+      if (isKnown) await this.#putNews(own.ok, entries, rows, reading);
+      else await this.#putWith(own.ok, entries, rows, reading);
       // Refused: what the database said meanwhile counts for what is in force.
       if (this.#own !== own.ok && rows.size > 0 && !haveSame(rows, this.#rows)) this.#want('tables');
     } finally {
@@ -209,28 +256,66 @@ export class Configuration {
   #read(
     entries: readonly Entry[],
     tables: TableRows,
-    files?: (id: string) => Remembered | undefined,
-    thread: ReadingThread = new ReadingThread(),
+    {
+      files,
+      thread = new ReadingThread(),
+      hasNews = true,
+    }: {
+      readonly files?: (id: string) => Remembered | undefined;
+      readonly thread?: ReadingThread;
+      readonly hasNews?: boolean;
+    } = {},
   ): Reading {
     const readings = new Map<string, EntryReading>();
     const tell = ({ id }: Entry, entryReading: EntryReading): void => {
-      readings.set(id, entryReading);
+      const { digest } = entryReading;
+      const known = this.#readings.get(id);
+      reading.hasNews ||= digest === undefined || digest !== known?.digest;
+      // From memory nothing of the disk was seen; and of what could not be read any file may be to blame.
+      const isAll = files === undefined && digest !== undefined;
+      const read = new Map([...(isAll ? [] : (known?.read ?? [])), ...entryReading.read]);
+      readings.set(id, { ...entryReading, read });
       if (this.#reading !== reading) return;
-      this.#readings = new Map([...this.#readings, [id, entryReading]]);
-      this.#want('definitions');
+      this.#takeIn(reading);
+      if (reading.hasNews) this.#want('definitions');
     };
     const ended = (): void => {
       reading.isDone = true;
       if (this.#reading !== reading) return;
       this.#reading = undefined;
-      this.#want('definitions');
+      if (reading.hasNews) this.#want('definitions');
+      else this.#tellUnchanged();
     };
     const done = Promise.resolve()
       .then(() => readEntries(entries, { tables, thread, files, tell }))
       .catch((error: Error) => this.#options.tell({ kind: 'refused-whole', reason: String(error.stack) }))
       .then(ended);
-    const reading: Reading = { thread, readings, done, isDone: false };
+    const ids = new Set(entries.map(({ id }) => id));
+    const reading: Reading = { thread, ids, readings, done, isDone: false, hasNews };
     return reading;
+  }
+
+  /** What it says counts, and what it will. */
+  #takeIn(reading: Reading): void {
+    this.#readings = new Map([...this.#readings, ...reading.readings]);
+    this.#reading = reading.isDone ? undefined : reading;
+  }
+
+  /** With a config.toml that is in force already, so that what foreign files say counts as it comes, where it is news. */
+  async #putNews(
+    own: OwnConfig,
+    entries: readonly Entry[],
+    rows: TableRows,
+    reading: Reading,
+  ): Promise<void> {
+    await atMost(readWithin, reading.done);
+    if (this.#isClosed) return;
+    if (reading.isDone && reading.hasNews) return this.#put(own, entries, rows, reading);
+    this.#own = own;
+    this.#rows = rows;
+    this.#takeIn(reading);
+    if (reading.isDone) this.#tellUnchanged();
+    else if (reading.hasNews) this.#want('definitions');
   }
 
   /** What is read in less than `readWithin`, as most is, makes one change with it, not two. */
@@ -254,8 +339,12 @@ export class Configuration {
       this.#refuse({ kind: 'refused', problems: result.problems });
       return;
     }
+    const changes = await inSlices(
+      describeChanges(written(this.#own!, this.inForce.config), written(own, result.ok.config)),
+    );
     await this.#takeOver(own, rows, result.ok, news);
-    this.#options.tell({ kind: 'in-force', loaded: this.inForce, reading: this.#reading !== undefined });
+    const isReading = this.#reading !== undefined;
+    this.#options.tell({ kind: 'in-force', loaded: this.inForce, reading: isReading, changes });
   }
 
   /** Beside what is in force, and without touching it. */
@@ -302,21 +391,29 @@ export class Configuration {
     }
     this.#own = own;
     this.#rows = rows;
+    this.#refusal = undefined;
     this.#revocation.takeOver(ok.revocation);
     this.#inForce = {
       ...ok,
       generation: (this.#inForce?.generation ?? 0) + 1,
       since: Date.now(),
       digest: own.digest,
-      read: [...own.read, ...[...this.#readings.values()].flatMap(({ read }) => read)],
     };
     this.#keepOnlyWanted();
   }
 
-  #refuse(event: Exclude<ConfigurationEvent, { readonly kind: 'in-force' | 'feed' }>): void {
+  #refuse(event: Extract<ConfigurationEvent, { readonly kind: 'refused' | 'refused-whole' }>): void {
     // What the refused one has added goes again.
     this.#keepOnlyWanted();
-    this.#options.tell(event);
+    // Where other files change beside a faulty one nobody needs to hear of it once more, unless he asks.
+    const said = JSON.stringify(event);
+    if (this.#refusal !== said) this.#options.tell(event);
+    this.#refusal = said;
+  }
+
+  #tellUnchanged(): void {
+    this.#refusal = undefined;
+    this.#options.tell({ kind: 'unchanged' });
   }
 
   #keepOnlyWanted(): void {
@@ -329,9 +426,13 @@ export class Configuration {
 /** Foreign files that are being read, each entry's told as it is there. */
 type Reading = {
   readonly thread: ReadingThread;
+  /** Of all its entries. */
+  readonly ids: ReadonlySet<string>;
   readonly readings: ReadonlyMap<string, EntryReading>;
   readonly done: Promise<void>;
   isDone: boolean;
+  /** Something of it is not in force yet. */
+  hasNews: boolean;
 };
 
 /** Milliseconds that config.toml waits for foreign files which are read quickly. */
@@ -339,6 +440,11 @@ const readWithin = 250;
 
 const haveSame = (some: TableRows, others: TableRows): boolean =>
   [...some].every(([url, rows]) => !others.has(url) || others.get(url) === rows);
+
+function written({ file, files }: OwnConfig, config: Config): Written {
+  const absolute = resolver(file);
+  return { config, bytesOf: (path) => attempt(file, { problems: [] }, () => files.bytes(absolute(path))) };
+}
 
 const isEmptied = ({ config }: OwnConfig): boolean =>
   config.apis.length === 0 && config.definitions.length === 0;

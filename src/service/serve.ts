@@ -11,6 +11,7 @@ import { after, type Soon } from '../soon.ts';
 import { backendIdentity } from '../upstream/backend-identity.ts';
 import { Configuration, type InForce } from './configuration.ts';
 import { ConfigurationLog } from './configuration-log.ts';
+import { FileWatcher } from './file-watcher.ts';
 import { keepHeapSmall } from './heap.ts';
 
 export type ServeOptions = {
@@ -43,13 +44,17 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   let onSignal = (signal: Signal): unknown => early.push(signal);
   options.onSignal((signal) => onSignal(signal));
 
+  // Nothing before it serves.
+  let watch = (): void => {};
   const configuration = new Configuration({
     file,
     env: options.env,
     tell: (event) => {
-      if (event.kind === 'in-force') log.reloaded(event.loaded, event.reading);
-      else if (event.kind === 'feed') log.feed(event.event);
+      if (event.kind === 'feed') return log.feed(event.event);
+      if (event.kind === 'in-force') log.reloaded(event);
+      else if (event.kind === 'unchanged') log.unchanged();
       else log.refused(event);
+      watch();
     },
   });
   const started = await configuration.start();
@@ -67,6 +72,15 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   keepHeapSmall();
   server.setServing(true);
   log.started(started.ok, server.addresses);
+  const watcher = new FileWatcher(
+    () => configuration.reread(),
+    (reason) => log.blind(reason),
+  );
+  watch = () => {
+    const { reload } = configuration.inForce.config.enforcer;
+    watcher.watch(reload.watch ? configuration.read : new Map());
+  };
+  watch();
 
   const { drainTimeoutInSeconds } = config.enforcer.authService;
   options.onServing({ log: config.enforcer.log, drainTimeoutInSeconds });
@@ -91,6 +105,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     };
     for (const signal of early) onSignal(signal);
   });
+  watcher.close();
   await configuration.close();
   log.now.info('stopped');
   return [];

@@ -49,7 +49,12 @@ type Running = {
   readonly code: (path: string, certificate?: string) => Promise<string>;
 };
 
-async function running(at: string, use: (running: Running) => Promise<void>): Promise<void> {
+/** @param hear at once, as the service does */
+async function running(
+  at: string,
+  use: (running: Running) => Promise<void>,
+  hear: (event: ConfigurationEvent, configuration: Configuration) => void = () => {},
+): Promise<void> {
   const events: ConfigurationEvent[] = [];
   const waiting = new Set<() => void>();
   const configuration = new Configuration({
@@ -57,6 +62,7 @@ async function running(at: string, use: (running: Running) => Promise<void>): Pr
     env: {},
     tell: (event) => {
       events.push(event);
+      hear(event, configuration);
       for (const wake of waiting) wake();
     },
   });
@@ -173,11 +179,11 @@ for (const [what, refused] of [
     });
   });
 
-test('a change in the database does not end the reading of foreign files, and counts after it', {
-  skip: noPostgres,
-}, async () => {
-  const names = Array.from({ length: 3000 }, (_, i) => `api-${i}`);
-  const at = folder('database', names);
+/** Beside the foreign APIs of a folder, one in a database with a client that can be taken out. */
+async function withDatabase(
+  at: string,
+  use: (database: { readonly removeClient: () => Promise<void> }) => Promise<void>,
+): Promise<void> {
   const database = await startPostgres();
   try {
     await database.query(`
@@ -192,23 +198,109 @@ test('a change in the database does not end the reading of foreign files, and co
     writeFileSync(join(at, 'exported', 'deployment.toml'), '');
     const table = `[[definitions]]\nkind = "api-manager"\npath = "exported/"\ndatabase = "${database.url}"\n`;
     writeFileSync(join(at, 'config.toml'), `${config()}\n${table}`);
-    await running(at, async ({ configuration, event }) => {
-      const isRemoved = (): boolean =>
-        configuration.inForce.config.apis.some(
-          ({ name, clients }) => name === 'PizzaShack' && clients.every(({ disabled }) => disabled),
-        );
+    await use({
+      removeClient: async () => {
+        await database.query('UPDATE AM_API_CLIENT_CERTIFICATE SET REMOVED = TRUE');
+        await database.query('NOTIFY am_api_client_certificate');
+      },
+    });
+  } finally {
+    await database.remove();
+  }
+}
+const isRemoved = ({ inForce }: Configuration): boolean =>
+  inForce.config.apis.some(
+    ({ name, clients }) => name === 'PizzaShack' && clients.every(({ disabled }) => disabled),
+  );
+const isNewsOfDatabase = (event: ConfigurationEvent): boolean =>
+  event.kind === 'feed' && event.event.kind === 'read' && event.event.changed;
+
+test('a change in the database does not end the reading of foreign files, and counts after it', {
+  skip: noPostgres,
+}, async () => {
+  const names = Array.from({ length: 3000 }, (_, i) => `api-${i}`);
+  const at = folder('database', names);
+  await withDatabase(at, ({ removeClient }) =>
+    running(at, async ({ configuration, event }) => {
       const isLate = (): boolean => configuration.inForce.config.apis.some(({ name }) => name === 'late');
       writeForeign(at, 'late');
       configuration.reload();
       await event((each) => each.kind === 'in-force' && each.reading);
-      assert.deepEqual([isRemoved(), isLate()], [false, false]);
-      await database.query('UPDATE AM_API_CLIENT_CERTIFICATE SET REMOVED = TRUE');
-      await database.query('NOTIFY am_api_client_certificate');
-      await event(() => isRemoved());
+      assert.deepEqual([isRemoved(configuration), isLate()], [false, false]);
+      await removeClient();
+      await event(() => isRemoved(configuration));
       assert.ok(isLate(), 'read, as the reload asked for');
-    });
+    }),
+  );
+});
+
+test('what a database says during a reload that is refused counts for what is in force', {
+  skip: noPostgres,
+}, async () => {
+  const at = folder('refused with database', []);
+  await withDatabase(at, async ({ removeClient }) => {
+    const file = join(at, 'config.toml');
+    const refused = readFileSync(file, 'utf8').replace('aliases = ["acme"]', 'aliases = ["nobody"]');
+    let isRunning = false;
+    await running(
+      at,
+      async ({ configuration, event }) => {
+        assert.equal(isRemoved(configuration), false);
+        isRunning = true;
+        await removeClient();
+        await event(isRefused);
+        await event(() => isRemoved(configuration));
+      },
+      (event, configuration) => {
+        if (!isRunning || !isNewsOfDatabase(event)) return;
+        // Just before the news is a change of its own.
+        writeFileSync(file, refused);
+        configuration.reload();
+      },
+    );
+  });
+});
+
+test('what changes in a database during the start is not lost', { skip: noPostgres }, async () => {
+  const names = Array.from({ length: 3000 }, (_, i) => `api-${i}`);
+  const at = folder('start with database', names);
+  await withDatabase(at, async ({ removeClient }) => {
+    let removed: Promise<void> | undefined;
+    await running(
+      at,
+      async ({ configuration, event }) => {
+        await removed;
+        await event(() => isRemoved(configuration));
+      },
+      (event) => {
+        if (isNewsOfDatabase(event)) removed ??= removeClient();
+      },
+    );
+  });
+});
+
+test('a reload that is asked for during the start is done after it', async () => {
+  const at = folder('start', ['pets']);
+  const events: ConfigurationEvent[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const configuration = new Configuration({
+    file: join(at, 'config.toml'),
+    env: {},
+    tell: (event) => {
+      events.push(event);
+      if (isInForce(event)) resolve();
+    },
+  });
+  const start = configuration.start();
+  writeFileSync(join(at, 'config.toml'), config('disabled = true'));
+  configuration.reload();
+  try {
+    assert.ok('ok' in (await start));
+    assert.deepEqual(events, []);
+    await promise;
+    assert.equal(configuration.inForce.config.clients[0]!.disabled, true);
   } finally {
-    await database.remove();
+    await configuration.close();
   }
 });
 
@@ -259,5 +351,119 @@ test('what is closed while it reads takes over nothing any more', async () => {
     configuration.reload();
     await configuration.close();
     assert.ok(!events.some(({ kind }) => kind === 'in-force'));
+  });
+});
+
+const isUnchanged = ({ kind }: ConfigurationEvent): boolean => kind === 'unchanged';
+
+test('what says the same as before makes no new configuration, and what says something else does', async () => {
+  const at = folder('reread', ['pets', 'users']);
+  await running(at, async ({ configuration, event, code }) => {
+    const before = configuration.inForce;
+    const file = join(at, 'config.toml');
+    writeFileSync(file, readFileSync(file));
+    writeFileSync(join(at, 'apis', 'notes.txt'), 'no definition');
+    configuration.reread();
+    await event(isUnchanged);
+    assert.equal(configuration.inForce, before);
+    writeForeign(at, 'orders');
+    configuration.reread();
+    await event(isInForce);
+    assert.equal(await code('/orders/1/x'), 'allow');
+    writeFileSync(join(at, 'acme.pem'), (await selfSigned({ subject: 'CN=acme' })).pem);
+    configuration.reread();
+    const rotated = await event(isInForce);
+    assert.ok(rotated.kind === 'in-force');
+    assert.deepEqual(rotated.changes, ['aliases with other certificates: acme']);
+    assert.equal(await code('/own/x', acme), 'issuer_unknown');
+    writeFileSync(join(at, 'acme.pem'), acme);
+    configuration.reload();
+    await event(isInForce);
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.slice(0, -20));
+    configuration.reread();
+    await event(isRefused);
+    writeFileSync(file, text);
+    const { generation } = configuration.inForce;
+    configuration.reread();
+    await event(isUnchanged);
+    assert.equal(configuration.inForce.generation, generation);
+  });
+});
+
+test('what is wrong is told once, whatever else changes beside it, and again to whoever asks', async () => {
+  const at = folder('told once', ['pets']);
+  await running(at, async ({ configuration, events, event }) => {
+    const refusals = (): number => events.filter(isRefused).length;
+    const good = readFileSync(join(at, 'config.toml'));
+    writeFileSync(join(at, 'config.toml'), config('fiel = "x"'));
+    configuration.reread();
+    await event(isRefused);
+    writeForeign(at, 'pets2');
+    configuration.reread();
+    configuration.reload();
+    await event(isRefused);
+    assert.equal(refusals(), 2);
+    writeFileSync(join(at, 'config.toml'), good);
+    configuration.reread();
+    await event(isInForce);
+    assert.equal(refusals(), 2);
+    writeFileSync(join(at, 'config.toml'), config('fiel = "x"'));
+    configuration.reread();
+    await event(isRefused);
+  });
+});
+
+test('files that change while others are read do not begin the reading anew, and are read after it', async () => {
+  const names = Array.from({ length: 3000 }, (_, i) => `api-${i}`);
+  const at = folder('overtaking', names);
+  await running(at, async ({ configuration, events, event, code }) => {
+    writeForeign(at, 'late');
+    configuration.reread();
+    await event(isInForce);
+    assert.equal(await code('/late/1/x'), 'allow');
+    writeForeign(at, 'later');
+    configuration.reload();
+    await event((each) => each.kind === 'in-force' && each.reading);
+    writeForeign(at, 'latest');
+    configuration.reread();
+    await event(isInForce);
+    assert.equal(await code('/later/1/x'), 'allow');
+    while ((await code('/latest/1/x')) !== 'allow') await event(isInForce);
+    assert.ok(!events.some(({ kind }) => kind === 'unchanged'));
+  });
+});
+
+test('a reload that was asked for counts also where files are looked at meanwhile', async () => {
+  const at = folder('both', ['pets']);
+  await running(at, async ({ configuration, event }) => {
+    const { generation } = configuration.inForce;
+    configuration.reread();
+    configuration.reread();
+    configuration.reload();
+    await event(isInForce);
+    assert.ok(configuration.inForce.generation > generation);
+  });
+});
+
+test('what was read is known by its state then: config.toml, the files it names, foreign files and their folders', async () => {
+  const at = folder('stamps', ['pets']);
+  await running(at, async ({ configuration, event }) => {
+    const names = (): string[] =>
+      [...configuration.read.keys()]
+        .filter((path) => path.startsWith(at))
+        .map((path) => path.slice(at.length + 1))
+        .sort();
+    assert.deepEqual(names(), ['acme.pem', 'apis', 'apis/pets.apk-conf', 'config.toml']);
+    const before = new Map(configuration.read);
+    writeFileSync(join(at, 'config.toml'), '[[apis');
+    assert.deepEqual(configuration.read, before, 'nobody has read it yet');
+    configuration.reread();
+    await event(isRefused);
+    assert.notEqual(
+      configuration.read.get(join(at, 'config.toml')),
+      before.get(join(at, 'config.toml')),
+      'who is refused is known, too',
+    );
   });
 });

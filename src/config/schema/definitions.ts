@@ -8,7 +8,7 @@ export const kinds = ['microgateway', 'choreo-connect', 'apk', 'api-manager', 'b
 export const definition = table({
   kind: z.enum(kinds).describe('Whose files they are.'),
   path: text('a path, for example "projects/"').describe(
-    'A file, a folder or a glob; relative to this file. Read at the start and at each reload.',
+    'A file, a folder or a glob; relative to this file. Read at the start, when they change, and at each reload.',
   ),
   trustedSenders: z
     .array(sender())

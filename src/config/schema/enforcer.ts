@@ -98,8 +98,18 @@ const answers = table({
   ),
 });
 
+const reload = table({
+  watch: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: config.toml and all files that it names are watched, and what changes is in force within a second or two. false: only SIGHUP reads them again.',
+    ),
+});
+
 export const enforcer = table({
   authService: authService.prefault({}).describe('Where the ext_authz service listens.'),
+  reload: reload.prefault({}).describe('When a changed configuration is read again.'),
   security: table({
     mutualSSL: mutualSSL.prefault({}).describe('How the client certificate reaches us.'),
     certificates: certificates

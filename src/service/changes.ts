@@ -1,0 +1,137 @@
+import type { Config } from '../config/schema/config.ts';
+import type { Sliced } from '../provision/slices.ts';
+
+/** A configuration with the APIs of foreign files in it, and what the files hold that config.toml names. */
+export type Written = {
+  readonly config: Config;
+  /** By the path as it is written in config.toml; undefined: it could not be read. */
+  readonly bytesOf: (path: string) => Uint8Array | undefined;
+};
+
+type Client = Config['clients'][number];
+type Api = Config['apis'][number];
+
+/** What is different, in words for the log: names of aliases, APIs and settings, never a value that may be secret. */
+export function* describeChanges(before: Written, after: Written): Sliced<readonly string[]> {
+  const clients = yield* clientChanges(before, after);
+  const apis = yield* apiChanges(before.config, after.config);
+  return [...clients, ...apis, ...settingChanges(before, after)];
+}
+
+function* clientChanges(before: Written, after: Written): Sliced<readonly string[]> {
+  const [old, now] = [yield* clientsOf(before.config), yield* clientsOf(after.config)];
+  const hasSameContent = (path: string | undefined): boolean =>
+    path === undefined || equal(before.bytesOf(path), after.bytesOf(path));
+  const found: Record<'certificates' | 'off' | 'on' | 'changed', string[]> = {
+    certificates: [],
+    off: [],
+    on: [],
+    changed: [],
+  };
+  for (const [alias, clients] of now) {
+    yield;
+    const others = old.get(alias);
+    if (others === undefined) continue;
+    const isSame =
+      same(clients, others) &&
+      clients.every(({ file, caFile }) => hasSameContent(file) && hasSameContent(caFile));
+    if (isSame) continue;
+    const [isOff, wasOff] = [clients, others].map((all) => all.every(({ disabled }) => disabled));
+    if (isOff !== wasOff) found[isOff ? 'off' : 'on'].push(alias);
+    else if (same(clients.map(withoutCertificate), others.map(withoutCertificate)))
+      found.certificates.push(alias);
+    else found.changed.push(alias);
+  }
+  return [
+    ...named('aliases added', missingIn(now, old)),
+    ...named('aliases removed', missingIn(old, now)),
+    ...named('aliases with other certificates', found.certificates),
+    ...named('aliases switched off', found.off),
+    ...named('aliases switched on', found.on),
+    ...named('aliases changed', found.changed),
+  ];
+}
+
+const clientsOf = ({ clients }: Config) => grouped<Client>(clients, ({ alias }) => alias);
+
+/** All of an entry but what says which certificates, and when. */
+function withoutCertificate(client: Client): Partial<Client> {
+  const { file, pem, caFile, caPem, fingerprints, spki, notBefore, notAfter, ...others } = client;
+  return others;
+}
+
+function* apiChanges(before: Config, after: Config): Sliced<readonly string[]> {
+  const nameOf = ({ name, version }: Api): string => `${name}:${version}`;
+  const [old, now] = [yield* grouped(before.apis, nameOf), yield* grouped(after.apis, nameOf)];
+  const changed: string[] = [];
+  for (const [name, apis] of now) {
+    yield;
+    const others = old.get(name);
+    if (others !== undefined && !same(apis, others)) changed.push(name);
+  }
+  return [
+    ...named('APIs added', missingIn(now, old)),
+    ...named('APIs removed', missingIn(old, now)),
+    ...named('APIs changed', changed),
+  ];
+}
+
+/** Of the tables that stand once, the keys that differ, or the content of the file that one names. */
+function settingChanges(before: Written, after: Written): readonly string[] {
+  const settings = ({ enforcer, router, definitions }: Config): Table => ({ enforcer, router, definitions });
+  return named('settings', [
+    ...differences(settings(before.config), settings(after.config), [before, after]),
+  ]);
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+function* differences(
+  before: unknown,
+  after: unknown,
+  [old, now]: readonly [Written, Written],
+  path = '',
+): Generator<string> {
+  if (isTable(before) && isTable(after)) {
+    for (const key of new Set([...Object.keys(before), ...Object.keys(after)]))
+      yield* differences(before[key], after[key], [old, now], path === '' ? key : `${path}.${key}`);
+  } else if (!same(before, after)) {
+    yield typeof after === 'boolean' ? `${path} = ${after}` : path;
+  } else if (typeof after === 'string' && !equal(old.bytesOf(after), now.bytesOf(after))) {
+    yield `the content of ${path}`;
+  }
+}
+
+const isTable = (value: unknown): value is Table =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+
+const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+
+const equal = (one: Uint8Array | undefined, other: Uint8Array | undefined): boolean =>
+  one === other || (one !== undefined && other !== undefined && Buffer.compare(one, other) === 0);
+
+function* grouped<T>(
+  all: readonly T[],
+  nameOf: (one: T) => string,
+): Sliced<ReadonlyMap<string, readonly T[]>> {
+  const groups = new Map<string, T[]>();
+  for (const one of all) {
+    yield;
+    const group = groups.get(nameOf(one));
+    if (group === undefined) groups.set(nameOf(one), [one]);
+    else group.push(one);
+  }
+  return groups;
+}
+
+const missingIn = (some: ReadonlyMap<string, unknown>, others: ReadonlyMap<string, unknown>): string[] =>
+  [...some.keys()].filter((name) => !others.has(name));
+
+/** A line has an end, whatever was changed. */
+const atMost = 20;
+
+const named = (what: string, names: readonly string[]): readonly string[] => {
+  if (names.length === 0) return [];
+  const more = names.length > atMost ? ` and ${names.length - atMost} more` : '';
+  return [`${what}: ${names.slice(0, atMost).join(', ')}${more}`];
+};
