@@ -1,7 +1,7 @@
 import type { Api } from './apis/api.ts';
 import { findApi, isAnotherApi } from './apis/api-index.ts';
-import { bind } from './apis/binding.ts';
-import { findOperation, type OperationFailure } from './apis/operations.ts';
+import { type Bound, bind, type Unbound } from './apis/binding.ts';
+import { findOperation, type Operation, type OperationFailure } from './apis/operations.ts';
 import { pathAmbiguity } from './apis/request-path.ts';
 import type { Security } from './apis/security.ts';
 import type { Attributes } from './attributes.ts';
@@ -14,10 +14,23 @@ import { noToken, readBearerToken, type SentToken } from './oauth2/bearer-token.
 import type { Possession } from './oauth2/confirmation.ts';
 import type { TokenFailure } from './oauth2/token-failures.ts';
 import { type Certificate, CertificateError } from './pki/certificate/certificate.ts';
-import { createEffort } from './pki/path/effort.ts';
+import { createEffort, type Notes } from './pki/path/effort.ts';
 import type { Snapshot } from './snapshot.ts';
 import { after, type Soon } from './soon.ts';
 import { type CertificateVerdict, isBeyondTokens, type Reason, weigh } from './weighing.ts';
+
+/** What `decide` finds on its way, in order, as far as it gets. */
+export type Step =
+  | { readonly kind: 'api'; readonly api: Api }
+  | { readonly kind: 'asked'; readonly asked: Api | Operation }
+  | { readonly kind: 'presented'; readonly presented: PresentedCertificate }
+  /** `notes`: empty where the verdict was remembered. */
+  | { readonly kind: 'bound'; readonly result: Bound | Unbound; readonly notes: Notes }
+  | { readonly kind: 'certificate'; readonly verdict: CertificateVerdict }
+  | { readonly kind: 'token'; readonly verdict: TokenVerdict };
+
+/** For whoever explains a decision. It is told, and changes nothing. */
+export type Trace = (step: Step) => void;
 
 /**
  * The life of one request. Pure but for what the snapshot remembers: a path once found valid is valid until something
@@ -26,7 +39,12 @@ import { type CertificateVerdict, isBeyondTokens, type Reason, weigh } from './w
  * @param now milliseconds since the epoch
  * @returns a Promise only where a token's signature is checked for the first time
  */
-export function decide(attributes: Attributes, snapshot: Snapshot, now: number): Soon<Decision> {
+export function decide(
+  attributes: Attributes,
+  snapshot: Snapshot,
+  now: number,
+  trace?: Trace,
+): Soon<Decision> {
   const ambiguity = pathAmbiguity(attributes.http.path);
   if (ambiguity !== undefined) return deny('path_ambiguous', `the path has ${ambiguity}`);
 
@@ -35,15 +53,21 @@ export function decide(attributes: Attributes, snapshot: Snapshot, now: number):
     return deny('api_not_found', 'no API has this host and base path, or the route names none');
   if (isAnotherApi(attributes, snapshot.apis))
     return deny('path_ambiguous', 'once decoded, the path is of another API', api);
+  trace?.({ kind: 'api', api });
   if (api.fault !== undefined) return deny('api_misconfigured', api.fault, api);
-  const security = findSecurity(api, attributes);
-  if (typeof security === 'string') return deny(security, 'of the operations that the API lists', api);
+  const asked = findAsked(api, attributes);
+  if (typeof asked === 'string') return deny(asked, 'of the operations that the API lists', api);
+  trace?.({ kind: 'asked', asked });
+  const { security } = asked;
 
-  const evidence = readEvidence(attributes, security, snapshot, now);
-  const certificate = judgeCertificate(evidence, security, snapshot, now);
+  const circumstances = { snapshot, now, trace };
+  const evidence = readEvidence(attributes, security, circumstances);
+  const certificate = judgeCertificate(evidence, security, circumstances);
+  trace?.({ kind: 'certificate', verdict: certificate });
   // A refusal that no token can mend is given without looking at one.
   const token = isBeyondTokens(security, certificate) ? noToken : judgeToken(evidence, security, now);
   return after(token, (token) => {
+    trace?.({ kind: 'token', verdict: token });
     const denied = weigh(security, certificate, token);
     if (denied === undefined) return admission(api, certificate, token, evidence);
     const scopes = security.tokens && { scopes: security.tokens.scopes };
@@ -59,7 +83,7 @@ type Evidence = {
   readonly explainAbsence: () => string;
 };
 
-type PresentedCertificate =
+export type PresentedCertificate =
   | Exclude<Presented, PresentedChain>
   | { readonly kind: 'unreadable'; readonly error: CertificateError }
   | {
@@ -68,11 +92,16 @@ type PresentedCertificate =
       readonly intermediates: readonly Uint8Array[];
     };
 
+type Circumstances = {
+  readonly snapshot: Snapshot;
+  readonly now: number;
+  readonly trace: Trace | undefined;
+};
+
 function readEvidence(
   attributes: Attributes,
   { sources, tokens }: Security,
-  { certificates, answers }: Snapshot,
-  now: number,
+  { snapshot: { certificates, answers }, now, trace }: Circumstances,
 ): Evidence {
   const readCertificate = (): PresentedCertificate => {
     const presented = readPresented(attributes, sources, now);
@@ -81,8 +110,13 @@ function readEvidence(
     if (leaf instanceof CertificateError) return { kind: 'unreadable', error: leaf };
     return { kind: 'certificate', leaf, intermediates: presented.intermediates };
   };
+  const readAndTell = (): PresentedCertificate => {
+    const presented = readCertificate();
+    trace?.({ kind: 'presented', presented });
+    return presented;
+  };
   return {
-    certificate: once(readCertificate),
+    certificate: once(readAndTell),
     // Of an API that has nothing to do with tokens, the header is its backend's.
     token: tokens === undefined ? noToken : readBearerToken(attributes, answers.tokenHeader),
     explainAbsence: () => describeAbsence(attributes, sources),
@@ -97,26 +131,25 @@ function once<T>(read: () => T): () => T {
   };
 }
 
-/** The operation's, where the API lists any, else that of the API as a whole. */
-function findSecurity(api: Api, { http }: Attributes): Security | OperationFailure {
-  if (api.operations === undefined) return api.security;
+/** The operation, where the API lists any, else the API as a whole. */
+function findAsked(api: Api, { http }: Attributes): Api | Operation | OperationFailure {
+  if (api.operations === undefined) return api;
   const path = http.path.split('?', 1)[0]!;
   const below = path.slice(api.basePath.length);
   // The route named the API, and its path is another: no operation of it can be meant.
   if (!path.startsWith(api.basePath) || !(below === '' || below.startsWith('/')))
     return 'operation_not_found';
   const found = findOperation(api.operations, http.method, below);
-  if (typeof found === 'object') return found.security;
-  return found === 'operation_not_found' && api.servesUnlisted ? api.security : found;
+  return found === 'operation_not_found' && api.servesUnlisted ? api : found;
 }
 
 /** Which of the API's clients the certificate is, if one came. */
 function judgeCertificate(
   evidence: Evidence,
   { mutualSsl, clients }: Security,
-  { certificates, everyone, revocation, searchLimit, rejectUntrustedHeader }: Snapshot,
-  now: number,
+  { snapshot, now, trace }: Circumstances,
 ): CertificateVerdict {
+  const { certificates, everyone, revocation, searchLimit, rejectUntrustedHeader } = snapshot;
   if (mutualSsl === 'off') return { kind: 'none' };
   const presented = evidence.certificate();
   const absent: CertificateVerdict = { kind: 'none', explain: evidence.explainAbsence };
@@ -134,8 +167,10 @@ function judgeCertificate(
   }
   const { leaf } = presented;
   const intermediates = certificates.readable(presented.intermediates);
-  const effort = createEffort(searchLimit);
+  const notes: Notes | undefined = trace && { tried: [], statuses: [] };
+  const effort = createEffort(searchLimit, notes);
   const result = bind({ leaf, intermediates, now, revocation, effort }, clients, everyone);
+  if (notes !== undefined) trace?.({ kind: 'bound', result, notes });
   if (!result.isBound) return { kind: 'wrong', certificate: leaf, ...result };
   const { alias, tier } = result.client;
   const between = result.path.slice(1).map(({ der }) => der);

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { checkConfig } from './commands/check-config.ts';
 import { type Command, type Exit, exit, say, UsageError } from './commands/command.ts';
 import { envoyConfig } from './commands/envoy-config.ts';
+import { explainDecision } from './commands/explain.ts';
 import { health } from './commands/health.ts';
 import { importFiles } from './commands/import.ts';
 import { OutputError } from './commands/output.ts';
@@ -14,6 +15,7 @@ const commands: Readonly<Record<string, Command>> = {
   serve,
   'check-config': checkConfig,
   'envoy-config': envoyConfig,
+  explain: explainDecision,
   health,
   import: importFiles,
   revocation,
@@ -27,7 +29,7 @@ ${Object.entries(commands)
   mtls-enforcer --version
   mtls-enforcer COMMAND --help
 
-FILE is config.toml in this folder unless given. Exit codes: 0 good, 64 wrong usage, 69 can't
+FILE is config.toml in this folder unless given. Exit codes: 0 good, 1 the answer is no, 64 wrong usage, 69 can't
 listen or not serving, 74 can't write its output, 78 wrong configuration.
 `;
 

@@ -33,7 +33,7 @@ export function whyUntrusted(
   everyone: Everyone,
 ): string | undefined {
   if (code !== 'issuer_unknown' && code !== 'signature_invalid') return undefined;
-  const namesake = bySubject(everyone).get(leaf.subject.key);
+  const namesake = namesakeOf(leaf, everyone);
   const texts = [
     leaf.isSelfIssued ? 'it names itself as its issuer, and no [[clients]] file has it' : undefined,
     namesake &&
@@ -51,15 +51,19 @@ const clientsOf = ({ exact, rules, issuedBy }: BoundClients): readonly Client[] 
   ...issuedBy.slice(0, mostExamined),
 ];
 
-function ownerText(
+/** Whose certificate it is, of all clients that there are. */
+export const ownerOf = (
   leaf: Certificate,
   above: readonly Certificate[],
   { clients = [] }: Everyone,
-): string | undefined {
-  const owner = clients.slice(0, mostExamined).find(({ kind, fits, asks }) => {
+): Client | undefined =>
+  clients.slice(0, mostExamined).find(({ kind, fits, asks }) => {
     if (!fits(leaf)) return false;
     return kind === 'exact' || (asks?.kind === 'ca' && isUnder(asks.cas, above));
   });
+
+function ownerText(leaf: Certificate, above: readonly Certificate[], everyone: Everyone): string | undefined {
+  const owner = ownerOf(leaf, above, everyone);
   return owner && `it is a certificate of alias "${owner.alias}", which may not call this API`;
 }
 
@@ -121,6 +125,10 @@ const isUnder = (cas: readonly Certificate[] | undefined, above: readonly Certif
   cas === undefined || cas.some(({ sha256 }) => above.some((ca) => ca.sha256 === sha256));
 
 type Namesake = { readonly alias: string; readonly certificate: Certificate };
+/** Who has another certificate of the same subject: mostly it was renewed. */
+export const namesakeOf = (leaf: Certificate, everyone: Everyone): Namesake | undefined =>
+  bySubject(everyone).get(leaf.subject.key);
+
 /** Made at the first refusal, once a snapshot. */
 const namesakes = new WeakMap<Everyone, ReadonlyMap<string, Namesake>>();
 

@@ -51,7 +51,8 @@ export function readPresented(attributes: Attributes, sources: CertificateSource
     : presentedError('header_sender_untrusted', `${sent.header} from an address that is no trusted sender`);
 }
 
-function fittingSources(
+/** Those that trust the sender of the request; none: it is taken for the client itself. */
+export function fittingSources(
   attributes: Attributes,
   { headers, peer, verifySender }: CertificateSources,
   now: number,

@@ -5,6 +5,8 @@ import { print } from './output.ts';
 /** Exit codes by sysexits(3). */
 export const exit = {
   ok: 0,
+  /** The answer to what was asked is no. */
+  no: 1,
   usage: 64,
   unavailable: 69,
   software: 70,

@@ -2,6 +2,7 @@ import { type Problem, problemLine } from '../config/problem.ts';
 import type { ConfigText } from '../config/read-config.ts';
 import { disk } from '../documents/files.ts';
 import { ClientCertificateTables } from '../feeds/api-manager-table.ts';
+import type { RevocationKnowledge } from '../pki/revocation/revocation-state.ts';
 import { tablesOf } from '../provision/definitions.ts';
 import { createFindings, type Findings } from '../provision/findings.ts';
 import { type LoadedConfig, provisionOnce } from '../provision/load-config.ts';
@@ -9,12 +10,24 @@ import { readOwnConfig, readOwnRest } from '../provision/own-config.ts';
 import { checkRouterFiles } from '../provision/router-files.ts';
 import { type Exit, refuse } from './command.ts';
 
+export type LoadOptions = {
+  /** Also where the file says nothing of Envoy. */
+  readonly alwaysEnvoy?: boolean;
+  /** Errors alone. */
+  readonly isQuiet?: boolean;
+  /** What is decided by it is to know this of revocation. */
+  readonly revocationKnowledge?: RevocationKnowledge;
+};
+
 /**
- * What "serve" would read, and what Envoy would, unless the file says nothing of Envoy. Warnings are told.
+ * What "serve" would read, and what Envoy would. Warnings are told.
  *
  * @returns the exit code where it is not good
  */
-export async function load(file: string, { alwaysEnvoy = false } = {}): Promise<LoadedConfig | Exit> {
+export async function load(
+  file: string,
+  { alwaysEnvoy = false, isQuiet = false, ...knowledge }: LoadOptions = {},
+): Promise<LoadedConfig | Exit> {
   const forEnvoy = ({ config, lineOf, isWritten }: ConfigText): Findings => {
     const findings = createFindings(file, lineOf);
     if (alwaysEnvoy || isWritten(['router'])) checkRouterFiles(config, findings, Date.now());
@@ -27,13 +40,13 @@ export async function load(file: string, { alwaysEnvoy = false } = {}): Promise<
   });
   const rows = await tables.use(tablesOf(own.ok.config));
   await tables.close();
-  const result = provisionOnce(own.ok, Date.now(), { tables: rows });
+  const result = provisionOnce(own.ok, Date.now(), { tables: rows, ...knowledge });
   const ofEnvoy = forEnvoy(own.ok);
   if ('problems' in result) return refuse([...result.problems, ...ofEnvoy.errors]);
   const { ok: loaded } = result;
   for (const problem of loaded.problems) process.stderr.write(`error: ${problemLine(problem)}\n`);
   const warnings = [...loaded.warnings, ...ofEnvoy.warnings];
-  for (const warning of warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);
+  for (const warning of isQuiet ? [] : warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);
   return ofEnvoy.errors.length > 0 ? refuse(ofEnvoy.errors) : { ...loaded, warnings };
 }
 

@@ -45,7 +45,7 @@ const requestFields = (attributes: Attributes, api: Denial['api']) => {
   };
 };
 
-const certificateFields = (certificate: Certificate) => ({
+export const certificateFields = (certificate: Certificate) => ({
   subject: shortened(formatName(certificate.subject)),
   names: certificate.values.subjectAltName && namesText(certificate.values.subjectAltName),
   issuer: shortened(formatName(certificate.issuer)),

@@ -10,7 +10,9 @@ import { atOnce } from './slices.ts';
 
 export type LoadedConfig = Provisioned;
 
-export type LoadOptions = Partial<Pick<ProvisionCircumstances, 'jwksFeeds' | 'before'>> & {
+export type LoadOptions = Partial<
+  Pick<ProvisionCircumstances, 'jwksFeeds' | 'before' | 'revocationKnowledge'>
+> & {
   /** Rows of the databases that config.toml names. */
   readonly tables?: TableRows;
   readonly files?: Files;
@@ -40,12 +42,12 @@ export function loadConfig(
 export function provisionOnce(
   own: OwnConfig,
   now: number,
-  { jwksFeeds = new JwksFeeds(), before, tables, files }: LoadOptions = {},
+  { jwksFeeds = new JwksFeeds(), tables, files, ...circumstances }: LoadOptions = {},
 ): OwnResult<LoadedConfig> {
   const definitions = entriesOf(own.config, resolver(own.file)).map((entry) =>
     readEntry(entry, tables, files),
   );
-  return atOnce(provision(own, definitions, { now, jwksFeeds, before }));
+  return atOnce(provision(own, definitions, { now, jwksFeeds, ...circumstances }));
 }
 
 /** Those of `[[clients]]`, and those that an API or operation has for itself. */

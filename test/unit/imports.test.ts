@@ -18,7 +18,7 @@ const floors: readonly (readonly string[])[] = [
   ['definitions'],
   ['feeds'],
   ['provision'],
-  ['ext-authz', 'envoy-config'],
+  ['ext-authz', 'envoy-config', 'explain'],
   ['service'],
   ['commands'],
   ['main'],

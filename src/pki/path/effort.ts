@@ -1,5 +1,6 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import type { Signed } from '../certificate/signature.ts';
+import type { JudgedStatus } from '../revocation/revocation.ts';
 import { failure, type PathFailure, type PathFailureCode } from './failures.ts';
 import { type IssuerNames, issuerNamesOf } from './issuer-names.ts';
 import type { PathPolicy } from './path-options.ts';
@@ -30,9 +31,25 @@ export type Effort = {
   readonly limit: SearchLimit | undefined;
   /** The limit was reached. */
   isLimited: boolean;
+  /** For whoever explains: what was tried and found out is noted here. */
+  readonly notes: Notes | undefined;
 };
 
-export const createEffort = (limit?: SearchLimit): Effort => ({
+export type Notes = {
+  readonly tried: TriedPath[];
+  readonly statuses: { readonly certificate: Certificate; readonly judged: JudgedStatus }[];
+};
+
+/** A path as far as it was built, and what is wrong with it. */
+export type TriedPath = {
+  readonly path: readonly Certificate[];
+  /** undefined: it did not get to one. */
+  readonly anchor: Certificate | undefined;
+  /** undefined: it is valid. */
+  readonly failed: PathFailure | undefined;
+};
+
+export const createEffort = (limit?: SearchLimit, notes?: Notes): Effort => ({
   search: { signatureChecks: 0, nameComparisons: 0 },
   revocation: { signatureChecks: 0, nameComparisons: 0 },
   // Most requests are of clients that are known, and ask for none.
@@ -43,6 +60,7 @@ export const createEffort = (limit?: SearchLimit): Effort => ({
   names: undefined,
   limit,
   isLimited: false,
+  notes,
 });
 
 /** A signature that this request has asked for before costs no check, but a step of the search all the same. */

@@ -1,7 +1,7 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import { formatName, named } from '../certificate/name.ts';
 import { equalBytes, hex } from '../der/der-values.ts';
-import { type Account, cutShort, namesAbove } from './effort.ts';
+import { type Account, cutShort, namesAbove, type TriedPath } from './effort.ts';
 import { failure, moreTelling, type PathFailure } from './failures.ts';
 import { deadEnd, namesLeadingUp } from './issuer-names.ts';
 import { type Leniency, mostLenient } from './leniency.ts';
@@ -74,8 +74,11 @@ function extend<Found extends { readonly valid: true }>(
   for (const anchor of anchors) {
     if (!verifyEdge(path, anchor, search)) continue;
     const judged = search.judge({ path, anchor });
-    if (judged.valid) return judged;
-    search.told = moreTelling(search.told, judged);
+    if (judged.valid) {
+      note(search, { path, anchor, failed: undefined });
+      return judged;
+    }
+    fail(search, { path, anchor, failed: judged });
   }
   const others = bothOf(trustStore.intermediates.get(key), offered.get(key)).filter(
     (issuer) =>
@@ -85,7 +88,7 @@ function extend<Found extends { readonly valid: true }>(
   );
   if (anchors.length + others.length === 0) {
     const detail = `no other certificate of ${formatName(child.issuer).slice(0, 200)}, which ${named(child)} names as its issuer`;
-    search.told = moreTelling(search.told, failure('issuer_unknown', path.length - 1, detail));
+    fail(search, { path, anchor: undefined, failed: failure('issuer_unknown', path.length - 1, detail) });
     return undefined;
   }
   const isFull = path.slice(1).filter(({ isSelfIssued }) => !isSelfIssued).length >= policy.maxIntermediates;
@@ -93,7 +96,7 @@ function extend<Found extends { readonly valid: true }>(
     // Self-issued ones don't count, as in RFC 5280 6.1.4 (l).
     if (isFull && !issuer.isSelfIssued) {
       const detail = `more than ${policy.maxIntermediates} CAs before a trusted one`;
-      search.told = moreTelling(search.told, failure('path_too_deep', path.length, detail));
+      fail(search, { path, anchor: undefined, failed: failure('path_too_deep', path.length, detail) });
       continue;
     }
     if (!verifyEdge(path, issuer, search)) continue;
@@ -101,6 +104,18 @@ function extend<Found extends { readonly valid: true }>(
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+type Failed = TriedPath & { readonly failed: PathFailure };
+
+function fail<Found>(search: Progress<Found>, tried: Failed): void {
+  search.told = moreTelling(search.told, tried.failed);
+  note(search, tried);
+}
+
+/** Paths of signers of CRLs have an account of their own, and are not what is asked about. */
+function note<Found>({ account, inputs: { effort } }: Progress<Found>, tried: TriedPath): void {
+  if (account === effort.search) effort.notes?.tried.push(tried);
 }
 
 /** Names alone tell that none of the CAs can be met that one must be met of (see `TrustStore`). */
@@ -176,7 +191,8 @@ function verifyEdge<Found extends { readonly valid: true }>(
     isFailure(asked, 'signature_invalid') && namesAnotherKey(signed, issuer)
       ? renewed(signed, issuer, at)
       : asked;
-  if (typeof judged === 'object') search.told = moreTelling(search.told, judged);
+  if (typeof judged === 'object')
+    fail(search, { path: [...path, issuer], anchor: undefined, failed: judged });
   return judged === 'holds';
 }
 

@@ -61,6 +61,7 @@ export function checkRevocation(
     revocation.want?.(certificate, issuer, anchor);
     const question = { certificate, issuer, now, findSigner, isSignedBy };
     const result = statusByAll(question, revocation, rules);
+    effort.notes?.statuses.push({ certificate, judged: result });
     // Who can make the search for a CRL's signer last too long must not gain by it, where unknown ones are accepted either.
     const cut = result.status === 'revoked' ? undefined : cutShort(effort.revocation, effort, policy);
     const failed = cut ?? revocationFailure(result, certificate, at, rules);

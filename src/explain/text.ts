@@ -1,0 +1,104 @@
+import { type Decision, denials } from '../decision.ts';
+import type { Change, CodeMeaning, Explanation } from './explanation.ts';
+import type { Stage } from './stage.ts';
+
+export type Style = 'good' | 'bad' | 'quiet' | 'strong';
+
+/** What it is shown on. */
+export type Paper = {
+  /** Columns; Infinity: lines are not broken. */
+  readonly width: number;
+  readonly paint: (style: Style, text: string) => string;
+};
+
+/** Without colours: for files, pages and pipes. */
+export const plainPaper = (width = Infinity): Paper => ({ width, paint: (_, text) => text });
+
+export function explanationText({ decision, stages, change }: Explanation, paper: Paper): string {
+  const column = Math.max(...stages.map(({ name }) => name.length)) + 4;
+  const lines = [
+    ...headText(decision, paper),
+    '',
+    ...stages.flatMap((stage) => stageText(stage, column, paper)),
+    ...(change === undefined ? [] : ['', ...changeText(change, paper)]),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function headText(decision: Decision, paper: Paper): readonly string[] {
+  const { paint } = paper;
+  if (decision.outcome === 'allow') {
+    const { client, token } = decision;
+    const who = client === undefined ? 'without a certificate' : `as ${JSON.stringify(client.alias)}`;
+    const more = token === undefined ? '' : `, with a token of ${JSON.stringify(token.issuer.name)}`;
+    return [paint('good', 'admitted') + inert(` ${who}${more}`)];
+  }
+  const { status, number, sentence } = denials[decision.code];
+  return [
+    `${paint('bad', 'denied')}: ${paint('strong', decision.code)} (HTTP ${status}, ${number})`,
+    ...wrapped(sentence, { indent: '', paper }),
+  ];
+}
+
+const marks = { passed: 'ok', refused: 'NO', told: '  ' } as const;
+const styles = { passed: 'good', refused: 'bad', told: 'quiet' } as const;
+
+function stageText({ name, result, lines }: Stage, column: number, paper: Paper): readonly string[] {
+  const indent = ' '.repeat(column);
+  const [first = '', ...rest] = lines.flatMap((line) => wrapped(line, { indent, paper }));
+  const mark = paper.paint(styles[result], marks[result]);
+  const label = `${mark} ${paper.paint('quiet', name.padEnd(column - 3))}`;
+  return [label + first.slice(column), ...rest];
+}
+
+const turns: Readonly<Record<Change['turn'], string>> = {
+  client: 'for the client',
+  sender: 'for whoever passes the certificate on',
+  operator: 'for you, the operator',
+};
+
+function changeText({ turn, text, toml }: Change, paper: Paper): readonly string[] {
+  return [
+    `${paper.paint('strong', 'What to change')}, ${turns[turn]}:`,
+    ...wrapped(text, { indent: '  ', paper }),
+    // As they are: they are to be copied.
+    ...(toml.length === 0 ? [] : ['', ...toml.map((line) => inert(line === '' ? '' : `    ${line}`))]),
+  ];
+}
+
+export function meaningText(
+  { code, status, number, level, sentence, remedy }: CodeMeaning,
+  paper: Paper,
+): string {
+  const lines = [
+    `${paper.paint('strong', code)} (HTTP ${status}, ${number}, logged as ${level})`,
+    ...wrapped(sentence, { indent: '', paper }),
+    '',
+    ...changeText({ ...remedy, toml: [] }, paper),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** Broken at spaces; what has none stays whole, so that it can be copied. */
+function wrapped(
+  text: string,
+  { indent, paper: { width } }: { readonly indent: string; readonly paper: Paper },
+): readonly string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of inert(text).split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && indent.length + longer.length > width) {
+      lines.push(indent + line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, indent + line];
+}
+
+/** Paths and names are a stranger's: nothing in them may act on a terminal. */
+const inert = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );

@@ -1,0 +1,133 @@
+import 'reflect-metadata';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { UsageError, type Values } from '../../../src/commands/command.ts';
+import { askedFor } from '../../../src/commands/explain-request.ts';
+import { FileProblem } from '../../../src/documents/files.ts';
+import { createAuthority, now } from '../../support/certificate-authority.ts';
+import { load } from '../../support/enforcer.ts';
+import { opensslPkcs12 } from '../../support/key-stores.ts';
+import { codec } from '../../support/plain-codec.ts';
+
+const ca = await createAuthority({ subject: 'CN=CA' });
+const leaf = await ca.issue({ subject: 'CN=leaf' });
+const check = {
+  attributes: {
+    source: { address: { socket_address: { address: '10.0.0.1' } }, certificate: 'x' },
+    request: {
+      http: { method: 'GET', path: '/a', host: 'h', scheme: 'https', headers: { 'x-a': 'b' } },
+    },
+    context_extensions: { name: 'n' },
+  },
+};
+const wire = codec.requestSerialize(check);
+const frame = Buffer.alloc(5);
+frame.writeUInt32BE(wire.length, 1);
+const files: Readonly<Record<string, string | Uint8Array>> = {
+  'check.json': JSON.stringify(check),
+  'camel.json': JSON.stringify(check)
+    .replace('socket_address', 'socketAddress')
+    .replace('context_e', 'contextE'),
+  'inner.json': JSON.stringify(check.attributes),
+  'check.bin': wire,
+  'check.grpc': Buffer.concat([frame, wire]),
+  'other.json': '{"a": 1}',
+  'list.json': '{"attributes": []}',
+  'number.json': '{"attributes": {"request": {"http": {"method": 1}}}}',
+  'half.json': '{"attributes": ',
+  'junk.bin': Buffer.from([0xff, 0xff, 0xff]),
+  'empty.pem': '',
+  'key.pem': leaf.privateKeyPem,
+  'leaf.pem': `${leaf.privateKeyPem}${leaf.pem}${ca.pem}`,
+  token: 'Bearer a.b.c\n',
+};
+const read = (path: string): Uint8Array => {
+  const content = files[path];
+  if (content === undefined) throw new FileProblem('does not exist');
+  return Buffer.from(content);
+};
+const { snapshot } = load(
+  `[[apis]]
+name = "A"
+version = "1"
+basePath = "/a"
+mutualSSL = "off"
+[[apis.operations]]
+path = "/x/{id}.pdf"
+methods = ["PUT"]
+`,
+  {},
+);
+const attributesOf = (values: Values) => askedFor(values, read, now).attributesIn(snapshot);
+
+for (const name of ['check.json', 'camel.json', 'inner.json', 'check.bin', 'check.grpc']) {
+  test(`a captured CheckRequest, ${name}`, () => {
+    const { source, http, contextExtensions } = attributesOf({ check: name });
+    assert.deepEqual(source, { address: '10.0.0.1', certificate: 'x' });
+    assert.deepEqual([http.method, http.path, http.host, http.headers], ['GET', '/a', 'h', [['x-a', 'b']]]);
+    assert.equal(contextExtensions.get('name'), 'n');
+  });
+}
+
+const places: readonly [values: Values, method: string, scheme: string, host: string, path: string][] = [
+  [{ url: '/a/../b?c' }, 'GET', 'https', 'localhost', '/a/../b?c'],
+  [{ url: 'http://H.test:81/a%2Fb#c', method: 'post' }, 'POST', 'http', 'H.test:81', '/a%2Fb'],
+  [{ url: 'https://h.test' }, 'GET', 'https', 'h.test', '/'],
+  [{ api: 'A:1' }, 'PUT', 'https', 'localhost', '/a/x/x.pdf'],
+];
+for (const [values, method, scheme, host, path] of places) {
+  test(`where ${JSON.stringify(values)} is, as it was written`, () => {
+    const { http } = attributesOf(values);
+    assert.deepEqual([http.method, http.scheme, http.host, http.path], [method, scheme, host, path]);
+  });
+}
+
+test("a client's PEM with its key and its CA: the certificate over TLS, the CA behind it, no key", () => {
+  const { source, http } = attributesOf({ url: '/a', cert: 'leaf.pem', token: '@token', header: ['X-A: b'] });
+  assert.equal(source.certificate, encodeURIComponent(leaf.pem));
+  assert.deepEqual(
+    http.headers.map(([name]) => name),
+    ['x-a', 'authorization', 'x-forwarded-client-cert'],
+  );
+  assert.deepEqual(http.headers[1], ['authorization', 'Bearer a.b.c']);
+  assert.ok(http.headers[2]![1].includes(encodeURIComponent(ca.pem)));
+});
+
+test('PKCS#12: the certificate of its key, by the password of a file', () => {
+  const stores = { 'leaf.p12': opensslPkcs12(leaf, 'leaf', 'geheim'), password: 'geheim\n', wrong: 'no' };
+  const ask = (password: string) =>
+    askedFor(
+      { url: '/a', cert: 'leaf.p12', 'password-file': password },
+      (path) => Buffer.from(stores[path as keyof typeof stores]),
+      now,
+    ).attributesIn(snapshot);
+  assert.equal(ask('password').source.certificate, encodeURIComponent(leaf.pem));
+  assert.throws(() => ask('wrong'), /--cert leaf\.p12 .*; write it into a file, and --password-file FILE/);
+});
+
+const wrongs: readonly [values: Values, says: RegExp][] = [
+  [{}, /^explain needs --url URL or --api NAME:VERSION, or --check FILE, or a denial's code$/],
+  [{ url: '/a', api: 'A:1' }, /^explain needs --url URL or --api/],
+  [{ url: 'ftp://h/a' }, /^--url is no URL and no path; write https:/],
+  [{ api: 'B:1' }, /^no API is called "B:1"; did you mean "A:1"\?$/],
+  [{ url: '/a', cert: 'none.pem' }, /^--cert none\.pem does not exist$/],
+  [{ url: '/a', cert: 'empty.pem' }, /^--cert empty\.pem is empty/],
+  [{ url: '/a', cert: 'key.pem' }, /^--cert key\.pem has no certificate in it$/],
+  [{ url: '/a', chain: ['leaf.pem'] }, /^--chain needs --cert$/],
+  [{ url: '/a', at: 'tomorrow' }, /^--at is "tomorrow"; write a time as 2026-06-01T12:00:00Z$/],
+  [{ url: '/a', header: ['s3cret'] }, /^--header needs a name, a colon and a value, as in [^3]+$/],
+  [{ check: 'check.json', url: '/a' }, /^--check has all of the request: leave out --url$/],
+  [{ check: 'other.json' }, /^--check other\.json has no attributes\.request\.http: it is no CheckRequest$/],
+  [{ check: 'list.json' }, /^--check list\.json has attributes that is no object$/],
+  [{ check: 'number.json' }, /^--check number\.json has method that is no text$/],
+  [{ check: 'half.json' }, /^--check half\.json is no JSON$/],
+  [{ check: 'junk.bin' }, /^--check junk\.bin is no CheckRequest, neither as JSON nor as on the wire$/],
+];
+for (const [values, says] of wrongs) {
+  test(`${JSON.stringify(values)}: wrong usage, and what to write`, () => {
+    assert.throws(
+      () => attributesOf(values),
+      (error: unknown) => error instanceof UsageError && says.test(error.message),
+    );
+  });
+}
