@@ -259,7 +259,7 @@ if (!isMainThread && parentPort !== null) {
     const answered = answer(ask);
     const found = 'found' in answered ? answered.found : [];
     main.postMessage(answered, [
-      ...new Set(found.flatMap(({ der, index }) => [der.buffer, index.table.buffer])),
+      ...new Set(found.flatMap(({ der, index }) => [der.buffer, index.marks.buffer, index.starts.buffer])),
     ]);
   });
 }

@@ -47,6 +47,8 @@ type Fixed = Signed & {
   readonly version: 1 | 2 | 3;
   /** Upper-case hex, an even number of digits, after `-` where it is negative: as OpenSSL shows it. */
   readonly serialNumber: string;
+  /** Content of the INTEGER that it is. */
+  readonly serialOctets: Uint8Array;
   readonly issuer: Name;
   readonly subject: Name;
   /** Milliseconds since the epoch; valid from then on. */
@@ -112,7 +114,7 @@ function readFixed(der: Uint8Array): Fixed {
   const { tbs, algorithm, signature } = readFrame(der, 'Certificate');
   const fields = new Fields(tbs);
   const version = readVersion(fields.optional(contextConstructed(0)));
-  const serialNumber = readSerial(fields.next(tags.integer, 'serialNumber'));
+  const serialOctets = readSerial(fields.next(tags.integer, 'serialNumber'));
   const signatureAlgorithm = readSignatureAlgorithm(fields.next(tags.sequence, 'signature'));
   if (!equalBytes(signatureAlgorithm.der, algorithm)) {
     throw new CertificateError('certificate_algorithms_differ', signatureAlgorithm.oid);
@@ -130,7 +132,8 @@ function readFixed(der: Uint8Array): Fixed {
     signatureAlgorithm,
     signature,
     version,
-    serialNumber,
+    serialNumber: serialText(serialOctets),
+    serialOctets,
     issuer,
     subject,
     notBefore,
@@ -155,7 +158,7 @@ function readVersion(field: Element | undefined): 1 | 2 | 3 {
 }
 
 /** Negative and zero are handled gracefully, as RFC 5280 4.1.2.2 asks; more than its 20 octets are not. */
-function readSerial(element: Element): string {
+function readSerial(element: Element): Uint8Array {
   let octets: Uint8Array;
   try {
     octets = integerOctets(element);
@@ -165,7 +168,7 @@ function readSerial(element: Element): string {
   if (octets.length > (octets[0] === 0 ? 21 : 20)) {
     throw new CertificateError('certificate_serial_malformed', `${octets.length} octets`);
   }
-  return serialText(octets);
+  return octets;
 }
 
 /** @param octets content of the INTEGER */

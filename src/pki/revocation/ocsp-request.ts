@@ -3,7 +3,6 @@ import type { Certificate } from '../certificate/certificate.ts';
 import { contentOf, Fields, readWhole, tags } from '../der/der.ts';
 import { equalBytes, readBitStringOctets } from '../der/der-values.ts';
 import type { CertId } from './ocsp-response.ts';
-import { serialOctets } from './revoked-entries.ts';
 
 /** Hashes that a CertID may be made with. */
 const hashes: Readonly<Record<string, string>> = {
@@ -22,7 +21,7 @@ export function isAbout(
   const algorithm = hashes[hashAlgorithm];
   return (
     algorithm !== undefined &&
-    equalBytes(serialNumber, serialOctets(certificate.serialNumber)) &&
+    equalBytes(serialNumber, certificate.serialOctets) &&
     equalBytes(issuerNameHash, hash(algorithm, certificate.issuer.der, 'buffer')) &&
     equalBytes(issuerKeyHash, keyHash(issuer, algorithm))
   );
@@ -53,7 +52,7 @@ export function writeOcspRequest(
     sha1,
     element(tags.octetString, hash('sha1', certificate.issuer.der, 'buffer')),
     element(tags.octetString, keyHash(issuer, 'sha1')),
-    element(tags.integer, serialOctets(certificate.serialNumber)),
+    element(tags.integer, certificate.serialOctets),
   );
   const list = sequence(sequence(certId));
   if (nonce === undefined) return sequence(sequence(list));

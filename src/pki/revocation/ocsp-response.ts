@@ -15,7 +15,7 @@ import {
   tags,
 } from '../der/der.ts';
 import { integerOctets, readBitStringOctets, readCount, readOid, readTime } from '../der/der-values.ts';
-import type { RevokedEntry } from './revoked-entries.ts';
+import type { RevokedEntry } from './crl-entry.ts';
 
 /** Which certificate an answer is about (RFC 6960 4.1.1). */
 export type CertId = {

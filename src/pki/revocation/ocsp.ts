@@ -2,10 +2,10 @@ import { type Certificate, CertificateError, readCertificate } from '../certific
 import { named } from '../certificate/name.ts';
 import { equalBytes } from '../der/der-values.ts';
 import type { WeakAlgorithms } from '../path/path-options.ts';
+import type { RevokedEntry } from './crl-entry.ts';
 import { type Freshness, isWithin, type Window, windowOf } from './freshness.ts';
 import { isAbout, keyHash, nonceOf, nonceOid } from './ocsp-request.ts';
 import type { OcspResponse, SingleResponse } from './ocsp-response.ts';
-import type { RevokedEntry } from './revoked-entries.ts';
 import { signerFailure } from './signer.ts';
 
 export type OcspQuestion = {

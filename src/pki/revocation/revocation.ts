@@ -3,11 +3,11 @@ import { allReasons } from '../certificate/distribution-point.ts';
 import { named } from '../certificate/name.ts';
 import { failure, type PathFailure } from '../path/failures.ts';
 import type { Crl } from './crl.ts';
+import { type RevokedEntry, removeFromCRL } from './crl-entry.ts';
 import { crlIssuersOf, distributionPointsOf, isDeltaOf, reasonsCovered } from './crl-scope.ts';
 import type { CrlSet } from './crl-set.ts';
 import { type Freshness, isWithin, nextTurn, windowOf } from './freshness.ts';
 import type { OcspAnswer, RevocationKnowledge, RevocationPolicy } from './revocation-state.ts';
-import { type RevokedEntry, removeFromCRL } from './revoked-entries.ts';
 
 /**
  * Whether the key of some certificate with the CRL issuer's name made the CRL's signature, may do so, and stands at
@@ -85,13 +85,17 @@ function split(crls: readonly Crl[]): readonly [deltas: readonly Crl[], complete
  * and whatever is on the list is revoked.
  */
 function entryOf(
-  { issuer, serialNumber }: Certificate,
+  { issuer, serialOctets }: Certificate,
   complete: Crl,
   delta: Crl | undefined,
 ): RevokedEntry | undefined {
-  const changed = delta?.revoked.find(issuer.key, serialNumber);
+  const entryIn = ({ revoked }: Crl): RevokedEntry | undefined => {
+    const at = revoked.find(issuer.key, serialOctets);
+    return at === undefined ? undefined : revoked.at(at);
+  };
+  const changed = delta && entryIn(delta);
   if (changed !== undefined) return changed.reasonCode === removeFromCRL ? undefined : changed;
-  return complete.revoked.find(issuer.key, serialNumber);
+  return entryIn(complete);
 }
 
 /** Revoked counts whoever says so; else it is enough that one source says good, and that nothing newer said otherwise. */

@@ -1,255 +1,203 @@
+import { randomFillSync } from 'node:crypto';
 import type { Name } from '../certificate/name.ts';
-import { type Element, elementAt, Fields, tags } from '../der/der.ts';
-import { integerOctets, readTime } from '../der/der-values.ts';
-import { CrlError } from './crl-error.ts';
-import { readEntryExtensions } from './crl-extensions.ts';
-
-export type RevokedEntry = {
-  /** Milliseconds since the epoch. */
-  readonly revocationDate: number;
-  /** CRLReason, undefined where none is given. */
-  readonly reasonCode: number | undefined;
-};
-
-/** In a delta CRL: no longer revoked (RFC 5280 5.3.1). */
-export const removeFromCRL = 8;
+import { type Element, elementAt } from '../der/der.ts';
+import {
+  checkEntry,
+  endOfPlain,
+  type RevokedEntry,
+  readEntry,
+  removeFromCRL,
+  serialAt,
+} from './crl-entry.ts';
 
 /** From this entry on, those of this issuer: an indirect CRL speaks of several (RFC 5280 5.3.3). */
-type Run = { readonly from: number; readonly issuerKey: string };
+type Run = { readonly from: number; readonly issuer: number };
 
 /** What a thread may hand to another: all but the CRL's own bytes. */
 export type EntryIndex = {
   readonly count: number;
+  /** Their keys; `Run` has the place of one. */
+  readonly issuers: readonly string[];
   readonly runs: readonly Run[];
-  /** Where entries begin: open addressing by serial number; 0 is free, since no entry begins there. */
-  readonly table: Uint32Array<ArrayBuffer>;
+  /** Open addressing by issuer and serial number. In each slot eight bits of the hash, never 0; 0: it is free. */
+  readonly marks: Uint8Array<ArrayBuffer>;
+  /** In the same slot, where the entry begins. */
+  readonly starts: Uint32Array<ArrayBuffer>;
+  /** What `hashOf` hashes by. */
+  readonly spread: Uint32Array<SharedArrayBuffer>;
 };
 
+/** With the zero before the twenty octets of RFC 5280 4.1.2.2: what has more is no certificate's. */
+const longestSerial = 21;
+
 /**
- * The entries of a CRL, found in its own bytes: a list of a million takes 8 MB beside it, and finding one less than a
- * microsecond. Checking them is one pass, linear whatever they are; the index by serial number is made at the first
- * look-up, thus only of a list whose signature holds, since who writes entries chooses how they fall in it.
+ * Drawn once a thread: who chooses serial numbers can't choose where they fall. With simple tabulation hashing a look-up
+ * takes a constant number of steps whatever they are (Pătraşcu, Thorup: The Power of Simple Tabulation Hashing, 2012).
+ */
+const ownSpread = new Uint32Array(new SharedArrayBuffer(4 * 256 * longestSerial));
+ownSpread.set(randomFillSync(new Uint32Array(ownSpread.length)));
+
+function hashOf(bytes: Uint8Array, from: number, end: number, spread: EntryIndex['spread']): number {
+  let hash = 0;
+  for (let at = from, row = 0; at < end; at++, row += 256) hash ^= spread[row + bytes[at]!]!;
+  return hash;
+}
+
+/** Of one serial number of many issuers. */
+const hashOfIssuer = (issuer: number): number => Math.imul(issuer, 0x9e3779b1);
+const slotOf = (hash: number, size: number): number => Math.floor(((hash >>> 0) / 2 ** 32) * size);
+const markOf = (hash: number): number => hash & 0xff || 0xff;
+const next = (slot: number, size: number): number => (slot + 1 === size ? 0 : slot + 1);
+
+/**
+ * The entries of a CRL, found in its own bytes: a list of a million takes 8 MB beside it. Checking them is one pass; the
+ * index by serial number is made at the first look-up, thus only of a list whose signature holds.
  */
 export class RevokedEntries {
   readonly #bytes: Uint8Array;
-  readonly #runs: readonly Run[];
-  readonly count: number;
-  #starts: Uint32Array | undefined;
-  #table: Uint32Array<ArrayBuffer> | undefined;
+  readonly #issuers: ReadonlyMap<string, number>;
+  /** The index, or what it will be made of. */
+  #entries: EntryIndex | Scan;
 
-  private constructor(
-    bytes: Uint8Array,
-    runs: readonly Run[],
-    starts: Uint32Array | undefined,
-    count: number,
-  ) {
+  private constructor(bytes: Uint8Array, entries: EntryIndex | Scan) {
     this.#bytes = bytes;
-    this.#runs = runs;
-    this.#starts = starts;
-    this.count = count;
+    this.#entries = entries;
+    this.#issuers = new Map(entries.issuers.map((key, at) => [key, at]));
   }
 
-  static readonly none = (issuer: Name): RevokedEntries =>
-    new RevokedEntries(new Uint8Array(0), [{ from: 0, issuerKey: issuer.key }], new Uint32Array(0), 0);
+  static none(issuer: Name): RevokedEntries {
+    const listed = new Uint32Array(0);
+    return new RevokedEntries(new Uint8Array(0), { count: 0, issuers: [issuer.key], runs: [], listed });
+  }
 
   /** @throws DerError, CrlError: an entry that is none, or that must be understood and is not */
   static read(list: Element, issuer: Name): RevokedEntries {
-    const { starts, runs, count } = scan(list, issuer);
-    return new RevokedEntries(list.bytes, runs, starts, count);
+    return new RevokedEntries(list.bytes, scan(list, issuer));
   }
 
   /** @param bytes the CRL's, of which this is the index */
-  static indexed(bytes: Uint8Array, { count, runs, table }: EntryIndex): RevokedEntries {
-    const entries = new RevokedEntries(bytes, runs, undefined, count);
-    entries.#table = table;
-    return entries;
+  static indexed(bytes: Uint8Array, index: EntryIndex): RevokedEntries {
+    return new RevokedEntries(bytes, index);
+  }
+
+  get count(): number {
+    return this.#entries.count;
   }
 
   get index(): EntryIndex {
-    return { count: this.count, runs: this.#runs, table: this.#indexed() };
+    if ('listed' in this.#entries) this.#entries = indexOf(this.#bytes, this.#entries);
+    return this.#entries;
   }
 
   /**
    * @param issuerKey of the certificate's issuer
-   * @param serialNumber as `Certificate.serialNumber` has it
+   * @param serial as `Certificate.serialOctets` has it
+   * @returns where the entry is, for `at`; undefined: not listed
    */
-  find(issuerKey: string, serialNumber: string): RevokedEntry | undefined {
-    if (this.count === 0) return undefined;
-    const table = this.#indexed();
-    const octets = serialOctets(serialNumber);
-    const mask = table.length - 1;
-    let found: RevokedEntry | undefined;
-    for (let slot = slotOf(octets, 0, octets.length, mask); table[slot] !== 0; slot = (slot + 1) & mask) {
-      const start = table[slot]!;
-      if (!this.#hasSerial(start, octets) || this.#issuerAt(start) !== issuerKey) continue;
-      const entry = readEntry(elementAt(this.#bytes, start));
-      // Listed twice, it is revoked unless all say otherwise.
-      if (entry.reasonCode !== removeFromCRL) return entry;
-      found = entry;
+  find(issuerKey: string, serial: Uint8Array): number | undefined {
+    const issuer = this.#issuers.get(issuerKey);
+    if (issuer === undefined || this.count === 0) return undefined;
+    const { marks, starts, spread, runs } = this.index;
+    const hash = hashOfIssuer(issuer) ^ hashOf(serial, 0, serial.length, spread);
+    const mark = markOf(hash);
+    for (let slot = slotOf(hash, marks.length); marks[slot] !== 0; slot = next(slot, marks.length)) {
+      // Of those that are not meant hardly one is looked at in the list itself, which is in no processor's cache.
+      if (marks[slot] !== mark) continue;
+      const start = starts[slot]!;
+      if (hasSerial(this.#bytes, start, serial) && issuerAt(runs, start) === issuer) return start;
     }
-    return found;
+    return undefined;
   }
 
-  #indexed(): Uint32Array<ArrayBuffer> {
-    if (this.#table !== undefined) return this.#table;
-    const starts = this.#starts ?? new Uint32Array(0);
-    const size = 2 ** Math.ceil(Math.log2(Math.max(1, this.count) * 2));
-    const table = new Uint32Array(size);
-    const bytes = this.#bytes;
-    for (let i = 0; i < this.count; i++) {
-      const start = starts[i]!;
-      const serial = start + headerLength(bytes, start) + 2;
-      let slot = slotOf(bytes, serial, serial + bytes[serial - 1]!, size - 1);
-      while (table[slot] !== 0) slot = (slot + 1) & (size - 1);
-      table[slot] = start;
-    }
-    this.#table = table;
-    this.#starts = undefined;
-    return table;
-  }
-
-  #hasSerial(start: number, octets: Uint8Array): boolean {
-    const bytes = this.#bytes;
-    const serial = start + headerLength(bytes, start) + 2;
-    if (bytes[serial - 1] !== octets.length) return false;
-    for (let i = 0; i < octets.length; i++) if (bytes[serial + i] !== octets[i]) return false;
-    return true;
-  }
-
-  #issuerAt(start: number): string {
-    let low = 0;
-    let high = this.#runs.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#runs[middle]!.from <= start) low = middle;
-      else high = middle - 1;
-    }
-    return this.#runs[low]!.issuerKey;
+  /** The entry that `find` found. */
+  at(start: number): RevokedEntry {
+    return readEntry(this.#bytes, start);
   }
 }
 
-/** Where an entry's content begins, counted from the entry. */
-const headerLength = (bytes: Uint8Array, start: number): number => {
-  const first = bytes[start + 1]!;
-  return first < 0x80 ? 2 : 2 + (first & 0x7f);
+type Scan = Pick<EntryIndex, 'count' | 'issuers' | 'runs'> & {
+  /** Where entries begin. */
+  readonly listed: Uint32Array;
 };
 
-/** By the last four octets: CAs count serial numbers up, or draw them. */
-function slotOf(bytes: Uint8Array, from: number, end: number, mask: number): number {
-  let value = 0;
-  for (let at = Math.max(from, end - 4); at < end; at++) value = (value << 8) | bytes[at]!;
-  value = Math.imul(value ^ (value >>> 15), 0x9e3779b1);
-  return (value ^ (value >>> 16)) & mask;
-}
-
-/** Content of the INTEGER of which `serialText` makes this. */
-export function serialOctets(text: string): Uint8Array {
-  if (!text.startsWith('-')) {
-    const octets = Buffer.from(text, 'hex');
-    return octets[0]! < 0x80 ? octets : Buffer.concat([Uint8Array.of(0), octets]);
-  }
-  const magnitude = BigInt(`0x${text.slice(1)}`);
-  let octets = 1;
-  while (1n << BigInt(8 * octets - 1) < magnitude) octets++;
-  const value = BigInt.asUintN(8 * octets, -magnitude).toString(16);
-  return Buffer.from(value.padStart(2 * octets, '0'), 'hex');
-}
-
 /** An entry without certificateIssuer has that of the entry before it, the first one the CRL's (RFC 5280 5.3.3). */
-function scan(list: Element, issuer: Name): { starts: Uint32Array; runs: Run[]; count: number } {
+function scan(list: Element, issuer: Name): Scan {
   const { bytes, end } = list;
-  const runs: Run[] = [{ from: list.content, issuerKey: issuer.key }];
-  let starts = new Uint32Array(1024);
+  const issuers = new Map([[issuer.key, 0]]);
+  const runs: Run[] = [{ from: list.content, issuer: 0 }];
+  let listed = new Uint32Array(1024);
   let count = 0;
   for (let at = list.content; at < end; count++) {
-    if (count === starts.length) {
+    if (count === listed.length) {
       const grown = new Uint32Array(2 * count);
-      grown.set(starts);
-      starts = grown;
+      grown.set(listed);
+      listed = grown;
     }
-    starts[count] = at;
+    listed[count] = at;
     const plain = endOfPlain(bytes, at, end);
     if (plain !== undefined) {
       at = plain;
       continue;
     }
     const element = elementAt(bytes, at, end);
-    const issuerKey = checkEntry(element);
-    if (issuerKey !== undefined) runs.push({ from: at, issuerKey });
+    const key = checkEntry(element);
+    if (key !== undefined) {
+      const known = issuers.get(key) ?? issuers.size;
+      issuers.set(key, known);
+      runs.push({ from: at, issuer: known });
+    }
     at = element.end;
   }
-  return { starts, runs, count };
+  return { count, issuers: [...issuers.keys()], runs, listed };
 }
 
-/** `reasonCode` as every CA writes it: SEQUENCE { SEQUENCE { OID 2.5.29.21, OCTET STRING { ENUMERATED of one octet } } }. */
-const reasonExtension = Buffer.from('300c300a0603551d1504030a01', 'hex');
-
-/**
- * Where an entry ends that has nothing but a serial number, a UTCTime and perhaps a reason: nearly all do, and reading
- * them one by one into elements would take seconds.
- *
- * @returns undefined: not such a one, or not well made, which `checkEntry` then says
- */
-function endOfPlain(bytes: Uint8Array, at: number, end: number): number | undefined {
-  const length = bytes[at + 1]!;
-  const last = at + 2 + length;
-  if (bytes[at] !== tags.sequence || length >= 0x80 || last > end) return undefined;
-  const serialLength = bytes[at + 3]!;
-  const time = at + 4 + serialLength;
-  if (bytes[at + 2] !== tags.integer || serialLength === 0 || serialLength > 21 || time + 15 > last)
-    return undefined;
-  const first = bytes[at + 4]!;
-  const second = bytes[at + 5]!;
-  if (serialLength > 1 && (first === 0 ? second < 0x80 : first === 0xff && second >= 0x80)) return undefined;
-  if (bytes[time] !== tags.utcTime || bytes[time + 1] !== 13 || bytes[time + 14] !== 0x5a) return undefined;
-  if (!isDate(bytes, time + 2)) return undefined;
-  const rest = time + 15;
-  if (rest === last) return last;
-  if (last - rest !== reasonExtension.length + 1) return undefined;
-  for (let i = 0; i < reasonExtension.length; i++)
-    if (bytes[rest + i] !== reasonExtension[i]) return undefined;
-  return bytes[last - 1]! < 0x80 ? last : undefined;
+function indexOf(bytes: Uint8Array, { listed, count, issuers, runs }: Scan): EntryIndex {
+  // At least one stays free, at which a look-up ends.
+  const size = Math.ceil(1.5 * count) + 1;
+  const [marks, starts] = [new Uint8Array(size), new Uint32Array(size)];
+  for (let i = 0, run = 0; i < count; i++) {
+    const start = listed[i]!;
+    while (run + 1 < runs.length && runs[run + 1]!.from <= start) run++;
+    const { issuer } = runs[run]!;
+    const serial = serialAt(bytes, start);
+    const length = bytes[serial - 1]!;
+    if (length > longestSerial) continue;
+    const hash = hashOfIssuer(issuer) ^ hashOf(bytes, serial, serial + length, ownSpread);
+    const mark = markOf(hash);
+    const isTwin = (other: number): boolean =>
+      sameSerial(bytes, other, start) && issuerAt(runs, other) === issuer;
+    let slot = slotOf(hash, size);
+    while (marks[slot] !== 0 && !(marks[slot] === mark && isTwin(starts[slot]!))) slot = next(slot, size);
+    // Listed twice, it is revoked unless all say otherwise.
+    if (marks[slot] !== 0 && readEntry(bytes, starts[slot]!).reasonCode !== removeFromCRL) continue;
+    marks[slot] = mark;
+    starts[slot] = start;
+  }
+  return { count, issuers, runs, marks, starts, spread: ownSpread };
 }
 
-/** Whether YYMMDDHHMMSS is one that every month has; other dates are read with care. */
-function isDate(bytes: Uint8Array, at: number): boolean {
-  for (let i = 0; i < 12; i++) if (bytes[at + i]! - 0x30 > 9 || bytes[at + i]! < 0x30) return false;
-  const two = (i: number): number => (bytes[at + i]! - 0x30) * 10 + bytes[at + i + 1]! - 0x30;
-  const [month, day] = [two(2), two(4)];
-  return month >= 1 && month <= 12 && day >= 1 && day <= 28 && two(6) < 24 && two(8) < 60 && two(10) < 60;
+function hasSerial(bytes: Uint8Array, start: number, serial: Uint8Array): boolean {
+  const from = serialAt(bytes, start);
+  const { length } = serial;
+  if (bytes[from - 1] !== length) return false;
+  for (let i = 0; i < length; i++) if (bytes[from + i] !== serial[i]) return false;
+  return true;
 }
 
-type Parts = { readonly time: Element; readonly extensions: Element | undefined };
-
-/** @throws DerError */
-function partsOf(entry: Element): Parts {
-  if (entry.tag !== tags.sequence) throw new CrlError('crl_malformed', 'revokedCertificates: no entry');
-  const fields = new Fields(entry);
-  const octets = integerOctets(fields.next(tags.integer, 'userCertificate'));
-  // Longer than any serial number may be (RFC 5280 4.1.2.2), and than the index takes.
-  if (octets.length > 127) throw new CrlError('crl_malformed', 'userCertificate: too long');
-  const time = fields.any('revocationDate');
-  const extensions = fields.optional(tags.sequence);
-  fields.finish('revokedCertificates');
-  return { time, extensions };
+function sameSerial(bytes: Uint8Array, one: number, other: number): boolean {
+  const [a, b] = [serialAt(bytes, one), serialAt(bytes, other)];
+  for (let i = -1; i < bytes[a - 1]!; i++) if (bytes[a + i] !== bytes[b + i]) return false;
+  return true;
 }
 
-/** @returns key of the issuer that it names @throws DerError, CrlError */
-function checkEntry(entry: Element): string | undefined {
-  const { time, extensions } = partsOf(entry);
-  readTime(time);
-  if (extensions === undefined) return undefined;
-  const { certificateIssuer } = readEntryExtensions(extensions);
-  if (certificateIssuer === undefined) return undefined;
-  const directory = certificateIssuer.find((name) => name.form === 'directoryName');
-  if (directory === undefined) throw new CrlError('crl_extension_malformed', 'certificateIssuer: no name');
-  return directory.name.key;
-}
-
-function readEntry(entry: Element): RevokedEntry {
-  const { time, extensions } = partsOf(entry);
-  return {
-    revocationDate: readTime(time),
-    reasonCode: extensions && readEntryExtensions(extensions).reasonCode,
-  };
+/** The run that it is in: the last one that does not begin behind it. */
+function issuerAt(runs: readonly Run[], start: number): number {
+  let low = 0;
+  let high = runs.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (runs[middle]!.from <= start) low = middle;
+    else high = middle - 1;
+  }
+  return runs[low]!.issuer;
 }

@@ -42,7 +42,7 @@ import {
   policies,
   subjectAltName,
 } from './forge.ts';
-import { entry, forgeCrlDer } from './revocation/crl-forge.ts';
+import { certificateIssuer, entry, forgeCrlDer, reason } from './revocation/crl-forge.ts';
 import { stepsOf } from './steps.ts';
 
 const [root, inter, leaf] = [entity('Root'), entity('Intermediate'), entity('leaf')];
@@ -131,6 +131,35 @@ test('twice as many entries of a CRL cost twice as much', () =>
     });
     return stepsOf(() => readCrl(bytes));
   }));
+
+/** Serial numbers that whoever issues chose: by them a look-up must not grow long, nor the making of the index. */
+const chosen: Readonly<Record<string, (i: number) => Uint8Array>> = {
+  'count up': (i) => entry((i + 1).toString(16)),
+  'end alike': (i) => entry(`1${i.toString(16).padStart(7, '0')}${'00'.repeat(12)}`),
+  'differ in one octet and another': (i) =>
+    entry(`1${(i >> 4).toString(16)}${'00'.repeat(15)}0${(i & 15).toString(16)}`),
+  'are all the same, and say that it is removed': () => entry('01', reason(8)),
+  'are all the same, of other issuers': (i) => entry('01', certificateIssuer(explicit(4, name(`CN=${i}`)))),
+};
+for (const [sentence, make] of Object.entries(chosen)) {
+  const listOf = (n: number): Uint8Array =>
+    forgeCrlDer(root, { revokedCertificates: sequence(...many(n, make)) });
+  test(`twice as many entries whose serial numbers ${sentence} cost twice as much`, () =>
+    assertLinear((n) => {
+      const der = listOf(n);
+      return stepsOf(() => readCrl(der).revoked.index);
+    }));
+
+  test(`a look-up among serial numbers that ${sentence} is short`, () => {
+    const { revoked } = readCrl(listOf(2_000));
+    assert.equal(revoked.index.count, 2_000);
+    const missing = many(1_000, (i) => bytes(`10ff${i.toString(16).padStart(4, '0')}${'00'.repeat(12)}`));
+    const steps = stepsOf(() => {
+      for (const one of missing) assert.equal(revoked.find(anchor.subject.key, one), undefined);
+    });
+    assert.ok(steps < 200 * missing.length, `${steps / missing.length} steps each`);
+  });
+}
 
 test('twice as much PEM costs twice as much', () =>
   assertLinear((n) => {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import { readName } from '../../../../src/pki/certificate/name.ts';
 import { readWhole } from '../../../../src/pki/der/der.ts';
+import { integerOctets } from '../../../../src/pki/der/der-values.ts';
 import { readCrl } from '../../../../src/pki/revocation/crl.ts';
 import { CrlError } from '../../../../src/pki/revocation/crl-error.ts';
+import { now } from '../../../support/certificate-authority.ts';
 import {
   boolean,
   bytes,
@@ -15,6 +18,7 @@ import {
   name,
   oid,
   sequence,
+  time,
 } from '../der-writer.ts';
 import { entity, nothing } from '../forge.ts';
 import {
@@ -153,11 +157,72 @@ test('an entry belongs to the issuer that was named last', () => {
   const read = readCrl(
     forgeCrlDer(issuer, withEntries(entry('01'), entry('02', certificateIssuer(other)), entry('03'))),
   );
-  const at = (issuer: string, serial: string) => read.revoked.find(keyOf(issuer), serial) !== undefined;
+  const at = (issuer: string, serial: string) =>
+    read.revoked.find(keyOf(issuer), bytes(serial)) !== undefined;
   assert.deepEqual(
     [at('CA', '01'), at('CA', '02'), at('CA', '03'), at('Other', '01'), at('Other', '02'), at('Other', '03')],
     [true, false, false, false, true, true],
   );
+});
+
+/** Entries, the serial number that is looked up as hex, and of what is found the reason; 'none': nothing is. */
+const lookups: readonly (readonly [
+  sentence: string,
+  entries: readonly Uint8Array[],
+  serial: string,
+  found: number | undefined | 'none',
+])[] = [
+  ['it says when, and where it says so, why', [entry('01', reason(4))], '01', 4],
+  ['it need not say why', [entry('01')], '01', undefined],
+  [
+    'listed twice, it is revoked unless all say otherwise',
+    [entry('01', reason(8)), entry('01', reason(1))],
+    '01',
+    1,
+  ],
+  ['whichever comes first', [entry('01', reason(1)), entry('01', reason(8))], '01', 1],
+  ['removed twice, it is removed', [entry('01', reason(8)), entry('01', reason(8))], '01', 8],
+  ['a negative one', [sequence(integer(-5), time(now))], 'fb', undefined],
+  ['and no positive one of its octets', [sequence(integer(-5), time(now))], '00fb', 'none'],
+  ['one with a zero before', [entry('80')], '0080', undefined],
+  ['of 20 octets and that zero', [entry('ff'.repeat(20))], `00${'ff'.repeat(20)}`, undefined],
+  ['zero', [entry('00')], '00', undefined],
+  [
+    'one that is longer than any may be takes no harm',
+    [entry('11'.repeat(100)), entry('01')],
+    '01',
+    undefined,
+  ],
+  ['its beginning is another', [entry('11'.repeat(22))], '11'.repeat(21), 'none'],
+  ['its end, too', [entry('0102')], '02', 'none'],
+  [
+    'an entry that is long itself',
+    [entry('01', extension('1.2.3', new Uint8Array(200)), reason(1))],
+    '01',
+    1,
+  ],
+];
+for (const [sentence, entries, serial, found] of lookups)
+  test(`a serial number is found in its own bytes: ${sentence}`, () => {
+    const { revoked } = readCrl(forgeCrlDer(issuer, withEntries(...entries)));
+    const at = revoked.find(keyOf('CA'), bytes(serial));
+    assert.equal(at === undefined ? 'none' : revoked.at(at).reasonCode, found);
+    assert.equal(revoked.find(keyOf('Other'), bytes(serial)), undefined, 'nor of another issuer');
+  });
+
+test('every one of many is found, and nothing beside', () => {
+  const all = Array.from({ length: 5_000 }, (_, i) =>
+    hash('sha256', `${i}`)
+      .slice(0, 2 * (1 + (i % 16)))
+      .padStart(8, '4'),
+  );
+  const listed = new Set(all.filter((_, i) => i % 2 === 0));
+  const { revoked } = readCrl(forgeCrlDer(issuer, withEntries(...[...listed].map((one) => entry(one)))));
+  assert.equal(revoked.count, listed.size);
+  for (const one of all) {
+    const octets = integerOctets(readWhole(integer(BigInt(`0x${one}`)), 0x02, 'serial'));
+    assert.equal(revoked.find(keyOf('CA'), octets) !== undefined, listed.has(one), one);
+  }
 });
 
 test('bytes that are none', () => {
