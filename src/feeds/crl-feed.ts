@@ -100,7 +100,7 @@ class UrlSource {
           accept: 'application/pkix-crl, */*',
           maxBytes: maxCrlBytes,
           signal: soon,
-          validators: before.length === 0 || this.#signers !== signers() ? undefined : this.#validators,
+          validators: this.#signers === signers() && before.every(isCurrent) ? this.#validators : undefined,
           reach,
           proxies,
         }),
@@ -216,6 +216,10 @@ const soonest = (crls: Crls, refresh: number): number => {
   const moment = { now: Date.now(), refresh, random: Math.random() };
   return Math.min(...crls.map(({ crl }) => refetchIn(crl, moment)));
 };
+
+/** Of what is out of date a cache in between might say for ever that it is what there is. */
+const isCurrent = ({ crl: { nextUpdate } }: VerifiedCrl): boolean =>
+  nextUpdate === undefined || nextUpdate >= Date.now();
 
 /** What was sent again is in force already. */
 const isOfUse = (crls: Crls, found: Crls, before: Crls): boolean =>

@@ -21,6 +21,8 @@ export type FeedEvent = {
       readonly unused: readonly string[];
       /** Milliseconds since the epoch: it says itself when it will be out of date. */
       readonly outdatedFrom?: number | undefined;
+      /** Nothing newer came, and what there is has become out of date since the last event. */
+      readonly lapsed?: boolean;
     }
   | {
       readonly kind: 'failed';
@@ -114,6 +116,8 @@ export function feedLines(event: FeedEvent): readonly FeedLine[] {
   }
   if (event.kind !== 'read')
     return [{ level: 'warn', message: onDisk[event.kind], fields: { url, reason: event.reason } }];
+  if (event.lapsed && lapsed !== undefined)
+    return [{ level: 'warn', message: lapsed, fields: { url, reason: 'its source has no other' } }];
   if (!event.changed && event.failures === 0) return [];
   return [
     ...event.unused.map((reason) => ({ level: 'warn', message: unused, fields: { url, reason } }) as const),

@@ -1,3 +1,4 @@
+import { atMost } from './deadline.ts';
 import type { FeedEvent, FeedKind } from './feed-event.ts';
 
 /** Milliseconds. */
@@ -46,6 +47,9 @@ export type Reading<T> = {
   /** false: another version, which tells people nothing new. */
   readonly isNews?: boolean;
 };
+
+/** Milliseconds that the first read waits for what is on disk. */
+const storedWithin = 10_000;
 
 /** How it goes, for people. */
 export type FeedState = {
@@ -153,7 +157,8 @@ export class Feed<T> {
     this.#due = Number.POSITIVE_INFINITY;
     if (this.#source.stored !== undefined) {
       this.#stored ??= this.#readStored();
-      await this.#stored;
+      // A disk may hang, too: then the source is asked all the same, and what was kept counts once it is there.
+      await atMost(Math.min(storedWithin, this.#times.within), this.#stored);
       if (this.#closed) return;
     }
     const at = performance.now();
@@ -163,13 +168,15 @@ export class Feed<T> {
       this.#reads++;
       const reading = (await this.#readInTime()) ?? this.#latest;
       if (reading === undefined) throw new Error('it says that nothing changed, and sent nothing before');
-      const changed = this.#take(reading, at) && reading.isNews !== false;
+      const isOther = this.#take(reading, at);
+      const changed = isOther && reading.isNews !== false;
       const failures = this.#failures;
       this.#failures = 0;
       this.#lastError = undefined;
       const { count, unused = [], outdatedFrom } = reading;
       const end = outdatedFrom === undefined ? {} : { outdatedFrom };
-      this.#tell({ feed, from, kind: 'read', changed, failures, count, unused, ...end });
+      const lapsed = !isOther && this.#lapses() && { lapsed: true };
+      this.#tell({ feed, from, kind: 'read', changed, failures, count, unused, ...end, ...lapsed });
     } catch (error) {
       if (this.#closed) return;
       this.#fail((error as Error).message);
@@ -185,20 +192,26 @@ export class Feed<T> {
     const before = this.#latest?.value;
     const value = changed ? reading.value : before!;
     this.#latest = { ...reading, value, at, readAt: Date.now() };
+    if (!changed) return false;
     this.#toldLapse = false;
-    if (changed) this.#source.onChange?.(value, before);
-    return changed;
+    this.#source.onChange?.(value, before);
+    return true;
   }
 
   #fail(reason: string): void {
     const { feed, from } = this.#source;
-    const { outdatedFrom } = this.#latest ?? {};
     this.#failures++;
     this.#lastError = reason;
     const [failures, keepsLastGood] = [this.#failures, this.#latest !== undefined];
+    this.#tell({ feed, from, kind: 'failed', reason, failures, keepsLastGood, lapsed: this.#lapses() });
+  }
+
+  /** Once: the last good value has become out of date. */
+  #lapses(): boolean {
+    const { outdatedFrom } = this.#latest ?? {};
     const lapsed = !this.#toldLapse && outdatedFrom !== undefined && outdatedFrom <= Date.now();
     this.#toldLapse ||= lapsed;
-    this.#tell({ feed, from, kind: 'failed', reason, failures, keepsLastGood, lapsed });
+    return lapsed;
   }
 
   async #readStored(): Promise<void> {

@@ -96,12 +96,23 @@ function connectionOf(
   url: string,
   { caPem, reach = 'anywhere', proxies }: FetchOptions,
 ): Pick<RequestOptions, 'agent' | 'lookup'> & { readonly ca?: string } {
-  const Agent = url.startsWith('https:') ? HttpsAgent : HttpAgent;
   return {
-    agent: proxies === undefined ? false : new Agent({ proxyEnv: proxies as NodeJS.ProcessEnv }),
+    agent: proxies === undefined ? false : agentOf(url, proxies),
     ...(reach === 'public' && { lookup: lookupPublic }),
     ...(caPem && { ca: caPem }),
   };
+}
+
+function agentOf(url: string, proxies: NonNullable<FetchOptions['proxies']>): HttpAgent {
+  const [Agent, name] = url.startsWith('https:')
+    ? ([HttpsAgent, 'https_proxy'] as const)
+    : ([HttpAgent, 'http_proxy'] as const);
+  try {
+    return new Agent({ proxyEnv: proxies as NodeJS.ProcessEnv });
+  } catch {
+    // What Node says of it has its password in it.
+    throw new Error(`the environment variable ${name} is no URL of a proxy; write "http://HOST:PORT"`);
+  }
 }
 
 function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { withoutSecrets } from '../config/problem.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { named } from '../pki/certificate/name.ts';
-import type { Freshness } from '../pki/revocation/freshness.ts';
+import { type Freshness, withoutEnd } from '../pki/revocation/freshness.ts';
 import { judgeOcsp } from '../pki/revocation/ocsp.ts';
 import { writeOcspRequest } from '../pki/revocation/ocsp-request.ts';
 import { readOcspResponse } from '../pki/revocation/ocsp-response.ts';
@@ -36,7 +36,10 @@ export type OcspSent = {
   readonly at: number;
 };
 
-/** Without nextUpdate there is always a newer answer (RFC 6960 4.2.2.1): for so long one counts that nobody renews. */
+/**
+ * Without nextUpdate there is always a newer answer (RFC 6960 4.2.2.1): so long after it was made one counts, which
+ * whoever stands between could else send again for ever.
+ */
 const unboundedCountsFor = 3_600_000;
 
 const times: Omit<FeedTimes, 'every' | 'within'> = { retry: 30_000, longestRetry: 900_000, onDemand: 5_000 };
@@ -200,11 +203,21 @@ class OcspSource {
     const { certificate, issuer, responders, freshness } = this.#address;
     const question = { certificate, issuer, responders, freshness, nonce };
     const weakAlgorithms = this.#around.weakAlgorithmsOf(issuer);
-    const result = judgeOcsp(readOcspResponse(bytes), { ...question, weakAlgorithms, now: at });
-    if (result.status === 'unusable') throw new Error(`what it sent ${result.reason}`);
+    const response = readOcspResponse(bytes);
+    const judged = { ...question, weakAlgorithms, now: at };
+    const result = judgeOcsp(response, judged);
+    if (result.status === 'unusable') {
+      // What was revoked stays so, also where the answer that says it is out of date.
+      const ever = judgeOcsp(response, { ...judged, freshness: withoutEnd(freshness) });
+      if (ever.status !== 'revoked') throw new Error(`what it sent ${result.reason}`);
+      return { ...ever, window: { ...ever.window, until: at - 1 } };
+    }
     const { window } = result;
     if (Number.isFinite(window.until)) return result;
-    const until = at + Math.max(unboundedCountsFor, 2 * this.#around.limits().refresh);
+    const longest = Math.max(unboundedCountsFor, 2 * this.#around.limits().refresh);
+    const until = response.producedAt + longest + freshness.clockSkew;
+    if (until < at && result.status !== 'revoked')
+      throw new Error('what it sent was made too long ago for one without nextUpdate');
     return { ...result, window: { ...window, until } };
   }
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+import { constants, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** What is kept of a source: bytes that have to be checked as if they came from it, and what was noted with them. */
@@ -30,6 +30,7 @@ const prunedEvery = 64;
 export class RevocationCache {
   readonly #folder: string;
   readonly #limits: { readonly bytes: number; readonly files: number };
+  #reading: Promise<unknown> = Promise.resolve();
   #writing: Promise<void> = Promise.resolve();
   #isFailing = false;
   #written = 0;
@@ -39,13 +40,20 @@ export class RevocationCache {
     this.#limits = limits;
   }
 
-  /** @returns undefined: none, or none that is whole, which then is thrown away */
-  async read(key: string, tell: (trouble: CacheTrouble) => void): Promise<Kept | undefined> {
-    const file = this.#fileOf(key);
+  /**
+   * One after the other, so that a disk which hangs holds one thread of Node's and not all.
+   *
+   * @returns undefined: none, or none that is whole, which then is thrown away
+   */
+  read(key: string, tell: (trouble: CacheTrouble) => void): Promise<Kept | undefined> {
+    const turn = this.#reading.then(() => this.#read(key, tell));
+    this.#reading = turn;
+    return turn;
+  }
+
+  async #read(key: string, tell: (trouble: CacheTrouble) => void): Promise<Kept | undefined> {
     try {
-      const { size } = await stat(file);
-      if (size > this.#limits.bytes) throw new Error('is larger than all copies together may be');
-      return parse(await readFile(file), key);
+      return parse(await this.#bytesOf(this.#fileOf(key)), key);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       await this.throwAway(key, (error as Error).message, tell);
@@ -63,13 +71,27 @@ export class RevocationCache {
   async list(): Promise<readonly Kept['notes'][]> {
     const names = await readdir(this.#folder).catch(() => []);
     const read = async (name: string): Promise<readonly Kept['notes'][]> => {
-      const bytes = await readFile(join(this.#folder, name)).catch(() => undefined);
+      const bytes = await this.#bytesOf(join(this.#folder, name)).catch(() => undefined);
       const head = bytes && headOf(bytes.subarray(0, Math.max(0, bytes.indexOf(0x0a))).toString('utf8'));
       return head === undefined ? [] : [head.notes];
     };
     const all: Kept['notes'][] = [];
     for (const name of names.filter((one) => one.endsWith('.revocation'))) all.push(...(await read(name)));
     return all.toSorted(({ from: a = '' }, { from: b = '' }) => a.localeCompare(b));
+  }
+
+  /** Of a file, and nothing else that may lie there under its name: a pipe has no end, and a link leads elsewhere. */
+  async #bytesOf(file: string): Promise<Buffer> {
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+    const handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw new Error('is no file');
+      if (stats.size > this.#limits.bytes) throw new Error('is larger than all copies together may be');
+      return await handle.readFile();
+    } finally {
+      await handle.close();
+    }
   }
 
   /** Whole or not at all: written beside, on the disk, and then renamed. One after the other. */
@@ -107,7 +129,9 @@ export class RevocationCache {
     });
     const beside = `${file}.${process.pid}.new`;
     try {
-      const handle = await open(beside, 'w', 0o600);
+      // Never through a link that somebody laid there.
+      await rm(beside, { force: true });
+      const handle = await open(beside, 'wx', 0o600);
       try {
         await handle.writeFile(Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]));
         await handle.sync();

@@ -39,7 +39,7 @@ export type RevocationSettings = RevocationLimits & {
 };
 
 /** Of URLs that certificates name, and of certificates: what was not wanted for longest makes room. */
-const most = { urls: 1_000, certificates: 50_000, issuers: 1_000 };
+const usual = { urls: 1_000, certificates: 50_000, issuers: 1_000 };
 
 type Asked = { readonly by: string; readonly feeds: readonly OcspFeed[] };
 
@@ -50,6 +50,7 @@ type Asked = { readonly by: string; readonly feeds: readonly OcspFeed[] };
 export class RevocationFeeds implements RevocationKnowledge {
   readonly #around: RevocationSurroundings;
   readonly #times: Partial<FeedTimes>;
+  readonly #most: typeof usual;
   readonly #threads = { urls: new CrlThread(), files: new CrlThread() };
   readonly #configured: FeedPool<CrlAddress, CrlFeed>;
   /** By URL; those that certificates name, the longest unwanted first. */
@@ -70,6 +71,7 @@ export class RevocationFeeds implements RevocationKnowledge {
     tell: (event: FeedEvent) => void,
     proxies: Readonly<Record<string, string | undefined>>,
     times: Partial<FeedTimes> = {},
+    most: typeof usual = usual,
   ) {
     // A feed that is being closed has those of before.
     let last: RevocationSettings;
@@ -78,6 +80,7 @@ export class RevocationFeeds implements RevocationKnowledge {
       return last;
     };
     this.#times = times;
+    this.#most = most;
     this.#around = {
       tell,
       proxies,
@@ -154,9 +157,12 @@ export class RevocationFeeds implements RevocationKnowledge {
         feed.refreshEvery(this.#times.every ?? refresh);
     this.#makeRoom(
       this.#followed,
-      sources.some((one) => one.kinds.includes('crl') && one.followCertificateUrls) ? most.urls : 0,
+      sources.some((one) => one.kinds.includes('crl') && one.followCertificateUrls) ? this.#most.urls : 0,
     );
-    this.#makeRoom(this.#asked, sources.some((one) => one.kinds.includes('ocsp')) ? most.certificates : 0);
+    this.#makeRoom(
+      this.#asked,
+      sources.some((one) => one.kinds.includes('ocsp')) ? this.#most.certificates : 0,
+    );
     this.#version++;
     if (settings !== undefined) void this.#askAhead(settings.ahead);
   }
@@ -190,7 +196,7 @@ export class RevocationFeeds implements RevocationKnowledge {
     this.#followed.delete(key);
     this.#followed.set(key, feed);
     if (known !== undefined) return;
-    this.#makeRoom(this.#followed, most.urls);
+    this.#makeRoom(this.#followed, this.#most.urls);
     void feed.start();
   }
 
@@ -213,7 +219,7 @@ export class RevocationFeeds implements RevocationKnowledge {
     });
     if (feeds.length > 0) this.#asked.set(key, { by, feeds });
     this.#end(known?.feeds ?? []);
-    this.#makeRoom(this.#asked, most.certificates);
+    this.#makeRoom(this.#asked, this.#most.certificates);
     for (const feed of feeds) void feed.start();
   }
 
@@ -229,7 +235,7 @@ export class RevocationFeeds implements RevocationKnowledge {
 
   #mayBeSignedBy(issuer: Certificate): void {
     if (this.#sentIssuers.has(issuer.sha256) || this.#inForce!.signers.some(isSame(issuer))) return;
-    if (this.#sentIssuers.size >= most.issuers) return;
+    if (this.#sentIssuers.size >= this.#most.issuers) return;
     this.#sentIssuers.set(issuer.sha256, issuer);
     this.#takeSigners(this.#inForce!.signers);
   }

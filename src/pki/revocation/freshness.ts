@@ -11,6 +11,13 @@ export type Freshness = {
 /** As RFC 5280 6.3.3 and RFC 6960 3.2 have it, and nothing beside. */
 export const byTheBook: Freshness = { clockSkew: 0, maxAge: Infinity, staleGrace: 0 };
 
+/** For what was revoked, which stays so (RFC 5280 5.3.1). */
+export const withoutEnd = ({ clockSkew }: Freshness): Freshness => ({
+  clockSkew,
+  maxAge: Infinity,
+  staleGrace: Infinity,
+});
+
 export type Window = {
   /** First and last millisecond in which it counts. Dates count whole seconds, as those of certificates do. */
   readonly from: number;

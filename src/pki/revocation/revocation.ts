@@ -6,7 +6,7 @@ import type { Crl } from './crl.ts';
 import { type RevokedEntry, removeFromCRL } from './crl-entry.ts';
 import { crlIssuersOf, distributionPointsOf, isDeltaOf, reasonsCovered } from './crl-scope.ts';
 import type { CrlSet } from './crl-set.ts';
-import { type Freshness, isWithin, nextTurn, windowOf } from './freshness.ts';
+import { type Freshness, isWithin, nextTurn, windowOf, withoutEnd } from './freshness.ts';
 import type { OcspAnswer, RevocationKnowledge, RevocationPolicy } from './revocation-state.ts';
 
 /**
@@ -137,11 +137,6 @@ export function statusByAll(
 }
 
 const certificateHold = 6;
-const withoutEnd = ({ clockSkew }: Freshness): Freshness => ({
-  clockSkew,
-  maxAge: Infinity,
-  staleGrace: Infinity,
-});
 const lasting = (answer: OcspAnswer): OcspAnswer => ({
   ...answer,
   window: { ...answer.window, until: Infinity },

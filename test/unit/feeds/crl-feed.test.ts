@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { hash } from 'node:crypto';
 import {
   mkdtempSync,
@@ -6,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -16,10 +18,11 @@ import { after, describe, it } from 'node:test';
 import { CrlFeed } from '../../../src/feeds/crl-feed.ts';
 import { CrlThread } from '../../../src/feeds/crl-thread.ts';
 import { feedLines } from '../../../src/feeds/feed-event.ts';
+import { OcspFeed } from '../../../src/feeds/ocsp-feed.ts';
 import { RevocationCache } from '../../../src/feeds/revocation-cache.ts';
 import { defaultPolicy } from '../../../src/pki/path/path-options.ts';
 import { implicit } from '../pki/der-writer.ts';
-import { entity, generateEc } from '../pki/forge.ts';
+import { certify, entity, generateEc } from '../pki/forge.ts';
 import { deltaOf, scope } from '../pki/revocation/crl-forge.ts';
 import {
   type Answer,
@@ -227,6 +230,71 @@ describe('a CRL from a URL', () => {
   });
 });
 
+describe('a proxy of the environment', () => {
+  const odd: readonly (readonly [what: string, proxy: string])[] = [
+    ['no such port', 'http://user:geheim@127.0.0.1:99999'],
+    ['a password that is not percent-encoded', 'http://user:gehe%im@127.0.0.1:1'],
+    ['a proxy that refuses', 'http://user:geheim@127.0.0.1:1'],
+  ];
+  for (const [what, proxy] of odd)
+    for (const scheme of ['http', 'https'])
+      it(`with ${what}, for ${scheme}: is told without its password`, async () => {
+        const world = { ...around([ca.certificate]), proxies: { [`${scheme}_proxy`]: proxy } };
+        const feed = new CrlFeed({ url: `${scheme}://crl.test/`, reach: 'anywhere' }, world);
+        await feed.start();
+        const { lastError = '' } = feed.state;
+        assert.match(
+          lastError,
+          what === 'a proxy that refuses'
+            ? /ECONNREFUSED/
+            : new RegExp(
+                `^the environment variable ${scheme}_proxy is no URL of a proxy; write "http://HOST:PORT"$`,
+              ),
+        );
+        assert.doesNotMatch(JSON.stringify(world.events), /user|gehe/);
+        await feed.close();
+      });
+});
+
+describe('a CRL that is out of date, and whose source has no other', () => {
+  const ended = crlOf(ca, { number: 1, thisUpdate: Date.now() - 9 * hour, nextUpdate: Date.now() - hour });
+  const told = (world: ReturnType<typeof around>): readonly string[] =>
+    world.events.flatMap(feedLines).map(({ message, fields }) => `${message}: ${fields.reason ?? ''}`);
+  const expected = [
+    'read a list of revoked certificates: ',
+    'the last good list of revoked certificates is out of date now, and there is no newer one: its source has no other',
+  ];
+
+  it('of a URL is told once, and asked for whole, since a cache in between may have stuck to it', async () => {
+    const tags: (string | undefined)[] = [];
+    const server = await webServer((request, response) => {
+      const tag = request.headers['if-none-match'];
+      tags.push(tag);
+      if (tag === undefined) response.writeHead(200, { etag: '"1"' }).end(ended);
+      else response.writeHead(304).end();
+    });
+    const world = around([ca.certificate]);
+    const feed = new CrlFeed({ url: server.url, reach: 'anywhere' }, world);
+    for (let i = 0; i < 4; i++) await feed.start();
+    assert.deepEqual(told(world), expected);
+    assert.deepEqual(tags, [undefined, undefined, undefined, undefined]);
+    server.answer = sending(crlOf(ca, { number: 2 }));
+    await feed.start();
+    assert.deepEqual(numbers(feed), [2]);
+    await feed.close();
+  });
+
+  it('of a file is told once', async () => {
+    const file = join(folder(), 'ca.crl');
+    writeFileSync(file, ended);
+    const world = around([ca.certificate]);
+    const feed = new CrlFeed({ path: file }, world);
+    for (let i = 0; i < 4; i++) await feed.start();
+    assert.deepEqual(told(world), expected);
+    await feed.close();
+  });
+});
+
 describe('CRLs of files', () => {
   it('of a folder, with what else lies there; a change counts without a reload', async () => {
     const dir = folder();
@@ -259,6 +327,50 @@ describe('CRLs of files', () => {
     assert.match(feed.state.lastError ?? '', /^names no file/);
     await feed.close();
   });
+});
+
+describe('a source that fails', () => {
+  const nobody = 'http://127.0.0.1:1/';
+  const ofCrl = (world: ReturnType<typeof around>) => new CrlFeed({ url: nobody, reach: 'anywhere' }, world);
+  const ofResponder = (world: ReturnType<typeof around>) =>
+    new OcspFeed(
+      {
+        certificate: certify(ca.who, entity('Client')),
+        issuer: ca.certificate,
+        url: nobody,
+        reach: 'anywhere',
+        nonce: false,
+        responders: [],
+        freshness: { clockSkew: 0, maxAge: Infinity, staleGrace: 0 },
+      },
+      world,
+    );
+  const rows = [
+    ['a CRL', ofCrl],
+    ['an OCSP responder', ofResponder],
+  ] as const;
+  for (const [what, make] of rows)
+    it(`${what}: is asked again after 30 s, then less often, up to 15 minutes`, async (t) => {
+      t.mock.timers.enable({ apis: ['setTimeout'] });
+      const world = around([ca.certificate]);
+      const feed = make(world);
+      const over = async (count: number): Promise<void> => {
+        while (world.events.length < count) await new Promise(setImmediate);
+        // The next one is set once it was told.
+        await new Promise(setImmediate);
+      };
+      void feed.start();
+      await over(1);
+      for (const [at, seconds] of [30, 60, 120, 240, 480, 900, 900].entries()) {
+        t.mock.timers.tick(seconds * 1_000 - 1);
+        await new Promise(setImmediate);
+        assert.equal(feed.state.reads, at + 1, `not before ${seconds} s`);
+        t.mock.timers.tick(1);
+        await over(at + 2);
+        assert.equal(feed.state.reads, at + 2, `after ${seconds} s`);
+      }
+      await feed.close();
+    });
 });
 
 describe('the thread', () => {
@@ -330,6 +442,23 @@ describe('the copy on disk', () => {
       /is cut off or was changed$/,
     ],
     [
+      'a pipe, which has no end',
+      (file) => {
+        rmSync(file);
+        execFileSync('mkfifo', [file]);
+      },
+      /is no file$/,
+    ],
+    [
+      'a link, whatever it leads to',
+      (file) => {
+        renameSync(file, `${file}.elsewhere`);
+        symlinkSync(`${file}.elsewhere`, file);
+        after(() => rmSync(`${file}.elsewhere`, { force: true }));
+      },
+      /ELOOP/,
+    ],
+    [
       'made by somebody who may write there, and can not sign',
       (file) => {
         const [head = ''] = readFileSync(file, 'latin1').split('\n', 1);
@@ -351,7 +480,10 @@ describe('the copy on disk', () => {
       const [first] = world.events;
       assert.ok(first?.kind === 'thrown-away');
       assert.match(first.reason, reason);
-      assert.deepEqual(readdirSync(dir), []);
+      assert.deepEqual(
+        readdirSync(dir).filter((name) => name.endsWith('.revocation')),
+        [],
+      );
       assert.deepEqual(lines, [
         'threw away a copy on disk that is no good',
         "can't read a list of revoked certificates, and there is none yet: revocation_unknown for those it is about, unless another source knows; trying on",
@@ -371,6 +503,8 @@ describe('the copy on disk', () => {
   const unwritable: readonly (readonly [what: string, dir: () => string, reason: RegExp])[] = [
     ['a file where its folder should be', () => join(fileIn(folder()), 'cache'), /ENOTDIR|EEXIST/],
     ['a place that takes nothing', () => '/proc/mtls-enforcer', /ENOENT|EACCES/],
+    // For root, too, who may write where others may not.
+    ['a folder that is read-only', () => '/proc/self/fdinfo', /ENOENT|EACCES|EPERM/],
   ];
   for (const [what, dir, reason] of unwritable)
     it(`${what}: is told once, and all else goes on`, async () => {
@@ -389,6 +523,41 @@ describe('the copy on disk', () => {
       assert.match((told[0] as { reason: string }).reason, reason);
       await feed.close();
     });
+
+  it('is written through no link that somebody laid there', async () => {
+    const [dir, other] = [folder(), fileIn(folder())];
+    const server = await webServer(sending(crl));
+    const name = `${hash('sha256', `crl ${server.url}/crl?secret=1`)}.revocation`;
+    symlinkSync(other, join(dir, `${name}.${process.pid}.new`));
+    await run(dir, server);
+    assert.equal(readFileSync(other, 'utf8'), '');
+    assert.deepEqual(readdirSync(dir), [name]);
+  });
+
+  it('on a disk that hangs keeps no source from being asked, and counts once it is there', async () => {
+    const disk = Promise.withResolvers<undefined>();
+    class Hanging extends RevocationCache {
+      override async read(...of: Parameters<RevocationCache['read']>) {
+        await disk.promise;
+        return super.read(...of);
+      }
+    }
+    const dir = folder();
+    const server = await webServer(sending(crl));
+    await run(dir, server);
+    server.answer = down;
+    const world = around([ca.certificate], { cache: new Hanging(dir) });
+    const feed = new CrlFeed({ url: `${server.url}/crl?secret=1`, reach: 'anywhere' }, world, {
+      within: 1_000,
+    });
+    await feed.start();
+    assert.partialDeepStrictEqual(world.events, [{ kind: 'failed', keepsLastGood: false }]);
+    disk.resolve(undefined);
+    while (feed.latest === undefined) await new Promise(setImmediate);
+    assert.deepEqual(numbers(feed), [4]);
+    assert.equal(world.changes, 1);
+    await feed.close();
+  });
 
   it('takes no more room than it may: the longest untouched go first', async () => {
     const dir = folder();

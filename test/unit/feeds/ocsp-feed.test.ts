@@ -18,13 +18,14 @@ import {
   type Single,
   unknown,
 } from '../pki/revocation/ocsp-forge.ts';
-import { type Answer, around, authorityOf, hour, webServer } from './revocation-world.ts';
+import { type Answer, around, authorityOf, hour, webServer, wholeSecond } from './revocation-world.ts';
 
 const ca = authorityOf('CA');
 const other = authorityOf('Other');
 const certificate = certify(ca.who, entity('Client'));
 const neighbour = certify(ca.who, entity('Neighbour'));
 const byTheBook = { clockSkew: 60_000, maxAge: Infinity, staleGrace: 0 };
+const strict = { ...byTheBook, clockSkew: 0, maxAge: hour / 2 };
 const nonceOid = '1.3.6.1.5.5.7.48.1.2';
 
 const single = (more: Partial<Single> = {}): Single => ({
@@ -157,13 +158,17 @@ describe('what a responder says', () => {
       );
     });
 
-  it('without nextUpdate counts for a while only: there is always a newer one', async () => {
-    const { feed, world } = await feedOf(sending(responseOf({ nextUpdate: null })));
-    const before = Date.now();
+  it('without nextUpdate counts for a while only from when it was made: there is always a newer one', async () => {
+    const producedAt = wholeSecond(Date.now() - hour);
+    const { feed, server, world } = await feedOf(sending(responseOf({ nextUpdate: null }, { producedAt })));
     await feed.start();
     const { until } = feed.latest!.window;
-    const most = 2 * world.limits().refresh;
-    assert.ok(until >= before + most && until <= Date.now() + most, `${until - before}`);
+    assert.equal(until, producedAt + 2 * world.limits().refresh + byTheBook.clockSkew);
+    const old = { producedAt: Date.now() - 3 * hour };
+    server.answer = sending(responseOf({ nextUpdate: null }, old));
+    await feed.start();
+    assert.equal(feed.state.lastError, 'what it sent was made too long ago for one without nextUpdate');
+    assert.equal(feed.latest!.window.until, until, 'whoever sends one again prolongs nothing');
   });
 
   it('the same for longer is no news to who remembers verdicts; another status is', async () => {
@@ -193,12 +198,48 @@ describe('what a responder says', () => {
     first.server.answer = down;
     await second.feed.start();
     assert.equal(second.feed.latest?.status, 'revoked');
-    const strict = { nonce: true, freshness: { ...byTheBook, clockSkew: 0, maxAge: hour / 2 } };
-    const third = await feedOf(down, strict, new RevocationCache(dir), first.server.url);
+    const third = await feedOf(
+      down,
+      { nonce: true, freshness: strict },
+      new RevocationCache(dir),
+      first.server.url,
+    );
     await third.feed.start();
-    assert.equal(third.feed.latest, undefined, 'too old by a policy that is stricter, when it was sent');
+    assert.equal(third.feed.latest?.status, 'revoked', 'which it stays by a policy that is stricter');
+  });
+
+  it('that is too old by now is thrown away', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'ocsp-feed-'));
+    after(() => rmSync(dir, { recursive: true }));
+    const first = await feedOf(sending(responseOf()), {}, new RevocationCache(dir));
+    await first.feed.start();
+    while (readdirSync(dir).length === 0) await new Promise(setImmediate);
+    await first.world.cache()!.close();
+    first.server.answer = (request) => request.socket.destroy();
+    const second = await feedOf(() => {}, { freshness: strict }, new RevocationCache(dir), first.server.url);
+    await second.feed.start();
+    assert.equal(second.feed.latest, undefined, 'by a policy that is stricter, when it was sent');
     assert.deepEqual(readdirSync(dir), []);
   });
+
+  const stale: readonly (readonly [what: string, more: Partial<Single>, expected: string | undefined])[] = [
+    ['good, out of date', { nextUpdate: Date.now() - hour / 2 }, undefined],
+    ['revoked, out of date', { nextUpdate: Date.now() - hour / 2, status: revoked(1) }, 'revoked'],
+    ['revoked, of tomorrow', { thisUpdate: Date.now() + hour, status: revoked(1) }, undefined],
+    ['revoked, about another', { id: certId(ca.who, neighbour), status: revoked(1) }, undefined],
+    ['good, made long ago, without nextUpdate', { nextUpdate: null }, undefined],
+    ['revoked, made long ago, without nextUpdate', { nextUpdate: null, status: revoked(1) }, 'revoked'],
+  ];
+  for (const [what, more, expected] of stale)
+    it(`what it says first is ${what}: ${expected ?? 'nothing to go by'}`, async () => {
+      const answer = sending(
+        responseOf({ thisUpdate: Date.now() - 4 * hour, ...more }, { producedAt: Date.now() - 4 * hour }),
+      );
+      const { feed } = await feedOf(answer, { freshness: { ...byTheBook, clockSkew: 0 } });
+      await feed.start();
+      assert.equal(feed.latest?.status, expected, feed.state.lastError);
+      if (feed.latest !== undefined) assert.ok(feed.latest.window.until < Date.now(), 'and is out of date');
+    });
 
   it('of a responder with many certificates that it fails, and works again, is one line; a good answer is none', async () => {
     const server = await webServer((_, response) => response.writeHead(500).end());

@@ -8,6 +8,7 @@ import { crlUrlsOf, ocspUrlsOf } from '../../../src/pki/revocation/certificate-u
 import type { RevocationSources } from '../../../src/pki/revocation/revocation-sources.ts';
 import { explicit, extension, implicit, oid, sequence } from '../pki/der-writer.ts';
 import { certify, entity } from '../pki/forge.ts';
+import { scope } from '../pki/revocation/crl-forge.ts';
 import { certId, forgeOcsp, good, revoked } from '../pki/revocation/ocsp-forge.ts';
 import { type Answer, authorityOf, crlOf, hour, webServer } from './revocation-world.ts';
 
@@ -46,13 +47,18 @@ const settingsOf = (sources: RevocationSources): RevocationSettings => ({
   clockSkew: 60_000,
 });
 
-function feedsOf() {
+function feedsOf(most?: ConstructorParameters<typeof RevocationFeeds>[3]) {
   const events: FeedEvent[] = [];
   const heard: (() => void)[] = [];
-  const feeds = new RevocationFeeds((event) => {
-    events.push(event);
-    for (const one of heard.splice(0)) one();
-  }, {});
+  const feeds = new RevocationFeeds(
+    (event) => {
+      events.push(event);
+      for (const one of heard.splice(0)) one();
+    },
+    {},
+    {},
+    most,
+  );
   after(() => feeds.close());
   const event = async (count: number): Promise<readonly FeedEvent[]> => {
     while (events.length < count) await new Promise<void>((next) => heard.push(next));
@@ -160,6 +166,70 @@ describe('sources that certificates name', () => {
     const other = authorityOf('Other');
     feeds.want(clientOf(crlPoints(server.url)), other.certificate, other.certificate);
     assert.deepEqual([feeds.states, events], [[], []]);
+  });
+});
+
+describe('more than there is room for', () => {
+  const few = { urls: 2, certificates: 2, issuers: 1 };
+  const [one, two, three] = ['one', 'two', 'three'].map((cn) => certify(ca.who, entity(cn))) as [
+    Certificate,
+    Certificate,
+    Certificate,
+  ];
+
+  it('certificates: the longest unwanted makes room, what was said of it is known no more, and it is asked about anew', async () => {
+    const answered = [one, two, three].map((leaf) => ({
+      id: certId(ca.who, leaf),
+      thisUpdate: Date.now() - hour,
+      nextUpdate: Date.now() + hour,
+      status: good,
+    }));
+    const server = await webServer(
+      sending(forgeOcsp(ca.who, { responses: answered, producedAt: Date.now() - hour })),
+    );
+    const { feeds, event } = feedsOf(few);
+    await inForce(feeds, settingsOf(sourcesOf({ ocspResponder: server.url })));
+    const want = (leaf: Certificate): void => feeds.want(leaf, ca.certificate, ca.certificate);
+    const known = (): readonly number[] =>
+      [one, two, three].map((leaf) => feeds.answersAbout(leaf, ca.certificate).length);
+    for (const leaf of [one, two, one]) want(leaf);
+    await event(2);
+    assert.deepEqual(known(), [1, 1, 0]);
+    const before = feeds.version;
+    want(three);
+    assert.notEqual(feeds.version, before, 'so that no verdict of before is remembered');
+    assert.deepEqual(known(), [1, 0, 0]);
+    assert.equal(feeds.isAwaited(three, ca.certificate), true);
+    await event(3);
+    want(two);
+    await event(4);
+    assert.deepEqual(known(), [0, 1, 1]);
+    assert.equal(feeds.states.length, 2);
+  });
+
+  it('URLs that certificates name: the same; those of the configuration stay', async () => {
+    const server = await webServer((request, response) => {
+      const number = Number(request.url!.slice(1));
+      response.end(crlOf(ca, { number, extensions: [scopeOf(request.url!)] }));
+    });
+    const scopeOf = (path: string): Uint8Array =>
+      scope(explicit(0, explicit(0, implicit(6, Buffer.from(`${server.url}${path}`)))));
+    const { feeds, event } = feedsOf(few);
+    const follow = { followCertificateUrls: true, allowedHosts: ['127.0.0.1'], kinds: ['crl'] as const };
+    await inForce(feeds, settingsOf(sourcesOf({ ...follow, crlUrls: [`${server.url}/9`] })));
+    const want = (n: number): void =>
+      feeds.want(clientOf(crlPoints(`${server.url}/${n}`)), ca.certificate, ca.certificate);
+    const known = (): readonly number[] =>
+      (feeds.crls.get(ca.certificate.subject.key) ?? []).map(({ cRLNumber }) => Number(cRLNumber)).toSorted();
+    want(1);
+    await event(2);
+    want(2);
+    await event(3);
+    want(1);
+    want(3);
+    await event(4);
+    assert.deepEqual(known(), [1, 3, 9]);
+    assert.deepEqual(server.asked, ['GET /9', 'GET /1', 'GET /2', 'GET /3']);
   });
 });
 
