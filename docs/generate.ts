@@ -2,9 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { problemLine } from '../src/config/problem.ts';
 import { readConfig } from '../src/config/read-config.ts';
 import { configShape } from '../src/config/schema/config.ts';
-import { denials } from '../src/decision.ts';
+import { type DenialCode, denials } from '../src/decision.ts';
 import { writeEnvoyConfig } from '../src/envoy-config/bootstrap.ts';
 import { type Row, readTable, tokenCases } from '../test/truth-tables/table.ts';
+import { exampleOf } from './denial-examples.ts';
 
 /**
  * Everything in this repository that is made from something else. `npm run generate` writes it;
@@ -12,10 +13,10 @@ import { type Row, readTable, tokenCases } from '../test/truth-tables/table.ts';
  *
  * @returns path from the repository's root -> content
  */
-export function generated(): ReadonlyMap<string, string> {
+export async function generated(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['docs/configuration.md', configurationPage()],
-    ['docs/denial-codes.md', denialPage()],
+    ['docs/denial-codes.md', await denialPage()],
     ['docs/truth-tables.md', truthTablesPage()],
     ['envoy/envoy.yaml', sampleBootstrap()],
   ]);
@@ -97,12 +98,33 @@ function defaultText(schema: Schema, required: boolean): string {
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
-function denialPage(): string {
+/** The table, and for each code what `explain` says of a request that gets it. */
+async function denialPage(): Promise<string> {
   const rows = Object.entries(denials).map(
     ([code, { status, number, level, sentence }]) =>
-      `| \`${code}\` | ${status} | ${number} | ${level} | ${cell(sentence)} |`,
+      `| [\`${code}\`](#${code}) | ${status} | ${number} | ${level} | ${cell(sentence)} |`,
   );
-  return `${readFileSync(new URL('denial-codes.head.md', import.meta.url), 'utf8')}\n${['| code | status | number | logged as | sentence |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')}\n`;
+  const examples: string[] = [];
+  for (const code of Object.keys(denials)) examples.push(await denialExample(code as DenialCode));
+  return [
+    readFileSync(new URL('denial-codes.head.md', import.meta.url), 'utf8'),
+    '| code | status | number | logged as | sentence |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+    '## Each of them explained',
+    '',
+    'What [`mtls-enforcer explain`](asking.md) says of a request that gets it.',
+    '',
+    ...examples,
+  ].join('\n');
+}
+
+async function denialExample(code: DenialCode): Promise<string> {
+  const example = await exampleOf(code);
+  if ('without' in example) return `### \`${code}\`\n\n${example.without}\n`;
+  if (example.found !== code) throw new Error(`the example of ${code} gets ${example.found}`);
+  return `### \`${code}\`\n\n\`\`\`text\n${example.text}\`\`\`\n`;
 }
 
 /** One table for each combination; those that `optionalCertificate` changes nothing of are written once. */
@@ -153,7 +175,7 @@ function sampleBootstrap(): string {
 }
 
 if (import.meta.main) {
-  for (const [path, text] of generated()) {
+  for (const [path, text] of await generated()) {
     writeFileSync(new URL(`../${path}`, import.meta.url), text);
     process.stdout.write(`wrote ${path}\n`);
   }
