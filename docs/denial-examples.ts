@@ -8,7 +8,6 @@ import { attributesOf, type Told } from '../src/explain/request.ts';
 import { explanationText, plainPaper } from '../src/explain/text.ts';
 import { formatName } from '../src/pki/certificate/name.ts';
 import type { OcspAnswer } from '../src/pki/revocation/revocation-state.ts';
-import type { RevokedEntry } from '../src/pki/revocation/revoked-entries.ts';
 import type { Snapshot } from '../src/snapshot.ts';
 import { load } from '../test/support/enforcer.ts';
 import { createTokenIssuer } from '../test/support/token-issuer.ts';
@@ -188,7 +187,7 @@ const knowing =
   (revoked: string) =>
   (snapshot: Snapshot): Snapshot => {
     const window = { from: at - dayMs, until: at + dayMs };
-    const entry = { revocationDate: at - 2 * dayMs, reasonCode: 1 } as RevokedEntry;
+    const entry = { revocationDate: at - 2 * dayMs, reasonCode: 1 };
     return {
       ...snapshot,
       revocation: {
