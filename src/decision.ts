@@ -1,5 +1,9 @@
 import type { ErrorFormat } from './apis/api.ts';
-import { type PresentedErrorCode, presentedErrors } from './client-certificate/presented.ts';
+import {
+  type PresentedChain,
+  type PresentedErrorCode,
+  presentedErrors,
+} from './client-certificate/presented.ts';
 import type { AccessToken } from './oauth2/claims.ts';
 import { type BearerError, type TokenFailureCode, tokenFailures } from './oauth2/token-failures.ts';
 import type { Certificate } from './pki/certificate/certificate.ts';
@@ -24,7 +28,15 @@ export type VerifiedClient = {
   readonly intermediates: readonly Uint8Array[];
 };
 
-export type Admission = {
+/** What is told of a decision, whatever it is, and sent to nobody. */
+type Circumstances = {
+  /** Where the certificate came from that was looked at; absent: none came, or none was asked for. */
+  readonly certificateFrom?: PresentedChain['source'] | undefined;
+  /** Path template of the operation that was found, as it is written; absent: the API lists none. */
+  readonly operation?: string | undefined;
+};
+
+export type Admission = Circumstances & {
   readonly outcome: 'allow';
   readonly api: ApiName;
   /** Absent where the API does not ask for a certificate, or may go without and none came. */
@@ -35,7 +47,7 @@ export type Admission = {
   readonly tokenHeader: 'untouched' | 'verified' | 'unverified';
 };
 
-export type Denial = {
+export type Denial = Circumstances & {
   readonly outcome: 'deny';
   readonly code: DenialCode;
   /** For the log only, never for the client. May quote the certificate, never a header's value. */

@@ -59,6 +59,7 @@ export function decide(
   if (typeof asked === 'string') return deny(asked, 'of the operations that the API lists', api);
   trace?.({ kind: 'asked', asked });
   const { security } = asked;
+  const operation = 'path' in asked ? asked.path : undefined;
 
   const circumstances = { snapshot, now, trace };
   const evidence = readEvidence(attributes, security, circumstances);
@@ -69,15 +70,22 @@ export function decide(
   return after(token, (token) => {
     trace?.({ kind: 'token', verdict: token });
     const denied = weigh(security, certificate, token);
-    if (denied === undefined) return admission(api, certificate, token, evidence);
+    const told = { certificateFrom: evidence.certificateFrom(), operation };
+    if (denied === undefined) return { ...admission(api, certificate, token, evidence), ...told };
     const scopes = security.tokens && { scopes: security.tokens.scopes };
-    return { ...deny(denied.code, detailOf(denied), api, leafOf(certificate)), ...scopes };
+    return {
+      ...deny(denied.code, detailOf(denied), api, leafOf(certificate)),
+      ...scopes,
+      ...told,
+    };
   });
 }
 
 /** What came with a request to prove who sends it: read once, and only where somebody asks. Nothing of it is judged. */
 type Evidence = {
   readonly certificate: () => PresentedCertificate;
+  /** Of the certificate that was looked at so far. */
+  readonly certificateFrom: () => PresentedChain['source'] | undefined;
   readonly token: SentToken | TokenFailure;
   /** What came in place of a certificate, for the log. */
   readonly explainAbsence: () => string;
@@ -103,9 +111,11 @@ function readEvidence(
   { sources, tokens }: Security,
   { snapshot: { certificates, answers }, now, trace }: Circumstances,
 ): Evidence {
+  let certificateFrom: PresentedChain['source'] | undefined;
   const readCertificate = (): PresentedCertificate => {
     const presented = readPresented(attributes, sources, now);
     if (presented.kind !== 'chain') return presented;
+    certificateFrom = presented.source;
     const leaf = certificates.read(presented.leaf);
     if (leaf instanceof CertificateError) return { kind: 'unreadable', error: leaf };
     return { kind: 'certificate', leaf, intermediates: presented.intermediates };
@@ -117,6 +127,7 @@ function readEvidence(
   };
   return {
     certificate: once(readAndTell),
+    certificateFrom: () => certificateFrom,
     // Of an API that has nothing to do with tokens, the header is its backend's.
     token: tokens === undefined ? noToken : readBearerToken(attributes, answers.tokenHeader),
     explainAbsence: () => describeAbsence(attributes, sources),

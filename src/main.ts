@@ -9,7 +9,7 @@ import { OutputError } from './commands/output.ts';
 import { revocation } from './commands/revocation.ts';
 import { serve } from './commands/serve.ts';
 import { version } from './commands/version.ts';
-import { ListenError } from './service/serve.ts';
+import { ListenError } from './service/listen-trouble.ts';
 
 const commands: Readonly<Record<string, Command>> = {
   serve,

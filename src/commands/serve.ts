@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readWorkers } from '../provision/service-address.ts';
+import type { Piece } from '../service/paced.ts';
+import { answerScrapes } from '../service/scrapes.ts';
 import { serve as runService, type Signal } from '../service/serve.ts';
 import { supervise } from '../service/supervisor.ts';
 import { type Command, configOf, configOption, type Exit, exit, refuse } from './command.ts';
@@ -46,6 +48,7 @@ async function serveOne(file: string, worker: number | undefined): Promise<Exit>
     worker,
     onServing: (serving) => process.send?.(serving, () => {}),
     onSignal: process.send === undefined ? onSignal : onSignalOfMany,
+    onScrape: process.send === undefined ? undefined : onScrapeOfMany,
   });
   if (process.connected) process.disconnect();
   endWithoutReader();
@@ -71,6 +74,11 @@ const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 
 function onSignal(handler: (signal: Signal) => void): void {
   for (const signal of signals) process.on(signal, () => handler(signal));
+}
+
+function onScrapeOfMany(pieces: () => AsyncIterable<Piece>): void {
+  answerScrapes(process, pieces);
+  process.channel?.unref();
 }
 
 /**

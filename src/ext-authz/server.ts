@@ -27,6 +27,8 @@ export type ServerOptions = {
   readonly answers: () => AnswerSettings;
   readonly maxMessageBytes: number;
   readonly reflection: boolean;
+  /** Told of each Check that was answered, how many milliseconds after its headers. */
+  readonly onAnswered?: ((milliseconds: number) => void) | undefined;
   /** A fault of ours on the way to a decision; the request was denied with `internal_error`. */
   readonly onError: (error: Error) => void;
 };
@@ -43,8 +45,11 @@ export type ExtAuthzServer = {
   readonly addresses: readonly string[];
   /** What grpc.health.v1 answers. */
   readonly setServing: (serving: boolean) => void;
-  /** NOT_SERVING, answers the calls in flight, at most for this long, then closes. */
-  readonly drain: (milliseconds: number) => Promise<void>;
+  /**
+   * NOT_SERVING, and for `delay` milliseconds all else as before, until whoever asks has noticed; then answers the calls
+   * in flight, for `longest` at most, and closes.
+   */
+  readonly drain: (longest: number, delay?: number) => Promise<void>;
   /** At once. */
   readonly close: () => Promise<void>;
 };
@@ -58,7 +63,11 @@ const authorization = 'envoy.service.auth.v3.Authorization';
  */
 export async function startServer(options: ServerOptions): Promise<ExtAuthzServer> {
   const health = createHealth([authorization]);
-  const check: Method = { kind: 'unary', handle: (message) => answer(message, options) };
+  const check: Method = {
+    kind: 'unary',
+    handle: (message) => answer(message, options),
+    onAnswered: options.onAnswered,
+  };
   const methods = new Map([...health.methods, [`/${authorization}/Check`, check]]);
   const { maxMessageBytes, onError } = options;
   const server = options.reflection
@@ -80,9 +89,11 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
     addresses,
     setServing: health.setServing,
     close,
-    drain: async (milliseconds) => {
+    drain: async (longest, delay = 0) => {
       health.setServing(false);
-      await atMost(milliseconds, server.drain());
+      // What listens keeps the process; once it is closed, nobody waits for this.
+      if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay).unref());
+      await atMost(longest, server.drain());
       await close();
     },
   };

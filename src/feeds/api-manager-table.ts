@@ -3,7 +3,7 @@ import { withoutSecrets } from '../config/problem.ts';
 import type { TableRow } from '../definitions/api-manager/table-row.ts';
 import { TableConnection } from './api-manager-connection.ts';
 import { atMost } from './deadline.ts';
-import { Feed, type FeedRequest, type FeedTimes, type Reading } from './feed.ts';
+import { Feed, type FeedRequest, type FeedState, type FeedTimes, type Reading } from './feed.ts';
 import type { FeedEvent } from './feed-event.ts';
 import { FeedPool } from './feed-pool.ts';
 
@@ -132,6 +132,10 @@ export class ClientCertificateTables {
     // Only now: the first may have changed while the last was waited for.
     const tables = await Promise.all(read);
     return new Map(tables.flatMap(([url, { rows }]) => (rows === undefined ? [] : [[url, rows] as const])));
+  }
+
+  get states(): readonly FeedState[] {
+    return this.#pool.states;
   }
 
   /** Once these are in force: closes all others. */

@@ -1,7 +1,7 @@
 import { atMost } from './deadline.ts';
-import type { Feed } from './feed.ts';
+import type { Feed, FeedState } from './feed.ts';
 
-type AnyFeed = Pick<Feed<unknown>, 'latest' | 'start' | 'close'>;
+type AnyFeed = Pick<Feed<unknown>, 'latest' | 'state' | 'start' | 'close'>;
 
 /**
  * One feed an address, kept over reloads with its last good value. A configuration that may yet be refused only adds to
@@ -15,6 +15,10 @@ export class FeedPool<Address, F extends AnyFeed> {
   constructor(keyOf: (address: Address) => string, create: (address: Address) => F) {
     this.#keyOf = keyOf;
     this.#create = create;
+  }
+
+  get states(): readonly FeedState[] {
+    return [...this.#feeds.values()].map(({ state }) => state);
   }
 
   /** Not started yet where it is new. */

@@ -169,7 +169,16 @@ export class RevocationFeeds implements RevocationKnowledge {
 
   /** Of all that is in force. */
   get states(): readonly FeedState[] {
-    return this.#all().map(({ state }) => state);
+    return [...this.crlStates, ...this.ocspStates()];
+  }
+
+  get crlStates(): readonly FeedState[] {
+    return [...this.#feedsOf(this.#inForce), ...this.#followed.values()].map(({ state }) => state);
+  }
+
+  /** One by one: there may be tens of thousands, and whoever counts them may put it down in between. */
+  *ocspStates(): Generator<FeedState> {
+    for (const { feeds } of [...this.#asked.values()]) for (const { state } of feeds) yield state;
   }
 
   /** Reads all that is in force, and resolves when that is over, well or not. */

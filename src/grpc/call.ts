@@ -6,11 +6,14 @@ import { readTimeout } from './timeout.ts';
 /** What a method answers: its message with the prefix before it (`frame`), or why there is none. */
 export type Reply = Buffer | Status;
 
+export type UnaryMethod = {
+  readonly kind: 'unary';
+  readonly handle: (message: Buffer) => Reply | Promise<Reply>;
+  /** Told of each message that was sent, how many milliseconds after the call's headers. */
+  readonly onAnswered?: ((milliseconds: number) => void) | undefined;
+};
 export type Method =
-  | {
-      readonly kind: 'unary';
-      readonly handle: (message: Buffer) => Reply | Promise<Reply>;
-    }
+  | UnaryMethod
   | {
       readonly kind: 'server-stream';
       /** @returns what ends with the call; or why there is no stream */
@@ -116,15 +119,16 @@ export class Call {
     this.#state = 'answering';
     try {
       if (method.kind === 'server-stream') this.#open(method.handle(message, (framed) => this.#send(framed)));
-      else this.#reply(method.handle(message), now);
+      else this.#reply(method, message, now);
     } catch (error) {
       this.#broken(error);
     }
   }
 
-  #reply(reply: Reply | Promise<Reply>, now: number): void {
+  #reply(method: UnaryMethod, message: Buffer, now: number): void {
+    const reply = method.handle(message);
     if (Buffer.isBuffer(reply)) {
-      this.#answer(reply);
+      this.#answer(reply, method);
     } else if ('code' in reply) {
       this.#fail(reply);
     } else {
@@ -132,14 +136,15 @@ export class Call {
       if (this.#deadline !== Infinity)
         this.#timer = setTimeout(() => this.#tooLate(), Math.max(0, this.#deadline - now));
       reply.then(
-        (framed) => (Buffer.isBuffer(framed) ? this.#answer(framed) : this.#fail(framed)),
+        (framed) => (Buffer.isBuffer(framed) ? this.#answer(framed, method) : this.#fail(framed)),
         (error: unknown) => this.#broken(error),
       );
     }
   }
 
-  #answer(framed: Buffer): void {
+  #answer(framed: Buffer, { onAnswered }: UnaryMethod): void {
     if (!this.#begin()) return;
+    onAnswered?.(performance.now() - this.#startedAt);
     this.#stream.respond(responseHeaders, withTrailers);
     this.#stream.on('wantTrailers', sendOk);
     this.#stream.end(framed);

@@ -19,6 +19,7 @@ import { readClients, readOwnClients } from './clients.ts';
 import { checkDatabases } from './databases.ts';
 import type { Entry, ForeignService } from './definitions.ts';
 import { groupByScope } from './directory.ts';
+import { type Expiry, expiriesOf } from './expiries.ts';
 import type { Findings } from './findings.ts';
 import { issuersOfEntry } from './issuers.ts';
 import type { State } from './last-good.ts';
@@ -45,6 +46,8 @@ export type Built = {
   readonly certificates: CertificateTexts;
   /** Issuers' keys that the snapshot needs kept fresh. */
   readonly feeds: readonly JwksFeed[];
+  /** Certificates that end one day. */
+  readonly expiries: readonly Expiry[];
   /** What is to be fetched about revocation; undefined: it is not looked at. */
   readonly revocation: RevocationSettings | undefined;
 };
@@ -165,6 +168,7 @@ export function* build(
   return {
     service,
     revocation: revocation?.settings,
+    expiries: expiriesOf(clients, trusted ?? [], intermediates),
     feeds: [...services.feeds, ...[...byEntry.values()].flatMap(({ feeds }) => feeds)],
     problems: [...byEntry.values()].flatMap(({ problems }) => problems),
     certificates,

@@ -11,11 +11,18 @@ type ConfigurationLogOptions = {
   readonly worker: number | undefined;
 };
 
+const readAtStart = ({ config: { enforcer } }: InForce): ReadonlyMap<string, string> =>
+  new Map([
+    ['[enforcer.authService]', JSON.stringify(enforcer.authService)],
+    ['[enforcer.metrics]', JSON.stringify(enforcer.metrics ?? {})],
+  ]);
+
 /** What the log says of configurations. What was said of the one before is not said again. */
 export class ConfigurationLog {
   readonly #options: ConfigurationLogOptions;
   #log: Log;
-  #authService: string | undefined;
+  /** By table, what is read at start only. */
+  #atStart: ReadonlyMap<string, string> = new Map();
   #listening = '';
   #headersSent: ReadonlySet<string> = new Set();
   #said: ReadonlySet<string> = new Set();
@@ -42,7 +49,7 @@ export class ConfigurationLog {
 
   started(loaded: InForce, addresses: readonly string[]): void {
     this.#listening = addresses.join(' ');
-    this.#authService = JSON.stringify(loaded.config.enforcer.authService);
+    this.#atStart = readAtStart(loaded);
     this.#headersSent = new Set(headersToName(loaded.config));
     this.#announce('started', loaded);
   }
@@ -50,11 +57,9 @@ export class ConfigurationLog {
   reloaded({ loaded, reading, changes }: Extract<ConfigurationEvent, { readonly kind: 'in-force' }>): void {
     const { file } = this.#options;
     this.settings(loaded.config.enforcer.log);
-    const authService = JSON.stringify(loaded.config.enforcer.authService);
-    if (authService !== this.#authService)
-      this.#log.warn('[enforcer.authService] changed: it is read at start only, so restart to have it', {
-        file,
-      });
+    for (const [table, written] of readAtStart(loaded))
+      if (written !== this.#atStart.get(table))
+        this.#log.warn(`${table} changed: it is read at start only, so restart to have it`, { file });
     const unsent = headersToName(loaded.config).filter((name) => !this.#headersSent.has(name));
     if (unsent.length > 0)
       this.#log.warn(

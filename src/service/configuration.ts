@@ -4,7 +4,7 @@ import { attempt, disk } from '../documents/files.ts';
 import type { Stamps } from '../documents/stamps.ts';
 import { ClientCertificateTables, type TableRows } from '../feeds/api-manager-table.ts';
 import { atMost } from '../feeds/deadline.ts';
-import type { FeedTimes } from '../feeds/feed.ts';
+import type { FeedState, FeedTimes } from '../feeds/feed.ts';
 import type { FeedEvent } from '../feeds/feed-event.ts';
 import { JwksFeeds } from '../feeds/jwks.ts';
 import { RevocationFeeds } from '../feeds/revocation-feeds.ts';
@@ -102,6 +102,15 @@ export class Configuration {
   /** Only after a start that went well. */
   get inForce(): InForce {
     return this.#inForce!;
+  }
+
+  /** How all goes that is fetched for it, but for OCSP. */
+  get feedStates(): readonly FeedState[] {
+    return [...this.#jwksFeeds.states, ...this.#tables.states, ...this.#revocation.crlStates];
+  }
+
+  ocspStates(): Iterable<FeedState> {
+    return this.#revocation.ocspStates();
   }
 
   /** The first configuration, or what is wrong with it: then all that it began is ended. */

@@ -1,18 +1,23 @@
-import type { Attributes } from '../attributes.ts';
 import type { Problem } from '../config/problem.ts';
-import type { Decision } from '../decision.ts';
-import { decide } from '../enforcer.ts';
+import { portOfWorker } from '../config/worker.ts';
 import { type ExtAuthzServer, type Listener, startServer } from '../ext-authz/server.ts';
-import { auditAdmission, auditDenial } from '../observability/audit.ts';
 import type { LogSettings } from '../observability/log.ts';
 import { type ServiceSettings, serviceOfWorker } from '../provision/service.ts';
-import type { Snapshot } from '../snapshot.ts';
-import { after, type Soon } from '../soon.ts';
-import { backendIdentity } from '../upstream/backend-identity.ts';
+import { type Checking, checking } from './check.ts';
 import { Configuration, type InForce } from './configuration.ts';
 import { ConfigurationLog } from './configuration-log.ts';
 import { FileWatcher } from './file-watcher.ts';
 import { keepHeapSmall } from './heap.ts';
+import { ListenError, listenTrouble } from './listen-trouble.ts';
+import { Metrics } from './metrics.ts';
+import {
+  type MetricsAddress,
+  type MetricsPort,
+  type MetricsSource,
+  metricsTrouble,
+  openMetricsPort,
+} from './metrics-port.ts';
+import { type Piece, paced, page } from './paced.ts';
 
 export type ServeOptions = {
   readonly file: string;
@@ -24,11 +29,19 @@ export type ServeOptions = {
   readonly onServing: (serving: Serving) => void;
   /** Calls `handler` at each of these signals. */
   readonly onSignal: (handler: (signal: Signal) => void) => void;
+  /** Given where a supervisor asks for metrics, and answers for all: no port is opened then. */
+  readonly onScrape?: ((pieces: () => AsyncIterable<Piece>) => void) | undefined;
 };
 export type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
 
 /** What a supervisor needs to know of a process, and does not read for itself. */
-export type Serving = { readonly log: LogSettings; readonly drainTimeoutInSeconds: number };
+export type Serving = {
+  readonly log: LogSettings;
+  /** That it takes at most to end in good order. */
+  readonly drainsWithinSeconds: number;
+  /** undefined: not wanted. */
+  readonly metrics: MetricsAddress | undefined;
+};
 
 /**
  * Runs the service until it is told to stop.
@@ -44,6 +57,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   let onSignal = (signal: Signal): unknown => early.push(signal);
   options.onSignal((signal) => onSignal(signal));
 
+  let metrics: Metrics | undefined;
   // Nothing before it serves.
   let watch = (): void => {};
   const configuration = new Configuration({
@@ -54,6 +68,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
       if (event.kind === 'in-force') log.reloaded(event);
       else if (event.kind === 'unchanged') log.unchanged();
       else log.refused(event);
+      metrics?.tell(event);
       watch();
     },
   });
@@ -63,13 +78,22 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   log.settings(config.enforcer.log);
   const inForce = started.ok;
   const service = worker === undefined ? inForce.service : serviceOfWorker(inForce.service, worker);
-  const server = await listen({ ...inForce, service }, options, configuration, log).catch(
-    async (error: unknown) => {
-      await configuration.close();
-      throw error;
-    },
-  );
+  const watched = config.enforcer.metrics?.enabled ? config.enforcer.metrics : undefined;
+  if (watched) metrics = new Metrics(configuration, options.version);
+  let isStopping = false;
+  let server: ExtAuthzServer | undefined;
+  let port: MetricsPort | undefined;
+  try {
+    server = await listen({ ...inForce, service }, { configuration, log, metrics }, file);
+    port =
+      metrics && (await openPort(metrics, inForce, options, () => (isStopping ? 'stopping' : undefined)));
+  } catch (error) {
+    await Promise.all([server?.close(), configuration.close()]);
+    metrics?.close();
+    throw error;
+  }
   keepHeapSmall();
+  metrics?.serving();
   server.setServing(true);
   log.started(started.ok, server.addresses);
   const watcher = new FileWatcher(
@@ -82,42 +106,47 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   };
   watch();
 
-  const { drainTimeoutInSeconds } = config.enforcer.authService;
-  options.onServing({ log: config.enforcer.log, drainTimeoutInSeconds });
+  if (port !== undefined) log.now.info('metrics', { listening: port.address });
+  const { drainTimeoutInSeconds, drainDelayInSeconds } = config.enforcer.authService;
+  options.onServing({
+    log: config.enforcer.log,
+    drainsWithinSeconds: drainDelayInSeconds + drainTimeoutInSeconds,
+    metrics: watched,
+  });
   await new Promise<void>((stopped) => {
-    let draining = false;
     onSignal = (signal) => {
       if (signal === 'SIGHUP') {
         configuration.reload();
       } else if (signal === 'SIGUSR1' || signal === 'SIGUSR2') {
         log.now.warn('this signal is not used; SIGHUP reads the configuration again', { signal });
-      } else if (draining) {
+      } else if (isStopping) {
         log.now.warn('stopped at once, calls in flight are lost', { signal });
         void server.close().then(stopped);
       } else {
-        draining = true;
+        isStopping = true;
         log.now.info('stopping: answering the calls in flight', {
           signal,
+          ...(drainDelayInSeconds > 0 && { afterSeconds: drainDelayInSeconds }),
           atMostSeconds: drainTimeoutInSeconds,
         });
-        void server.drain(drainTimeoutInSeconds * 1000).then(stopped);
+        void server.drain(drainTimeoutInSeconds * 1000, drainDelayInSeconds * 1000).then(stopped);
       }
     };
     for (const signal of early) onSignal(signal);
   });
   watcher.close();
-  await configuration.close();
+  await Promise.all([configuration.close(), port?.close()]);
+  metrics?.close();
   log.now.info('stopped');
   return [];
 }
 
-/** Decides every Check by the configuration that is in force when it comes. */
 async function listen(
   { config, service, text }: InForce,
-  { file }: ServeOptions,
-  configuration: Configuration,
-  log: ConfigurationLog,
+  checks: Checking,
+  file: string,
 ): Promise<ExtAuthzServer> {
+  const { configuration, log, metrics } = checks;
   const { maxMessageSize, reflection } = config.enforcer.authService;
   try {
     return await startServer({
@@ -129,25 +158,8 @@ async function listen(
           error: error.stack ?? error.message,
         }),
       answers: () => configuration.inForce.snapshot.answers,
-      check: (attributes: Attributes) => {
-        const { snapshot, config } = configuration.inForce; // one snapshot from start to end
-        const now = Date.now();
-        return after(decide(attributes, snapshot, now), (decision) => {
-          if (decision.outcome === 'deny') {
-            const { level, message, fields } = auditDenial(attributes, decision);
-            log.now[level](message, fields);
-          } else if (config.enforcer.log.level === 'debug') {
-            const { level, message, fields } = auditAdmission(attributes, decision);
-            log.now[level](message, fields);
-          }
-          const { answers } = snapshot;
-          return after(backendJwt(decision, snapshot, now), (backendJwt) => ({
-            decision,
-            answers,
-            backendJwt,
-          }));
-        });
-      },
+      check: checking(checks),
+      onAnswered: metrics && ((milliseconds) => metrics.checks.answered(milliseconds)),
     });
   } catch (error) {
     const { key, message } = listenTrouble(error as NodeJS.ErrnoException, service);
@@ -156,50 +168,23 @@ async function listen(
   }
 }
 
-/** Signed where the configuration asks for it. */
-function backendJwt(decision: Decision, snapshot: Snapshot, now: number): Soon<string | undefined> {
-  const identity =
-    snapshot.backendJwt && decision.outcome === 'allow' ? backendIdentity(decision) : undefined;
-  return identity && snapshot.backendJwt?.sign(identity, now);
-}
-
-/** Why the service can't listen, and what to look at. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
-}
-
-type ListenTrouble = { readonly key: 'port' | 'address' | 'socket'; readonly message: string };
-
-function listenTrouble(error: NodeJS.ErrnoException, { tcp, socket }: ServiceSettings): ListenTrouble {
-  const { code, syscall, message } = error;
-  const isSocket = (error as { readonly address?: string }).address === socket || tcp === undefined;
-  if (isSocket && socket !== undefined) {
-    if (code === 'EINVAL' || socket.length > 107)
-      return {
-        key: 'socket',
-        message: `found a path of ${socket.length} characters, and a socket's may have 107; write a shorter one`,
-      };
-    if (code === 'EACCES' || code === 'EPERM')
-      return {
-        key: 'socket',
-        message: `this user may not make the socket ${socket}; give it write permission to the folder, or write another path`,
-      };
-    return { key: 'socket', message: `can't listen: ${message}` };
+/** Of our own, or the supervisor's for all. */
+async function openPort(
+  metrics: Metrics,
+  { config, text }: InForce,
+  { file, worker, onScrape }: ServeOptions,
+  unready: MetricsSource['unready'],
+): Promise<MetricsPort | undefined> {
+  const pieces = () => paced(metrics.families, worker === undefined ? {} : { worker });
+  if (onScrape !== undefined) return void onScrape(pieces);
+  const { address, port } = config.enforcer.metrics!;
+  const own = { address, port: worker === undefined ? port : portOfWorker(port, worker) };
+  try {
+    return await openMetricsPort(own, { page: () => page(pieces()), unready });
+  } catch (error) {
+    const line = text.lineOf(['enforcer', 'metrics', 'port']);
+    throw new ListenError(`${file}:${line}: ${metricsTrouble(error as Error, own)}`, { cause: error });
   }
-  const at = `${tcp?.address}:${tcp?.port}`;
-  if (code === 'EADDRINUSE')
-    return {
-      key: 'port',
-      message: `another process listens on ${at} already; stop it, or write another port`,
-    };
-  if (code === 'EACCES')
-    return { key: 'port', message: `this user may not listen on ${at}; write a port of 1024 or more` };
-  if (code === 'EADDRNOTAVAIL' || syscall === 'getaddrinfo')
-    return {
-      key: 'address',
-      message: `this machine has no address ${tcp?.address}; write one that it has, or 127.0.0.1`,
-    };
-  return { key: 'port', message: `can't listen on ${at}: ${message}` };
 }
 
 /** Where the service listens, or is to be asked. */

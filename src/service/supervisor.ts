@@ -1,6 +1,9 @@
 import { createLog, type Log } from '../observability/log.ts';
-import type { Signal } from './serve.ts';
-import { Worker, type WorkerOptions } from './worker.ts';
+import { type MetricsPort, metricsTrouble, openMetricsPort } from './metrics-port.ts';
+import { page } from './paced.ts';
+import { gather } from './scrapes.ts';
+import type { Serving, Signal } from './serve.ts';
+import { type Start, Worker, type WorkerOptions } from './worker.ts';
 
 export type SupervisorOptions = {
   readonly workers: number;
@@ -12,13 +15,14 @@ export type SupervisorOptions = {
 const untilEnvoyKnows = 3_000;
 
 /**
- * Keeps several processes running until it is told to stop. It reads no configuration, has no socket and sees no
- * request, so that little can go wrong with it.
+ * Keeps several processes running until it is told to stop. It reads no configuration, sees no request, and has no
+ * socket but that for metrics, where one is asked for, so that little can go wrong with it.
  *
  * @returns the exit code: 0, or that of the worker which could not be started in the first place
  */
 export async function supervise({ workers: count, spawn, onSignal }: SupervisorOptions): Promise<number> {
   let log: Log = createLog({ level: 'info', format: 'text' });
+  let metrics: Serving['metrics'];
   const workers = Array.from(
     { length: count },
     (_, i) =>
@@ -27,6 +31,7 @@ export async function supervise({ workers: count, spawn, onSignal }: SupervisorO
         spawn,
         onServing: (serving) => {
           log = createLog(serving.log);
+          metrics ??= serving.metrics;
         },
         log: () => log,
       }),
@@ -80,13 +85,35 @@ export async function supervise({ workers: count, spawn, onSignal }: SupervisorO
     }
   });
 
+  let port: MetricsPort | undefined;
+  const openPort = async (): Promise<Start> => {
+    if (metrics === undefined || port !== undefined || isStopping) return 'serving';
+    const unready = (): string | undefined => {
+      if (isStopping) return 'stopping';
+      return workers.some(({ watched }) => watched.serving) ? undefined : 'no worker serves';
+    };
+    try {
+      port = await openMetricsPort(metrics, {
+        page: () => page(gather(workers.map(({ watched }) => watched))),
+        unready,
+      });
+      log.info('metrics', { listening: port.address });
+      return 'serving';
+    } catch (error) {
+      log.error(metricsTrouble(error as Error, metrics));
+      return 69; // sysexits(3): EX_UNAVAILABLE, as of a worker that can't listen
+    }
+  };
+
   // The first alone: what is wrong with the configuration is then said once.
   const running: Promise<void>[] = [];
   for (const some of [workers.slice(0, 1), workers.slice(1)]) {
     if (isStopping) break;
     const starts = some.map(({ next }) => next);
     running.push(...some.map((worker) => worker.run()));
-    const failure = (await Promise.all(starts)).find((start) => start !== 'serving');
+    const results: Start[] = await Promise.all(starts);
+    if (results.every((start): boolean => start === 'serving')) results.push(await openPort());
+    const failure = results.find((start) => typeof start === 'number');
     if (failure === undefined || isStopping) continue;
     stop();
     await Promise.all(running);
@@ -96,6 +123,7 @@ export async function supervise({ workers: count, spawn, onSignal }: SupervisorO
   renewals--;
   void renewAsOften();
   await Promise.all(running);
+  await port?.close();
   log.info('stopped');
   return 0;
 }

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Log } from '../observability/log.ts';
+import { isScrapeAnswer, type ScrapeAnswer, type Watched } from './scrapes.ts';
 import type { Serving } from './serve.ts';
 
 export type WorkerOptions = {
@@ -30,11 +31,17 @@ export class Worker {
   #isRenewing = false;
   #isStopping = false;
   #mustReload = false;
+  #starts = 0;
   #pause = shortestPause;
   #wake: () => void = () => {};
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+  }
+
+  get watched(): Watched {
+    const serving = this.#serving === undefined ? undefined : this.#child;
+    return { number: this.#options.number, serving, starts: this.#starts };
   }
 
   /** What comes of the start in hand, or, if it serves already, of the next. */
@@ -94,7 +101,9 @@ export class Worker {
     const child = spawn(number);
     this.#child = child;
     this.#mustReload = false;
-    child.on('message', (message: Serving) => {
+    this.#starts++;
+    child.on('message', (message: Serving | ScrapeAnswer) => {
+      if (isScrapeAnswer(message)) return;
       this.#serving = message;
       onServing(message);
       this.#settle('serving');
@@ -127,7 +136,7 @@ export class Worker {
     const child = this.#child;
     if (child === undefined) return;
     child.kill(signal);
-    const most = (this.#serving?.drainTimeoutInSeconds ?? 0) * 1000 + patience;
+    const most = (this.#serving?.drainsWithinSeconds ?? 0) * 1000 + patience;
     const timer = setTimeout(() => child.kill('SIGKILL'), most);
     child.once('exit', () => clearTimeout(timer));
   }

@@ -120,7 +120,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   oauth2: ['crypto'],
   apis: ['crypto', 'net', 'url'],
   upstream: ['crypto', 'util'],
-  observability: ['stream'],
+  observability: ['perf_hooks', 'stream'],
   config: ['net'],
   definitions: ['path'],
   feeds: ['crypto', 'http', 'https', 'net*'],
@@ -138,6 +138,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   service: ['child_process'],
   'service/file-watcher': ['fs', 'fs/promises', 'path'],
   'service/heap': ['v8', 'vm'],
+  'service/metrics-port': ['http', 'net*', 'stream', 'stream/promises'],
   commands: ['child_process', 'fs', 'os', 'path', 'util'],
   main: ['util'],
 };

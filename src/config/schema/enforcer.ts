@@ -55,12 +55,38 @@ export const authService = table({
     .describe(
       'Largest CheckRequest in bytes; a larger one gets RESOURCE_EXHAUSTED, and Envoy refuses the request. (Choreo Connect: 1000000000.)',
     ),
+  drainDelayInSeconds: z
+    .int()
+    .min(0)
+    .max(3_600)
+    .default(0)
+    .describe(
+      'After SIGTERM: how long it says NOT_SERVING and goes on as before, so that whoever sends requests notices and asks another. 2 is enough for the generated Envoy configuration, which looks once a second; where a Kubernetes Service is in between, 10.',
+    ),
   drainTimeoutInSeconds: z
     .int()
     .min(0)
     .max(3_600)
     .default(10)
     .describe('After SIGTERM: longest wait for calls in flight.'),
+});
+
+/** `[enforcer.metrics]`: what is watched. */
+const metrics = table({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('false: as if the table were not there, as Choreo Connect has it in its own file.'),
+  address: hostName()
+    .default('127.0.0.1')
+    .describe(
+      'Address to listen on. Beyond loopback, whoever reaches it reads the names of APIs and aliases and when their certificates end.',
+    ),
+  port: port()
+    .default(9464)
+    .describe(
+      'TCP port. With `workers` the supervisor answers here for all of them; a `--worker N` alone listens N-1 ports further on.',
+    ),
 });
 
 const headerOrOff = (name: string) => z.union([z.literal(''), headerName()]).default(name);
@@ -141,6 +167,11 @@ export const enforcer = table({
   jwtGenerator: jwtGenerator
     .prefault({})
     .describe('A JWT for the backend that tells who the client is, signed by us.'),
+  metrics: metrics
+    .optional()
+    .describe(
+      'A port for `GET /metrics` (Prometheus), `/healthz` and `/readyz`, open only where this table is written, be it empty. Read at start only. See [watching it](monitoring.md).',
+    ),
   log: table({
     level: z
       .enum(['error', 'warn', 'info', 'debug'])

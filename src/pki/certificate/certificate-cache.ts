@@ -26,6 +26,14 @@ type Part = {
   bytes: number;
 };
 
+/** How many readings found what, and what each part holds. */
+export type CacheState = {
+  readonly readings: Readonly<Record<'known' | 'stranger' | 'unseen', number>>;
+  readonly parts: Readonly<
+    Record<'known' | 'stranger', { readonly entries: number; readonly bytes: number }>
+  >;
+};
+
 /** Of certificates that fall on one hash, so many are kept. */
 const slots = 8;
 
@@ -46,6 +54,8 @@ export class CertificateCache {
   readonly #strangers: Part;
   /** So that nobody can fill one part of the hash's range. */
   readonly #seed = randomBytes(16);
+  /** Readings since it was made, by what they found. */
+  readonly #readings: Record<'known' | 'stranger' | 'unseen', number> = { known: 0, stranger: 0, unseen: 0 };
 
   /** Bytes are limited to 2 KiB an entry on average; read, the worst certificates take some thirty times that. */
   constructor({ maxKnown = 16_384, maxStrangers = 1024 } = {}) {
@@ -59,17 +69,33 @@ export class CertificateCache {
     const known = find(this.#known, hash, der);
     if (known !== undefined) {
       known.used = true;
+      this.#readings.known++;
       return known.read;
     }
     const stranger = find(this.#strangers, hash, der);
     if (stranger !== undefined) {
       stranger.used = true;
+      this.#readings.stranger++;
       if (isVouched(stranger)) this.#promote(stranger);
       return stranger.read;
     }
+    this.#readings.unseen++;
     const entry = readEntry(hash, der);
     this.#add(this.#strangers, entry);
     return entry.read;
+  }
+
+  /** For those who watch it. */
+  get state(): CacheState {
+    const { entries: known, bytes: knownBytes } = this.#known;
+    const { entries: strangers, bytes: strangerBytes } = this.#strangers;
+    return {
+      readings: this.#readings,
+      parts: {
+        known: { entries: known.size, bytes: knownBytes },
+        stranger: { entries: strangers.size, bytes: strangerBytes },
+      },
+    };
   }
 
   /** Those that can be read: one that can't can't complete a path, and the rest still may. */

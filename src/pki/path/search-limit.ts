@@ -12,6 +12,8 @@ type Bucket = { readonly perSecond: number; readonly store: number; left: number
 export class SearchLimit {
   readonly #first: Bucket;
   readonly #further: Bucket;
+  /** Checks since it was made. */
+  readonly #checks = { made: 0, refused: 0 };
   #at = -Infinity;
 
   constructor({ firstPerSecond = 4000, furtherPerSecond = 200 } = {}) {
@@ -33,9 +35,18 @@ export class SearchLimit {
     this.#refill(now);
     const isFirst = before.checks < firstChecks && before.failedChecks < firstFailedChecks;
     const bucket = isFirst ? this.#first : this.#further;
-    if (bucket.left < cost) return false;
+    if (bucket.left < cost) {
+      this.#checks.refused++;
+      return false;
+    }
     bucket.left -= cost;
+    this.#checks.made++;
     return true;
+  }
+
+  /** For those who watch it. */
+  get checks(): Readonly<Record<'made' | 'refused', number>> {
+    return this.#checks;
   }
 
   #refill(now: number): void {

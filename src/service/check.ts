@@ -1,0 +1,46 @@
+import type { Attributes } from '../attributes.ts';
+import type { Decision } from '../decision.ts';
+import { decide } from '../enforcer.ts';
+import type { Checked } from '../ext-authz/server.ts';
+import { auditAdmission, auditDenial } from '../observability/audit.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { after, type Soon } from '../soon.ts';
+import { backendIdentity } from '../upstream/backend-identity.ts';
+import type { Configuration } from './configuration.ts';
+import type { ConfigurationLog } from './configuration-log.ts';
+import type { Metrics } from './metrics.ts';
+
+export type Checking = {
+  readonly configuration: Configuration;
+  readonly log: ConfigurationLog;
+  /** undefined: nobody counts. */
+  readonly metrics: Metrics | undefined;
+};
+
+/** Decides every Check by the configuration that is in force when it comes, and tells whoever wants to know. */
+export function checking({ configuration, log, metrics }: Checking) {
+  return (attributes: Attributes): Soon<Checked> => {
+    const { snapshot, config } = configuration.inForce; // one snapshot from start to end
+    const now = Date.now();
+    const began = performance.now();
+    return after(decide(attributes, snapshot, now), (decision) => {
+      metrics?.checks.decided(decision, performance.now() - began);
+      if (decision.outcome === 'deny') {
+        const { level, message, fields } = auditDenial(attributes, decision);
+        log.now[level](message, fields);
+      } else if (config.enforcer.log.level === 'debug') {
+        const { level, message, fields } = auditAdmission(attributes, decision);
+        log.now[level](message, fields);
+      }
+      const { answers } = snapshot;
+      return after(backendJwt(decision, snapshot, now), (backendJwt) => ({ decision, answers, backendJwt }));
+    });
+  };
+}
+
+/** Signed where the configuration asks for it. */
+function backendJwt(decision: Decision, snapshot: Snapshot, now: number): Soon<string | undefined> {
+  const identity =
+    snapshot.backendJwt && decision.outcome === 'allow' ? backendIdentity(decision) : undefined;
+  return identity && snapshot.backendJwt?.sign(identity, now);
+}

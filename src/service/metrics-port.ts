@@ -1,0 +1,137 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { contentType } from '../observability/exposition.ts';
+
+export type MetricsAddress = { readonly address: string; readonly port: number };
+
+export type MetricsSource = {
+  readonly page: () => AsyncIterable<string>;
+  /** undefined: ready. Else why not. */
+  readonly unready: () => string | undefined;
+};
+
+export type MetricsPort = {
+  /** `host:port` */
+  readonly address: string;
+  readonly close: () => Promise<void>;
+};
+
+/** Milliseconds. */
+const patience = { headers: 5_000, scrape: 30_000 };
+/** Two Prometheus, and a person who looks. */
+const maxScrapes = 4;
+const maxConnections = 32;
+
+/**
+ * The port that is watched: three pages, to read only. Whoever reaches it can't make it hold much, nor keep a Check
+ * waiting.
+ *
+ * @throws Error: an address in use, or one that this machine has not
+ */
+export async function openMetricsPort(
+  { address, port }: MetricsAddress,
+  source: MetricsSource,
+): Promise<MetricsPort> {
+  const server = createServer({
+    maxHeaderSize: 8_192,
+    headersTimeout: patience.headers,
+    requestTimeout: patience.headers,
+    keepAliveTimeout: patience.headers,
+    connectionsCheckingInterval: 1_000,
+  });
+  server.maxConnections = maxConnections;
+  server.timeout = patience.scrape;
+  let scrapes = 0;
+  server.on('request', (request, response) => {
+    const path = pathOf(request);
+    const refusal = refusalOf(request) ?? (path === undefined ? notFound : undefined);
+    if (refusal !== undefined) return answer(response, refusal);
+    if (path === '/healthz') return answer(response, { status: 200, text: 'ok' });
+    if (path === '/readyz') {
+      const why = source.unready();
+      return answer(response, { status: why === undefined ? 200 : 503, text: why ?? 'ok' });
+    }
+    if (scrapes >= maxScrapes)
+      return answer(response, { status: 503, text: 'others are being answered; ask again later' });
+    response.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-store' });
+    if (request.method === 'HEAD') return void response.end();
+    scrapes++;
+    void send(source.page(), response).finally(() => scrapes--);
+  });
+  await listen(server, address, port);
+  const bound = server.address() as AddressInfo;
+  return {
+    address: `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** What to look at, in an operator's words. */
+export function metricsTrouble(error: NodeJS.ErrnoException, { address, port }: MetricsAddress): string {
+  const at = `${address}:${port}`;
+  if (error.code === 'EADDRINUSE')
+    return `enforcer.metrics.port: another process listens on ${at} already; stop it, or write another port`;
+  if (error.code === 'EACCES')
+    return `enforcer.metrics.port: this user may not listen on ${at}; write a port of 1024 or more`;
+  if (error.code === 'EADDRNOTAVAIL' || error.syscall === 'getaddrinfo')
+    return `enforcer.metrics.address: this machine has no address ${address}; write one that it has, or 127.0.0.1`;
+  return `enforcer.metrics.port: can't listen on ${at}: ${error.message}`;
+}
+
+type Answer = {
+  readonly status: number;
+  readonly text: string;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+const pages = ['/metrics', '/healthz', '/readyz'];
+const notFound: Answer = { status: 404, text: `there are ${pages.join(', ')}` };
+
+const pathOf = ({ url = '' }: IncomingMessage): string | undefined => {
+  const path = url.split('?', 1)[0]!;
+  return pages.includes(path) ? path : undefined;
+};
+
+function refusalOf({ method, headers }: IncomingMessage): Answer | undefined {
+  if (method !== 'GET' && method !== 'HEAD')
+    return { status: 405, text: 'GET only', headers: { allow: 'GET, HEAD', connection: 'close' } };
+  const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+  // What would still come is not read: the connection ends.
+  if (hasBody) return { status: 400, text: 'no body', headers: { connection: 'close' } };
+  return undefined;
+}
+
+function answer(response: ServerResponse, { status, text, headers }: Answer): void {
+  response.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': 'no-store',
+    ...headers,
+  });
+  response.end(`${text}\n`);
+}
+
+/** At the pace of who reads it, and no longer than somebody may wait who reads. */
+async function send(page: AsyncIterable<string>, response: ServerResponse): Promise<void> {
+  try {
+    await pipeline(Readable.from(page), response, { signal: AbortSignal.timeout(patience.scrape) });
+  } catch {
+    // Who asked has gone, or reads too slowly: half a page is no page.
+    response.destroy();
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
