@@ -6,7 +6,7 @@ import { writeEnvoyConfig } from '../src/envoy-config/bootstrap.ts';
 
 /** For docker-compose.yml: certificates, config.toml and envoy.yaml in the folder given. */
 export const composeConfig = `\
-# Written by deploy/compose-setup.ts. All containers share one network, so that everything is on 127.0.0.1.
+# Written by deploy/compose-setup.ts. Envoy and the backend share one network, so that both are on 127.0.0.1.
 [router]
 securedListenerPort = 9095
 
@@ -16,6 +16,10 @@ keyPath  = "/state/pki/router.key"
 
 [router.upstream.tls]
 trustedCertPath = "/state/pki/backend-ca.pem"
+
+[enforcer.authService]
+socket  = "/run/mtls-enforcer/authz.sock"
+workers = 2                                # a container each
 
 [enforcer.log]
 format = "json"

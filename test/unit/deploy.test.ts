@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { composeBootstrap, composeConfig } from '../../deploy/compose-setup.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 
-/** What can be checked of the containers without a container engine. */
+/** What can be checked of the containers without a container engine; test/container/ runs them. */
 const root = new URL('../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
 const dockerfile = read('deploy/Dockerfile');
@@ -20,6 +20,8 @@ type Service = {
   image?: string;
   user?: string;
   read_only?: boolean;
+  cap_drop?: string[];
+  security_opt?: string[];
   command: string[];
   depends_on?: Record<string, { condition: string }>;
   network_mode?: string;
@@ -56,15 +58,27 @@ test('secrets and built files stay out of the build context', () => {
     assert.ok(read('.dockerignore').split('\n').includes(folder));
 });
 
-test('enforcer, Envoy and backend are hardened: no root, nothing to write, no state of their own', () => {
-  for (const name of ['backend', 'enforcer', 'envoy']) {
+test('enforcers, Envoy and backend are hardened: no root, nothing to write, no state of their own', () => {
+  const volumes = {
+    backend: ['state:/state:ro'],
+    'enforcer-1': ['state:/state:ro', 'sockets:/run/mtls-enforcer'],
+    'enforcer-2': ['state:/state:ro', 'sockets:/run/mtls-enforcer'],
+    envoy: ['state:/state:ro', 'sockets:/run/mtls-enforcer:ro'],
+  };
+  for (const [name, mounted] of Object.entries(volumes)) {
     const service = services[name]!;
     assert.deepEqual(
-      [service.user, service.read_only, service.volumes],
-      ['65532:65532', true, ['state:/state:ro']],
+      [service.user, service.read_only, service.cap_drop, service.security_opt, service.volumes],
+      ['65532:65532', true, ['ALL'], ['no-new-privileges:true'], mounted],
       name,
     );
   }
+});
+
+test('the enforcers have no network: Envoy asks each over its unix socket', () => {
+  for (const name of ['enforcer-1', 'enforcer-2']) assert.equal(services[name]!.network_mode, 'none');
+  const paths = [...composeBootstrap().matchAll(/path: "(\/run\/.*)"/g)].map(([, path]) => path);
+  assert.deepEqual(paths, ['/run/mtls-enforcer/authz.sock', '/run/mtls-enforcer/authz.sock.2']);
 });
 
 test('every stage, service and file that the compose file names is there', () => {
