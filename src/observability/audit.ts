@@ -1,8 +1,9 @@
-import { type Attributes, requestId } from '../attributes.ts';
-import { type Admission, type Denial, denials } from '../decision.ts';
+import { type Attributes, headerValues, requestId } from '../attributes.ts';
+import { type Admission, type Decision, type Denial, denials } from '../decision.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { GeneralName } from '../pki/certificate/general-name.ts';
 import { formatName } from '../pki/certificate/name.ts';
+import { oneLine } from './log.ts';
 
 /** What the log says of one denial: enough to act on, no header's value, no query (it may hold a token). */
 export function auditDenial(attributes: Attributes, denial: Denial) {
@@ -32,6 +33,51 @@ export const auditAdmission = (attributes: Attributes, { api, client, token }: A
     },
   }) as const;
 
+/** What is known of a decision besides itself. */
+export type Decided = {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** That it took. */
+  readonly microseconds: number;
+  /** Of the configuration. */
+  readonly generation: number;
+};
+
+/** One line for those who keep a record: its fields are documented (docs/audit.md), and stay what they are. */
+export const auditLine = (attributes: Attributes, decision: Decision, decided: Decided, worker?: number) =>
+  `${oneLine(
+    JSON.stringify({
+      type: 'decision',
+      time: new Date(decided.now).toISOString(),
+      outcome: decision.outcome,
+      ...(decision.outcome === 'deny' ? { reason: decision.code, detail: decision.detail } : {}),
+      ...requestFields(attributes, decision.api),
+      operation: decision.operation,
+      traceId: traceId(attributes),
+      certificateFrom: decision.certificateFrom,
+      ...identityFields(decision),
+      generation: decided.generation,
+      microseconds: Math.round(decided.microseconds),
+      worker,
+    }),
+  )}\n`;
+
+const identityFields = (decision: Decision) => {
+  if (decision.outcome === 'deny') return decision.certificate && certificateFields(decision.certificate);
+  const { client, token } = decision;
+  return {
+    alias: client?.alias,
+    clientId: token?.clientId && shortened(token.clientId),
+    ...(client && certificateFields(client.certificate)),
+  };
+};
+
+/** Of W3C's traceparent; undefined where what stands there is none. */
+const traceId = (attributes: Attributes): string | undefined =>
+  /^[\da-f]{2}-(?!0{32})([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/.exec(
+    headerValues(attributes, 'traceparent')[0] ?? '',
+  )?.[1];
+
 const requestFields = (attributes: Attributes, api: Denial['api']) => {
   const { http, source } = attributes;
   return {
@@ -45,7 +91,21 @@ const requestFields = (attributes: Attributes, api: Denial['api']) => {
   };
 };
 
-export const certificateFields = (certificate: Certificate) => ({
+type CertificateFields = ReturnType<typeof readFields>;
+
+/** A client that comes again is called as before, and costs nothing. */
+const fieldsOf = new WeakMap<Certificate, CertificateFields>();
+
+export function certificateFields(certificate: Certificate): CertificateFields {
+  let fields = fieldsOf.get(certificate);
+  if (fields === undefined) {
+    fields = readFields(certificate);
+    fieldsOf.set(certificate, fields);
+  }
+  return fields;
+}
+
+const readFields = (certificate: Certificate) => ({
   subject: shortened(formatName(certificate.subject)),
   names: certificate.values.subjectAltName && namesText(certificate.values.subjectAltName),
   issuer: shortened(formatName(certificate.issuer)),

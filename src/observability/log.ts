@@ -37,7 +37,7 @@ export function createLog(settings: LogSettings, output: LogOutput = process.std
 }
 
 /** Some ten thousand denials. */
-const maxQueuedBytes = 4 * 1024 * 1024;
+export const maxQueuedBytes = 4 * 1024 * 1024;
 
 /**
  * Strangers cause denials, and each is a line: where nobody reads them (a stuck log driver, a stopped `less`), what
@@ -81,7 +81,9 @@ const plainOrQuoted = (value: string): string =>
   /^[\w.:/@+-]+$/.test(value) ? value : oneLine(JSON.stringify(value));
 
 /** Also what JSON leaves bare but terminals and log collectors act on: C1 controls, separators, whatever is not seen. */
-const oneLine = (text: string): string =>
+export const oneLine = (text: string): string => (/^[ -~]*$/.test(text) ? text : withEscapes(text));
+
+const withEscapes = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     Array.from({ length: character.length }, (_, i) => unit(character, i)).join(''),
   );

@@ -6,11 +6,13 @@ import { auditAdmission, auditDenial } from '../observability/audit.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { after, type Soon } from '../soon.ts';
 import { backendIdentity } from '../upstream/backend-identity.ts';
+import type { AuditTrail } from './audit-trail.ts';
 import type { Configuration } from './configuration.ts';
 import type { ConfigurationLog } from './configuration-log.ts';
 import type { Metrics } from './metrics.ts';
 
 export type Checking = {
+  readonly audit: AuditTrail;
   readonly configuration: Configuration;
   readonly log: ConfigurationLog;
   /** undefined: nobody counts. */
@@ -18,13 +20,15 @@ export type Checking = {
 };
 
 /** Decides every Check by the configuration that is in force when it comes, and tells whoever wants to know. */
-export function checking({ configuration, log, metrics }: Checking) {
+export function checking({ configuration, log, metrics, audit }: Checking) {
   return (attributes: Attributes): Soon<Checked> => {
-    const { snapshot, config } = configuration.inForce; // one snapshot from start to end
+    const { snapshot, config, generation } = configuration.inForce; // one snapshot from start to end
     const now = Date.now();
     const began = performance.now();
     return after(decide(attributes, snapshot, now), (decision) => {
-      metrics?.checks.decided(decision, performance.now() - began);
+      const took = performance.now() - began;
+      metrics?.checks.decided(decision, took);
+      audit.decided(attributes, decision, { now, microseconds: took * 1000, generation });
       if (decision.outcome === 'deny') {
         const { level, message, fields } = auditDenial(attributes, decision);
         log.now[level](message, fields);

@@ -47,6 +47,12 @@ export class ConfigurationLog {
     for (const { level, message, fields } of feedLines(event)) this.#log[level](message, fields);
   }
 
+  /** Of the record of decisions: what keeps it from being written; undefined: nothing any more. */
+  auditTrouble(trouble: string | undefined): void {
+    if (trouble === undefined) this.#log.info('the record of decisions is written again');
+    else this.#log.error('lines of the record of decisions are dropped, and counted', { reason: trouble });
+  }
+
   started(loaded: InForce, addresses: readonly string[]): void {
     this.#listening = addresses.join(' ');
     this.#atStart = readAtStart(loaded);

@@ -3,6 +3,7 @@ import { counter, type Family, gauge, only, type Sample } from '../observability
 import { ProcessMetrics } from '../observability/process-metrics.ts';
 import { countClients } from '../provision/load-config.ts';
 import type { Snapshot } from '../snapshot.ts';
+import type { AuditTrail } from './audit-trail.ts';
 import type { Configuration, ConfigurationEvent, InForce } from './configuration.ts';
 import { expiryFamilies } from './expiry-metrics.ts';
 import { feedFamilies } from './feed-metrics.ts';
@@ -13,14 +14,16 @@ export class Metrics {
   readonly #process = new ProcessMetrics(Date.now());
   readonly #version: string;
   readonly #configuration: Configuration;
+  readonly #audit: AuditTrail;
   readonly #changes = { 'in-force': 1, refused: 0 };
   #last: { readonly at: number; readonly isGood: boolean } = { at: Date.now(), isGood: true };
   /** What snapshots counted that are no more, and the one that counts now. */
   #before = nothingCounted;
   #snapshot: Snapshot;
 
-  constructor(configuration: Configuration, version: string) {
+  constructor(configuration: Configuration, version: string, audit: AuditTrail) {
     this.#configuration = configuration;
+    this.#audit = audit;
     this.#version = version;
     this.#snapshot = configuration.inForce.snapshot;
   }
@@ -56,6 +59,7 @@ export class Metrics {
       ]),
       ...this.checks.families,
       ...this.#cacheFamilies,
+      ...this.#audit.families,
       ...this.#configurationFamilies(inForce),
       ...feedFamilies(feedStates, this.#configuration.ocspStates()),
       ...expiryFamilies(inForce),

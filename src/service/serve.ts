@@ -3,6 +3,7 @@ import { portOfWorker } from '../config/worker.ts';
 import { type ExtAuthzServer, type Listener, startServer } from '../ext-authz/server.ts';
 import type { LogSettings } from '../observability/log.ts';
 import { type ServiceSettings, serviceOfWorker } from '../provision/service.ts';
+import { AuditTrail } from './audit-trail.ts';
 import { type Checking, checking } from './check.ts';
 import { Configuration, type InForce } from './configuration.ts';
 import { ConfigurationLog } from './configuration-log.ts';
@@ -58,6 +59,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   options.onSignal((signal) => onSignal(signal));
 
   let metrics: Metrics | undefined;
+  const audit = new AuditTrail({ file, worker, tell: (trouble) => log.auditTrouble(trouble) });
   // Nothing before it serves.
   let watch = (): void => {};
   const configuration = new Configuration({
@@ -65,8 +67,10 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     env: options.env,
     tell: (event) => {
       if (event.kind === 'feed') return log.feed(event.event);
-      if (event.kind === 'in-force') log.reloaded(event);
-      else if (event.kind === 'unchanged') log.unchanged();
+      if (event.kind === 'in-force') {
+        log.reloaded(event);
+        audit.use(event.loaded.config.enforcer.audit);
+      } else if (event.kind === 'unchanged') log.unchanged();
       else log.refused(event);
       metrics?.tell(event);
       watch();
@@ -79,16 +83,17 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   const inForce = started.ok;
   const service = worker === undefined ? inForce.service : serviceOfWorker(inForce.service, worker);
   const watched = config.enforcer.metrics?.enabled ? config.enforcer.metrics : undefined;
-  if (watched) metrics = new Metrics(configuration, options.version);
+  if (watched) metrics = new Metrics(configuration, options.version, audit);
+  audit.use(config.enforcer.audit);
   let isStopping = false;
   let server: ExtAuthzServer | undefined;
   let port: MetricsPort | undefined;
   try {
-    server = await listen({ ...inForce, service }, { configuration, log, metrics }, file);
+    server = await listen({ ...inForce, service }, { configuration, log, metrics, audit }, file);
     port =
       metrics && (await openPort(metrics, inForce, options, () => (isStopping ? 'stopping' : undefined)));
   } catch (error) {
-    await Promise.all([server?.close(), configuration.close()]);
+    await Promise.all([server?.close(), configuration.close(), audit.close()]);
     metrics?.close();
     throw error;
   }
@@ -135,7 +140,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     for (const signal of early) onSignal(signal);
   });
   watcher.close();
-  await Promise.all([configuration.close(), port?.close()]);
+  await Promise.all([configuration.close(), port?.close(), audit.close()]);
   metrics?.close();
   log.now.info('stopped');
   return [];

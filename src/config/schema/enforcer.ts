@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { errorFormats } from '../../apis/api.ts';
 import { maxWorkers } from '../worker.ts';
@@ -89,6 +90,50 @@ const metrics = table({
     ),
 });
 
+/** `[enforcer.audit]`: a record of decisions. */
+const audit = table({
+  decisions: z
+    .enum(['denied', 'all', 'sampled'])
+    .default('denied')
+    .describe(
+      'Which have a line. denied: each denial. all: each admission, too. sampled: each denial, and one admission in so many (`oneIn`).',
+    ),
+  oneIn: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(100)
+    .describe('With `decisions = "sampled"`: of so many admissions one has a line.'),
+  file: text('a path, for example "/var/log/mtls-enforcer/audit.log"')
+    .optional()
+    .describe(
+      'File that lines are added to, mode 0640. Of several processes the second writes to the path with `-2` behind it, and so on. None of this and `syslog`: standard error.',
+    ),
+  maxMegabytes: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(100)
+    .describe('A file of that size is full: it becomes `FILE.1`, and a new one is begun.'),
+  files: z.int().min(1).max(99).default(5).describe('So many full ones are kept, and the oldest goes.'),
+  syslog: z
+    .string()
+    .refine(isAddressAndPort, {
+      error: 'write an IP address and a UDP port, for example "127.0.0.1:514" or "[::1]:514"',
+    })
+    .optional()
+    .describe('`"127.0.0.1:514"`: sent there by UDP (RFC 5424), facility authpriv.'),
+}).refine(({ file, syslog }) => file === undefined || syslog === undefined, {
+  error: 'file and syslog exclude each other; write one of them, or neither for standard error',
+  path: ['syslog'],
+});
+
+function isAddressAndPort(text: string): boolean {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const isAddress = bracketed === undefined ? isIP(plain ?? '') === 4 : isIP(bracketed) === 6;
+  return isAddress && Number(port) >= 1 && Number(port) <= 65_535;
+}
+
 const headerOrOff = (name: string) => z.union([z.literal(''), headerName()]).default(name);
 
 const answers = table({
@@ -171,6 +216,11 @@ export const enforcer = table({
     .optional()
     .describe(
       'A port for `GET /metrics` (Prometheus), `/healthz` and `/readyz`, open only where this table is written, be it empty. Read at start only. See [watching it](monitoring.md).',
+    ),
+  audit: audit
+    .optional()
+    .describe(
+      'A record of decisions, a line of JSON each, kept only where this table is written. Beside the log, which has a line for each denial as well, unless its `level` is `error`. See [the record](audit.md).',
     ),
   log: table({
     level: z

@@ -1,0 +1,107 @@
+import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { type AuditCounts, type AuditSink, type OnAuditTrouble, onceEach } from './audit-sink.ts';
+import { maxQueuedBytes } from './log.ts';
+
+export type AuditFileSettings = {
+  readonly path: string;
+  /** Bytes from which on a new one is begun. */
+  readonly maxBytes: number;
+  /** How many full ones are kept: `path.1` is the newest. */
+  readonly kept: number;
+};
+
+/**
+ * A file that lines are added to, and that is begun anew when it is full, or when somebody else (logrotate) has moved it
+ * away. All that comes while one write is going on makes the next one.
+ */
+export class AuditFile implements AuditSink {
+  readonly counts: AuditCounts = { written: 0, dropped: 0 };
+  readonly #settings: AuditFileSettings;
+  readonly #tell: OnAuditTrouble;
+  #queue: string[] = [];
+  #queued = 0;
+  #file: { readonly handle: FileHandle; readonly ino: number; size: number } | undefined;
+  #writing: Promise<void> | undefined;
+  /** The last write failed in the middle of a line. */
+  #hasHalfLine = false;
+
+  constructor(settings: AuditFileSettings, tell: OnAuditTrouble) {
+    this.#settings = settings;
+    this.#tell = onceEach(tell);
+  }
+
+  write(line: string): void {
+    if (this.#queued + line.length > maxQueuedBytes) {
+      this.counts.dropped++;
+      this.#tell(`${this.#settings.path} is not written fast enough`);
+      return;
+    }
+    this.#queue.push(line);
+    this.#queued += line.length;
+    this.#writing ??= this.#work();
+  }
+
+  async close(): Promise<void> {
+    await this.#writing;
+    await this.#file?.handle.close();
+    this.#file = undefined;
+  }
+
+  async #work(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const lines = this.#queue;
+      this.#queue = [];
+      this.#queued = 0;
+      try {
+        await this.#append(Buffer.from(`${this.#hasHalfLine ? '\n' : ''}${lines.join('')}`));
+        this.counts.written += lines.length;
+        this.#tell(undefined);
+      } catch (error) {
+        this.counts.dropped += lines.length;
+        this.#tell((error as Error).message);
+        await this.#file?.handle.close().catch(() => {});
+        this.#file = undefined;
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  async #append(bytes: Buffer): Promise<void> {
+    const { path, maxBytes } = this.#settings;
+    const there = await stat(path).catch(() => undefined);
+    if (this.#file !== undefined && there?.ino !== this.#file.ino) {
+      await this.#file.handle.close();
+      this.#file = undefined;
+    }
+    const size = there?.size ?? 0;
+    if (size > 0 && size + bytes.length > maxBytes) await this.#rotate();
+    this.#file ??= await this.#open();
+    for (let at = 0; at < bytes.length; ) {
+      at += (await this.#file.handle.write(bytes, at, bytes.length - at)).bytesWritten;
+      this.#hasHalfLine = at < bytes.length;
+    }
+  }
+
+  async #open() {
+    // Whoever may read the log of this service: its owner and its group.
+    const handle = await open(this.#settings.path, 'a', 0o640);
+    const { ino, size } = await handle.stat();
+    return { handle, ino, size };
+  }
+
+  async #rotate(): Promise<void> {
+    const { path, kept } = this.#settings;
+    await this.#file?.handle.close();
+    this.#file = undefined;
+    for (let i = kept - 1; i >= 1; i--) await renameIfThere(`${path}.${i}`, `${path}.${i + 1}`);
+    await renameIfThere(path, `${path}.1`);
+  }
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
