@@ -187,21 +187,22 @@ const fromToken = ({ sentence, error, level }: (typeof tokenFailures)[TokenFailu
 });
 
 /** No fault of the client's, who may try again; the operator should know that somebody floods him. */
-const searchLimited: DenialRow = {
-  ...pathFailures.certificate_search_limited,
+const limited = ({ sentence }: { readonly sentence: string }): DenialRow => ({
   status: 429,
   number: '429',
   level: 'warn',
+  sentence,
   challenges: [],
-};
+});
 
 /** THE table of denials. What has no row here can't be said. */
 export const denials: Readonly<Record<DenialCode, DenialRow>> = {
   ...mapRows(own, (row) => ({ challenges: row.status === 401 ? [mutualSsl] : [], ...row })),
   ...mapRows(presentedErrors, fromRoom('warn')),
   ...mapRows(pathFailures, fromRoom('info')),
-  certificate_search_limited: searchLimited,
+  certificate_search_limited: limited(pathFailures.certificate_search_limited),
   ...mapRows(tokenFailures, fromToken),
+  token_checks_limited: limited(tokenFailures.token_checks_limited),
 };
 
 function mapRows<Code extends string, Row>(

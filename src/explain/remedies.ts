@@ -224,6 +224,7 @@ export const remedies: Readonly<Record<DenialCode, Remedy>> = {
   token_keys_unavailable: operator(
     "See that the issuer's JWKS can be fetched from here: the log names it, with the reason.",
   ),
+  token_checks_limited: client('Try again in a second: a flood of unknown access tokens is being held off.'),
   token_signature_invalid: tokenAnew('anew, and send it unchanged'),
   token_claims_malformed: tokenAnew('with exp, and with claims of the form that RFC 7519 gives them'),
   token_expired: tokenAnew('anew: this one has expired'),

@@ -24,6 +24,8 @@ export type Method =
 export type CallOptions = {
   readonly methods: ReadonlyMap<string, Method>;
   readonly maxMessageBytes: number;
+  /** No call is taken, and this is why. */
+  readonly refusal?: Status;
   /** A fault of ours in a method; the caller got INTERNAL. */
   readonly onError: (error: Error) => void;
 };
@@ -63,6 +65,7 @@ export class Call {
     const method = methodOf(headers, options.methods);
     if ('httpStatus' in method) this.#refuse(method);
     else if ('code' in method) this.#fail(method);
+    else if (options.refusal !== undefined) this.#fail(options.refusal);
     else if (Number.isNaN(timeout)) this.#fail(status('internal', 'a grpc-timeout that is none'));
     else this.#receive(method, headers['grpc-encoding'], now);
   }

@@ -1,6 +1,7 @@
 import { createSecureServer, createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import { Call, type CallOptions } from './call.ts';
+import { status } from './status.ts';
 
 /**
  * A small gRPC server on node:http2: unary calls and streams of answers, over TCP, TLS or a unix socket. It knows gRPC
@@ -14,6 +15,8 @@ export type GrpcServerOptions = CallOptions & {
 /** Bounds on what callers can make us hold. */
 export type Limits = {
   readonly connections: number;
+  /** In hand at a time, streams of answers included; what comes beyond it is told so at once (RESOURCE_EXHAUSTED). */
+  readonly calls: number;
   readonly streamsPerConnection: number;
   /** Bytes of a call's headers. */
   readonly headerListBytes: number;
@@ -25,6 +28,8 @@ export type Limits = {
 
 const defaults: Limits = {
   connections: 4096,
+  // Ten times what an Envoy asks at once by its own bounds. Each may hold a message.
+  calls: 10_000,
   // Each may hold half a message. HTTP/2's own advice (RFC 9113 6.5.2); an Envoy that needs more opens a connection more.
   streamsPerConnection: 100,
   headerListBytes: 16_384,
@@ -43,6 +48,8 @@ export type ServerTls = {
 
 /** How often it is looked what has expired, in milliseconds. Who waits for an answer has a timer of his own beside. */
 const tick = 500;
+
+const tooMany = status('resourceExhausted', 'too many calls in hand');
 
 /** A server of these methods, on any number of endpoints. */
 export class GrpcServer {
@@ -164,7 +171,7 @@ export class GrpcServer {
       // Not the tick's: a deadline counted from there would pass up to a tick too early.
       const now = performance.now();
       state.lastCall = now;
-      const call = new Call(stream, headers, this.#options, now);
+      const call = new Call(stream, headers, this.#optionsNow, now);
       this.#calls.add(call);
       stream.once('close', () => {
         call.closed();
@@ -173,6 +180,11 @@ export class GrpcServer {
       });
     });
     if (this.#draining) this.#goAway(session);
+  }
+
+  get #optionsNow(): CallOptions {
+    const { calls } = this.#limits;
+    return this.#calls.size < calls ? this.#options : { ...this.#options, refusal: tooMany };
   }
 
   /**

@@ -37,7 +37,7 @@ export function judgeAccessToken(
   if (isTokenFailure(jws)) return { kind: 'wrong', ...jws };
   const issuer = findIssuer(jws, policy);
   if (isTokenFailure(issuer)) return { kind: 'wrong', ...issuer };
-  return after(judgeHeader(jws, issuer) ?? judgeSignature(jws, issuer), (unsigned): TokenVerdict => {
+  return after(judgeHeader(jws, issuer) ?? judgeSignature(jws, issuer, now), (unsigned): TokenVerdict => {
     if (unsigned !== undefined) return { kind: 'wrong', ...unsigned };
     const token = judgeClaims(jws, issuer, policy, now);
     if (isTokenFailure(token)) return { kind: 'wrong', ...token };
@@ -70,7 +70,7 @@ function judgeHeader({ header }: CompactJws, issuer: Issuer): TokenFailure | und
   return undefined;
 }
 
-function judgeSignature(jws: CompactJws, issuer: Issuer): Soon<TokenFailure | undefined> {
+function judgeSignature(jws: CompactJws, issuer: Issuer, now: number): Soon<TokenFailure | undefined> {
   const { kid, alg } = jws.header;
   const keys = issuer.keys.find(kid, alg);
   const which = `kid ${quoted(kid)} and alg ${quoted(alg)} of "${issuer.name}"`;
@@ -81,7 +81,12 @@ function judgeSignature(jws: CompactJws, issuer: Issuer): Soon<TokenFailure | un
     return tokenFailure('token_key_unknown', `too many keys fit ${which} to try each; write kid into tokens`);
   if (keys.some((key) => key.remembers(jws))) return undefined;
   const invalid = () => tokenFailure('token_signature_invalid', `by ${which}`);
-  return isSignedByOne(keys, jws).then((isSigned) => (isSigned ? undefined : invalid()));
+  const { signatureLimit } = issuer;
+  if (!signatureLimit.take(keys.length, now))
+    return tokenFailure('token_checks_limited', `too many unseen tokens a second of "${issuer.name}"`);
+  return isSignedByOne(keys, jws)
+    .then((isSigned) => (isSigned ? undefined : invalid()))
+    .finally(() => signatureLimit.done());
 }
 
 async function isSignedByOne(keys: readonly VerificationKey[], jws: CompactJws): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type { Algorithm } from './algorithms.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
+import type { SignatureLimit } from './signature-limit.ts';
 
 /** Tokens bound to a certificate (RFC 8705): not looked at, checked where a token says so, or needed. */
 export type BoundTokens = 'off' | 'when-present' | 'required';
@@ -10,6 +11,7 @@ export type Issuer = {
   /** As in `iss`, exactly. */
   readonly issuer: string;
   readonly keys: IssuerKeys;
+  readonly signatureLimit: SignatureLimit;
   readonly algorithms: ReadonlySet<Algorithm>;
   /** Lower case, without `application/`; `none`: no typ at all. */
   readonly tokenTypes: ReadonlySet<string>;

@@ -45,6 +45,11 @@ export const tokenFailures = {
     'warn',
   ),
   token_signature_invalid: invalid('The signature of the access token is wrong.'),
+  token_checks_limited: {
+    sentence: 'Too many unseen access tokens are being looked into at the moment. Try again in a second.',
+    error: undefined,
+    level: 'warn',
+  },
   token_claims_malformed: invalid(
     'The access token lacks a claim that it must have, or has it in another form.',
   ),

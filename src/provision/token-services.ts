@@ -6,6 +6,7 @@ import type { JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
 import type { Issuer } from '../oauth2/issuer.ts';
 import { issuerKeys, type PublishedKeys } from '../oauth2/issuer-keys.ts';
 import { parseJwks } from '../oauth2/jwks.ts';
+import { SignatureLimit } from '../oauth2/signature-limit.ts';
 import { VerificationKey } from '../oauth2/verification-key.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { isOwnClaim } from '../upstream/backend-jwt.ts';
@@ -85,6 +86,7 @@ export function readTokenServices(
         name: written.name,
         issuer: written.issuer,
         keys: issuerKeys(published?.keys, certificate),
+        signatureLimit: new SignatureLimit(),
         algorithms: new Set(written.algorithms),
         tokenTypes: new Set(tokenTypes(written, isChoreoConnect)),
         audiences: new Set(written.audiences),

@@ -198,6 +198,23 @@ test('a connection with a call in hand is not idle', async () => {
   });
 });
 
+test('more calls in hand than the bound are told so at once, and the others are answered', () =>
+  serving({ limits: { calls: 2 } }, async (at) => {
+    const session = connect(`http://127.0.0.1:${at.port}`);
+    session.on('error', () => {});
+    const held = [session.request(grpcHeaders), session.request(grpcHeaders)];
+    for (const stream of held) stream.on('error', () => {});
+    // Once both are in hand.
+    await new Promise<void>((resolve) => session.ping(() => resolve()));
+    const beyond = await send(at.port, [hello]);
+    assert.equal(statusOf(beyond), codes.resourceExhausted);
+    const [first] = held;
+    first!.resume().end(hello);
+    await once(first!, 'close');
+    await stillServes(at);
+    session.destroy();
+  }));
+
 test('more connections than the bound are hung up on, and later ones are taken again', () =>
   serving({ limits: { connections: 2 } }, async (at) => {
     const held = [connect(`http://127.0.0.1:${at.port}`), connect(`http://127.0.0.1:${at.port}`)];

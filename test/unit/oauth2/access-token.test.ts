@@ -8,6 +8,7 @@ import { readBearerToken } from '../../../src/oauth2/bearer-token.ts';
 import type { Possession } from '../../../src/oauth2/confirmation.ts';
 import type { Issuer, TokenPolicy } from '../../../src/oauth2/issuer.ts';
 import { issuerKeys } from '../../../src/oauth2/issuer-keys.ts';
+import { SignatureLimit } from '../../../src/oauth2/signature-limit.ts';
 import { request } from '../../support/attributes.ts';
 import { createTokenIssuer, part, signToken } from '../../support/token-issuer.ts';
 
@@ -21,6 +22,7 @@ const issuer: Issuer = {
   name: 'idp',
   issuer: idp.issuer,
   keys: issuerKeys({ jwks: () => keys, refresh: () => {} }, undefined),
+  signatureLimit: new SignatureLimit(),
   algorithms: new Set(algorithms),
   tokenTypes: new Set(['at+jwt']),
   audiences: new Set(['https://api.test']),
@@ -469,6 +471,27 @@ test('a key that leaves the JWKS takes with it what was verified by it; one that
   assert.equal(await judge(good, changes), 'wrong: token_key_unknown');
   jwks = undefined;
   assert.equal(await judge(good, changes), 'wrong: token_keys_unavailable');
+});
+
+test('beyond the ceiling unseen tokens are refused at once, forged ones and good ones, and those that are known go on', async () => {
+  const known = idp.token();
+  assert.equal(await judge(known), 'verified');
+  const limited = { issuer: { signatureLimit: new SignatureLimit({ perSecond: 1 }) } };
+  const forged = stranger.token({ iss: idp.issuer });
+  assert.equal(await judge(forged, limited), 'wrong: token_signature_invalid');
+  const refused = judgeAccessToken(
+    readBearerToken(request({ headers: [['authorization', `Bearer ${idp.token({ sub: 'new' })}`]] }), {
+      name: 'authorization',
+      forward: false,
+    }),
+    { ...policy, issuers: new Map([[issuer.issuer, { ...issuer, ...limited.issuer }]]) },
+    () => ({ kind: 'none' }),
+    now,
+  );
+  assert.ok(!(refused instanceof Promise), 'nothing is waited for');
+  assert.equal(refused.kind === 'wrong' && refused.code, 'token_checks_limited');
+  assert.equal(await judge(known, limited), 'verified');
+  assert.equal(await judge(idp.token({ sub: 'new' }), { ...limited, at: now + 1000 }), 'verified');
 });
 
 test('a remembered signature does not keep a token alive', async () => {
