@@ -48,6 +48,7 @@ export async function fetchBytes(url: string, options: Omit<FetchOptions, 'valid
  */
 export function fetchChanged(url: string, options: FetchOptions): Promise<Fetched | undefined> {
   const { maxBytes, signal, body, validators, reach = 'anywhere' } = options;
+  const isConditional = validators?.etag !== undefined || validators?.lastModified !== undefined;
   const literal = literalAddress(url);
   // No name, no look-up. A proxy makes its own: of names behind one, nobody here knows the address.
   if (reach === 'public' && literal !== undefined && !isPublicAddress(literal))
@@ -58,7 +59,7 @@ export function fetchChanged(url: string, options: FetchOptions): Promise<Fetche
       { signal, ...connectionOf(url, options), method: body ? 'POST' : 'GET', headers: headersOf(options) },
       (response) => {
         const { statusCode } = response;
-        if (statusCode === 304 && validators !== undefined) {
+        if (statusCode === 304 && isConditional) {
           response.destroy();
           resolve(undefined);
         } else if (statusCode !== 200) {

@@ -139,7 +139,7 @@ class OcspSource {
     const bytes = await this.#ask(writeOcspRequest(certificate, issuer, nonce), nonce === undefined, signal);
     const sent = { bytes, nonce, at: Date.now() };
     const answer = this.#judge(sent);
-    if (before !== undefined && answer.window.from < before.window.from)
+    if (before !== undefined && isOlder(answer, before))
       throw new Error('what it sent is older than its last good answer, which stays in force');
     this.sent = sent;
     const { from, until } = answer.window;
@@ -245,6 +245,11 @@ class OcspSource {
     }
   }
 }
+
+/** Of one and the same second it is the one that says revoked which came later. */
+const isOlder = (answer: OcspAnswer, before: OcspAnswer): boolean =>
+  answer.window.from < before.window.from ||
+  (answer.window.from === before.window.from && before.status === 'revoked' && answer.status !== 'revoked');
 
 function sentOf(kept: Kept | undefined): OcspSent | undefined {
   const bytes = kept?.parts[0];

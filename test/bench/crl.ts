@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { cpus } from 'node:os';
 import { decide } from '../../src/enforcer.ts';
 import { CrlThread } from '../../src/feeds/crl-thread.ts';
-import { RevocationFeeds } from '../../src/feeds/revocation-feeds.ts';
 import type { Certificate } from '../../src/pki/certificate/certificate.ts';
 import { defaultPolicy } from '../../src/pki/path/path-options.ts';
 import { readCrl } from '../../src/pki/revocation/crl.ts';
-import { revocationState } from '../../src/provision/revocation.ts';
-import type { Snapshot } from '../../src/snapshot.ts';
 import { request } from '../support/attributes.ts';
 import { createAuthority, now } from '../support/certificate-authority.ts';
 import { load } from '../support/enforcer.ts';
@@ -17,7 +12,7 @@ import { integer, name, sequence, time } from '../unit/pki/der-writer.ts';
 import { ca, certify, type Entity, entity } from '../unit/pki/forge.ts';
 import { crlExtensions, crlNumber, forgeCrlDer } from '../unit/pki/revocation/crl-forge.ts';
 
-/** CRLs of real sizes: reading, index, look-up, memory; and what Checks notice of it, or of a responder that hangs. */
+/** CRLs of real sizes: reading, index, look-up, memory; and what Checks notice of it. */
 export async function run(): Promise<void> {
   console.log(`Node ${process.version}, ${cpus()[0]?.model ?? 'unknown processor'}`);
   const issuer = entity('CA');
@@ -26,7 +21,6 @@ export async function run(): Promise<void> {
     'entries | bytes | read ms | index ms | look-up ns (hit, miss) | beside it MB | in the thread ms | Check p99 µs meanwhile (longest)',
   );
   for (const count of [10_000, 100_000, 1_000_000]) await size(count, issuer, issuerCertificate);
-  await hung();
 }
 
 async function size(count: number, issuer: Entity, issuerCertificate: Certificate): Promise<void> {
@@ -73,48 +67,18 @@ async function size(count: number, issuer: Entity, issuerCertificate: Certificat
   );
 }
 
-/** Checks of a client whose answer is known, while the responder of another thousand takes every connection and answers none. */
-async function hung(): Promise<void> {
-  const server = createServer(() => {}).listen(0, '127.0.0.1');
-  await new Promise((listening) => server.once('listening', listening));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const without = await spansUntil(new Promise((done) => setTimeout(done, 3_000)), await checks());
-  const check = await checks(url);
-  const withHung = await spansUntil(new Promise((done) => setTimeout(done, 3_000)), check);
-  server.closeAllConnections();
-  server.close();
-  const text = (spans: readonly number[]): string =>
-    `p50 ${percentile(spans, 0.5).toFixed(0)}, p99 ${percentile(spans, 0.99).toFixed(0)}, p99.9 ${percentile(spans, 0.999).toFixed(0)} µs (${spans.length})`;
-  console.log(`a Check without revocation: ${text(without)}`);
-  console.log(`with it, its responder and that of 1,000 others hanging: ${text(withHung)}`);
-}
-
 type Check = () => Promise<unknown>;
 
-async function checks(responder?: string): Promise<Check> {
+async function checks(): Promise<Check> {
   const authority = await createAuthority({ subject: 'CN=Partner CA' });
   const leaf = await authority.issue({ subject: 'CN=partner', extendedKeyUsage: 'client' });
-  const revocation =
-    responder === undefined
-      ? ''
-      : `[enforcer.security.revocation]\nmode = "soft-fail"\nocspResponder = "${responder}"\n`;
-  const { snapshot, revocation: settings } = load(
-    `${revocation}[[clients]]\nalias = "partners"\ncaFile = "ca.pem"\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["partners"]\n`,
+  const { snapshot } = load(
+    `[[clients]]\nalias = "partners"\ncaFile = "ca.pem"\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["partners"]\n`,
     { 'ca.pem': authority.pem },
   );
-  let used: Snapshot = snapshot;
-  if (settings !== undefined) {
-    const feeds = new RevocationFeeds(() => {}, {});
-    feeds.takeOver(settings);
-    used = { ...snapshot, revocation: revocationState(snapshot.revocation!, feeds) };
-    const who = entity('Partner CA');
-    const issuer = certify(who, who, [ca()]);
-    for (let i = 0; i < 1_000; i++) feeds.want(certify(who, entity(`c${i}`, who.keys)), issuer, issuer);
-    setTimeout(() => void feeds.close(), 8_000).unref();
-  }
   const attributes = request({ path: '/a', certificate: encodeURIComponent(leaf.pem) });
   const check = async (): Promise<void> => {
-    const decision = await decide(attributes, used, now);
+    const decision = await decide(attributes, snapshot, now);
     assert.equal(decision.outcome, 'allow');
   };
   for (let i = 0; i < 5_000; i++) await check();

@@ -56,7 +56,9 @@ export const revocation = table({
     .array(z.enum(['crl', 'ocsp']))
     .min(1, { error: 'write "crl", "ocsp" or both' })
     .default(['crl', 'ocsp'])
-    .describe('What is looked at. The first that knows decides; revoked counts whoever says so.'),
+    .describe(
+      'What is asked, each of them and none in place of another: revoked counts whoever says so, else it is enough that one says good. In this order: where both say revoked, date and reason in the log are those of the first.',
+    ),
   crlUrls: sources.crlUrls.describe(
     'CRLs, whichever trusted CA they are of. These URLs may lead anywhere, also into private networks.',
   ),

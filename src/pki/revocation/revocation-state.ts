@@ -27,7 +27,7 @@ export type RevocationKnowledge = {
 /** How the certificates below a CA are judged by it. Revoked ones are refused always. */
 export type RevocationPolicy = {
   readonly check: 'leaf' | 'chain';
-  /** In this order: the first that knows decides, but for revoked, which each may say. */
+  /** All of them count; where several say revoked, date and reason are those of the first. */
   readonly sources: readonly SourceKind[];
   readonly freshness: Freshness;
   /** What becomes of a path with a certificate whose status can't be told. */

@@ -28,9 +28,10 @@ const byTheBook = { clockSkew: 60_000, maxAge: Infinity, staleGrace: 0 };
 const strict = { ...byTheBook, clockSkew: 0, maxAge: hour / 2 };
 const nonceOid = '1.3.6.1.5.5.7.48.1.2';
 
+const asOf = wholeSecond(Date.now() - hour);
 const single = (more: Partial<Single> = {}): Single => ({
   id: certId(ca.who, certificate),
-  thisUpdate: Date.now() - hour,
+  thisUpdate: asOf,
   nextUpdate: Date.now() + hour,
   ...more,
 });
@@ -118,6 +119,11 @@ describe('what a responder says', () => {
     [
       'one older than the last good one',
       sending(responseOf({ thisUpdate: Date.now() - 3 * hour })),
+      /^what it sent is older than its last good answer, which stays in force$/,
+    ],
+    [
+      'one of the same second that says good',
+      sending(responseOf()),
       /^what it sent is older than its last good answer, which stays in force$/,
     ],
     [

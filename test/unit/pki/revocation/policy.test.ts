@@ -249,6 +249,14 @@ describe('revocation by policy', () => {
       assert.equal(codeOf(given, soft), bySoft);
     });
 
+  for (const [what, given, byHard, bySoft] of rows)
+    it(`${what}: the same, whichever source is named first`, () => {
+      const sources = (given.policy?.sources ?? hard.sources).toReversed();
+      const turned = { ...given, policy: { ...given.policy, sources } };
+      assert.equal(codeOf(turned, hard), byHard);
+      assert.equal(codeOf(turned, soft), bySoft);
+    });
+
   it('below a CA without policy nothing is looked at, nor asked for', () => {
     const revocation = { ...stateOf({ crls: [listed] }, undefined), want: () => assert.fail('is asked for') };
     assert.ok(validatePath(end, { trustStore, intermediates: [], now, revocation }).valid);
@@ -261,6 +269,15 @@ describe('revocation by policy', () => {
       verdict.valid ? '' : verdict.detail,
       /^CN=leaf.* was revoked on 2026-05-31T00:00:00\.000Z, reason keyCompromise$/,
     );
+  });
+
+  it('of two that say revoked, those of the source that is named first', () => {
+    const reasonBy = (...sources: RevocationPolicy['sources']): string => {
+      const revocation = stateOf({ crls: [listed], answers: [saidRevoked] }, { ...hard, sources });
+      const verdict = validatePath(end, { trustStore, intermediates: [], now, revocation });
+      return /reason (.*)$/.exec(verdict.valid ? '' : verdict.detail)?.[1] ?? '';
+    };
+    assert.deepEqual([reasonBy('crl', 'ocsp'), reasonBy('ocsp', 'crl')], ['keyCompromise', 'superseded']);
   });
 
   it('only what is valid but for this is asked for, with what is above it', () => {
