@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
+import { certs } from './commands/certs.ts';
 import { checkConfig } from './commands/check-config.ts';
 import { type Command, type Exit, exit, say, UsageError } from './commands/command.ts';
+import { diff } from './commands/diff.ts';
 import { envoyConfig } from './commands/envoy-config.ts';
 import { explainDecision } from './commands/explain.ts';
 import { health } from './commands/health.ts';
@@ -16,6 +18,8 @@ const commands: Readonly<Record<string, Command>> = {
   'check-config': checkConfig,
   'envoy-config': envoyConfig,
   explain: explainDecision,
+  certs,
+  diff,
   health,
   import: importFiles,
   revocation,

@@ -78,3 +78,10 @@ export type Everyone = {
   /** All of them, for the log of a refusal. */
   readonly clients?: readonly Client[];
 };
+
+/** All of them, in the order in which they are tried. */
+export const clientsOf = ({ exact, rules, issuedBy }: BoundClients): readonly Client[] => [
+  ...[...exact.values()].flat(),
+  ...rules,
+  ...issuedBy,
+];

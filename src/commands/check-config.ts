@@ -1,35 +1,64 @@
-import { withoutSecrets } from '../config/problem.ts';
+import { type Problem, problemLine, withoutSecrets } from '../config/problem.ts';
 import { countClients, type LoadedConfig } from '../provision/load-config.ts';
-import { type Command, configOf, configOption, exit, say } from './command.ts';
+import { type Command, configOf, configOption, type Exit, exit, say } from './command.ts';
 import { load } from './load.ts';
 import { readFilesOnce, stateLine } from './revocation.ts';
+import { toSarif } from './sarif.ts';
 
 export const checkConfig: Command = {
-  usage: '[--config FILE]',
+  usage: '[--config FILE] [--strict]',
   summary: 'say what is wrong with a configuration',
-  help: `mtls-enforcer check-config [--config FILE]
+  help: `mtls-enforcer check-config [--config FILE] [--strict] [--json | --sarif]
 
 Reads the configuration and the files it names as "serve" would, and those that Envoy will open, prints every error
-and warning with file, line and key, and exits 0 (good, maybe with warnings) or 78.
+and warning with file, line and key, and exits 0 (good, maybe with warnings) or 78. Warns of more than "serve" does:
+open APIs, aliases that nothing uses, CAs that issue for others, too.
+
+  --strict   exits 78 where there is a warning, too
+  --json     errors and warnings as JSON, on standard output
+  --sarif    the same as SARIF 2.1.0, for code review tools
 
   mtls-enforcer check-config --config config.toml && kill -HUP $(pidof -x mtls-enforcer)
 `,
-  options: configOption,
+  options: {
+    ...configOption,
+    strict: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    sarif: { type: 'boolean', default: false },
+  },
   run: async (values) => {
     const file = configOf(values);
-    const loaded = await load(file);
+    const told: Told = { errors: [], warnings: [] };
+    const forTools = values.json === true || values.sarif === true;
+    const tell = (level: 'error' | 'warning', problem: Problem): void => {
+      told[`${level}s`].push(problem);
+      if (!forTools) process.stderr.write(`${level}: ${problemLine(problem)}\n`);
+    };
+    const loaded = await load(file, { tell, isReview: true });
+    const isGood = typeof loaded !== 'number' && told.errors.length === 0;
+    const isStrict = values.strict === true && told.warnings.length > 0;
+    const code: Exit = isGood && !isStrict ? exit.ok : exit.config;
+    if (forTools) {
+      await say(
+        values.sarif ? toSarif(told) : `${JSON.stringify({ file, isGood, ...told }, undefined, 2)}\n`,
+      );
+      return code;
+    }
     if (typeof loaded === 'number') return loaded;
-    const { config, ignored, problems, warnings } = loaded;
-    if (problems.length > 0) return exit.config;
+    if (!isGood) return exit.config;
+    const { config, ignored } = loaded;
     if (ignored.length > 0) process.stderr.write(`not ours, and ignored: ${ignored.join(' ')}\n`);
     const counts = [
       counted(config.apis.length, 'API'),
       counted(countClients(config), 'client'),
-      counted(warnings.length, 'warning'),
+      counted(told.warnings.length, 'warning'),
     ];
-    return say(`${await revocationLines(loaded.revocation)}${file}: good (${counts.join(', ')})\n`);
+    await say(`${await revocationLines(loaded.revocation)}${file}: good (${counts.join(', ')})\n`);
+    return code;
   },
 };
+
+export type Told = { readonly errors: Problem[]; readonly warnings: Problem[] };
 
 /** What lies here is read; what "serve" would fetch is named. */
 async function revocationLines(settings: LoadedConfig['revocation']): Promise<string> {

@@ -1,7 +1,7 @@
 import { RevocationFeeds } from '../feeds/revocation-feeds.ts';
 import type { LoadedConfig } from '../provision/load-config.ts';
 import type { Exit } from './command.ts';
-import { load } from './load.ts';
+import { load, tellErrors } from './load.ts';
 
 /** A configuration to decide by in this process, with what "serve" would have fetched. */
 export type ForDecisions = LoadedConfig & {
@@ -16,7 +16,7 @@ export async function loadForDecisions(
   { needsKeys }: { readonly needsKeys: boolean },
 ): Promise<ForDecisions | Exit> {
   const revocation = new RevocationFeeds(() => {}, process.env);
-  const loaded = await load(file, { isQuiet: true, revocationKnowledge: revocation });
+  const loaded = await load(file, { tell: tellErrors, revocationKnowledge: revocation });
   if (typeof loaded === 'number') {
     await revocation.close();
     return loaded;

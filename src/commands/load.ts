@@ -7,14 +7,25 @@ import { tablesOf } from '../provision/definitions.ts';
 import { createFindings, type Findings } from '../provision/findings.ts';
 import { type LoadedConfig, provisionOnce } from '../provision/load-config.ts';
 import { readOwnConfig, readOwnRest } from '../provision/own-config.ts';
+import { warnAboutRisks } from '../provision/risks.ts';
 import { checkRouterFiles } from '../provision/router-files.ts';
-import { type Exit, refuse } from './command.ts';
+import { type Exit, exit } from './command.ts';
+
+export type Tell = (level: 'error' | 'warning', problem: Problem) => void;
+
+const tellAll: Tell = (level, problem) => void process.stderr.write(`${level}: ${problemLine(problem)}\n`);
+/** For commands that are about something else. */
+export const tellErrors: Tell = (level, problem) => {
+  if (level === 'error') tellAll(level, problem);
+};
 
 export type LoadOptions = {
   /** Also where the file says nothing of Envoy. */
   readonly alwaysEnvoy?: boolean;
-  /** Errors alone. */
-  readonly isQuiet?: boolean;
+  /** Where errors and warnings go. */
+  readonly tell?: Tell;
+  /** Whoever reviews it is warned of more. */
+  readonly isReview?: boolean;
   /** What is decided by it is to know this of revocation. */
   readonly revocationKnowledge?: RevocationKnowledge;
 };
@@ -26,12 +37,16 @@ export type LoadOptions = {
  */
 export async function load(
   file: string,
-  { alwaysEnvoy = false, isQuiet = false, ...knowledge }: LoadOptions = {},
+  { alwaysEnvoy = false, tell = tellAll, isReview = false, ...knowledge }: LoadOptions = {},
 ): Promise<LoadedConfig | Exit> {
   const forEnvoy = ({ config, lineOf, isWritten }: ConfigText): Findings => {
     const findings = createFindings(file, lineOf);
     if (alwaysEnvoy || isWritten(['router'])) checkRouterFiles(config, findings, Date.now());
     return findings;
+  };
+  const refuse = (problems: readonly Problem[]): Exit => {
+    for (const problem of problems) tell('error', problem);
+    return exit.config;
   };
   const own = readOwnConfig(file, process.env, disk);
   if ('problems' in own) return refuse([...own.problems, ...whatElse(file, own.problems, forEnvoy)]);
@@ -44,9 +59,20 @@ export async function load(
   const ofEnvoy = forEnvoy(own.ok);
   if ('problems' in result) return refuse([...result.problems, ...ofEnvoy.errors]);
   const { ok: loaded } = result;
-  for (const problem of loaded.problems) process.stderr.write(`error: ${problemLine(problem)}\n`);
-  const warnings = [...loaded.warnings, ...ofEnvoy.warnings];
-  for (const warning of isQuiet ? [] : warnings) process.stderr.write(`warning: ${problemLine(warning)}\n`);
+  for (const problem of loaded.problems) tell('error', problem);
+  const review = createFindings(file, own.ok.lineOf);
+  if (isReview && ofEnvoy.errors.length === 0)
+    warnAboutRisks(
+      {
+        own: own.ok.config,
+        snapshot: loaded.snapshot,
+        isRouted: own.ok.isWritten(['router']),
+        now: Date.now(),
+      },
+      review,
+    );
+  const warnings = [...loaded.warnings, ...ofEnvoy.warnings, ...review.warnings];
+  for (const warning of warnings) tell('warning', warning);
   return ofEnvoy.errors.length > 0 ? refuse(ofEnvoy.errors) : { ...loaded, warnings };
 }
 

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Paper, Style } from '../explain/text.ts';
+import type { Paper, Style } from '../observability/paper.ts';
 
 const formats = { good: 'green', bad: 'red', quiet: 'dim', strong: 'bold' } as const;
 

@@ -1,5 +1,5 @@
 import { namesakeOf, ownerOf } from '../apis/near-miss.ts';
-import type { Client } from '../apis/security.ts';
+import { clientsOf } from '../apis/security.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { casAbove, leafOf, type Situation } from './situation.ts';
 
@@ -56,7 +56,9 @@ function clientLines(leaf: Certificate, situation: Situation): Lines {
           ...(tier === undefined ? [] : [`tier = ${JSON.stringify(tier)}`]),
         ]
       : [];
-  const aliases = [...new Set(asked === undefined ? [] : clientsOf(situation).map((client) => client.alias))];
+  const aliases = [
+    ...new Set(asked === undefined ? [] : clientsOf(asked.security.clients).map((client) => client.alias)),
+  ];
   if (aliases.includes(alias)) return entry;
   return [
     ...entry,
@@ -65,11 +67,6 @@ function clientLines(leaf: Certificate, situation: Situation): Lines {
     `aliases = ${list([...aliases, alias])}`,
   ];
 }
-
-const clientsOf = ({ asked }: Situation): readonly Client[] => {
-  const { exact, rules, issuedBy } = asked!.security.clients;
-  return [...[...exact.values()].flat(), ...rules, ...issuedBy];
-};
 
 /** Of its common name, as aliases look. */
 function aliasFrom({ subject }: Certificate): string {

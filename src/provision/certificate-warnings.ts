@@ -58,7 +58,7 @@ export function warnAboutUse(
 ): void {
   const by = JSON.stringify(strength);
   const known = useless.get(certificate);
-  const why = known?.by === by ? known.why : whyUseless(certificate, strength);
+  const why = known !== undefined && known.by === by ? known.why : whyUseless(certificate, strength);
   useless.set(certificate, { by, why });
   if (why !== '') findings.warn(path, `${whose}: ${why}; every request with it is refused`);
 }

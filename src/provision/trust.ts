@@ -133,11 +133,15 @@ const lenientCasOf = (entry: ClientEntry): readonly LenientCa[] =>
     ? []
     : (entry.cas ?? []).map((ca) => ({ ca, certificates: entry.certificates! }));
 
+/** An alias, told apart from those that other APIs call the same. */
+export const ownerKey = (scope: string, alias: string): string =>
+  JSON.stringify([scope, alias.toLowerCase()]);
+
 function knownBy(
   entry: ClientEntry,
 ): Pick<Client, 'alias' | 'owner' | 'tier' | 'kind' | 'fits' | 'means' | 'term'> {
   const { alias, tier, term } = entry;
-  const owner = JSON.stringify([entry.scope, alias.toLowerCase()]);
+  const owner = ownerKey(entry.scope, alias);
   if (entry.kind === 'ca') {
     const { rule } = entry;
     const fits = (leaf: Certificate): boolean => rule === undefined || fitsRule(rule, leaf);

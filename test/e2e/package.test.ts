@@ -44,7 +44,7 @@ test('the packed package runs on plain Node, installed into an empty folder', {
     join(folder, 'config.toml'),
     `[enforcer.authService]\nport = ${port}\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\nmutualSSL = "off"\nbackend = "https://127.0.0.1:1/"\n`,
   );
-  assert.match((await call('check-config')).stdout, /good \(1 API, 0 clients, 0 warnings\)/);
+  assert.match((await call('check-config')).stdout, /good \(1 API, 0 clients, 1 warning\)/);
   assert.match((await call('envoy-config')).stdout, /static_resources:/);
   assert.equal((await call('health')).code, 69, 'nothing runs yet');
   const service = execFile(command, ['serve'], { cwd: folder, env });

@@ -28,10 +28,15 @@ const call = (command: string, toml: string, ...more: string[]) => {
   });
 };
 
+/** What whoever reviews a configuration is told of the API above. */
+const open = (line: number): string =>
+  `warning: config.toml:${line}: apis[0]: "a" is open: it asks for no certificate and no token, and admits everybody\n`;
+const unserved = `warning: config.toml:4: apis[0]: "a" has no backend: the generated Envoy answers 503 to whoever is admitted; write backend = "https://…"\n`;
+
 for (const command of ['check-config', 'envoy-config']) {
   test(`${command} takes the router's files that are right`, async () => {
     const { code, stderr } = await call(command, keystore('router.key'));
-    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual([code, stderr], [0, command === 'check-config' ? open(4) + unserved : '']);
   });
   test(`${command} refuses what Envoy would refuse to start with, and prints nothing else`, async () => {
     const { code, stdout, stderr } = await call(command, keystore('other.key'));
@@ -49,7 +54,7 @@ for (const command of ['check-config', 'envoy-config']) {
 }
 
 test('envoy-config warns of the files that it names where config.toml names none; check-config takes it that Envoy is configured by others', async () => {
-  assert.equal((await call('check-config', api)).stderr, '');
+  assert.equal((await call('check-config', api)).stderr, open(1));
   assert.match(
     (await call('envoy-config', api)).stderr,
     /^warning: .*\/home\/wso2\/security\/keystore\/mg\.pem/,
@@ -113,3 +118,35 @@ test('of a table with a wrong key, and of what can not be read without it, check
     /^error: config\.toml:1: clients\[0\]\.alias: missing.*\nerror: config\.toml:2: clients\[0\]\.alais: .*\n$/,
   );
 });
+
+const good = `[[clients]]\nalias = "z"\nfile = "other.pem"\n${api.replace('mutualSSL = "off"', 'aliases = ["z"]')}`;
+const verdicts: readonly [what: string, toml: string, args: readonly string[], code: number][] = [
+  ['a good file', good, ['--strict'], 0],
+  ['a warning', api, [], 0],
+  ['a warning, with --strict', api, ['--strict'], 78],
+  ['an error', 'apis = 1\n', [], 78],
+];
+for (const [what, toml, args, code] of verdicts) {
+  test(`check-config of ${what}: exit ${code}, told to tools the same`, async () => {
+    writeFileSync(join(folder, 'other.pem'), other.pem);
+    assert.equal((await call('check-config', toml, ...args)).code, code);
+    const json = await call('check-config', toml, ...args, '--json');
+    const told = JSON.parse(json.stdout) as Readonly<Record<'errors' | 'warnings', readonly unknown[]>> & {
+      readonly isGood: boolean;
+    };
+    assert.deepEqual([json.code, json.stderr, told.isGood], [code, '', toml !== 'apis = 1\n']);
+    assert.deepEqual([told.errors.length > 0, told.warnings.length > 0], [!told.isGood, toml === api]);
+    const sarif = await call('check-config', toml, ...args, '--sarif');
+    const { version, runs } = JSON.parse(sarif.stdout) as {
+      version: string;
+      runs: { results: { ruleId: string; level: string; locations: { physicalLocation: object }[] }[] }[];
+    };
+    assert.deepEqual([sarif.code, version], [code, '2.1.0']);
+    const [result] = runs[0]!.results;
+    if (toml === api)
+      assert.deepEqual(
+        [result!.ruleId, result!.level, result!.locations[0]!.physicalLocation],
+        ['apis', 'warning', { artifactLocation: { uri: 'config.toml' }, region: { startLine: 1 } }],
+      );
+  });
+}

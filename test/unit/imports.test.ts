@@ -18,7 +18,7 @@ const floors: readonly (readonly string[])[] = [
   ['definitions'],
   ['feeds'],
   ['provision'],
-  ['ext-authz', 'envoy-config', 'explain'],
+  ['ext-authz', 'envoy-config', 'explain', 'inventory', 'comparison'],
   ['service'],
   ['commands'],
   ['main'],

@@ -50,6 +50,11 @@ export class PathValidator {
     this.#remembersRefusals = remembersRefusals;
   }
 
+  /** For whoever compares: the CAs that it trusts. */
+  get anchors(): readonly Certificate[] {
+    return [...this.#trustStore.anchors.values()].flat();
+  }
+
   validate(request: PathRequest): PathVerdict {
     const { leaf, intermediates, now, revocation, effort } = request;
     const version = revocation?.version;

@@ -4,8 +4,9 @@ import { before, test } from 'node:test';
 import { denials } from '../../../src/decision.ts';
 import { type Explanation, explain } from '../../../src/explain/explanation.ts';
 import { attributesOf, type Told } from '../../../src/explain/request.ts';
-import { explanationText, plainPaper } from '../../../src/explain/text.ts';
+import { explanationText } from '../../../src/explain/text.ts';
 import { toJson } from '../../../src/explain/to-json.ts';
+import { plainPaper } from '../../../src/observability/paper.ts';
 import type { Snapshot } from '../../../src/snapshot.ts';
 import {
   type Authority,

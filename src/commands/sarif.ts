@@ -1,0 +1,38 @@
+import type { Problem } from '../config/problem.ts';
+import { version } from './version.ts';
+
+/** SARIF 2.1.0 (OASIS), as code review tools take it. */
+export function toSarif({
+  errors,
+  warnings,
+}: {
+  readonly errors: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}): string {
+  const results = [
+    ...errors.map((problem) => resultOf('error', problem)),
+    ...warnings.map((problem) => resultOf('warning', problem)),
+  ];
+  const rules = [...new Set(results.map(({ ruleId }) => ruleId))].map((id) => ({ id }));
+  const sarif = {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [{ tool: { driver: { name: 'mtls-enforcer', version: version(), rules } }, results }],
+  };
+  return `${JSON.stringify(sarif, undefined, 2)}\n`;
+}
+
+const resultOf = (level: 'error' | 'warning', { file, line, key, message }: Problem) => ({
+  // The key without its indices: the same mistake in another entry is the same rule.
+  ruleId: key.replaceAll(/\[\d+\]/g, '') || 'file',
+  level,
+  message: { text: key === '' ? message : `${key}: ${message}` },
+  locations: [
+    {
+      physicalLocation: {
+        artifactLocation: { uri: encodeURI(file) },
+        region: { startLine: line },
+      },
+    },
+  ],
+});

@@ -1,0 +1,152 @@
+import type { Requirement, Security } from '../apis/security.ts';
+import type { CertificateSources } from '../client-certificate/source.ts';
+import { type Issuer, strictest, type TokenPolicy } from '../oauth2/issuer.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { byOrder, bySet, type Change, either, narrowing, widening } from './change.ts';
+import { clientsOnlyIn } from './clients.ts';
+
+/** What is asked for at one place by one of two configurations. */
+export type Side = { readonly security: Security; readonly snapshot: Snapshot; readonly now: number };
+
+const requirements: readonly Requirement[] = ['mandatory', 'optional', 'off'];
+
+/** What becomes of the same request at one place. */
+export function securityChanges(before: Side, after: Side): readonly Change[] {
+  const [old, young] = [before.security, after.security];
+  return [
+    ...byOrder('certificate', requirements, old.mutualSsl, young.mutualSsl),
+    ...byOrder('access token', requirements, old.applicationSecurity, young.applicationSecurity),
+    ...(old.mutualSsl === 'off' || young.mutualSsl === 'off' ? [] : certificateChanges(before, after)),
+    ...tokenChanges(old, young),
+  ];
+}
+
+function certificateChanges(before: Side, after: Side): readonly Change[] {
+  const [old, young] = [before, after].map(({ security, snapshot, now }) => ({
+    clients: security.clients,
+    everyone: snapshot.everyone,
+    now,
+  })) as [Parameters<typeof clientsOnlyIn>[0], Parameters<typeof clientsOnlyIn>[0]];
+  const optional =
+    before.security.mutualSsl === 'optional' && after.security.mutualSsl === 'optional'
+      ? byOrder(
+          'a wrong certificate',
+          ['reject-wrong', 'ignore-wrong'],
+          before.security.optionalCertificate,
+          after.security.optionalCertificate,
+        )
+      : [];
+  return [
+    ...clientsOnlyIn(young, old).map((who) => widening(`${who} may call now, by certificate`)),
+    ...clientsOnlyIn(old, young).map((who) => narrowing(`${who} may call no more, by certificate`)),
+    ...optional,
+    ...sourceChanges(before.security.sources, after.security.sources),
+  ];
+}
+
+function sourceChanges(before: CertificateSources, after: CertificateSources): readonly Change[] {
+  if (before === after) return [];
+  const peer = ({ peer }: CertificateSources): string =>
+    peer === undefined ? 'not looked at' : peer.leafFromXfcc ? 'as XFCC says' : 'taken';
+  return [
+    ...(peer(before) === peer(after)
+      ? []
+      : either(`the TLS client's own certificate: ${peer(before)} -> ${peer(after)}`)),
+    ...bySet('certificate header', headersOf(before), headersOf(after)),
+    ...byOrder(
+      'certificate header on plain HTTP',
+      ['refused', 'believed'],
+      before.allowHeaderOverPlaintext ? 'believed' : 'refused',
+      after.allowHeaderOverPlaintext ? 'believed' : 'refused',
+    ),
+  ];
+}
+
+/** Each header with each of its senders. */
+const headersOf = ({ headers }: CertificateSources): ReadonlySet<string> =>
+  new Set(
+    headers.flatMap(({ header, format, chainHeader, senders }) =>
+      [
+        ...senders.networks.map(({ address, prefix }) => `${address}/${prefix}`),
+        ...[...senders.aliases].map((alias) => `alias:${alias}`),
+      ].map((sender) => `${header} (${[format, chainHeader].filter(Boolean).join(', ')}) from ${sender}`),
+    ),
+  );
+
+function tokenChanges(before: Security, after: Security): readonly Change[] {
+  const [old, young] = [before.tokens, after.tokens];
+  if (old === undefined || young === undefined) return [];
+  if (before.applicationSecurity === 'off' || after.applicationSecurity === 'off') return [];
+  return [
+    ...bySet('tokens of', new Set(old.issuers.keys()), new Set(young.issuers.keys())),
+    ...[...young.issuers].flatMap(([iss, issuer]) => {
+      const known = old.issuers.get(iss);
+      return known === undefined ? [] : issuerChanges(known, issuer, [old, young]);
+    }),
+    ...bySet('token client', old.consumerKeys, young.consumerKeys),
+    ...scopeChanges(old, young),
+  ];
+}
+
+function issuerChanges(
+  old: Issuer,
+  young: Issuer,
+  [before, after]: readonly [TokenPolicy, TokenPolicy],
+): readonly Change[] {
+  const audiences = (policy: TokenPolicy, { audiences }: Issuer): ReadonlySet<string> | undefined => {
+    const wanted = policy.audiences ?? audiences;
+    return wanted.size === 0 ? undefined : wanted;
+  };
+  const claims = ({ clientClaims, scopeClaims }: Issuer): string =>
+    JSON.stringify([clientClaims, scopeClaims]);
+  const what = `tokens of ${young.issuer}`;
+  return [
+    ...bySet(`${what}, algorithm`, old.algorithms, young.algorithms),
+    ...bySet(`${what}, typ`, old.tokenTypes, young.tokenTypes),
+    ...bySet(`${what}, audience`, audiences(before, old), audiences(after, young)),
+    ...(claims(old) === claims(young) ? [] : either(`${what}: client and scopes are read from other claims`)),
+    ...(old.takesHexThumbprint === young.takesHexThumbprint
+      ? []
+      : either(`${what}: thumbprints in hex ${young.takesHexThumbprint ? 'are taken' : 'are not taken'}`)),
+    ...(old.clockSkew === young.clockSkew
+      ? []
+      : [
+          (young.clockSkew > old.clockSkew ? widening : narrowing)(
+            `${what}: clocks may differ by ${young.clockSkew / 1000} s, not ${old.clockSkew / 1000} s`,
+          ),
+        ]),
+    ...byOrder(
+      `${what}, bound to a certificate`,
+      ['required', 'when-present', 'off'],
+      strictest(old.boundTokens, before.boundTokens),
+      strictest(young.boundTokens, after.boundTokens),
+    ),
+  ];
+}
+
+function scopeChanges(old: TokenPolicy, young: TokenPolicy): readonly Change[] {
+  const text = ({ scopes, scopesMatch }: TokenPolicy): string =>
+    scopes.length === 0
+      ? 'none'
+      : `${scopes.toSorted().join(', ')}${scopes.length > 1 ? ` (${scopesMatch})` : ''}`;
+  if (text(old) === text(young)) return [];
+  const words = `scopes needed: ${text(old)} -> ${text(young)}`;
+  const isFewer = isEnough(young, old);
+  const isMore = isEnough(old, young);
+  if (isFewer === isMore) return either(words);
+  return [isFewer ? widening(words) : narrowing(words)];
+}
+
+/** Whether every token that `other` takes is taken by `policy`, as far as scopes go. */
+function isEnough(policy: TokenPolicy, other: TokenPolicy): boolean {
+  if (policy.scopes.length === 0) return true;
+  if (other.scopes.length === 0) return false;
+  // What is sure to be in a token that the other takes: all of its scopes, or one of them.
+  return policy.scopesMatch === 'any'
+    ? other.scopesMatch === 'any' && other.scopes.length > 1
+      ? other.scopes.every((scope) => policy.scopes.includes(scope))
+      : other.scopes.some((scope) => policy.scopes.includes(scope))
+    : other.scopesMatch === 'all' || other.scopes.length === 1
+      ? policy.scopes.every((scope) => other.scopes.includes(scope))
+      : policy.scopes.length === 1 && other.scopes.every((scope) => scope === policy.scopes[0]);
+}

@@ -1,0 +1,71 @@
+import 'reflect-metadata';
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { run } from '../../envoy/run-program.ts';
+import { selfSigned } from '../support/certificate-authority.ts';
+
+const start = fileURLToPath(new URL('../../src/start.ts', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'certs-'));
+after(() => rmSync(folder, { recursive: true }));
+const ending = new Date(Date.now() + 10.5 * 86_400_000);
+const acme = await selfSigned({ subject: 'CN=acme', notAfter: ending });
+const bob = await selfSigned({ subject: 'CN=bob' });
+const toml = (aliases: string): string => `[[clients]]
+alias = "acme"
+pem = """${acme.pem}"""
+[[clients]]
+alias = "bob"
+pem = """${bob.pem}"""
+[[apis]]
+name = "Orders"
+version = "1"
+basePath = "/orders"
+aliases = ${aliases}
+`;
+writeFileSync(join(folder, 'old.toml'), toml('["acme"]'));
+writeFileSync(join(folder, 'new.toml'), toml('["acme", "bob"]'));
+writeFileSync(join(folder, 'bad.toml'), 'apis = 1\n');
+const call = (args: string) =>
+  run([process.execPath, start, ...args.split(' ')], { env: process.env, cwd: folder });
+
+const answers: readonly [args: string, code: number, stdout: RegExp, stderr: RegExp][] = [
+  [
+    'certs --config old.toml',
+    0,
+    /^DAYS .*\n10 +client +acme .* Orders 1\n\d+ +client +bob .* nothing\n$/,
+    /^$/,
+  ],
+  ['certs --config old.toml --expiring 30d', 1, /^DAYS .*\n10 +client +acme .*\n$/, /^$/],
+  ['certs --config old.toml --expiring 5d', 0, /^DAYS .*\n$/, /^$/],
+  ['certs --config old.toml --unused --json', 0, /^\[\n +\{\n +"kind": "client",\n +"name": "bob",/, /^$/],
+  [
+    'certs --config old.toml --expiring soon',
+    64,
+    /^$/,
+    /--expiring is "soon"; write days, as in --expiring 30d/,
+  ],
+  [
+    'diff old.toml new.toml',
+    0,
+    /^any host\/orders\n {2}\+ CN=bob \(alias "bob"\) may call now, by certificate\n$/,
+    /^$/,
+  ],
+  ['diff old.toml new.toml --fail-on widening', 1, /may call now/, /^$/],
+  ['diff new.toml old.toml --fail-on widening', 0, / - CN=bob \(alias "bob"\) may call no more/, /^$/],
+  ['diff old.toml old.toml --fail-on any', 0, /^both decide alike\n$/, /^$/],
+  ['diff old.toml new.toml --json', 0, /"effect": "widening"/, /^$/],
+  ['diff old.toml', 64, /^$/, /diff needs two files: OLD NEW/],
+  ['diff old.toml bad.toml', 78, /^$/, /^error: bad\.toml:1: apis: /],
+];
+for (const [args, code, stdout, stderr] of answers) {
+  test(`${args}: exit ${code}`, async () => {
+    const found = await call(args);
+    assert.match(found.stdout, stdout);
+    assert.match(found.stderr, stderr);
+    assert.equal(found.code, code);
+  });
+}
