@@ -48,9 +48,14 @@ export type StatusRequest = {
   readonly isSignedBy: SignatureCheck;
 };
 
-/** The status of one certificate by RFC 5280 6.3.3: CRLs are gathered until they cover all reasons. */
+/**
+ * The status of one certificate by RFC 5280 6.3.3: CRLs are gathered until they cover all reasons. Of one key the newest
+ * decides; those of another key of the issuer are looked at all the same: a CA with a new key may go on to list with
+ * each key what that one signed, and neither list tells which it does.
+ */
 export function revocationStatus(request: StatusRequest): RevocationStatus {
   const { certificate, issuer, crls, freshness, now, findSigner, isSignedBy } = request;
+  const heard: Certificate[] = [];
   let covered = 0;
   let until = Infinity;
   let asOf = Infinity;
@@ -60,19 +65,20 @@ export function revocationStatus(request: StatusRequest): RevocationStatus {
     const [deltas, completes] = split(published.filter((crl) => isWithin(windowOf(crl, freshness), now)));
     for (const crl of completes) {
       const reasons = reasonsCovered(crl, point, certificate);
-      if ((reasons & ~covered) === 0) continue;
+      const isNews = (reasons & ~covered) !== 0;
+      if (reasons === 0 || (!isNews && heard.some((signer) => isSignedBy(crl, signer)))) continue;
       const signer = findSigner(crl, issuer);
       if (signer === undefined) continue;
+      heard.push(signer);
       const delta = deltas.find((one) => isDeltaOf(one, crl) && isSignedBy(one, signer));
       const entry = entryOf(certificate, crl, delta);
       const { from } = windowOf(delta ?? crl, freshness);
       if (entry !== undefined) return { status: 'revoked', entry, asOf: from };
+      if (isNews) asOf = Math.min(asOf, from);
       covered |= reasons;
-      asOf = Math.min(asOf, from);
-      if (covered === allReasons) return { status: 'good', until, asOf };
     }
   }
-  return { status: 'unknown', until };
+  return covered === allReasons ? { status: 'good', until, asOf } : { status: 'unknown', until };
 }
 
 function split(crls: readonly Crl[]): readonly [deltas: readonly Crl[], completes: readonly Crl[]] {

@@ -73,6 +73,19 @@ const ofInter = certificateIssuer(explicit(4, name('CN=Intermediate')));
 
 const crlKey = entity('Intermediate');
 const crlKeyCert = certify(inter, crlKey, [keyUsage('02')]);
+/** The CA with a new key, of which the old one's lists still come out. */
+const rolled = entity('Intermediate');
+const rolledCa = certify(root, rolled, [ca()]);
+const byNewKey = certify(rolled, leaf);
+const ofBothKeys = (
+  old: readonly string[],
+  young: readonly string[],
+  oldIsNewer: boolean,
+): readonly Crl[] => [
+  rootCrl,
+  crl(inter, { number: oldIsNewer ? 50 : 1, revoked: old }),
+  crl(rolled, { number: oldIsNewer ? 1 : 50, revoked: young }),
+];
 const noCrlSign = certify(root, inter, [ca(), keyUsage('04')]);
 
 const rows: readonly (readonly [sentence: string, given: Given, code: string])[] = [
@@ -95,6 +108,82 @@ const rows: readonly (readonly [sentence: string, given: Given, code: string])[]
     'the intermediate is revoked',
     { crls: [crl(root, { revoked: [interCa.serialNumber] }), interCrl] },
     'issuer_revoked',
+  ],
+  [
+    "a certificate of the old key, on neither list, where the old key's is the newer",
+    { end: end, intermediates: [interCa, rolledCa], crls: ofBothKeys([], [], true) },
+    'valid',
+  ],
+  [
+    "a certificate of the old key, on the old key's list, where the old key's is the newer",
+    { end: end, intermediates: [interCa, rolledCa], crls: ofBothKeys([end.serialNumber], [], true) },
+    'certificate_revoked',
+  ],
+  [
+    "a certificate of the old key, on the new key's list, where the old key's is the newer",
+    { end: end, intermediates: [interCa, rolledCa], crls: ofBothKeys([], [end.serialNumber], true) },
+    'certificate_revoked',
+  ],
+  [
+    "a certificate of the old key, on neither list, where the new key's is the newer",
+    { end: end, intermediates: [interCa, rolledCa], crls: ofBothKeys([], [], false) },
+    'valid',
+  ],
+  [
+    "a certificate of the old key, on the old key's list, where the new key's is the newer",
+    { end: end, intermediates: [interCa, rolledCa], crls: ofBothKeys([end.serialNumber], [], false) },
+    'certificate_revoked',
+  ],
+  [
+    "a certificate of the old key, on the new key's list, where the new key's is the newer",
+    { end: end, intermediates: [interCa, rolledCa], crls: ofBothKeys([], [end.serialNumber], false) },
+    'certificate_revoked',
+  ],
+  [
+    "a certificate of the new key, on neither list, where the old key's is the newer",
+    { end: byNewKey, intermediates: [interCa, rolledCa], crls: ofBothKeys([], [], true) },
+    'valid',
+  ],
+  [
+    "a certificate of the new key, on the old key's list, where the old key's is the newer",
+    {
+      end: byNewKey,
+      intermediates: [interCa, rolledCa],
+      crls: ofBothKeys([byNewKey.serialNumber], [], true),
+    },
+    'certificate_revoked',
+  ],
+  [
+    "a certificate of the new key, on the new key's list, where the old key's is the newer",
+    {
+      end: byNewKey,
+      intermediates: [interCa, rolledCa],
+      crls: ofBothKeys([], [byNewKey.serialNumber], true),
+    },
+    'certificate_revoked',
+  ],
+  [
+    "a certificate of the new key, on neither list, where the new key's is the newer",
+    { end: byNewKey, intermediates: [interCa, rolledCa], crls: ofBothKeys([], [], false) },
+    'valid',
+  ],
+  [
+    "a certificate of the new key, on the old key's list, where the new key's is the newer",
+    {
+      end: byNewKey,
+      intermediates: [interCa, rolledCa],
+      crls: ofBothKeys([byNewKey.serialNumber], [], false),
+    },
+    'certificate_revoked',
+  ],
+  [
+    "a certificate of the new key, on the new key's list, where the new key's is the newer",
+    {
+      end: byNewKey,
+      intermediates: [interCa, rolledCa],
+      crls: ofBothKeys([], [byNewKey.serialNumber], false),
+    },
+    'certificate_revoked',
   ],
   ['another is revoked', { crls: [rootCrl, crl(inter, { revoked: ['01', 'FFFFFF'] })] }, 'valid'],
   [
