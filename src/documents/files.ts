@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { closeSync, globSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
-import { join, resolve, sep } from 'node:path';
+import { closeSync, type Dirent, openSync, readdirSync, readSync, realpathSync, statSync } from 'node:fs';
+import { basename, isAbsolute, join, matchesGlob, relative, resolve, sep } from 'node:path';
 import type { Findings } from './cursor.ts';
 import { stampOf } from './stamps.ts';
 
@@ -120,6 +120,7 @@ function realOf(path: string): string | undefined {
  */
 export function readBytes(path: string, most = maxBytes): Buffer {
   try {
+    if (isUnlisted(path)) throw new FileProblem(unlisted);
     const stats = statSync(path);
     if (stats.isDirectory()) throw new FileProblem('is a folder; write the path of a readable file');
     if (!stats.isFile()) throw new FileProblem('is no regular file; write the path of one');
@@ -160,25 +161,101 @@ function readBounded(path: string, most: number): Buffer {
 const maxFiles = 200_000;
 
 /**
- * The regular files that a path means, sorted: a file itself, all below a folder, or those that a glob fits.
+ * The regular files that a path means, sorted: a file itself, all below a folder, or those that a glob fits. What is
+ * there and can't be looked into is not what was deleted: a link that leads nowhere stands among them, and a folder that
+ * can't be listed, with a slash at its end. Whoever reads them is told why.
+ *
  * @throws FileProblem: nothing there, or more than can be meant
  */
 export function filesAt(path: string): readonly string[] {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats?.isFile()) return [path];
-  const pattern = stats?.isDirectory() ? join(escapeGlob(path), '**') : path;
-  const found = globSync(pattern, { withFileTypes: true })
-    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
+  const kind = kindOf(path);
+  if (kind === 'file') return [path];
+  const found =
+    kind === 'folder' ? [...below(path, (name) => !basename(name).startsWith('.'))] : fitting(path);
   if (found.length === 0)
     throw new FileProblem('names no file; write the path of a file or folder, or a glob');
-  if (found.length > maxFiles)
-    throw new FileProblem(`names ${found.length} files, more than ${maxFiles} are not read`);
   return found.sort();
 }
 
-const escapeGlob = (path: string): string => path.replace(/[*?[\]{}()!+@\\]/g, '[$&]');
+/** What is said of it. */
+export const unlisted =
+  'is a folder that this user may not list; make it readable for the user that the enforcer runs as';
+export const isUnlisted = (file: string): boolean => file.endsWith(sep);
+
+function fitting(glob: string): string[] {
+  const whole = resolve(glob);
+  const parts = whole.split(sep);
+  // From here on a part may stand for several.
+  const deep = parts.findIndex((part) => /\*\*|[{(]/.test(part));
+  const leadsOn = (folder: string): boolean => {
+    const depth = folder.split(sep).length;
+    return deep !== -1 && depth > deep
+      ? !basename(folder).startsWith('.')
+      : depth < parts.length && matchesGlob(folder, parts.slice(0, depth).join(sep));
+  };
+  return [...below(folderOf(glob), leadsOn, (file) => isUnlisted(file) || matchesGlob(file, whole))].map(
+    (file) => (isAbsolute(glob) ? file : relative('', file) + (isUnlisted(file) ? sep : '')),
+  );
+}
+
+/** Links to folders are followed, for Kubernetes mounts them so; but none that leads out, or to where another way leads, too. */
+function* below(
+  root: string,
+  leadsOn: (folder: string) => boolean,
+  isMeant: (file: string) => boolean = (file) => !basename(file).startsWith('.'),
+): Generator<string> {
+  const seen = new Set<string>();
+  const [folders, links] = [[root], [] as string[]];
+  let count = 0;
+  for (;;) {
+    const folder = folders.pop() ?? links.shift();
+    if (folder === undefined) return;
+    const real = realOf(folder);
+    if (real !== undefined && seen.has(real)) continue;
+    seen.add(real ?? folder);
+    let names: Dirent[];
+    try {
+      names = readdirSync(folder, { withFileTypes: true });
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (folder !== root) yield `${folder}${sep}`;
+      else if (!['ENOENT', 'ENOTDIR'].includes(code))
+        throw new FileProblem(
+          `can not be listed by this user (${code}); make it readable for the user that the enforcer runs as`,
+        );
+      continue;
+    }
+    for (const entry of names) {
+      const name = join(folder, entry.name);
+      const kind = entry.isSymbolicLink()
+        ? kindOf(name)
+        : entry.isDirectory()
+          ? 'folder'
+          : entry.isFile()
+            ? 'file'
+            : 'other';
+      if (kind === 'folder') {
+        if (!leadsOn(name)) continue;
+        if (!entry.isSymbolicLink()) folders.push(name);
+        else if (isBelow(realOf(name) ?? '', realOf(root) ?? root)) links.push(name);
+      } else if (kind !== 'other' && isMeant(name)) {
+        if (++count > maxFiles)
+          throw new FileProblem(`names more than ${maxFiles} files, which are not read`);
+        yield name;
+      }
+    }
+  }
+}
+
+/** undefined: nothing is there, or it can't be told what. */
+function kindOf(path: string): 'file' | 'folder' | 'other' | undefined {
+  try {
+    const stats = statSync(path);
+    return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
+  } catch {
+    return undefined;
+  }
+}
 
 /** The folder that a path means, or in which its glob begins, and all below it. */
 function foldersAt(path: string): readonly string[] {

@@ -1,5 +1,7 @@
 import { type Problem, problemLine } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
+import { isUnlisted } from '../documents/files.ts';
+import { placesOf } from './apis.ts';
 import {
   type Definitions,
   type Entry,
@@ -44,13 +46,13 @@ export type State = ForeignApi & { readonly state: 'good' | 'last-good' | 'fault
 export function firstStates({ id, apis, path, problems }: Definitions, before: LastGood): State[] {
   const isLost = (foreign: ForeignApi): boolean =>
     foreign.problems.length > 0 && !before.apis.has(foreign.key);
-  const broken = new Set([
+  const isBroken = brokenAt(path, [
     ...problems.map(({ file }) => file),
     ...apis.filter(isLost).map(({ origin }) => origin.file),
   ]);
   const known = new Set(apis.map(({ key }) => key));
   const isMissing = ({ key, entry, origin }: Pick<ForeignApi, 'key' | 'entry' | 'origin'>): boolean =>
-    entry === id && (broken.has(path) || broken.has(origin.file)) && !known.has(key);
+    entry === id && isBroken(origin.file) && !known.has(key);
   const missing = [...before.apis.values()].filter(isMissing);
   const restored = new Set(missing.map(({ origin }) => origin.file));
   const states = apis.flatMap((foreign): State[] => {
@@ -63,7 +65,57 @@ export function firstStates({ id, apis, path, problems }: Definitions, before: L
     ...states,
     ...missing.map((good) => ({ ...good, problems: [], state: 'last-good' as const })),
     ...[...before.faulty.values()].filter(isMissing),
+    ...goneTo(
+      () => newlyBroken({ id, problems }, before),
+      apis,
+      before,
+      (each) => each.entry === id && !known.has(each.key) && !isMissing(each),
+    ),
   ];
+}
+
+/** Whether nobody knows what a file would say now: it is broken as a whole, or a folder or the path that it is in. */
+function brokenAt(path: string, files: readonly string[]): (file: string) => boolean {
+  const broken = new Set(files);
+  const folders = files.filter(isUnlisted);
+  return (file) => broken.has(path) || broken.has(file) || folders.some((folder) => file.startsWith(folder));
+}
+
+/** A file, or folder, of which nobody knows anything, now or before. */
+function newlyBroken(
+  { id, problems }: Pick<Definitions, 'id' | 'problems'>,
+  before: LastGood,
+): string | undefined {
+  const known = new Set(
+    [...before.apis.values(), ...before.faulty.values()].flatMap(({ entry, origin }) =>
+      entry === id ? [origin.file] : [],
+    ),
+  );
+  const isKnown = (file: string): boolean =>
+    known.has(file) || (isUnlisted(file) && [...known].some((each) => each.startsWith(file)));
+  return problems.find(({ file }) => !isKnown(file))?.file;
+}
+
+/**
+ * What is gone from where it was, and may now be in a place that nobody could read yet (an archive under another name,
+ * the new path of an entry): it keeps its place, and admits nobody, until that is known, or another has the place.
+ *
+ * @param unreadAt where that is; undefined: all is known, and what is gone is gone
+ */
+export function goneTo(
+  unreadAt: () => string | undefined,
+  apis: readonly ForeignApi[],
+  before: LastGood,
+  isGone: (foreign: Pick<ForeignApi, 'entry' | 'key' | 'origin'>) => boolean,
+): readonly State[] {
+  const gone = [...before.apis.values(), ...before.faulty.values()].filter(isGone);
+  const unread = gone.length === 0 ? undefined : unreadAt();
+  if (unread === undefined) return [];
+  const claimed = new Set(apis.flatMap(({ api }) => placesOf(api)));
+  const fault = `it is gone from where it was, and may be in ${unread}, which could not be read yet`;
+  return gone
+    .filter(({ api }) => !placesOf(api).some((place) => claimed.has(place)))
+    .map((each) => ({ ...each, api: placeholder(each.api), problems: [], state: 'faulty', fault }));
 }
 
 /** The same for issuers of access tokens. */
@@ -72,11 +124,12 @@ export function knownServices(
   before: LastGood,
 ): readonly ForeignService[] {
   const was = before.services.get(id) ?? [];
-  const broken = new Set(problems.map(({ file }) => file));
-  const said = new Set(services.map(serviceKey));
-  const missing = was.filter(
-    (each) => (broken.has(path) || broken.has(each.origin.file)) && !said.has(serviceKey(each)),
+  const isBroken = brokenAt(
+    path,
+    problems.map(({ file }) => file),
   );
+  const said = new Set(services.map(serviceKey));
+  const missing = was.filter((each) => isBroken(each.origin.file) && !said.has(serviceKey(each)));
   return settleServices([...services, ...missing], was);
 }
 

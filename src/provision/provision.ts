@@ -6,6 +6,7 @@ import { type Definitions, entriesOf } from './definitions.ts';
 import { createFindings, type ForeignFindings } from './findings.ts';
 import {
   firstStates,
+  goneTo,
   goodOf,
   isUnread,
   knownServices,
@@ -53,10 +54,16 @@ export function* provision(
   const before = circumstances.before?.good ?? nothingYet;
   const entries = entriesOf(own.config, resolver(own.file));
   const services = new Map(definitions.map((each) => [each.id, knownServices(each, before)]));
-  const first = settlePlaces(
-    definitions.flatMap((each) => firstStates(each, before)),
+  const named = new Set(entries.map(({ id }) => id));
+  const read = new Set(definitions.map(({ id }) => id));
+  const unread = definitions.filter((each) => isUnread(each, before)).map(({ path }) => path);
+  const gone = goneTo(
+    () => unread[0] ?? entries.find(({ id }) => !read.has(id))?.path,
+    definitions.flatMap(({ apis }) => apis),
     before,
+    ({ entry }) => !named.has(entry),
   );
+  const first = settlePlaces([...definitions.flatMap((each) => firstStates(each, before)), ...gone], before);
   const { states } = first;
   const problems: Problem[] = [
     ...definitions.flatMap((each) => each.problems),
@@ -64,7 +71,6 @@ export function* provision(
     ...first.problems,
   ];
   const ownApis = own.config.apis.length;
-  const unread = definitions.filter((each) => isUnread(each, before)).map(({ path }) => path);
   for (;;) {
     const config = merge(own.config, states, entries);
     yield;

@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { Cursor, noFindings } from '../../documents/cursor.ts';
-import { attempt, type Files } from '../../documents/files.ts';
+import { attempt, type Files, isUnlisted } from '../../documents/files.ts';
 import { slipOf } from '../../documents/near.ts';
 import { type Problem, shown } from '../../documents/problem.ts';
 import { readYaml } from '../../documents/yaml.ts';
@@ -59,7 +59,7 @@ export function readApkFiles(path: string, disk: Files): ApkFiles {
   const [wrong, lost] = [noFindings(), noFindings()];
   const files = attempt(path, wrong, () => disk.list(path)) ?? [];
   for (const file of files) {
-    if (!(file === path || /^\.(apk-conf|ya?ml|json)$/.test(extname(file)))) continue;
+    if (!(file === path || isUnlisted(file) || /^\.(apk-conf|ya?ml|json)$/.test(extname(file)))) continue;
     const own = noFindings();
     const text = attempt(file, own, () => disk.text(file)) ?? '';
     const documents = own.problems.length > 0 ? undefined : attempt(file, own, () => readYaml(text));

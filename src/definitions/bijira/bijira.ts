@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { Cursor, type Findings, noFindings } from '../../documents/cursor.ts';
-import { attempt } from '../../documents/files.ts';
+import { attempt, isUnlisted } from '../../documents/files.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { readYaml } from '../../documents/yaml.ts';
 import { adviceFor, type DefinedApi, type Definition, type DefinitionEntry, filesOf } from '../written.ts';
@@ -15,7 +15,7 @@ export function readBijira(entry: DefinitionEntry): Definition {
   const { list, text } = filesOf(entry);
   const files = attempt(entry.path, found, () => list(entry.path)) ?? [];
   const apis = files
-    .filter((file) => file === entry.path || /^\.(ya?ml|json)$/.test(extname(file)))
+    .filter((file) => file === entry.path || isUnlisted(file) || /^\.(ya?ml|json)$/.test(extname(file)))
     .flatMap((file) => {
       const content = attempt(file, found, () => text(file));
       return content === undefined ? [] : readFile(file, content, entry, found);

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { Cursor, type Findings, noFindings } from '../../documents/cursor.ts';
-import { attempt, FileProblem } from '../../documents/files.ts';
+import { attempt, FileProblem, isUnlisted } from '../../documents/files.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { readYaml } from '../../documents/yaml.ts';
 import {
@@ -37,7 +37,7 @@ export function readMicrogateway(entry: DefinitionEntry): Definition {
     );
   const conf = confFile === undefined ? emptyConf : readMicrogatewayConf(confFile, entry, found);
   const apis = files
-    .filter((file) => /\.(ya?ml|json)$/i.test(file))
+    .filter((file) => isUnlisted(file) || /\.(ya?ml|json)$/i.test(file))
     .flatMap((file) => readFile(file, conf, entry, found));
   const known = new Set(apis.map(({ written }) => apiKey(written)));
   for (const binding of conf.bindings) {
@@ -67,7 +67,9 @@ function confsAmong(files: readonly string[], entry: DefinitionEntry): readonly 
       return !files.some(isNamed);
     }
   };
-  return files.filter((file) => isNamed(file) || (/\.(conf|toml)$/.test(file) && isOne(file)));
+  return files.filter(
+    (file) => isNamed(file) || ((isUnlisted(file) || /\.(conf|toml)$/.test(file)) && isOne(file)),
+  );
 }
 
 /** OpenAPI documents; other YAML files are none of ours. */

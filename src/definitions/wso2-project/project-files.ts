@@ -1,5 +1,5 @@
-import { basename, dirname, join, relative } from 'node:path';
-import { decodeText, FileProblem, type Files } from '../../documents/files.ts';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { decodeText, FileProblem, type Files, isUnlisted, unlisted } from '../../documents/files.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { readZip } from '../../documents/zip.ts';
 
@@ -46,8 +46,16 @@ export function findProjects(path: string, disk: Files): FoundProjects {
   const inProject = new Map<string, string[]>();
   const others: string[] = [];
   const archives: string[] = [];
+  const problems = files.filter(isUnlisted).map((file): Problem => {
+    const problem = { line: 1, key: '', message: unlisted };
+    // What can't be seen of a project may close what the rest of it opens.
+    const root = rootOf(file, roots);
+    return { file: root === undefined ? file : join(root, sep), ...problem };
+  });
+  const halfSeen = new Set(problems.map(({ file }) => file));
   for (const file of files) {
     const root = rootOf(file, roots);
+    if (isUnlisted(file) || (root !== undefined && halfSeen.has(join(root, sep)))) continue;
     const own = root === undefined ? undefined : inProject.get(root);
     if (own !== undefined) own.push(file);
     else if (root !== undefined) inProject.set(root, [file]);
@@ -55,7 +63,7 @@ export function findProjects(path: string, disk: Files): FoundProjects {
     else others.push(file);
   }
   const folders = [...inProject].map(([root, own]) => folder(root, own, disk));
-  return { folders, archives, others, problems: [] };
+  return { folders, archives, others, problems };
 }
 
 /** One after the other: whoever keeps none of them has one archive in memory at a time. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { after, test } from 'node:test';
 import { readDefinition } from '../../../src/definitions/readers.ts';
-import { decodeText, diskWithin, type FileProblem } from '../../../src/documents/files.ts';
+import { decodeText, diskWithin, type FileProblem, filesAt } from '../../../src/documents/files.ts';
 
 const utf16 = (text: string): Buffer => Buffer.from(text, 'utf16le');
 const encodings: readonly [
@@ -45,6 +45,57 @@ writeFileSync(join(inside, '..data', 'a.yaml'), 'a');
 symlinkSync('..data/a.yaml', join(inside, 'a.yaml'));
 symlinkSync(join(outside, 'secret'), join(inside, 'out.yaml'));
 symlinkSync(inside, join(root, 'mounted'));
+
+const listed = join(root, 'listed');
+for (const folder of ['real', '..data/mounted', '.hidden', 'deep/er'])
+  mkdirSync(join(listed, folder), { recursive: true });
+for (const file of [
+  'real/a.yaml',
+  '..data/mounted/b.yaml',
+  '..data/c.yaml',
+  '.hidden/d.yaml',
+  'deep/er/e.yaml',
+  '.f.yaml',
+])
+  writeFileSync(join(listed, file), '');
+for (const [link, to] of [
+  ['c.yaml', '..data/c.yaml'],
+  ['mounted', '..data/mounted'],
+  ['current', 'real'],
+  ['deep/up', '../deep'],
+  ['out', outside],
+  ['gone.yaml', '..data/gone.yaml'],
+] as const)
+  symlinkSync(to, join(listed, link));
+for (const [sentence, path, files] of [
+  [
+    'a folder: as Kubernetes mounts it, each once, no way out, and links that lead nowhere',
+    '',
+    ['c.yaml', 'deep/er/e.yaml', 'gone.yaml', 'mounted/b.yaml', 'real/a.yaml'],
+  ],
+  ['a glob: no deeper than it says', '*.yaml', ['c.yaml', 'gone.yaml']],
+  ['a glob of folders', '*/*.yaml', ['mounted/b.yaml', 'real/a.yaml']],
+  ['a glob of a link alone', 'cur*/*.yaml', ['current/a.yaml']],
+  ['a glob of any depth', '**/e.yaml', ['deep/er/e.yaml']],
+  ['a glob of several', '{real,deep/er}/*.yaml', ['deep/er/e.yaml', 'real/a.yaml']],
+  ['a hidden one, named', '.hidden/*.yaml', ['.hidden/d.yaml']],
+] as const)
+  test(`the files of ${sentence}`, () => {
+    assert.deepEqual(
+      filesAt(join(listed, path)).map((file) => relative(listed, file)),
+      files,
+    );
+    assert.deepEqual(
+      filesAt(relative('', join(listed, path))).map((file) => relative(listed, file)),
+      files,
+      'by a relative path',
+    );
+  });
+
+test('the files of what is not there', () => {
+  for (const path of ['nothing', 'nothing/*.yaml', '*.json', 'c.yaml/x'])
+    assert.throws(() => filesAt(join(listed, path)), /^FileProblem: names no file/);
+});
 
 const links: readonly [sentence: string, root: string, path: string, expected: string | RegExp][] = [
   ['as Kubernetes mounts files', inside, join(inside, 'a.yaml'), 'a'],

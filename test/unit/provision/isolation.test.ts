@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, test } from 'node:test';
@@ -156,6 +156,89 @@ for (const [what, away] of [
     assert.equal(await call(later), 'certificate_missing');
   });
 }
+
+/** By a user that has no right to everything. */
+function loadAsOrdinaryUser(toml: string, before: LoadedConfig): LoadedConfig {
+  put('config.toml', toml);
+  chmodSync(folder, 0o755);
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    const loaded = loadConfig(join(folder, 'config.toml'), {}, now, { before });
+    assert.ok(!isProblems(loaded));
+    return loaded;
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+}
+const shut = (path: string): void => chmodSync(join(folder, path), 0);
+
+for (const [what, path, expected] of [
+  ['that holds projects', 'p/team-b', 'acme'],
+  ['above it', 'p/team-b/payments', 'acme'],
+  ['within the project, which may close what the rest of it opens', 'p/team-b/payments/Definitions', 'acme'],
+  ['of somebody else', 'p/team-c', 'allowed'],
+] as const)
+  test(`a subfolder ${what} that can’t be listed at a reload is not one that was deleted`, async () => {
+    project('p/team-b/payments', { client: acme.pem });
+    put('p/team-b/payments/Definitions/swagger.yaml', 'openapi: "3.0.0"\npaths: {/x: {get: {}}}\n');
+    project('p/team-c/orders', { name: 'Orders', context: '/orders', client: acme.pem });
+    const first = load(definitions() + openRoot);
+    shut(path);
+    let later = loadAsOrdinaryUser(definitions() + openRoot, first);
+    if (expected === 'allowed') rmSync(join(folder, 'p/team-b'), { recursive: true });
+    later = loadAsOrdinaryUser(definitions() + openRoot, later);
+    assert.equal(await call(later, acme), expected, 'what was deleted is gone all the same');
+    assert.equal(await call(later, acme, '/orders/1.0/x'), 'acme');
+    assert.match(said(later), /is a folder that this user may not list; make it readable/);
+    chmodSync(join(folder, path), 0o755);
+  });
+
+test('a link that leads nowhere for the moment is no file that was deleted', async () => {
+  put('p/..data/a.yaml', bijira('basePath: /payments/1.0'));
+  symlinkSync('..data/a.yaml', join(folder, 'p/a.yaml'));
+  const toml = `[[definitions]]\nkind = "bijira"\npath = "p"\n${openRoot}${ownIssuer}`;
+  const first = load(toml);
+  renameSync(join(folder, 'p/..data'), join(folder, 'p/..older'));
+  const later = load(toml, first);
+  assert.equal(await call(later), 'token_missing');
+  rmSync(join(folder, 'p/a.yaml'));
+  put('p/b.yaml', bijira('basePath: /other'));
+  assert.equal(await call(load(toml, later)), 'allowed', 'once the link is deleted, it is');
+});
+
+for (const [what, before, after, path] of [
+  ['a file that is half written under another name', 'p/v1.yaml', 'p/v2.yaml', 'p'],
+  ['a file that is half written in another folder', 'p/a/v1.yaml', 'p/b/v1.yaml', 'p'],
+  ['another path, where there is nothing yet', 'p/v1.yaml', 'q/v1.yaml', 'q'],
+] as const)
+  test(`an API that is gone, perhaps to ${what}, falls to no shorter path`, async () => {
+    const toml = (path: string): string =>
+      `[[definitions]]\nkind = "bijira"\npath = "${path}"\n${ownApi('basePath = "/payments"\nmutualSSL = "off"')}${ownIssuer}`;
+    put(before, bijira('basePath: /payments/1.0'));
+    put('p/other.yaml', bijira('basePath: /toys').replace('name: A', 'name: B'));
+    const first = load(toml('p'));
+    assert.equal(await call(first), 'token_missing');
+    renameSync(join(folder, before), join(folder, 'away'));
+    if (path === 'p') put(after, '- name: "A');
+    let later = load(toml(path), first);
+    later = load(toml(path), later);
+    assert.equal(await call(later), 'api_misconfigured');
+    assert.equal(await call(later, undefined, '/payments/2.0/x'), 'allowed');
+    put(after, bijira('basePath: /payments/1.0'));
+    later = load(toml(path), later);
+    assert.equal(await call(later), 'token_missing', 'as soon as it is whole');
+    put(after, bijira('basePath: /toys/2.0'));
+    assert.equal(await call(load(toml(path), later)), 'allowed', 'and once it is known to be gone');
+  });
+
+test('an API that is gone is gone, where all files can be read', async () => {
+  project('p/team-b', { client: acme.pem });
+  project('p/team-c', { name: 'Toys', context: '/toys', scheme: 'nonsense' });
+  const first = load(definitions() + openRoot);
+  rmSync(join(folder, 'p/team-b'), { recursive: true });
+  assert.equal(await call(load(definitions() + openRoot, first)), 'allowed');
+});
 
 test('an issuer that a file names opens no API, unless its entry names it, and then of this entry alone', async () => {
   project('p/team-b', { scheme: token });
