@@ -168,13 +168,12 @@ const maxFiles = 200_000;
  * @throws FileProblem: nothing there, or more than can be meant
  */
 export function filesAt(path: string): readonly string[] {
-  const kind = kindOf(path);
-  if (kind === 'file') return [path];
-  const found =
-    kind === 'folder' ? [...below(path, (name) => !basename(name).startsWith('.'))] : fitting(path);
+  if (kindOf(path) === 'file') return [path];
+  const found = [...below(meantBy(path))];
   if (found.length === 0)
     throw new FileProblem('names no file; write the path of a file or folder, or a glob');
-  return found.sort();
+  const isRelative = !isAbsolute(path) && kindOf(path) !== 'folder';
+  return found.map((file) => (isRelative ? relative('', file) + (isUnlisted(file) ? sep : '') : file)).sort();
 }
 
 /** What is said of it. */
@@ -182,61 +181,74 @@ export const unlisted =
   'is a folder that this user may not list; make it readable for the user that the enforcer runs as';
 export const isUnlisted = (file: string): boolean => file.endsWith(sep);
 
-function fitting(glob: string): string[] {
-  const whole = resolve(glob);
-  const parts = whole.split(sep);
+/** The folders that are looked into for it. */
+function foldersAt(path: string): readonly string[] {
+  const { root, ...meant } = meantBy(path);
+  if (kindOf(root) !== 'folder') return [root];
+  const folders: string[] = [];
+  try {
+    // Files are of no interest here.
+    Array.from(below({ root, ...meant }, folders));
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+  }
+  return folders;
+}
+
+type Meant = {
+  readonly root: string;
+  /** Whether what is meant may lie in this folder. */
+  readonly leadsOn: (folder: string) => boolean;
+  readonly isMeant: (file: string) => boolean;
+};
+
+function meantBy(path: string): Meant {
+  const isShown = (name: string): boolean => !basename(name).startsWith('.');
+  if (kindOf(path) === 'folder') return { root: path, leadsOn: isShown, isMeant: isShown };
+  const glob = resolve(path);
+  const parts = glob.split(sep);
   // From here on a part may stand for several.
   const deep = parts.findIndex((part) => /\*\*|[{(]/.test(part));
   const leadsOn = (folder: string): boolean => {
     const depth = folder.split(sep).length;
     return deep !== -1 && depth > deep
-      ? !basename(folder).startsWith('.')
+      ? isShown(folder)
       : depth < parts.length && matchesGlob(folder, parts.slice(0, depth).join(sep));
   };
-  return [...below(folderOf(glob), leadsOn, (file) => isUnlisted(file) || matchesGlob(file, whole))].map(
-    (file) => (isAbsolute(glob) ? file : relative('', file) + (isUnlisted(file) ? sep : '')),
-  );
+  return { root: folderOf(path), leadsOn, isMeant: (file) => matchesGlob(file, glob) };
 }
 
-/** Links to folders are followed, for Kubernetes mounts them so; but none that leads out, or to where another way leads, too. */
-function* below(
-  root: string,
-  leadsOn: (folder: string) => boolean,
-  isMeant: (file: string) => boolean = (file) => !basename(file).startsWith('.'),
-): Generator<string> {
+/**
+ * Links to folders are followed, for Kubernetes mounts them so; but none that leads out, or to where another way leads.
+ *
+ * @param folders those that were looked into are put here
+ */
+function* below({ root, leadsOn, isMeant }: Meant, folders: string[] = []): Generator<string> {
   const seen = new Set<string>();
-  const [folders, links] = [[root], [] as string[]];
+  const [next, links] = [[root], [] as string[]];
   let count = 0;
   for (;;) {
-    const folder = folders.pop() ?? links.shift();
+    const folder = next.pop() ?? links.shift();
     if (folder === undefined) return;
-    const real = realOf(folder);
-    if (real !== undefined && seen.has(real)) continue;
-    seen.add(real ?? folder);
-    let names: Dirent[];
+    const real = realOf(folder) ?? folder;
+    if (seen.has(real)) continue;
+    seen.add(real);
+    folders.push(folder);
+    let entries: Dirent[];
     try {
-      names = readdirSync(folder, { withFileTypes: true });
+      entries = readdirSync(folder, { withFileTypes: true });
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException;
       if (folder !== root) yield `${folder}${sep}`;
-      else if (!['ENOENT', 'ENOTDIR'].includes(code))
-        throw new FileProblem(
-          `can not be listed by this user (${code}); make it readable for the user that the enforcer runs as`,
-        );
+      else if (!['ENOENT', 'ENOTDIR'].includes(code)) throw new FileProblem(unlisted);
       continue;
     }
-    for (const entry of names) {
+    for (const entry of entries) {
       const name = join(folder, entry.name);
-      const kind = entry.isSymbolicLink()
-        ? kindOf(name)
-        : entry.isDirectory()
-          ? 'folder'
-          : entry.isFile()
-            ? 'file'
-            : 'other';
+      const kind = entry.isDirectory() ? 'folder' : entry.isFile() ? 'file' : kindOf(name);
       if (kind === 'folder') {
         if (!leadsOn(name)) continue;
-        if (!entry.isSymbolicLink()) folders.push(name);
+        if (!entry.isSymbolicLink()) next.push(name);
         else if (isBelow(realOf(name) ?? '', realOf(root) ?? root)) links.push(name);
       } else if (kind !== 'other' && isMeant(name)) {
         if (++count > maxFiles)
@@ -255,16 +267,6 @@ function kindOf(path: string): 'file' | 'folder' | 'other' | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The folder that a path means, or in which its glob begins, and all below it. */
-function foldersAt(path: string): readonly string[] {
-  const top = folderOf(path);
-  if (statSync(top, { throwIfNoEntry: false })?.isDirectory() !== true) return [top];
-  const below = globSync(join(escapeGlob(top), '**'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name));
-  return [...new Set([top, ...below])];
 }
 
 export const disk: Files = {

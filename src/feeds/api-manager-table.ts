@@ -20,7 +20,7 @@ export type TableRows = ReadonlyMap<string, readonly TableRow[]>;
 export type TableTimes = FeedTimes & {
   /** What was read since is not read again for a reload. */
   readonly fresh: number;
-  /** For how long a database that hangs may keep a reload waiting that has its last good rows. */
+  /** For how long a database that hangs may keep a reload waiting that has its last good rows: a change is told anyhow. */
   readonly patience: number;
 };
 
@@ -29,8 +29,11 @@ const usual: Omit<TableTimes, 'every'> = {
   onDemand: 1_000,
   within: 30_000,
   fresh: 1_000,
-  patience: 3_000,
+  patience: 250,
 };
+
+/** A read ends before, of itself. */
+const longest = 60_000;
 
 type Rows = readonly TableRow[];
 
@@ -119,13 +122,14 @@ export class ClientCertificateTables {
    * Starts what is new, and reads again what was not read just now. Nothing is closed and no interval changed: who asks
    * may be refused yet.
    *
+   * @param firstWithin milliseconds for a database that was never read
    * @returns rows by URL, once all have been read, well or not; or those of before, where a database takes its time
    */
-  async use(wanted: readonly TableAddress[]): Promise<TableRows> {
+  async use(wanted: readonly TableAddress[], firstWithin = longest): Promise<TableRows> {
     const { fresh, patience } = this.#times;
     const read = intervals(wanted).map(async (address) => {
       const table = this.#pool.at(address);
-      if (table.rows === undefined) await table.start();
+      if (table.rows === undefined) await atMost(firstWithin, table.start());
       else if (table.age > fresh) await atMost(patience, table.start());
       return [address.url, table] as const;
     });

@@ -52,6 +52,10 @@ export type ConfigurationOptions = {
 
 /** Milliseconds that a start, or a reload, waits for the keys of issuers: one that is down must not keep the others from serving. */
 const firstKeysWithin = 3_000;
+/** Milliseconds that a start waits for databases. What they say later is a change, and until then nobody is admitted by them. */
+const firstRowsWithin = 10_000;
+/** The same for a reload that names a new one: what else it changes must not wait for it. */
+const newRowsWithin = 1_000;
 /** Milliseconds that a start waits for foreign files; those that were not read by then refuse, until they are. */
 const definitionsWithin = 30_000;
 
@@ -123,7 +127,7 @@ export class Configuration {
       const own = readOwnConfig(file, env, disk);
       if ('problems' in own) return own;
       this.#lastRead = own.ok.read;
-      const rows = await this.#latestRows(own.ok);
+      const rows = await this.#latestRows(own.ok, firstRowsWithin);
       const entries = entriesOf(own.ok.config, resolver(file));
       reading = this.#read(entries, rows);
       await atMost(definitionsWithin, reading.done);
@@ -252,8 +256,8 @@ export class Configuration {
   }
 
   /** With what was announced until now. */
-  async #latestRows({ config }: OwnConfig): Promise<TableRows> {
-    const rows = await this.#tables.use(tablesOf(config));
+  async #latestRows({ config }: OwnConfig, firstWithin = newRowsWithin): Promise<TableRows> {
+    const rows = await this.#tables.use(tablesOf(config), firstWithin);
     this.#wanted.delete('tables');
     return rows;
   }

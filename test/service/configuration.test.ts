@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -214,6 +216,36 @@ const isRemoved = ({ inForce }: Configuration): boolean =>
   );
 const isNewsOfDatabase = (event: ConfigurationEvent): boolean =>
   event.kind === 'feed' && event.event.kind === 'read' && event.event.changed;
+
+test('a reload that names a database which never answers is in force without it, and nobody is admitted by it', async () => {
+  const at = folder('silent', ['pets']);
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  try {
+    await running(at, async ({ configuration, event, events, code }) => {
+      const { port } = silent.address() as AddressInfo;
+      mkdirSync(join(at, 'exported'));
+      writeFileSync(
+        join(at, 'exported', 'api.yaml'),
+        'type: api\nversion: v4\ndata:\n  name: Pizza\n  version: "1"\n  context: /own/pizza\n  securityScheme: [mutualssl, mutualssl_mandatory]\n',
+      );
+      writeFileSync(
+        join(at, 'config.toml'),
+        `${config('disabled = true')}[[definitions]]\nkind = "api-manager"\npath = "exported/"\ndatabase = "postgres://a:b@127.0.0.1:${port}/c"\n`,
+      );
+      configuration.reload();
+      await event(isInForce);
+      assert.ok(!events.some((each) => each.kind === 'feed'), 'before the database was given up');
+      assert.equal(await code('/own/x', acme), 'alias_disabled');
+      assert.equal(await code('/own/pizza/1/x', acme), 'api_misconfigured');
+      assert.equal(await code('/pets/1/x'), 'allow');
+    });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  }
+});
 
 test('a change in the database does not end the reading of foreign files, and counts after it', {
   skip: noPostgres,
