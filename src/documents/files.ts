@@ -76,18 +76,21 @@ export function decodeText(bytes: Uint8Array): string {
 
 /** The disk, without links that lead out of `roots`: who may write there may not read all that we can. */
 export const diskWithin = (...roots: readonly string[]): Files => {
+  // Once: one that is replaced meanwhile is another folder, and what is in it leads out of this one.
+  const folders = roots.map(folderOf).map((folder) => ({ folder, real: realOf(folder) }));
   const bytes = (path: string): Buffer => {
-    checkLinks(path, roots);
+    checkLinks(path, folders);
     return readBytes(path);
   };
   return { ...disk, bytes, text: (path) => decodeText(bytes(path)) };
 };
 
-function checkLinks(path: string, roots: readonly string[]): void {
-  for (const root of roots) {
-    const folder = folderOf(root);
+type Root = { readonly folder: string; readonly real: string | undefined };
+
+function checkLinks(path: string, roots: readonly Root[]): void {
+  for (const { folder, real: realFolder = realOf(folder) } of roots) {
     if (!isBelow(resolve(path), folder)) continue;
-    const [real, realFolder] = [realOf(path), realOf(folder)];
+    const real = realOf(path);
     if (real !== undefined && realFolder !== undefined && !isBelow(real, realFolder))
       throw new FileProblem(`is a link that leads out of ${folder}; put the file itself there`);
   }
@@ -125,7 +128,7 @@ export function readBytes(path: string, most = maxBytes): Buffer {
     if (stats.isDirectory()) throw new FileProblem('is a folder; write the path of a readable file');
     if (!stats.isFile()) throw new FileProblem('is no regular file; write the path of one');
     if (stats.size > most) throw new FileProblem(`has ${stats.size} bytes, more than ${most} are not read`);
-    return readBounded(path, most);
+    return readBounded(path, stats.size, most);
   } catch (error) {
     if (error instanceof FileProblem) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -140,12 +143,12 @@ export function readBytes(path: string, most = maxBytes): Buffer {
 }
 
 /** By what is read, not by what its size was said to be: some files have none, and no end. */
-function readBounded(path: string, most: number): Buffer {
+function readBounded(path: string, size: number, most: number): Buffer {
   const file = openSync(path, 'r');
   try {
     const chunks: Buffer[] = [];
     for (let length = 0; ; ) {
-      const chunk = Buffer.allocUnsafe(65_536);
+      const chunk = Buffer.allocUnsafe(Math.min(size + 1, 65_536));
       const count = readSync(file, chunk);
       if (count === 0) return Buffer.concat(chunks);
       length += count;

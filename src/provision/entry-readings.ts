@@ -9,6 +9,8 @@ export type ReadingOrder = {
   readonly thread: ReadingThread;
   /** The files as they were, by the entry's id; undefined: as they are. */
   readonly files?: ((id: string) => Remembered | undefined) | undefined;
+  /** What was read of it before, by its id: it need not be read once more where its files are the same. */
+  readonly known?: ((id: string) => EntryReading | undefined) | undefined;
   readonly tell: (entry: Entry, reading: EntryReading) => void;
 };
 
@@ -19,12 +21,13 @@ export type ReadingOrder = {
  */
 export async function readEntries(
   entries: readonly Entry[],
-  { tables, thread, files, tell }: ReadingOrder,
+  { tables, thread, files, known, tell }: ReadingOrder,
 ): Promise<void> {
   try {
     for (const entry of entries) {
       try {
-        tell(entry, await thread.entry(entry, tables, files?.(entry.id)));
+        const before = { remembered: files?.(entry.id), known: known?.(entry.id) };
+        tell(entry, await thread.entry(entry, tables, before));
       } catch (error) {
         if (!(error instanceof ReadingError)) throw error;
         // Nobody wants to know any more.
@@ -33,6 +36,7 @@ export async function readEntries(
           definitions: unreadable(entry, error.message),
           read: new Map([[entry.path, stampOf(entry.path)]]),
           digest: undefined,
+          source: undefined,
           remembered: undefined,
         });
       }

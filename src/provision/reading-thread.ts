@@ -4,7 +4,8 @@ import { isMainThread, MessageChannel, type MessagePort, parentPort, Worker } fr
 import type { Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { filesOf } from '../definitions/written.ts';
-import { disk } from '../documents/files.ts';
+import { noFindings } from '../documents/cursor.ts';
+import { attempt, disk } from '../documents/files.ts';
 import type { Stamps } from '../documents/stamps.ts';
 import type { TableRows } from '../feeds/api-manager-table.ts';
 import { type Definitions, type Entry, readEntry } from './definitions.ts';
@@ -21,8 +22,18 @@ export type EntryReading = {
   readonly read: Stamps;
   /** Of `definitions`; undefined: nobody knows what the files say. */
   readonly digest: string | undefined;
+  /** From where, so that the same is not read into the same once more; undefined: nobody knows. */
+  readonly source: Source | undefined;
   /** The files as they were, for an entry with a database: a change there reads no other file anew. */
   readonly remembered: Remembered | undefined;
+};
+
+/** All that a reading depends on: whoever finds the same at the same paths would read the same. */
+type Source = {
+  readonly paths: readonly string[];
+  readonly lists: readonly string[];
+  /** Of the entry, its rows, and what is at these paths. */
+  readonly digest: string;
 };
 
 type Ask =
@@ -32,6 +43,7 @@ type Ask =
       readonly entry: Entry;
       readonly tables: TableRows;
       readonly remembered: Remembered | undefined;
+      readonly known: Source | undefined;
     };
 
 /** Why a reading came to nothing. */
@@ -81,15 +93,27 @@ export class ReadingThread {
     return { ok: fromData(file, { ...data, config: { ...config, apis, clients } }) };
   }
 
-  /** @throws ReadingError */
-  async entry(entry: Entry, tables: TableRows, remembered?: Remembered): Promise<EntryReading> {
-    const answer = (await this.#ask({ what: 'entry', entry, tables, remembered })) as Definitions &
-      Remembered & { readonly read: Stamps; readonly digest: string };
-    const { read, digest, contents, lists, ...definitions } = answer;
+  /**
+   * @param remembered the files as they were; undefined: as they are
+   * @param known comes back where the files say the same
+   * @throws ReadingError
+   */
+  async entry(
+    entry: Entry,
+    tables: TableRows,
+    { remembered, known }: { remembered?: Remembered | undefined; known?: EntryReading | undefined } = {},
+  ): Promise<EntryReading> {
+    const ask = { what: 'entry', entry, tables, remembered, known: known?.source } as const;
+    const answer = (await this.#ask(ask)) as
+      | (Definitions & Remembered & EntryFacts)
+      | { readonly same: true; readonly read: Stamps };
+    if ('same' in answer) return { ...known!, read: answer.read };
+    const { read, digest, paths, listed, inputs, contents, lists, ...definitions } = answer;
     return {
       definitions,
       read,
       digest,
+      source: { paths, lists: listed, digest: inputs },
       remembered: entry.database === undefined ? undefined : { contents, lists },
     };
   }
@@ -168,11 +192,54 @@ function answer(ask: Ask): Readonly<Record<string, unknown>> {
       config: { ...config, apis: [], clients: [] },
     };
   }
-  const files = remembering(ask.remembered === undefined ? filesOf(ask.entry) : fromMemory(ask.remembered));
-  const definitions = readEntry(ask.entry, ask.tables, files);
+  const { entry, tables } = ask;
+  const from = ask.remembered === undefined ? filesOf(entry) : fromMemory(ask.remembered);
+  const same = ask.known && sameSource(ask, ask.known, remembering(from));
+  if (same !== undefined) return { same: true, read: same };
+  const files = remembering(from);
+  const definitions = readEntry(entry, tables, files);
   const { remembered, stamps: read } = files;
-  const digest = createHash('sha256').update(serialize(definitions)).digest('base64');
-  return { ...definitions, read, digest, ...(ask.entry.database === undefined ? {} : remembered) };
+  const facts: EntryFacts = {
+    read,
+    digest: createHash('sha256').update(serialize(definitions)).digest('base64'),
+    paths: [...remembered.contents.keys()],
+    listed: [...remembered.lists.keys()],
+    inputs: digestOfInputs(ask, remembered),
+  };
+  return { ...definitions, ...facts, ...(entry.database === undefined ? {} : remembered) };
+}
+
+type EntryFacts = {
+  readonly read: Stamps;
+  readonly digest: string;
+  readonly paths: readonly string[];
+  readonly listed: readonly string[];
+  readonly inputs: string;
+};
+
+/** The stamps of what is there, where it is what is known; else undefined. */
+function sameSource(
+  ask: Extract<Ask, { readonly what: 'entry' }>,
+  { lists, paths, digest }: Source,
+  files: ReturnType<typeof remembering>,
+): Stamps | undefined {
+  for (const path of lists) attempt(path, noFindings(), () => files.list(path));
+  for (const path of paths) attempt(path, noFindings(), () => files.bytes(path));
+  return digestOfInputs(ask, files.remembered) === digest ? files.stamps : undefined;
+}
+
+function digestOfInputs(
+  { entry, tables }: Extract<Ask, { readonly what: 'entry' }>,
+  { contents, lists }: Remembered,
+): string {
+  const rows = entry.database === undefined ? undefined : tables.get(entry.database);
+  const hash = createHash('sha256').update(serialize([entry, rows, lists, [...contents.keys()]]));
+  for (const content of contents.values()) {
+    const isRead = content instanceof Uint8Array;
+    hash.update(isRead ? `${content.byteLength}:` : `no: ${content.problem.length}:`);
+    hash.update(isRead ? content : content.problem);
+  }
+  return hash.digest('base64');
 }
 
 if (!isMainThread && parentPort !== null) {

@@ -199,9 +199,7 @@ export class Configuration {
   }
 
   async #change(changes: ReadonlySet<Change>): Promise<void> {
-    // What else was asked for is no less a change where the files say what they said.
-    if (changes.has('everything') || changes.has('files'))
-      return this.#readAll(changes.has('files') && changes.size === 1 ? this.#own : undefined);
+    if (changes.has('everything') || changes.has('files')) return this.#readAll(changes);
     const own = this.#own!;
     const entries = entriesOf(own.config, resolver(this.#options.file));
     if (!changes.has('tables')) return this.#put(own, entries, this.#rows);
@@ -220,9 +218,12 @@ export class Configuration {
     await this.#putWith(own, entries, rows, reading);
   }
 
-  /** @param known what is in force, where the same is no change */
-  async #readAll(known: OwnConfig | undefined): Promise<void> {
+  async #readAll(changes: ReadonlySet<Change>): Promise<void> {
     const { file, env } = this.#options;
+    const known = this.#own!;
+    const before = this.#inForce;
+    // What else was asked for is no less a change where the files say what they said.
+    const isAsked = changes.size > 1 || !changes.has('files');
     // Beside the thread that decides: a large one takes a second.
     const thread = new ReadingThread();
     this.#ownThread = thread;
@@ -236,8 +237,8 @@ export class Configuration {
           kind: 'refused-whole',
           reason: 'the file has no APIs any more, as if it were being written. Restart to have none',
         });
-      const isKnown = own.ok.digest === known?.digest;
-      if (isKnown && this.#reading !== undefined) {
+      const isKnown = own.ok.digest === known.digest;
+      if (isKnown && !isAsked && this.#reading !== undefined) {
         // To end it each time that a file changes would leave others unread for good.
         void this.#reading.done.then(() => this.#want('files'));
         return;
@@ -245,12 +246,15 @@ export class Configuration {
       const rows = await this.#latestRows(own.ok);
       if (this.#isClosed) return;
       const entries = entriesOf(own.ok.config, resolver(file));
-      const reading = this.#read(entries, rows, { thread, hasNews: !isKnown });
+      const reading = this.#read(entries, rows, { thread, hasNews: !isKnown || isAsked });
       if (isKnown) await this.#putNews(own.ok, entries, rows, reading);
       else await this.#putWith(own.ok, entries, rows, reading);
       // Refused: what the database said meanwhile counts for what is in force.
       if (this.#own !== own.ok && rows.size > 0 && !haveSame(rows, this.#rows)) this.#want('tables');
     } finally {
+      // It was not put into force, and what others have asked for beside it still is to be.
+      if (this.#inForce === before)
+        for (const change of ['tables', 'definitions'] as const) if (changes.has(change)) this.#want(change);
       if (this.#reading?.thread !== thread) await thread.close();
     }
   }
@@ -279,6 +283,7 @@ export class Configuration {
       readonly hasNews?: boolean;
     } = {},
   ): Reading {
+    const ids = new Set(entries.map(({ id }) => id));
     const readings = new Map<string, EntryReading>();
     const tell = ({ id }: Entry, entryReading: EntryReading): void => {
       const { digest } = entryReading;
@@ -290,21 +295,24 @@ export class Configuration {
       readings.set(id, { ...entryReading, read });
       if (this.#reading !== reading) return;
       this.#takeIn(reading);
-      if (reading.hasNews) this.#want('definitions');
+      // With the last of them the end is there, too.
+      if (reading.hasNews && readings.size < ids.size) this.#want('definitions');
     };
     const ended = (): void => {
       reading.isDone = true;
       if (this.#reading !== reading) return;
       this.#reading = undefined;
       if (reading.hasNews) this.#want('definitions');
+      else if (reading.isAnnounced) this.#tellInForce([]);
       else this.#tellUnchanged();
     };
     const done = Promise.resolve()
-      .then(() => readEntries(entries, { tables, thread, files, tell }))
+      .then(() =>
+        readEntries(entries, { tables, thread, files, known: (id) => this.#readings.get(id), tell }),
+      )
       .catch((error: Error) => this.#options.tell({ kind: 'refused-whole', reason: String(error.stack) }))
       .then(ended);
-    const ids = new Set(entries.map(({ id }) => id));
-    const reading: Reading = { thread, ids, readings, done, isDone: false, hasNews };
+    const reading: Reading = { thread, ids, readings, done, isDone: false, hasNews, isAnnounced: false };
     return reading;
   }
 
@@ -324,11 +332,13 @@ export class Configuration {
     await atMost(readWithin, reading.done);
     if (this.#isClosed) return;
     if (reading.isDone && reading.hasNews) return this.#put(own, entries, rows, reading);
+    void this.#reading?.thread.close();
     this.#own = own;
     this.#rows = rows;
     this.#takeIn(reading);
     if (reading.isDone) this.#tellUnchanged();
-    else if (reading.hasNews) this.#want('definitions');
+    else if (reading.hasNews && reading.readings.size > 0) this.#want('definitions');
+    else if (reading.hasNews) this.#tellInForce([]);
   }
 
   /** What is read in less than `readWithin`, as most is, makes one change with it, not two. */
@@ -356,8 +366,7 @@ export class Configuration {
       describeChanges(written(this.#own!, this.inForce.config), written(own, result.ok.config)),
     );
     await this.#takeOver(own, rows, result.ok, news);
-    const isReading = this.#reading !== undefined;
-    this.#options.tell({ kind: 'in-force', loaded: this.inForce, reading: isReading, changes });
+    this.#tellInForce(changes);
   }
 
   /** Beside what is in force, and without touching it. */
@@ -399,8 +408,10 @@ export class Configuration {
     if (news !== undefined) {
       void this.#reading?.thread.close();
       this.#reading = news.reading.isDone ? undefined : news.reading;
-      // Read since it was prepared.
-      if (news.reading.readings.size > news.taken) this.#want('definitions');
+      // From now on what is other than this.
+      news.reading.hasNews = news.reading.readings.size > news.taken;
+      news.reading.isAnnounced = true;
+      if (news.reading.hasNews) this.#want('definitions');
     }
     this.#own = own;
     this.#rows = rows;
@@ -422,6 +433,11 @@ export class Configuration {
     const said = JSON.stringify(event);
     if (this.#refusal !== said) this.#options.tell(event);
     this.#refusal = said;
+  }
+
+  #tellInForce(changes: readonly string[]): void {
+    const reading = this.#reading !== undefined;
+    this.#options.tell({ kind: 'in-force', loaded: this.inForce, reading, changes });
   }
 
   #tellUnchanged(): void {
@@ -446,6 +462,8 @@ type Reading = {
   isDone: boolean;
   /** Something of it is not in force yet. */
   hasNews: boolean;
+  /** It was said that it goes on, and is to be said that it is done. */
+  isAnnounced: boolean;
 };
 
 /** Milliseconds that config.toml waits for foreign files which are read quickly. */

@@ -294,7 +294,7 @@ test('what a database says during a reload that is refused counts for what is in
 });
 
 test('what changes in a database during the start is not lost', { skip: noPostgres }, async () => {
-  const names = Array.from({ length: 3000 }, (_, i) => `api-${i}`);
+  const names = Array.from({ length: 1500 }, (_, i) => `api-${i}`);
   const at = folder('start with database', names);
   await withDatabase(at, async ({ removeClient }) => {
     let removed: Promise<void> | undefined;
@@ -447,7 +447,7 @@ test('what is wrong is told once, whatever else changes beside it, and again to 
 });
 
 test('files that change while others are read do not begin the reading anew, and are read after it', async () => {
-  const names = Array.from({ length: 3000 }, (_, i) => `api-${i}`);
+  const names = Array.from({ length: 1500 }, (_, i) => `api-${i}`);
   const at = folder('overtaking', names);
   await running(at, async ({ configuration, events, event, code }) => {
     writeForeign(at, 'late');
@@ -463,6 +463,35 @@ test('files that change while others are read do not begin the reading anew, and
     assert.equal(await code('/later/1/x'), 'allow');
     while ((await code('/latest/1/x')) !== 'allow') await event(isInForce);
     assert.ok(!events.some(({ kind }) => kind === 'unchanged'));
+  });
+});
+
+test('what foreign files say as before is not read into the same once more, whatever is asked for it', async () => {
+  const names = Array.from({ length: 100 }, (_, i) => `api-${i}`);
+  const at = folder('same', names);
+  await running(at, async ({ configuration, event, code }) => {
+    const shown = (): unknown =>
+      configuration.inForce.config.apis
+        .filter(({ name }) => name === 'api-7')
+        .map((api) => api.optionalCertificate);
+    const apis = configuration.inForce.good.apis;
+    configuration.reload();
+    await event(isInForce);
+    const key = [...apis.keys()][0]!;
+    assert.equal(configuration.inForce.good.apis.get(key)!.api, apis.get(key)!.api, 'the very same');
+    const asked = config().replace('path = "apis/"', 'path = "apis/"\noptionalCertificate = "reject-wrong"');
+    writeFileSync(join(at, 'config.toml'), asked);
+    configuration.reload();
+    await event(isInForce);
+    assert.deepEqual(shown(), ['reject-wrong'], 'what its entry asks for is other');
+    writeForeign(at, 'late');
+    configuration.reload();
+    await event(isInForce);
+    assert.equal(await code('/late/1/x'), 'allow', 'a file more');
+    rmSync(join(at, 'apis', 'late.apk-conf'));
+    configuration.reload();
+    await event(isInForce);
+    assert.notEqual(await code('/late/1/x'), 'allow', 'a file less');
   });
 });
 
