@@ -17,7 +17,7 @@ export const serve: Command = {
 Runs the ext_authz service until SIGTERM or SIGINT: it then tells Envoy that it is going, answers the calls in
 flight and exits 0 (a second signal ends it at once). SIGHUP reads the configuration and the files it names again:
 if all is good the new one takes over in one step, else the last good one stays and the log says why.
-Where it listens ([enforcer.authService]) is read at start only.
+Where it listens ([enforcer.authService]) is read at start only; other TLS files there count for new connections.
 
 --workers N: so many processes, which are started again when they end. The first listens at the port and socket of
 the configuration, the second at the next port and at the socket's path with .2 behind it, and so on; envoy-config

@@ -46,6 +46,13 @@ export type ExtAuthzServer = {
   /** What grpc.health.v1 answers. */
   readonly setServing: (serving: boolean) => void;
   /**
+   * For connections from now on, where TLS is spoken.
+   *
+   * @returns false: this server can't, it has to be started again
+   * @throws Error: files that don't fit; all stays as it was
+   */
+  readonly renewTls: (tls: ServerTls) => boolean;
+  /**
    * NOT_SERVING, and for `delay` milliseconds all else as before, until whoever asks has noticed; then answers the calls
    * in flight, for `longest` at most, and closes.
    */
@@ -88,6 +95,11 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
   return {
     addresses,
     setServing: health.setServing,
+    renewTls: (tls) => {
+      if (!(server instanceof GrpcServer)) return false;
+      server.renewTls(tls);
+      return true;
+    },
     close,
     drain: async (longest, delay = 0) => {
       health.setServing(false);

@@ -1,4 +1,11 @@
-import { createSecureServer, createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import {
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerOptions,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import { Call, type CallOptions } from './call.ts';
 import { status } from './status.ts';
@@ -46,6 +53,13 @@ export type ServerTls = {
   readonly clientCaPem: string | undefined;
 };
 
+const secureContext = ({ certificatePem, privateKeyPem, clientCaPem }: ServerTls) => ({
+  cert: certificatePem,
+  key: privateKeyPem,
+  minVersion: 'TLSv1.2' as const,
+  ...(clientCaPem !== undefined && { ca: clientCaPem }),
+});
+
 /** How often it is looked what has expired, in milliseconds. Who waits for an answer has a timer of his own beside. */
 const tick = 500;
 
@@ -56,6 +70,7 @@ export class GrpcServer {
   readonly #options: CallOptions;
   readonly #limits: Limits;
   readonly #servers = new Set<Http2Server>();
+  readonly #secure = new Set<Http2SecureServer>();
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Map<ServerHttp2Session, { lastCall: number }>();
   readonly #calls = new Set<Call>();
@@ -88,6 +103,16 @@ export class GrpcServer {
     this.#servers.add(server);
     const address = server.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /**
+   * For connections that are made from now on; sessions of before are not resumed. Whether a caller must present a
+   * certificate at all stays as it was.
+   *
+   * @throws Error: files that don't fit; all stays as it was
+   */
+  renewTls(tls: ServerTls): void {
+    for (const server of this.#secure) server.setSecureContext(secureContext(tls));
   }
 
   /** Takes no more calls, and returns once those in hand are answered; streams of answers are ended. */
@@ -133,22 +158,7 @@ export class GrpcServer {
       streamResetBurst: 1000,
       streamResetRate: 200,
     };
-    const server =
-      tls === undefined
-        ? createServer(options)
-        : createSecureServer({
-            ...options,
-            cert: tls.certificatePem,
-            key: tls.privateKeyPem,
-            minVersion: 'TLSv1.2',
-            handshakeTimeout: 10_000,
-            ALPNProtocols: ['h2'],
-            ...(tls.clientCaPem !== undefined && {
-              ca: tls.clientCaPem,
-              requestCert: true,
-              rejectUnauthorized: true,
-            }),
-          });
+    const server = tls === undefined ? createServer(options) : this.#createSecure(tls, options);
     server.maxConnections = connections;
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
@@ -160,6 +170,18 @@ export class GrpcServer {
     server.on('tlsClientError', (_: Error, socket: Socket) => socket.destroy());
     server.on('unknownProtocol', (socket: Socket) => socket.destroy());
     server.on('session', (session) => this.#serve(session));
+    return server;
+  }
+
+  #createSecure(tls: ServerTls, options: ServerOptions): Http2SecureServer {
+    const server = createSecureServer({
+      ...options,
+      ...secureContext(tls),
+      handshakeTimeout: 10_000,
+      ALPNProtocols: ['h2'],
+      ...(tls.clientCaPem !== undefined && { requestCert: true, rejectUnauthorized: true }),
+    });
+    this.#secure.add(server);
     return server;
   }
 

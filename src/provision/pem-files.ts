@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { pemOf } from '../definitions/pem-clients.ts';
 import { FileProblem } from '../documents/files.ts';
@@ -37,7 +38,20 @@ export function readPemBundle(content: Buffer): string {
   const found = readCertificateFile(content);
   if (!found.ok) throw new FileProblem(found.problem);
   if (found.faults[0] !== undefined) throw new FileProblem(found.faults[0]);
-  return found.certificates.map(({ der }) => pemOf(der)).join('');
+  return found.certificates
+    .map(({ der, line }) => {
+      try {
+        new X509Certificate(der);
+      } catch (error) {
+        // It would be passed over in silence, and others be the only ones that count.
+        throw new FileProblem(
+          `has a certificate that TLS can't read (${(error as Error).message}); write another in its place`,
+          line,
+        );
+      }
+      return pemOf(der);
+    })
+    .join('');
 }
 
 function bundleIn(content: string | Uint8Array): Bundle {

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import type { Config } from '../config/schema/config.ts';
 import { portOfWorker, socketOfWorker } from '../config/worker.ts';
 import type { Findings } from './findings.ts';
-import { type KeyPair, readKeyPair } from './pem-files.ts';
+import { type KeyPair, readKeyPair, readPemBundle } from './pem-files.ts';
 
 /** Where the ext_authz service listens, its files read. */
 export type ServiceSettings = {
@@ -60,7 +60,7 @@ export function readService(
     certPath !== undefined && keyPath !== undefined
       ? findings.file(at('certPath'), certPath, (content) => readKeyPair(content, findings.content(keyPath)))
       : undefined;
-  const clientCaPem = clientCaPath && findings.file(at('clientCaPath'), clientCaPath, String);
+  const clientCaPem = clientCaPath && findings.file(at('clientCaPath'), clientCaPath, readPemBundle);
   if (port !== 0 && certPath === undefined && !isLoopback(address)) {
     if (plaintext) {
       findings.warn(

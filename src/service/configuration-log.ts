@@ -11,11 +11,15 @@ type ConfigurationLogOptions = {
   readonly worker: number | undefined;
 };
 
-const readAtStart = ({ config: { enforcer } }: InForce): ReadonlyMap<string, string> =>
-  new Map([
-    ['[enforcer.authService]', JSON.stringify(enforcer.authService)],
+const readAtStart = ({ config: { enforcer } }: InForce): ReadonlyMap<string, string> => {
+  // Other TLS files count for new connections; whether there are any does not.
+  const { certPath, keyPath, clientCaPath, ...others } = enforcer.authService;
+  const authService = [others, certPath !== undefined, clientCaPath !== undefined];
+  return new Map([
+    ['[enforcer.authService]', JSON.stringify(authService)],
     ['[enforcer.metrics]', JSON.stringify(enforcer.metrics ?? {})],
   ]);
+};
 
 /** What the log says of configurations. What was said of the one before is not said again. */
 export class ConfigurationLog {

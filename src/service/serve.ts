@@ -19,6 +19,7 @@ import {
   openMetricsPort,
 } from './metrics-port.ts';
 import { type Piece, paced, page } from './paced.ts';
+import { TlsRenewal } from './tls-renewal.ts';
 
 export type ServeOptions = {
   readonly file: string;
@@ -62,12 +63,14 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   const audit = new AuditTrail({ file, worker, tell: (trouble) => log.auditTrouble(trouble) });
   // Nothing before it serves.
   let watch = (): void => {};
+  let takeOverTls = (_: InForce): void => {};
   const configuration = new Configuration({
     file,
     env: options.env,
     tell: (event) => {
       if (event.kind === 'feed') return log.feed(event.event);
       if (event.kind === 'in-force') {
+        takeOverTls(event.loaded);
         log.reloaded(event);
         audit.use(event.loaded.config.enforcer.audit);
       } else if (event.kind === 'unchanged') log.unchanged();
@@ -101,6 +104,10 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   metrics?.serving();
   server.setServing(true);
   log.started(started.ok, server.addresses);
+  const tls = new TlsRenewal(service.tcp?.tls, server, () => log.now);
+  takeOverTls = (loaded) => tls.takeOver(loaded.service.tcp?.tls);
+  // What came meanwhile.
+  takeOverTls(configuration.inForce);
   const watcher = new FileWatcher(
     () => configuration.reread(),
     (reason) => log.blind(reason),
