@@ -193,9 +193,9 @@ function answer(ask: Ask): Readonly<Record<string, unknown>> {
     };
   }
   const { entry, tables } = ask;
-  const from = ask.remembered === undefined ? filesOf(entry) : fromMemory(ask.remembered);
-  const same = ask.known && sameSource(ask, ask.known, remembering(from));
-  if (same !== undefined) return { same: true, read: same };
+  const from = remembering(ask.remembered === undefined ? filesOf(entry) : fromMemory(ask.remembered));
+  if (ask.known !== undefined && isSame(ask, ask.known, from)) return { same: true, read: from.stamps };
+  // What was read for that is not read once more; and what the reader does not ask for does not count.
   const files = remembering(from);
   const definitions = readEntry(entry, tables, files);
   const { remembered, stamps: read } = files;
@@ -217,15 +217,14 @@ type EntryFacts = {
   readonly inputs: string;
 };
 
-/** The stamps of what is there, where it is what is known; else undefined. */
-function sameSource(
+function isSame(
   ask: Extract<Ask, { readonly what: 'entry' }>,
   { lists, paths, digest }: Source,
   files: ReturnType<typeof remembering>,
-): Stamps | undefined {
+): boolean {
   for (const path of lists) attempt(path, noFindings(), () => files.list(path));
   for (const path of paths) attempt(path, noFindings(), () => files.bytes(path));
-  return digestOfInputs(ask, files.remembered) === digest ? files.stamps : undefined;
+  return digestOfInputs(ask, files.remembered) === digest;
 }
 
 function digestOfInputs(

@@ -25,7 +25,13 @@ export function remembering(
     (path) => once(contents, path, () => stamped([path], () => files.bytes(path))),
     (path) => once(lists, path, () => stamped(changing?.foldersOf(path) ?? [], () => files.list(path))),
   );
-  return { ...reading, stamps };
+  return {
+    ...reading,
+    stamps,
+    ...(changing && {
+      changing: { ...changing, stamp: (path: string) => stamps.get(path) ?? changing.stamp(path) },
+    }),
+  };
 }
 
 /** Nothing but what was remembered. */
