@@ -8,6 +8,7 @@ import { explainDecision } from './commands/explain.ts';
 import { health } from './commands/health.ts';
 import { importFiles } from './commands/import.ts';
 import { OutputError } from './commands/output.ts';
+import { reload, status } from './commands/reload.ts';
 import { revocation } from './commands/revocation.ts';
 import { serve } from './commands/serve.ts';
 import { version } from './commands/version.ts';
@@ -21,6 +22,8 @@ const commands: Readonly<Record<string, Command>> = {
   certs,
   diff,
   health,
+  reload,
+  status,
   import: importFiles,
   revocation,
 };

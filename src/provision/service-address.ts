@@ -37,7 +37,7 @@ export function readServiceAddress(
   );
   problems.push(...findings.errors);
   const isNowhere = service.tcp === undefined && service.socket === undefined;
-  return { service: isNowhere ? defaults : service, workers: settings.workers, problems };
+  return { service: isNowhere ? { ...service, ...defaults } : service, workers: settings.workers, problems };
 }
 
 /**
@@ -55,7 +55,7 @@ export function readWorkers(file: string, env: Env): number {
 }
 
 const { address, port } = authService.parse({});
-const defaults: ServiceSettings = { tcp: { address, port, tls: undefined }, socket: undefined };
+const defaults = { tcp: { address, port, tls: undefined }, socket: undefined };
 
 type Tell = (line: number, key: string, message: string) => void;
 

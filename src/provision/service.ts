@@ -11,6 +11,8 @@ export type ServiceSettings = {
     | undefined;
   /** Path of a unix socket. */
   readonly socket: string | undefined;
+  /** Path of the unix socket that `reload` and `status` ask. */
+  readonly control: string | undefined;
 };
 export type ServiceTls = KeyPair & {
   /** Set: the caller must present a certificate that leads up to one of these. */
@@ -27,7 +29,7 @@ export function readService(
   findings: Findings,
 ): ServiceSettings {
   const at = (key: string) => ['enforcer', 'authService', key];
-  const { address, socket, workers, certPath, keyPath, clientCaPath, plaintext } =
+  const { address, socket, control, workers, certPath, keyPath, clientCaPath, plaintext } =
     config.enforcer.authService;
   // A socket alone is what it says: the default port beside it would be open to every process of the host.
   const asksForPort = socket === undefined || isWritten(at('port')) || isWritten(at('address'));
@@ -38,6 +40,8 @@ export function readService(
       'found 0 and no socket, so that Envoy could not reach the service; write a port, or socket = "…"',
     );
   }
+  if (control !== undefined && control === socket)
+    findings.error(at('control'), 'found the path of socket, where Envoy asks; write another');
   if (port !== 0 && portOfWorker(port, workers) > 65_535) {
     findings.error(
       at('workers'),
@@ -80,13 +84,18 @@ export function readService(
         ? undefined
         : { address, port, tls: pair && { ...pair, clientCaPem: clientCaPem || undefined } },
     socket: socket && findings.resolve(socket),
+    control: control && findings.resolve(control),
   };
 }
 
 /** Where this one of several processes listens. */
-export const serviceOfWorker = ({ tcp, socket }: ServiceSettings, worker: number): ServiceSettings => ({
+export const serviceOfWorker = (
+  { tcp, socket, control }: ServiceSettings,
+  worker: number,
+): ServiceSettings => ({
   tcp: tcp && { ...tcp, port: portOfWorker(tcp.port, worker) },
   socket: socket === undefined ? undefined : socketOfWorker(socket, worker),
+  control: control === undefined ? undefined : socketOfWorker(control, worker),
 });
 
 /** Of names only localhost (RFC 6761 section 6.3): where another leads to, its name server may say anew each day. */

@@ -1,4 +1,4 @@
-import type { Problem } from '../config/problem.ts';
+import { type Problem, problemLine } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { attempt, disk } from '../documents/files.ts';
 import type { Stamps } from '../documents/stamps.ts';
@@ -16,6 +16,7 @@ import { type EntryReading, ReadingError, ReadingThread } from '../provision/rea
 import type { Remembered } from '../provision/remembered-files.ts';
 import { inSlices } from '../provision/slices.ts';
 import { describeChanges, type Written } from './changes.ts';
+import type { Status } from './control-socket.ts';
 
 /** A configuration that is in force, and what is to be known of it. */
 export type InForce = Provisioned & {
@@ -41,6 +42,11 @@ export type ConfigurationEvent =
   /** Files that seemed to be others say what is in force. */
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'feed'; readonly event: FeedEvent };
+
+type Refusal = Extract<ConfigurationEvent, { readonly kind: 'refused' | 'refused-whole' }>;
+
+const linesOf = (refusal: Refusal): readonly string[] =>
+  refusal.kind === 'refused' ? refusal.problems.map(problemLine) : [refusal.reason];
 
 export type ConfigurationOptions = {
   readonly file: string;
@@ -87,8 +93,9 @@ export class Configuration {
   #lastRead: Stamps = new Map();
   #rows: TableRows = new Map();
   #inForce: InForce | undefined;
-  /** What was told last, while it is so. */
-  #refusal: string | undefined;
+  /** Why what the files say is not in force, while it is so. */
+  #refusal: Refusal | undefined;
+  #working: Promise<void> | undefined;
   /** The reading, still going on, of the foreign files of what is in force. */
   #reading: Reading | undefined;
 
@@ -138,8 +145,27 @@ export class Configuration {
       return { ok: this.inForce };
     } finally {
       if (this.#inForce === undefined) await Promise.all([this.close(), reading?.thread.close()]);
-      void this.#work();
+      this.#working = this.#work();
     }
+  }
+
+  /** What is to be known of it, without a secret. */
+  get state(): Pick<Status, 'generation' | 'since' | 'digest' | 'reading' | 'refused' | 'faulty'> {
+    const { generation, since, digest, problems } = this.inForce;
+    return {
+      generation,
+      since: new Date(since).toISOString(),
+      digest,
+      reading: this.#reading !== undefined,
+      refused: this.#refusal === undefined ? [] : linesOf(this.#refusal),
+      faulty: problems.map(problemLine),
+    };
+  }
+
+  /** Returns once nothing is being read or changed any more. */
+  async settled(): Promise<void> {
+    while (!this.#isClosed && (this.#reading !== undefined || this.#isBusy))
+      await (this.#reading?.done ?? this.#working);
   }
 
   /** Reads everything again. What comes of it is told. */
@@ -176,7 +202,7 @@ export class Configuration {
 
   #want(change: Change): void {
     this.#wanted.add(change);
-    if (!this.#isBusy) void this.#work();
+    if (!this.#isBusy) this.#working = this.#work();
   }
 
   /** One at a time: what is asked for meanwhile is done once more, together. */
@@ -426,13 +452,13 @@ export class Configuration {
     this.#keepOnlyWanted();
   }
 
-  #refuse(event: Extract<ConfigurationEvent, { readonly kind: 'refused' | 'refused-whole' }>): void {
+  #refuse(event: Refusal): void {
     // What the refused one has added goes again.
     this.#keepOnlyWanted();
     // Where other files change beside a faulty one nobody needs to hear of it once more, unless he asks.
-    const said = JSON.stringify(event);
-    if (this.#refusal !== said) this.#options.tell(event);
-    this.#refusal = said;
+    const before = this.#refusal;
+    this.#refusal = event;
+    if (JSON.stringify(before) !== JSON.stringify(event)) this.#options.tell(event);
   }
 
   #tellInForce(changes: readonly string[]): void {

@@ -7,6 +7,7 @@ import { AuditTrail } from './audit-trail.ts';
 import { type Checking, checking } from './check.ts';
 import { Configuration, type InForce } from './configuration.ts';
 import { ConfigurationLog } from './configuration-log.ts';
+import { control } from './control.ts';
 import { FileWatcher } from './file-watcher.ts';
 import { keepHeapSmall } from './heap.ts';
 import { ListenError, listenTrouble } from './listen-trouble.ts';
@@ -91,12 +92,14 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   let isStopping = false;
   let server: ExtAuthzServer | undefined;
   let port: MetricsPort | undefined;
+  let closeControl: (() => Promise<void>) | undefined;
   try {
     server = await listen({ ...inForce, service }, { configuration, log, metrics, audit }, file);
     port =
       metrics && (await openPort(metrics, inForce, options, () => (isStopping ? 'stopping' : undefined)));
+    closeControl = await control({ ...inForce, service }, options, configuration);
   } catch (error) {
-    await Promise.all([server?.close(), configuration.close(), audit.close()]);
+    await Promise.all([server?.close(), port?.close(), configuration.close(), audit.close()]);
     metrics?.close();
     throw error;
   }
@@ -147,7 +150,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     for (const signal of early) onSignal(signal);
   });
   watcher.close();
-  await Promise.all([configuration.close(), port?.close(), audit.close()]);
+  await Promise.all([closeControl?.(), configuration.close(), port?.close(), audit.close()]);
   metrics?.close();
   log.now.info('stopped');
   return [];

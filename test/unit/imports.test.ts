@@ -138,6 +138,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'ext-authz': ['url'],
   'ext-authz/unix-socket': ['fs/promises', 'net*', 'path'],
   service: ['child_process'],
+  'service/control-socket': ['fs/promises', 'net*'],
   'service/file-watcher': ['fs', 'fs/promises', 'path'],
   'service/audit-trail': ['os'],
   'service/heap': ['v8', 'vm'],

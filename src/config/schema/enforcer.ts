@@ -21,6 +21,11 @@ export const authService = table({
     .describe(
       'Unix socket to listen on, mode 0660. Envoy is then configured to use it in place of the port.',
     ),
+  control: text('a path, for example "/run/mtls-enforcer/control.sock"')
+    .optional()
+    .describe(
+      'Unix socket, mode 0600, on which `mtls-enforcer reload` and `status` ask the running service. Unset: there is none.',
+    ),
   workers: z
     .int()
     .min(1)

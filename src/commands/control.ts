@@ -1,0 +1,52 @@
+import { serviceOfWorker } from '../provision/service.ts';
+import { readServiceAddress } from '../provision/service-address.ts';
+import { type Asked, askControl, type Status } from '../service/control-socket.ts';
+import { configOf, configOption, type Exit, exit, UsageError, type Values } from './command.ts';
+import { print } from './output.ts';
+
+/** Of the commands that ask a running service about its configuration. */
+export const controlOptions = {
+  ...configOption,
+  control: { type: 'string' },
+  timeout: { type: 'string', default: '120' },
+} as const;
+
+/** Asks every worker; what each says is a line. */
+export async function ask(asked: Asked, values: Values): Promise<Exit> {
+  const seconds = Number(values.timeout);
+  if (!(seconds > 0 && seconds <= 3600)) throw new UsageError('--timeout needs seconds, from 1 to 3600');
+  const answers = await Promise.all(
+    socketsOf(values).map((path) =>
+      askControl(path, asked, seconds * 1000).catch((error: Error) => ({ trouble: trouble(path, error) })),
+    ),
+  );
+  for (const answer of answers) {
+    if ('trouble' in answer) process.stderr.write(`mtls-enforcer: ${answer.trouble}\n`);
+    else await print(`${JSON.stringify(answer)}\n`);
+  }
+  const told = new Set(answers.flatMap((answer) => ('trouble' in answer ? [] : answer.refused)));
+  for (const problem of told) process.stderr.write(`error: ${problem}\n`);
+  const digests = new Set(answers.map((answer) => ('trouble' in answer ? undefined : digestOf(answer))));
+  if (digests.size > 1 && !digests.has(undefined))
+    process.stderr.write('warning: the workers have different configurations in force\n');
+  if (answers.some((answer) => 'trouble' in answer)) return exit.unavailable;
+  return told.size > 0 ? exit.config : exit.ok;
+}
+
+const digestOf = ({ digest }: Status): string => digest;
+
+function socketsOf(values: Values): readonly string[] {
+  if (typeof values.control === 'string') return [values.control];
+  const { service, workers } = readServiceAddress(configOf(values), process.env);
+  if (service.control === undefined)
+    throw new UsageError(
+      `[enforcer.authService] of ${configOf(values)} has no control, so that nobody can be asked; write control = "/run/mtls-enforcer/control.sock" and restart, or give --control PATH`,
+    );
+  return Array.from({ length: workers }, (_, i) => serviceOfWorker(service, i + 1).control!);
+}
+
+function trouble(path: string, error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return `nobody answers on ${path}`;
+  if (error.code === 'EACCES') return `this user may not use ${path}; the service's own and root may`;
+  return `${path}: ${error.message}`;
+}
