@@ -8,7 +8,8 @@ import { docker, output } from './engine.ts';
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const project = 'mtls-enforcer-test';
 
-type File = { readonly services: Readonly<Record<string, { ports?: readonly string[] }>> };
+type Service = { ports?: readonly string[]; readonly healthcheck?: { interval: string } };
+type File = { readonly services: Readonly<Record<string, Service>> };
 
 /** What docker-compose.yml describes, running; its images are built by deploy/Dockerfile. */
 export class Compose {
@@ -34,8 +35,10 @@ export class Compose {
     const file = parse(await readFile(join(repository, 'docker-compose.yml'), 'utf8'), {
       merge: true,
     }) as File;
-    // Any port that is free, as the one in the file may be taken here. All else is as it stands.
+    // Any port that is free, as the one in the file may be taken here; health that we need not wait for. All else is
+    // as it stands.
     file.services.backend!.ports = ['127.0.0.1::9095'];
+    for (const { healthcheck } of Object.values(file.services)) if (healthcheck) healthcheck.interval = '2s';
     await writeFile(join(folder, 'docker-compose.yml'), JSON.stringify(file));
     const compose = new Compose(command, folder);
     await compose.run('down', '--volumes');

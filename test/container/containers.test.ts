@@ -165,7 +165,7 @@ describe('what docker-compose.yml describes, by a container engine', { skip: fou
     return Promise.all(loads.map((load) => load.stop()));
   }
 
-  it('both are replaced, one after the other, under load: nothing is lost, and nobody gets in', async () => {
+  it('both are replaced, one after the other, under load: nothing is lost, and nobody gets in', async (t) => {
     // Envoy waits 0.5 s for an answer, and so it does at its health checks: where the machine itself stands still for
     // longer, a round shows nothing, and is done again. Any other answer than 503 is wrong in every round.
     for (let round = 1; ; round++) {
@@ -176,7 +176,9 @@ describe('what docker-compose.yml describes, by a container engine', { skip: fou
       assert.ok(admitted >= 200 && refused >= 200);
       if (lost + unanswered === 0) return;
       const lines = (await log(await compose.id('envoy'))).split('\n');
-      assert.ok(round < 3, lines.filter((line) => line.includes('"status":503')).join('\n'));
+      const story = lines.filter((line) => line.includes('"status":503')).join('\n');
+      t.diagnostic(`round ${round}: lost ${lost + unanswered}\n${story}`);
+      assert.ok(round < 3, story);
     }
   });
 

@@ -22,6 +22,7 @@ type Service = {
   read_only?: boolean;
   cap_drop?: string[];
   security_opt?: string[];
+  healthcheck?: { test: string[] };
   command: string[];
   depends_on?: Record<string, { condition: string }>;
   network_mode?: string;
@@ -97,4 +98,41 @@ test("the compose file's config.toml has no error, and its Envoy is the one that
   assert.ok('config' in readConfig(composeConfig, 'config.toml', {}));
   assert.match(composeBootstrap(), /9095/);
   assert.equal(services.envoy?.image, 'envoyproxy/envoy:v1.40.0');
+});
+
+test('the pod of kubernetes.yaml is hardened as the compose file is, and shares the socket in the same way', () => {
+  type Container = {
+    image: string;
+    args?: string[];
+    securityContext: unknown;
+    startupProbe?: { exec: { command: string[] } };
+    volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[];
+  };
+  const { spec } = parse(read('deploy/kubernetes.yaml')).spec.template as {
+    spec: {
+      securityContext: Record<string, unknown>;
+      initContainers: [Container];
+      containers: [Container];
+      volumes: { name: string; emptyDir?: { medium: string } }[];
+    };
+  };
+  const [[enforcer], [envoy]] = [spec.initContainers, spec.containers];
+  const { runAsNonRoot, runAsUser, runAsGroup } = spec.securityContext;
+  assert.deepEqual([runAsNonRoot, `${runAsUser}:${runAsGroup}`], [true, services.envoy!.user]);
+  for (const { securityContext } of [enforcer, envoy])
+    assert.deepEqual(securityContext, {
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+    });
+  assert.deepEqual([enforcer.image, envoy.image], [services['enforcer-1']!.image, services.envoy!.image]);
+  assert.ok(stages.enforcer!.includes(`CMD ${JSON.stringify(enforcer.args).replaceAll(',', ', ')}`));
+  assert.deepEqual(enforcer.startupProbe!.exec.command, services['enforcer-1']!.healthcheck!.test.slice(1));
+  const sockets = ({ volumeMounts }: Container) => volumeMounts.find(({ name }) => name === 'sockets')!;
+  assert.deepEqual(
+    [sockets(enforcer).mountPath, sockets(enforcer).readOnly],
+    ['/run/mtls-enforcer', undefined],
+  );
+  assert.deepEqual([sockets(envoy).mountPath, sockets(envoy).readOnly], ['/run/mtls-enforcer', true]);
+  assert.equal(spec.volumes.find(({ name }) => name === 'sockets')!.emptyDir!.medium, 'Memory');
 });
