@@ -1,7 +1,9 @@
+import { dirname, resolve } from 'node:path';
 import { withoutEffect } from '../comparison/changed-keys.ts';
 import { type Comparison, comparisonText } from '../comparison/comparison-text.ts';
 import { differences } from '../comparison/difference.ts';
-import { wholeChanges } from '../comparison/whole.ts';
+import { type Compared, wholeChanges } from '../comparison/whole.ts';
+import { disk } from '../documents/files.ts';
 import type { LoadedConfig } from '../provision/load-config.ts';
 import { type Command, exit, UsageError } from './command.ts';
 import { load, tellErrors } from './load.ts';
@@ -34,7 +36,7 @@ not by their text: a renamed alias is no difference.
     if (typeof before === 'number') return before;
     const after = await load(young, { tell: tellErrors });
     if (typeof after === 'number') return after;
-    const comparison = compared(before, after);
+    const comparison = compared(withFiles(old, before), withFiles(young, after));
     await print(
       values.json ? `${JSON.stringify(comparison, undefined, 2)}\n` : comparisonText(comparison, terminal()),
     );
@@ -44,7 +46,13 @@ not by their text: a renamed alias is no difference.
   },
 };
 
-function compared(before: LoadedConfig, after: LoadedConfig): Comparison {
+const withFiles = (file: string, { config, snapshot }: LoadedConfig): Compared => ({
+  config,
+  snapshot,
+  contentOf: (path) => disk.bytes(resolve(dirname(file), path)).toString('base64'),
+});
+
+function compared(before: Compared, after: Compared): Comparison {
   const found = differences(before.snapshot, after.snapshot, Date.now()).map(({ places, ...change }) => ({
     ...change,
     places: places.map(({ api, operation }) => ({ api, operation })),

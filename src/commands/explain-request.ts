@@ -2,6 +2,7 @@ import type { Attributes, Header } from '../attributes.ts';
 import { nearest } from '../config/problem.ts';
 import { FileProblem } from '../documents/files.ts';
 import { readClientFile } from '../explain/client-file.ts';
+import { findLogged, type Logged, replayOf } from '../explain/logged.ts';
 import { attributesOf, placeOf, type Told } from '../explain/request.ts';
 import { CapturedError, readCheckJson } from '../ext-authz/check-json.ts';
 import { readCheckRequest } from '../ext-authz/check-request.ts';
@@ -14,6 +15,8 @@ export type Asked = {
   /** Whether there may be an access token. */
   readonly needsKeys: boolean;
   readonly attributesIn: (snapshot: Snapshot) => Attributes;
+  /** What was logged of it, where it is a request of the past. */
+  readonly logged?: Logged;
 };
 
 /** @throws FileProblem */
@@ -24,7 +27,7 @@ type Read = (path: string) => Uint8Array;
  *
  * @throws UsageError
  */
-export function askedFor(values: Values, read: Read, clock: number): Asked {
+export function askedFor(values: Values, read: Read, clock: number, reference?: string): Asked {
   const text = (name: string): string | undefined =>
     typeof values[name] === 'string' ? values[name] : undefined;
   const now = instantOf(text('at'), clock);
@@ -38,6 +41,8 @@ export function askedFor(values: Values, read: Read, clock: number): Asked {
     const attributes = capturedIn(check, read);
     return { now, needsKeys: true, attributesIn: () => attributes };
   }
+  const record = text('audit');
+  if (record !== undefined) return loggedIn(record, reference, { values, read, at: text('at') && now });
   const [url, api] = [text('url'), text('api')];
   if ((url === undefined) === (api === undefined))
     throw new UsageError(
@@ -48,12 +53,11 @@ export function askedFor(values: Values, read: Read, clock: number): Asked {
     token: tokenIn(text('token'), read),
     headers: list(values.header).map(headerOf),
   };
-  const [leaf, ...intermediates] = ders;
   const rest: Pick<Told, 'headers' | 'from' | 'certificate' | 'token'> = {
     headers,
     token,
     from: text('from'),
-    certificate: leaf && { leaf, intermediates },
+    certificate: chainOf(ders),
   };
   return {
     now,
@@ -62,6 +66,40 @@ export function askedFor(values: Values, read: Read, clock: number): Asked {
       const place = url === undefined ? placeOfApi(api!, snapshot) : placeOfUrl(url);
       const method = text('method')?.toUpperCase() ?? place.method;
       return attributesOf({ ...rest, ...place, method }, snapshot, now);
+    },
+  };
+}
+
+const chainOf = ([leaf, ...intermediates]: readonly Uint8Array[]): Told['certificate'] =>
+  leaf && { leaf, intermediates };
+
+function loggedIn(
+  path: string,
+  reference: string | undefined,
+  {
+    values,
+    read,
+    at,
+  }: { readonly values: Values; readonly read: Read; readonly at: number | '' | undefined },
+): Asked {
+  if (reference === undefined) throw new UsageError('--audit FILE needs a request id behind it');
+  const record = Buffer.from(contentOf('audit', path, read)).toString('utf8');
+  const logged = findLogged(record, reference);
+  if (logged === undefined)
+    throw new UsageError(`--audit ${path} has no decision about ${JSON.stringify(reference)}`);
+  const given = chainOf(certificatesIn(values, read));
+  const now = at || Date.parse(logged.time ?? '') || 0;
+  return {
+    now,
+    needsKeys: false,
+    logged,
+    attributesIn: (snapshot) => {
+      const told = replayOf(logged, snapshot, given);
+      if (told === undefined)
+        throw new UsageError(
+          `it came with a certificate (SHA-256 ${logged.sha256}) that is in no file here; add --cert FILE (logged: ${logged.outcome} ${logged.reason ?? ''} ${logged.detail ?? ''})`,
+        );
+      return attributesOf(told, snapshot, now);
     },
   };
 }

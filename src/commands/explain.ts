@@ -3,7 +3,7 @@ import { nearest } from '../config/problem.ts';
 import { denials } from '../decision.ts';
 import { disk } from '../documents/files.ts';
 import { explain, meaningOf } from '../explain/explanation.ts';
-import { explanationText, meaningText } from '../explain/text.ts';
+import { explanationText, loggedText, meaningText } from '../explain/text.ts';
 import { toJson } from '../explain/to-json.ts';
 import {
   type Command,
@@ -33,6 +33,7 @@ const options = {
   from: { type: 'string' },
   at: { type: 'string' },
   check: { type: 'string' },
+  audit: { type: 'string' },
   json: { type: 'boolean', default: false },
 } as const;
 
@@ -44,6 +45,7 @@ export const explainDecision: Command = {
                       [--token @FILE] [--header 'Name: value']... [--from ADDRESS]
                       [--at TIME] [--json]
 mtls-enforcer explain [--config FILE] --check FILE [--at TIME] [--json]
+mtls-enforcer explain [--config FILE] --audit FILE REQUEST-ID [--cert FILE] [--json]
 mtls-enforcer explain CODE [--json]
 
 Decides as "serve" would, by the same function, and prints the steps, where they ended, and what to
@@ -57,6 +59,8 @@ keys of token issuers and revocation data are fetched as "serve" fetches them.
   --token     an access token; @FILE keeps it out of the list of processes, @- is standard input
   --from      address of the direct TCP peer: client or load balancer
   --at        as 2026-06-01T12:00:00Z; now unless given
+  --audit     a record of decisions (docs/audit.md): what it says of that request, and the request again,
+              at its time, by the configuration as it is now; without its token, which is never logged
   --check     a captured CheckRequest: JSON, or the bytes on the wire; - is standard input
 
 Prints no token and no header's value. Exits 0 where it is admitted, 1 where it is denied.
@@ -67,8 +71,9 @@ Prints no token and no header's value. Exits 0 where it is admitted, 1 where it 
   options,
   takesPath: true,
   run: async (values, codes) => {
-    if (codes.length > 0) return explainCode(codes, values);
-    const asked = askedFor(values, (path) => (path === '-' ? readFileSync(0) : disk.bytes(path)), Date.now());
+    if (codes.length > 0 && values.audit === undefined) return explainCode(codes, values);
+    const read = (path: string): Uint8Array => (path === '-' ? readFileSync(0) : disk.bytes(path));
+    const asked = askedFor(values, read, Date.now(), codes[0]);
     const loaded = await loadForDecisions(configOf(values), { needsKeys: asked.needsKeys });
     if (typeof loaded === 'number') return loaded;
     try {
@@ -80,7 +85,7 @@ Prints no token and no header's value. Exits 0 where it is admitted, 1 where it 
 };
 
 async function explainRequest(
-  { attributesIn, now }: Asked,
+  { attributesIn, now, logged }: Asked,
   loaded: ForDecisions,
   values: Values,
 ): Promise<Exit> {
@@ -88,7 +93,12 @@ async function explainRequest(
   const first = await explain(attributes, loaded.snapshot, now);
   // What is to be asked about a certificate is known once its path is.
   const explanation = (await loaded.fetchWanted()) ? await explain(attributes, loaded.snapshot, now) : first;
-  await print(values.json ? toJson(explanation) : explanationText(explanation, terminal()));
+  await print(
+    values.json
+      ? toJson(explanation, logged)
+      : (logged === undefined ? '' : loggedText(logged, terminal())) +
+          explanationText(explanation, terminal()),
+  );
   return explanation.decision.outcome === 'allow' ? exit.ok : exit.no;
 }
 

@@ -8,7 +8,7 @@ import { type Change, narrowing, widening } from './change.ts';
 import { type Place, placesOf } from './places.ts';
 import { securityChanges } from './security.ts';
 
-/** One change, and all places where it is. */
+/** One change, and all places where it is; an API all of whose places changed so stands there once, as a whole. */
 export type Difference = Change & { readonly places: readonly Pick<Place, 'api' | 'operation'>[] };
 
 /**
@@ -20,10 +20,13 @@ export type Difference = Change & { readonly places: readonly Pick<Place, 'api' 
  */
 export function differences(before: Snapshot, after: Snapshot, now: number): readonly Difference[] {
   const found = new Map<string, { readonly change: Change; readonly places: Place[] }>();
+  /** Places of an API where somebody may get in, in either. */
+  const total = new Map<string, number>();
   /** Most places of an API ask for the same. */
   const known = new Map<unknown, Map<unknown, readonly Change[]>>();
   for (const place of placesOf(before, after)) {
     const [old, young] = [answerAt(place, before, now), answerAt(place, after, now)];
+    if ('asked' in old || 'asked' in young) total.set(place.api, (total.get(place.api) ?? 0) + 1);
     const here = known.get(keyOf(old)) ?? new Map<unknown, readonly Change[]>();
     known.set(keyOf(old), here);
     const changes = here.get(keyOf(young)) ?? changesBetween(old, young, { before, after, now });
@@ -35,7 +38,17 @@ export function differences(before: Snapshot, after: Snapshot, now: number): rea
       found.set(key, same);
     }
   }
-  return [...found.values()].map(({ change, places }) => ({ ...change, places }));
+  return [...found.values()].map(({ change, places }) => ({ ...change, places: wholeApis(places, total) }));
+}
+
+function wholeApis(
+  places: readonly Place[],
+  total: ReadonlyMap<string, number>,
+): readonly Pick<Place, 'api' | 'operation'>[] {
+  const byApi = [...Map.groupBy(places, ({ api }) => api)];
+  return byApi.flatMap<Pick<Place, 'api' | 'operation'>>(([api, some]) =>
+    some.length === total.get(api) ? [{ api, operation: undefined }] : some,
+  );
 }
 
 /** What is asked for, or why nobody gets there. */

@@ -104,6 +104,9 @@ function issuerChanges(
     ...bySet(`${what}, algorithm`, old.algorithms, young.algorithms),
     ...bySet(`${what}, typ`, old.tokenTypes, young.tokenTypes),
     ...bySet(`${what}, audience`, audiences(before, old), audiences(after, young)),
+    ...(old.keys.source() === young.keys.source()
+      ? []
+      : either(`${what}: its keys are others, or come from elsewhere`)),
     ...(claims(old) === claims(young) ? [] : either(`${what}: client and scopes are read from other claims`)),
     ...(old.takesHexThumbprint === young.takesHexThumbprint
       ? []

@@ -1,10 +1,16 @@
 import type { Config } from '../config/schema/config.ts';
 import { named } from '../pki/certificate/name.ts';
+import { filesNamed } from '../provision/own-config.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { byOrder, bySet, type Change, either } from './change.ts';
 
 /** A configuration, as far as it is compared. */
-export type Compared = { readonly config: Config; readonly snapshot: Snapshot };
+export type Compared = {
+  readonly config: Config;
+  readonly snapshot: Snapshot;
+  /** Of a file that it names, as text that is equal where the content is. */
+  readonly contentOf: (path: string) => string;
+};
 
 /** What holds of all APIs: which paths are good, and what is done about a stranger's header. */
 export function wholeChanges(before: Compared, after: Compared): readonly Change[] {
@@ -32,18 +38,6 @@ export function wholeChanges(before: Compared, after: Compared): readonly Change
       const { senders, senderCaPath } = config.enforcer.security.mutualSSL;
       return { senders, senderCaPath };
     }),
-    ...settingChanges('where the keys of token issuers come from', before, after, ({ config }) =>
-      config.enforcer.security.tokenService
-        .map(({ issuer, jwksURL, jwksCaPath, jwksPath, certificateFilePath, certificatePem }) => ({
-          issuer,
-          jwksURL,
-          jwksCaPath,
-          jwksPath,
-          certificateFilePath,
-          certificatePem,
-        }))
-        .toSorted((a, b) => a.issuer.localeCompare(b.issuer)),
-    ),
     ...settingChanges('limits of what is read', before, after, ({ config }) => {
       const { maxCertificates } = config.enforcer.security.mutualSSL;
       return { maxCertificates };
@@ -89,11 +83,14 @@ function strengthChanges(before: Config, after: Config): readonly Change[] {
 
 const taken = (is: boolean): 'taken' | 'refused' => (is ? 'taken' : 'refused');
 
+/** Judged by what is written, and by the files that it names. */
 function settingChanges(
   what: string,
   before: Compared,
   after: Compared,
   of: (one: Compared) => unknown,
 ): readonly Change[] {
-  return JSON.stringify(of(before)) === JSON.stringify(of(after)) ? [] : either(`${what}: settings changed`);
+  const text = (one: Compared): string =>
+    JSON.stringify([of(one), [...filesNamed(of(one))].map((path) => one.contentOf(path))]);
+  return text(before) === text(after) ? [] : either(`${what}: settings changed`);
 }

@@ -1,6 +1,7 @@
 import { type Decision, denials } from '../decision.ts';
 import { inert, type Paper, wrapped } from '../observability/paper.ts';
 import type { Change, CodeMeaning, Explanation } from './explanation.ts';
+import type { Logged } from './logged.ts';
 import type { Stage } from './stage.ts';
 
 export function explanationText({ decision, stages, change }: Explanation, paper: Paper): string {
@@ -66,4 +67,14 @@ export function meaningText(
     ...changeText({ ...remedy, toml: [] }, paper),
   ];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What was decided then, above what is decided now. */
+export function loggedText({ time, outcome, reason, detail, alias, clientId }: Logged, paper: Paper): string {
+  const who = [alias && `as "${alias}"`, clientId && `token of client "${clientId}"`]
+    .filter(Boolean)
+    .join(', ');
+  const what = outcome === 'allow' ? `admitted ${who}` : `denied: ${reason}: ${detail}`;
+  const lines = wrapped(`logged at ${time}: ${what.trim()}`, { indent: '', paper });
+  return [...lines, paper.paint('quiet', 'again, by the configuration as it is now:'), '', ''].join('\n');
 }

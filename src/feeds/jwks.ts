@@ -19,10 +19,13 @@ const usual: FeedTimes = { every: 300_000, retry: 1_000, onDemand: 10_000, withi
 
 /** An issuer's published keys: the elements of `keys` (RFC 7517 section 5). */
 export class JwksFeed extends Feed<readonly unknown[]> implements PublishedKeys {
+  readonly url: string;
+
   constructor(address: JwksAddress, tell: (event: FeedEvent) => void, times: Partial<FeedTimes> = {}) {
     const from = withoutSecrets(address.url);
     const read = ({ signal }: { readonly signal: AbortSignal }) => readKeys(address, signal);
     super({ feed: 'jwks', from, read }, tell, { ...usual, ...times });
+    this.url = address.url;
   }
 
   jwks(): readonly unknown[] | undefined {

@@ -5,6 +5,8 @@ import { VerificationKey } from './verification-key.ts';
 export type IssuerKeys = {
   /** The keys of that name and algorithm, each once; seldom more than one. */
   readonly find: (kid: string | undefined, algorithm: string) => readonly VerificationKey[] | KeyAbsence;
+  /** For whoever compares: other keys, or keys from elsewhere, are told otherwise. */
+  readonly source: () => string;
 };
 
 /** unknown: there are keys, and this is none of them. unavailable: there are none, yet. too-many: to try each. */
@@ -15,6 +17,8 @@ const maxTried = 8;
 
 /** The published keys, as last fetched, and a way to ask for newer ones. */
 export type PublishedKeys = {
+  /** Where they are fetched from; without one they are in a file. */
+  readonly url?: string;
   /** The elements of `keys` (RFC 7517 section 5), the same array until others are fetched; undefined: none, yet. */
   readonly jwks: () => readonly unknown[] | undefined;
   /** A key is wanted that is not among them. Returns at once. */
@@ -31,6 +35,8 @@ export function issuerKeys(
 ): IssuerKeys {
   const current = published && keysOf(published);
   return {
+    // What is fetched changes without a word of the configuration: there, it is the place that counts.
+    source: () => JSON.stringify([published?.url ?? published?.jwks(), certificate?.material]),
     find: (kid, algorithm) => {
       if (current === undefined || (kid === undefined && certificate !== undefined))
         return certificate && fits(certificate, algorithm) ? [certificate] : 'unknown';

@@ -80,7 +80,7 @@ export function fromData(file: string, data: OwnConfigData): OwnConfig {
 const noFiles = new Set(['path', 'paths', 'basePath', 'definitions', 'crlFiles']);
 
 /** The files that a configuration names: every text whose key says so. What is no file after all costs one look. */
-function* filesNamed(value: unknown): Generator<string> {
+export function* filesNamed(value: unknown): Generator<string> {
   if (typeof value !== 'object' || value === null) return;
   for (const [key, inner] of Object.entries(value)) {
     if (noFiles.has(key)) continue;

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -45,6 +46,18 @@ const files: Readonly<Record<string, string | Uint8Array>> = {
   'good.jwt': `${idp.token()}\n`,
   'check.json': JSON.stringify(check),
   'check.bin': wire,
+  'audit.log': `${JSON.stringify({
+    type: 'decision',
+    time: '2026-06-01T00:00:00.000Z',
+    outcome: 'deny',
+    reason: 'issuer_unknown',
+    detail: 'nobody knew it',
+    requestId: 'r-1',
+    method: 'GET',
+    host: 'a',
+    path: '/orders/1',
+    sha256: createHash('sha256').update(acme.der).digest('hex'),
+  })}\n`,
   'broken.toml': '[[apis]]\nnaem = "a"\n',
   'config.toml': `[[enforcer.security.tokenService]]
 name = "idp"

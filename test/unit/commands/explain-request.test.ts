@@ -105,6 +105,54 @@ test('PKCS#12: the certificate of its key, by the password of a file', () => {
   assert.throws(() => ask('wrong'), /--cert leaf\.p12 .*; write it into a file, and --password-file FILE/);
 });
 
+const line = (fields: object): string =>
+  JSON.stringify({ type: 'decision', time: '2026-06-01T00:00:00.000Z', ...fields });
+const record = [
+  line({
+    requestId: 'r-1',
+    outcome: 'deny',
+    reason: 'certificate_expired',
+    method: 'GET',
+    host: 'h',
+    path: '/a',
+  }),
+  'no JSON, r-1',
+  line({ requestId: 'r-2', outcome: 'deny', method: 'PUT', host: 'h', path: '/b', source: '10.0.0.9' }),
+  line({ requestId: 'r-22', traceId: 't-1', outcome: 'allow', path: '/t' }),
+  line({ requestId: 'r-3', sha256: 'ab', outcome: 'deny', reason: 'issuer_unknown', path: '/c' }),
+  '{"type": "other", "requestId": "r-4"}',
+].join('\n');
+const replay = (reference: string, more: Values = {}) =>
+  askedFor(
+    { audit: 'audit.log', ...more },
+    (path) => Buffer.from(path === 'audit.log' ? record : files[path]!),
+    now,
+    reference,
+  );
+
+test('a request of the record of decisions, again, at its time', () => {
+  const { http, source } = replay('r-2').attributesIn(snapshot);
+  assert.deepEqual([http.method, http.host, http.path, source.address], ['PUT', 'h', '/b', '10.0.0.9']);
+  assert.equal(replay('r-2').now, Date.UTC(2026, 5, 1));
+  assert.equal(replay('r-1').logged?.reason, 'certificate_expired');
+  assert.equal(replay('t-1').attributesIn(snapshot).http.path, '/t');
+  const given = replay('r-3', { cert: 'leaf.pem' }).attributesIn(snapshot);
+  assert.equal(given.source.certificate, encodeURIComponent(leaf.pem));
+});
+
+for (const [reference, says] of [
+  ['r-9', /^--audit audit\.log has no decision about "r-9"$/],
+  ['r-4', /^--audit audit\.log has no decision about "r-4"$/],
+  [
+    'r-3',
+    /^it came with a certificate \(SHA-256 ab\) that is in no file here; add --cert FILE \(logged: deny issuer_unknown/,
+  ],
+] as const) {
+  test(`${reference} can not be asked again, and what to do`, () => {
+    assert.throws(() => replay(reference).attributesIn(snapshot), { name: 'UsageError', message: says });
+  });
+}
+
 const wrongs: readonly [values: Values, says: RegExp][] = [
   [{}, /^explain needs --url URL or --api NAME:VERSION, or --check FILE, or a denial's code$/],
   [{ url: '/a', api: 'A:1' }, /^explain needs --url URL or --api/],

@@ -5,7 +5,7 @@ import type { Header } from '../../../src/attributes.ts';
 import { withoutEffect } from '../../../src/comparison/changed-keys.ts';
 import { comparisonText } from '../../../src/comparison/comparison-text.ts';
 import { differences } from '../../../src/comparison/difference.ts';
-import { wholeChanges } from '../../../src/comparison/whole.ts';
+import { type Compared, wholeChanges } from '../../../src/comparison/whole.ts';
 import { decide } from '../../../src/enforcer.ts';
 import { plainPaper } from '../../../src/observability/paper.ts';
 import type { LoadedConfig } from '../../../src/provision/load-config.ts';
@@ -67,10 +67,16 @@ methods = ["GET"]
 [[apis.operations]]
 path = "/{id}"
 `;
+/** Files lie in folders of their own, by the same names. */
+const compared = ({ config, snapshot }: LoadedConfig): Compared => ({
+  config,
+  snapshot,
+  contentOf: (path) => path,
+});
 const compare = (before: LoadedConfig, after: LoadedConfig): readonly string[] => {
   const found = {
     differences: differences(before.snapshot, after.snapshot, now),
-    whole: wholeChanges(before, after),
+    whole: wholeChanges(compared(before), compared(after)),
   };
   const isSame = found.differences.length + found.whole.length === 0;
   const keys = withoutEffect(before.config, after.config, isSame);
@@ -127,7 +133,7 @@ const rows: readonly [
     'a CA in place of one of its clients',
     (toml) => toml.replace('caFile = "ca.pem"', 'caFile = "ca.pem"\ndns = ["*.example.com"]'),
     [
-      'any host/accounts: GET /list, GET /{id}, other methods /{id}',
+      'any host/accounts',
       '  + what CN=Partner CA issued with dns = ["*.example.com"] (alias "partners") may call now, by certificate',
       '  - all that CN=Partner CA issued (alias "partners") may call no more, by certificate',
     ],
@@ -135,10 +141,7 @@ const rows: readonly [
   [
     'a client who is switched off',
     (toml) => toml.replace('file = "acme.pem"', 'file = "acme.pem"\ndisabled = true'),
-    [
-      'any host/orders; any host/accounts: GET /list, GET /{id}, other methods /{id}',
-      '  - CN=acme (alias "acme") may call no more, by certificate',
-    ],
+    ['any host/orders; any host/accounts', '  - CN=acme (alias "acme") may call no more, by certificate'],
   ],
   [
     'a certificate that is needed no more',
@@ -148,18 +151,12 @@ const rows: readonly [
   [
     'a scope less',
     (toml) => toml.replace('["read", "write"]', '["read"]'),
-    [
-      'any host/accounts: GET /list, GET /{id}, other methods /{id}',
-      '  + scopes needed: read, write (all) -> read',
-    ],
+    ['any host/accounts', '  + scopes needed: read, write (all) -> read'],
   ],
   [
     'one of two scopes',
     (toml) => toml.replace('["read", "write"]', '["read", "write"]\nscopesMatch = "any"'),
-    [
-      'any host/accounts: GET /list, GET /{id}, other methods /{id}',
-      '  + scopes needed: read, write (all) -> read, write (any)',
-    ],
+    ['any host/accounts', '  + scopes needed: read, write (all) -> read, write (any)'],
   ],
   [
     'a new API',
@@ -185,10 +182,19 @@ const rows: readonly [
     'a sender more',
     (toml) => toml.replace('["10.0.0.1"]', '["10.0.0.1", "10.1.0.0/16"]'),
     [
-      'any host/orders; any host/accounts: GET /list, GET /{id}, other methods /{id}',
+      'any host/orders; any host/accounts',
       '  + certificate header: x-wso2-client-certificate (auto) from 10.1.0.0/16 counts now',
     ],
     header,
+  ],
+  [
+    'an issuer with other keys in a file of the same name',
+    (toml) => toml.replace('jwks.json', 'other.json'),
+    [
+      'any host/accounts',
+      '  + tokens of https://idp.test: its keys are others, or come from elsewhere',
+      '  - tokens of https://idp.test: its keys are others, or come from elsewhere',
+    ],
   ],
   [
     'SHA-1',
@@ -346,7 +352,7 @@ ${[0, 1].map(api).join('')}`,
     const [before, after] = [make(), make()];
     const [old, young] = [await admits(before.snapshot), await admits(after.snapshot)];
     const found = differences(before.snapshot, after.snapshot, now);
-    const whole = wholeChanges(before, after);
+    const whole = wholeChanges(compared(before), compared(after));
     for (const [i, { path, method, host }] of requests.entries()) {
       if (old[i] === young[i]) continue;
       const effect = young[i] ? 'widening' : 'narrowing';

@@ -1,0 +1,73 @@
+import type { Certificate } from '../pki/certificate/certificate.ts';
+import type { Snapshot } from '../snapshot.ts';
+import type { Told } from './request.ts';
+
+/** A line of the record of decisions (docs/audit.md), as far as it is read here. */
+export type Logged = Readonly<
+  Partial<
+    Record<
+      | 'time'
+      | 'outcome'
+      | 'reason'
+      | 'detail'
+      | 'requestId'
+      | 'traceId'
+      | 'method'
+      | 'host'
+      | 'path'
+      | 'source'
+      | 'alias'
+      | 'clientId'
+      | 'sha256'
+      | 'certificateFrom',
+      string
+    >
+  >
+>;
+
+/** The last line about that request; undefined: there is none. */
+export function findLogged(record: string, reference: string): Logged | undefined {
+  // Most lines are about others: only those are parsed that may be meant.
+  for (
+    let at = record.lastIndexOf(reference);
+    at !== -1;
+    at = at === 0 ? -1 : record.lastIndexOf(reference, at - 1)
+  ) {
+    const end = record.indexOf('\n', at);
+    const line = parsed(record.slice(record.lastIndexOf('\n', at) + 1, end === -1 ? undefined : end));
+    if (line !== undefined && (line.requestId === reference || line.traceId === reference)) return line;
+  }
+  return undefined;
+}
+
+function parsed(line: string): Logged | undefined {
+  try {
+    const value = JSON.parse(line) as Record<string, unknown> | null;
+    if (typeof value !== 'object' || value?.type !== 'decision') return undefined;
+    return Object.fromEntries(Object.entries(value).filter(([, one]) => typeof one === 'string'));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The same request, as far as the line has it: never a token, and the certificate only where the configuration has it, or
+ * whoever asks. undefined: there was another certificate.
+ */
+export function replayOf(
+  { method = 'GET', host = '', path = '/', source, sha256 }: Logged,
+  snapshot: Snapshot,
+  given: Told['certificate'],
+): Told | undefined {
+  const certificate = given ?? knownAs(sha256, snapshot);
+  if (sha256 !== undefined && certificate === undefined) return undefined;
+  return { method, host, path, scheme: 'https', headers: [], from: source, certificate, token: undefined };
+}
+
+function knownAs(sha256: string | undefined, { everyone }: Snapshot): Told['certificate'] {
+  const certificates = (everyone.clients ?? []).flatMap(({ asks }): readonly Certificate[] =>
+    asks?.kind === 'certificate' ? [asks.certificate] : [],
+  );
+  const found = certificates.find((one) => one.sha256 === sha256);
+  return found && { leaf: found.der, intermediates: [] };
+}
