@@ -11,8 +11,8 @@ const folder = mkdtempSync(join(tmpdir(), 'watch-'));
 after(() => rmSync(folder, { recursive: true }));
 const file = join(folder, 'config.toml');
 const port = await freePort();
-const config = (more = '', watch = true): string =>
-  `[enforcer.reload]\nwatch = ${watch}\n[enforcer.authService]\nport = ${port}\n${more}[[clients]]\nalias = "acme"\nfile = "acme.pem"\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["acme"]\n`;
+const config = (more = '', watch?: boolean): string =>
+  `${watch === undefined ? '' : `[enforcer.reload]\nwatch = ${watch}\n`}[enforcer.authService]\nport = ${port}\n${more}[[clients]]\nalias = "acme"\nfile = "acme.pem"\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["acme"]\n`;
 const putCertificate = async (): Promise<void> => {
   writeFileSync(join(folder, 'acme.pem.new'), (await selfSigned({ subject: 'CN=acme' })).pem);
   renameSync(join(folder, 'acme.pem.new'), join(folder, 'acme.pem'));

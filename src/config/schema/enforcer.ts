@@ -177,9 +177,9 @@ const answers = table({
 const reload = table({
   watch: z
     .boolean()
-    .default(false)
+    .default(true)
     .describe(
-      'true: config.toml and all files that it names are watched, and what changes is in force within a second or two. false: only SIGHUP reads them again.',
+      'true: config.toml and all files that it names are watched, and what changes is in force within a second (two where the file system tells nothing). false: only SIGHUP and `mtls-enforcer reload` read them again.',
     ),
 });
 
