@@ -13,6 +13,8 @@ type HostApis = {
   readonly byBasePath: ReadonlyMap<string, Api>;
   /** Most segments that a base path here has. */
   readonly depth: number;
+  /** A host that foreign files alone claim is not theirs alone: what config.toml has for it by a wildcard, and comes first. */
+  readonly own?: HostApis | undefined;
 };
 
 /** Two APIs claim one host and base path: no request could tell them apart. */
@@ -23,17 +25,33 @@ export type PlaceTaken = {
   readonly second: Api;
 };
 
-/** @returns the index, in which the first of two claimants keeps the place, and every place claimed twice. */
-export function indexApis(apis: readonly Api[]): { index: ApiIndex; taken: readonly PlaceTaken[] } {
-  const byHost = new Map<string, { byBasePath: Map<string, Api>; depth: number }>();
+/**
+ * @param foreignFrom from this one on they are of foreign files, which take no host, place or name from the others
+ * @returns the index, in which the first of two claimants keeps the place, and every place claimed twice.
+ */
+export function indexApis(
+  apis: readonly Api[],
+  foreignFrom = apis.length,
+): { index: ApiIndex; taken: readonly PlaceTaken[] } {
+  const byHost = new Map<
+    string,
+    { byBasePath: Map<string, Api>; depth: number; own?: HostApis | undefined }
+  >();
   const byNameAndVersion = new Map<string, Api[]>();
   const taken: PlaceTaken[] = [];
-  for (const api of apis) {
-    append(byNameAndVersion, nameKey(api.name, api.version), api);
+  const own = foreignFrom < apis.length ? indexApis(apis.slice(0, foreignFrom)).index : undefined;
+  for (const [i, api] of apis.entries()) {
+    const isForeign = i >= foreignFrom;
+    const name = nameKey(api.name, api.version);
+    if (!isForeign || own?.byNameAndVersion.has(name) !== true) append(byNameAndVersion, name, api);
     for (const host of api.hosts) {
-      const there = byHost.get(host) ?? { byBasePath: new Map<string, Api>(), depth: 0 };
+      const there = byHost.get(host) ?? {
+        byBasePath: new Map<string, Api>(),
+        depth: 0,
+        own: isForeign && own !== undefined ? hostApis(host, own) : undefined,
+      };
       byHost.set(host, there);
-      const first = there.byBasePath.get(api.basePath);
+      const first = apiAt(there, api.basePath);
       if (first !== undefined) {
         taken.push({ host, basePath: api.basePath, first, second: api });
         continue;
@@ -80,7 +98,7 @@ function findByRoute(route: ReadonlyMap<string, string>, index: ApiIndex): Api |
     return named?.length === 1 ? named[0] : undefined;
   }
   if (vHost === undefined || basePath === undefined) return undefined;
-  const placed = index.byHost.get(normalizeHost(vHost))?.byBasePath.get(trimSlash(basePath));
+  const placed = apiAt(index.byHost.get(normalizeHost(vHost)), trimSlash(basePath));
   if (placed?.version !== version) return undefined;
   return name === undefined || placed.name === name ? placed : undefined;
 }
@@ -91,25 +109,31 @@ function findByPath(host: string, path: string, index: ApiIndex): Api | undefine
   if (there === undefined || !path.startsWith('/')) return undefined;
   const query = path.indexOf('?');
   const judged = query === -1 ? path : path.slice(0, query);
-  let found = there.byBasePath.get('');
+  let found = apiAt(there, '');
   // Only as many segments as a base path has: a path of 30,000 of them costs no more than its first few.
-  for (let end = 0, segments = 0; end < judged.length && segments < there.depth; segments++) {
+  const depth = Math.max(there.depth, there.own?.depth ?? 0);
+  for (let end = 0, segments = 0; end < judged.length && segments < depth; segments++) {
     const slash = judged.indexOf('/', end + 1);
     end = slash === -1 ? judged.length : slash;
-    found = there.byBasePath.get(judged.slice(0, end)) ?? found;
+    found = apiAt(there, judged.slice(0, end)) ?? found;
   }
   return found;
 }
 
+const apiAt = (there: HostApis | undefined, basePath: string): Api | undefined =>
+  there?.own?.byBasePath.get(basePath) ?? there?.byBasePath.get(basePath);
+
+const hostApis = (host: string, { byHost }: ApiIndex): HostApis | undefined => hostIn(byHost, host);
+
 /** Exact, else the longest wildcard, else '*'. A host with APIs of its own never falls on to another's. */
-function hostApis(host: string, index: ApiIndex): HostApis | undefined {
-  const exact = index.byHost.get(host);
+export function hostIn<T>(byHost: ReadonlyMap<string, T>, host: string): T | undefined {
+  const exact = byHost.get(host);
   if (exact !== undefined && !host.startsWith('*')) return exact;
   for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
-    const wildcard = index.byHost.get(`*${host.slice(dot)}`);
+    const wildcard = byHost.get(`*${host.slice(dot)}`);
     if (wildcard !== undefined) return wildcard;
   }
-  return index.byHost.get('*');
+  return byHost.get('*');
 }
 
 /** As one string that no name can forge, its length standing before it. */

@@ -21,10 +21,11 @@ ext_authz filter that asks this enforcer. Relative paths in it are relative to t
     const workers = workersOf(values);
     const loaded = await load(file, { alwaysEnvoy: true });
     if (typeof loaded === 'number') return loaded;
-    const { config } = loaded;
+    const { config, ownApis } = loaded;
     return say(
       writeEnvoyConfig(config, {
         workers,
+        ownApis,
         enforcer: config.router.enforcer,
         resolvePath: (path) => seenFromHere(file, path),
       }),

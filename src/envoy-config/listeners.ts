@@ -22,7 +22,7 @@ export function listeners(config: Config, options: EnvoyConfigOptions): readonly
       {
         transport_socket: downstreamTls(config, options),
         transport_socket_connect_timeout: '10s',
-        filters: [connectionManager(config, 'https')],
+        filters: [connectionManager(config, 'https', options)],
       },
     ],
     access_log: [handshakeLog],
@@ -30,7 +30,7 @@ export function listeners(config: Config, options: EnvoyConfigOptions): readonly
   if (router.listenerPort === 0) return [secured];
   const plain = {
     ...listener('plain', router.listenerHost, router.listenerPort),
-    filter_chains: [{ filters: [connectionManager(config, 'http')] }],
+    filter_chains: [{ filters: [connectionManager(config, 'http', options)] }],
   };
   return [secured, plain];
 }
@@ -41,7 +41,7 @@ const listener = (name: string, host: string, port: number): Message => ({
   per_connection_buffer_limit_bytes: 32_768,
 });
 
-function connectionManager(config: Config, scheme: Scheme): Message {
+function connectionManager(config: Config, scheme: Scheme, { ownApis }: EnvoyConfigOptions): Message {
   const { mTLSAPIsEnabled } = config.router.downstream.tls;
   const { allowHeaderOverPlaintext } = config.enforcer.security.mutualSSL;
   return extension(
@@ -67,7 +67,7 @@ function connectionManager(config: Config, scheme: Scheme): Message {
         removeTrailers(trailersToRemove(config)),
         extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router'),
       ],
-      route_config: routeConfiguration(config, scheme),
+      route_config: routeConfiguration(config, scheme, ownApis),
       access_log: [requestLog],
     },
   );

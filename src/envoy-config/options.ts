@@ -1,6 +1,8 @@
 export type EnvoyConfigOptions = {
   /** A path of config.toml, as it is to stand in the YAML. */
   readonly resolvePath: (path: string) => string;
+  /** How many of the APIs are config.toml's own, the first ones; unset: all. */
+  readonly ownApis?: number | undefined;
   /** How many processes of the enforcer there are, where it is not what the configuration says. */
   readonly workers?: number | undefined;
   /** Where the enforcer is as Envoy sees it, and how each proves itself to the other. */

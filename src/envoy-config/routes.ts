@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { trimSlash } from '../apis/api-index.ts';
+import { hostIn, trimSlash } from '../apis/api-index.ts';
 import type { Config } from '../config/schema/config.ts';
 import { backendOf } from './backends.ts';
 import { corsPolicy } from './cors.ts';
@@ -14,11 +14,14 @@ export type Scheme = 'https' | 'http';
  * All APIs, found as the enforcer finds them by itself: exact host, longest wildcard, `*`; the longest base path on
  * whole segments; a host with APIs of its own never falls on to another's.
  */
-export function routeConfiguration(config: Config, scheme: Scheme): Message {
-  const hosts = Map.groupBy(
-    config.apis.flatMap((api) => [...new Set(api.hosts.map(domainOf))].map((domain) => ({ api, domain }))),
-    ({ domain }) => domain,
-  );
+export function routeConfiguration(config: Config, scheme: Scheme, ownApis = config.apis.length): Message {
+  const hosts = apisByDomain(config.apis);
+  const own = apisByDomain(config.apis.slice(0, ownApis));
+  // What foreign files alone claim has those of config.toml, too, which come first.
+  const at = (domain: string): readonly Api[] =>
+    own.has(domain)
+      ? (hosts.get(domain) ?? [])
+      : [...(hostIn(own, domain) ?? []), ...(hosts.get(domain) ?? [])];
   // Hosts that nobody knows are asked about too: the enforcer says 404, and why.
   const domains = [...[...hosts.keys()].filter((domain) => domain !== '*'), '*'];
   return {
@@ -31,14 +34,20 @@ export function routeConfiguration(config: Config, scheme: Scheme): Message {
     virtual_hosts: domains.map((domain) => ({
       name: domain,
       domains: [domain],
-      routes: [
-        ...longestFirst((hosts.get(domain) ?? []).map(({ api }) => api)).map((api) =>
-          apiRoute(config, api, domain, scheme),
-        ),
-        noApi,
-      ],
+      routes: [...longestFirst(at(domain)).map((api) => apiRoute(config, api, domain, scheme)), noApi],
     })),
   };
+}
+
+function apisByDomain(apis: readonly Api[]): ReadonlyMap<string, readonly Api[]> {
+  const hosts = new Map<string, Api[]>();
+  for (const api of apis)
+    for (const domain of new Set(api.hosts.map(domainOf))) {
+      const there = hosts.get(domain);
+      if (there === undefined) hosts.set(domain, [api]);
+      else there.push(api);
+    }
+  return hosts;
 }
 
 const longestFirst = (apis: readonly Api[]): readonly Api[] =>

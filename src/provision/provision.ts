@@ -22,6 +22,8 @@ import type { Sliced } from './slices.ts';
 /** A configuration that is good, with all that came of it. */
 export type Provisioned = Built & {
   readonly config: Config;
+  /** How many of its APIs are config.toml's own, the first ones. */
+  readonly ownApis: number;
   readonly warnings: readonly Problem[];
   /** What is wrong with foreign files: their APIs are in their last good state, or admit nobody; all else is in force. */
   readonly problems: readonly Problem[];
@@ -102,6 +104,7 @@ export function* provision(
           ...built,
           warnings: eachOnce(warnings),
           config,
+          ownApis,
           problems: eachOnce(problems),
           good,
           ignored: own.ignored,

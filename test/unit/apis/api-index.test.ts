@@ -90,6 +90,49 @@ test('an API that the route names is never looked up by path, whatever the path 
   assert.equal(found({ name: 'none', version: '1' }, 'x.test', '/pets'), undefined);
 });
 
+const mixed = indexApis(
+  [
+    api('own', '1', ['*'], '/own'),
+    api('eu', '1', ['*.eu.test'], '/own'),
+    api('named', '1', ['named.test'], '/other'),
+    api('theirs', '1', ['api.test', 'x.eu.test', 'named.test'], '/theirs'),
+    api('below', '1', ['api.test'], '/own/deep/er'),
+    api('taker', '1', ['api.test', '*.test'], '/own'),
+    api('own', '1', ['api.test'], '/twin'),
+  ],
+  3,
+);
+const beside: readonly [host: string, path: string, api: string | undefined, why: string][] = [
+  ['api.test', '/theirs', 'theirs', 'a foreign API on a host that it alone names'],
+  ['api.test', '/own/x', 'own', 'config.toml’s own on all hosts is there, too, and keeps its place'],
+  ['api.test', '/own/deep/er', 'below', 'below it a foreign one may be'],
+  ['api.test', '/own/deep', 'own', 'on whole segments'],
+  ['x.eu.test', '/own', 'eu', 'its own by the longest wildcard'],
+  ['y.test', '/own', 'own', 'nor does a foreign wildcard take it'],
+  ['named.test', '/theirs', 'theirs', 'a host that config.toml names as well'],
+  ['named.test', '/own', undefined, 'where its own word was that nothing else is there'],
+];
+for (const [host, path, api, why] of beside) {
+  test(`beside foreign files ${host}${path} is ${api ?? 'none'}: ${why}`, () => {
+    assert.equal(findApi(request({ host, path }), mixed.index)?.name, api);
+  });
+}
+
+test('a foreign API takes neither place nor name from config.toml’s own, and is told', () => {
+  assert.deepEqual(
+    mixed.taken.map(({ host, first, second }) => [host, first.name, second.name]),
+    [
+      ['api.test', 'own', 'taker'],
+      ['*.test', 'own', 'taker'],
+    ],
+  );
+  const at = (contextExtensions: Record<string, string>) =>
+    findApi(request({ host: 'api.test', path: '/', contextExtensions }), mixed.index)?.basePath;
+  assert.equal(at({ name: 'own', version: '1' }), '/own');
+  assert.equal(at({ vHost: 'api.test', basePath: '/own', version: '1' }), '/own');
+  assert.equal(at({ vHost: 'api.test', basePath: '/theirs', version: '1' }), '/theirs');
+});
+
 test('two APIs that claim one place are told, and the first keeps it', () => {
   const { taken, index } = indexApis([api('a', '1', ['*', 'x.test'], '/p'), api('b', '2', ['x.test'], '/p')]);
   assert.deepEqual(

@@ -455,3 +455,20 @@ test('the number of workers on the command line counts, whatever the file says',
   const tree = bootstrap('[enforcer.authService]\nworkers = 3', { workers: 2 });
   assert.equal(enforcerEndpoints(tree).length, 2);
 });
+
+test('a host that foreign files alone name has what config.toml has for all hosts, too, and first', () => {
+  const at = (name: string, basePath: string, host: string): string =>
+    `[[apis]]\nname = "${name}"\nversion = "1"\nbasePath = "${basePath}"\nhosts = ["${host}"]\n`;
+  const toml =
+    at('own', '/own', '*') +
+    at('named', '/x', 'named.test') +
+    at('theirs', '/own', 'api.test') +
+    at('below', '/own/deep', 'api.test') +
+    at('both', '/y', 'named.test');
+  const tree = bootstrap(toml, { ownApis: 2 });
+  const names = (domain: string) => routes(tree, domain).map(({ name }: Tree) => name);
+  assert.deepEqual(names('api.test'), ['below 1', 'own 1', 'theirs 1', 'no API']);
+  assert.deepEqual(names('named.test'), ['named 1', 'both 1', 'no API']);
+  const own = routes(tree, 'api.test')[1].typed_per_filter_config['envoy.filters.http.ext_authz'];
+  assert.equal(own.check_settings.context_extensions.vHost, 'api.test', 'where the enforcer finds it');
+});

@@ -116,6 +116,24 @@ test('config.toml’s own API comes before any foreign one', async () => {
   assert.equal(await call(second, evil), 'issuer_unknown');
 });
 
+test('a foreign API on a host of its own takes that host from no API of config.toml', async () => {
+  put('p/a.yaml', bijira('basePath: /own\n  hosts: [api.test]'));
+  put('p/b.yaml', bijira('basePath: /theirs\n  hosts: [api.test]').replace('name: A', 'name: B'));
+  const bijiraFiles = '[[definitions]]\nkind = "bijira"\npath = "p"\n';
+  const alone = load(bijiraFiles + ownIssuer);
+  const at = (loaded: LoadedConfig, path: string, host = 'api.test') =>
+    outcome({ path, host }, loaded.snapshot);
+  const mine = `[[clients]]\nalias = "mine"\nfile = "acme.pem"\n${ownApi('basePath = "/own"\naliases = ["mine"]')}`;
+  for (const before of [undefined, alone]) {
+    let later = load(bijiraFiles + ownIssuer + mine, before);
+    later = load(bijiraFiles + ownIssuer + mine, later);
+    assert.equal(await at(later, '/own/x'), 'certificate_missing');
+    assert.equal(await at(later, '/own/x', 'other.test'), 'certificate_missing');
+    assert.equal(await at(later, '/theirs/x'), 'token_missing', 'what is not config.toml’s is theirs');
+    assert.match(said(later), /a\.yaml:1: basePath: "A" 1 claims api\.test\/own, which "own" 1 has already/);
+  }
+});
+
 for (const [what, away] of [
   ['is away', () => renameSync(join(folder, 'p'), join(folder, 'away'))],
   [
