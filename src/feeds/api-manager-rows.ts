@@ -5,7 +5,7 @@ import type { TableRow } from '../definitions/api-manager/table-row.ts';
 export const channel = 'am_api_client_certificate';
 
 /** More than any installation has. */
-const maxRows = 200_000;
+export const maxRows = 200_000;
 const maxCertificate = 65_536;
 const maxAll = 256 * 1024 * 1024;
 

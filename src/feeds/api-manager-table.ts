@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { withoutSecrets } from '../config/problem.ts';
-import type { TableRow } from '../definitions/api-manager/table-row.ts';
+import { isOfCurrentApi, type TableRow } from '../definitions/api-manager/table-row.ts';
 import { TableConnection } from './api-manager-connection.ts';
+import { maxRows } from './api-manager-rows.ts';
 import { atMost } from './deadline.ts';
 import { Feed, type FeedRequest, type FeedState, type FeedTimes, type Reading } from './feed.ts';
 import type { FeedEvent } from './feed-event.ts';
@@ -79,12 +80,13 @@ async function readTable(connection: TableConnection, request: FeedRequest<Rows>
 
 /**
  * An API whose last row was deleted is in the table no more, and would be what it was before, or fall to a shorter
- * base path: its clients of before are kept as removed.
+ * base path: its clients of before are kept as removed, those that went last first. Each deployment of an API has a
+ * revision with rows of its own, which opens nothing and is not kept: it would be memory without end.
  */
-function withVanished(present: Rows, before: Rows): Rows {
+export function withVanished(present: Rows, before: Rows, most = maxRows): Rows {
   const known = new Set(present.map(ofApi));
-  const vanished = before.filter((row) => !known.has(ofApi(row)));
-  return [...present, ...vanished.map((row) => ({ ...row, removed: true }))];
+  const vanished = before.filter((row) => isOfCurrentApi(row) && !known.has(ofApi(row)));
+  return [...present, ...vanished.slice(0, most).map((row) => ({ ...row, removed: true }))];
 }
 
 /** What older versions have no column for is what later ones have by default. */

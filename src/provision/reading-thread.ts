@@ -11,7 +11,7 @@ import type { TableRows } from '../feeds/api-manager-table.ts';
 import { type Definitions, type Entry, readEntry } from './definitions.ts';
 import { fromData, type OwnConfig, type OwnConfigData, type OwnReading, readOwnData } from './own-config.ts';
 import { receiveParts, sendInParts } from './parts.ts';
-import { fromMemory, type Remembered, remembering } from './remembered-files.ts';
+import { fromMemory, mostTogether, type Remembered, remembering } from './remembered-files.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -193,7 +193,10 @@ function answer(ask: Ask): Readonly<Record<string, unknown>> {
     };
   }
   const { entry, tables } = ask;
-  const from = remembering(ask.remembered === undefined ? filesOf(entry) : fromMemory(ask.remembered));
+  const from =
+    ask.remembered === undefined
+      ? remembering(filesOf(entry), mostTogether)
+      : remembering(fromMemory(ask.remembered));
   if (ask.known !== undefined && isSame(ask, ask.known, from)) return { same: true, read: from.stamps };
   // What was read for that is not read once more; and what the reader does not ask for does not count.
   const files = remembering(from);

@@ -8,9 +8,20 @@ export type Remembered = {
 };
 type Refusal = { readonly problem: string };
 
-/** Reads through `files`, each path once, and remembers it; and what stood there just before it was read. */
+/**
+ * Bytes of all files that one path means: ten thousand projects have half of it. They stand beside the heap, whose limit
+ * does not count them, and would be the whole service's end.
+ */
+export const mostTogether = 1024 * 1024 * 1024;
+
+/**
+ * Reads through `files`, each path once, and remembers it; and what stood there just before it was read.
+ *
+ * @param most bytes of all together; what is beyond is told as a file that can't be read
+ */
 export function remembering(
   files: Files,
+  most = Number.POSITIVE_INFINITY,
 ): Files & { readonly remembered: Remembered; readonly stamps: Stamps } {
   const contents = new Map<string, Uint8Array | Refusal>();
   const lists = new Map<string, readonly string[] | Refusal>();
@@ -20,9 +31,18 @@ export function remembering(
     for (const path of paths) if (changing && !stamps.has(path)) stamps.set(path, changing.stamp(path));
     return read();
   };
+  let length = 0;
+  const counted = (bytes: Buffer): Buffer => {
+    if (length + bytes.length > most)
+      throw new FileProblem(
+        `is not read: with those before it, the files of this path have more than ${most} bytes; write a path that has less, or take out what does not belong there`,
+      );
+    length += bytes.length;
+    return bytes;
+  };
   const reading = reader(
     { contents, lists },
-    (path) => once(contents, path, () => stamped([path], () => files.bytes(path))),
+    (path) => once(contents, path, () => stamped([path], () => counted(files.bytes(path)))),
     (path) => once(lists, path, () => stamped(changing?.foldersOf(path) ?? [], () => files.list(path))),
   );
   return {

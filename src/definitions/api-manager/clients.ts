@@ -1,7 +1,7 @@
 import { readCertificate } from '../../pki/certificate/certificate.ts';
 import { certificateProblem, certificatesIn, pemOf, withoutIssuers } from '../pem-clients.ts';
 import type { DefinitionEntry, WrittenApi, WrittenClient } from '../written.ts';
-import type { TableRow } from './table-row.ts';
+import { isOfCurrentApi, type TableRow } from './table-row.ts';
 
 /** One bad row must not keep the removal of another from taking effect: it is left out, and told. */
 export type Tell = (row: TableRow, message: string) => void;
@@ -19,7 +19,7 @@ export function currentRows({
     (row) =>
       (tenant === undefined || row.tenant === tenant) &&
       (!row.keyType || row.keyType.toUpperCase() === keyType) &&
-      (!row.revision || row.revision === 'Current API'),
+      isOfCurrentApi(row),
   );
 }
 

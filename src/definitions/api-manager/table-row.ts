@@ -20,3 +20,6 @@ export type TableRow = ClientCertificateRow & {
   /** It was a client, and is none any more. */
   readonly removed?: boolean;
 };
+
+/** What was deployed before is a revision, and opens nothing. */
+export const isOfCurrentApi = ({ revision }: TableRow): boolean => !revision || revision === 'Current API';
