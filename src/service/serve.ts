@@ -28,7 +28,7 @@ export type ServeOptions = {
   readonly version: string;
   /** Which of several processes this is, from 1 on; unset: the only one. */
   readonly worker: number | undefined;
-  /** Told once it serves. */
+  /** Told once it serves, and with each other configuration. */
   readonly onServing: (serving: Serving) => void;
   /** Calls `handler` at each of these signals. */
   readonly onSignal: (handler: (signal: Signal) => void) => void;
@@ -65,6 +65,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   // Nothing before it serves.
   let watch = (): void => {};
   let takeOverTls = (_: InForce): void => {};
+  let tellServing = (_: InForce): void => {};
   const configuration = new Configuration({
     file,
     env: options.env,
@@ -74,6 +75,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
         takeOverTls(event.loaded);
         log.reloaded(event);
         audit.use(event.loaded.config.enforcer.audit);
+        tellServing(event.loaded);
       } else if (event.kind === 'unchanged') log.unchanged();
       else log.refused(event);
       metrics?.tell(event);
@@ -123,11 +125,13 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
 
   if (port !== undefined) log.now.info('metrics', { listening: port.address });
   const { drainTimeoutInSeconds, drainDelayInSeconds } = config.enforcer.authService;
-  options.onServing({
-    log: config.enforcer.log,
-    drainsWithinSeconds: drainDelayInSeconds + drainTimeoutInSeconds,
-    metrics: watched,
-  });
+  tellServing = ({ config: { enforcer } }) =>
+    options.onServing({
+      log: enforcer.log,
+      drainsWithinSeconds: drainDelayInSeconds + drainTimeoutInSeconds,
+      metrics: watched,
+    });
+  tellServing(inForce);
   await new Promise<void>((stopped) => {
     onSignal = (signal) => {
       if (signal === 'SIGHUP') {

@@ -54,6 +54,8 @@ export class Worker {
     while (!this.#isStopping) {
       const started = performance.now();
       const how = await this.#once();
+      // Whoever waited for this start may want no other.
+      await new Promise((resolve) => setImmediate(resolve));
       if (this.#isStopping) return;
       if (this.#isRenewing) {
         this.#isRenewing = false;
@@ -103,9 +105,12 @@ export class Worker {
     this.#mustReload = false;
     this.#starts++;
     child.on('message', (message: Serving | ScrapeAnswer) => {
-      if (isScrapeAnswer(message)) return;
+      // What it said last may come after its end.
+      if (isScrapeAnswer(message) || this.#child !== child) return;
+      const isStart = this.#serving === undefined;
       this.#serving = message;
       onServing(message);
+      if (!isStart) return;
       this.#settle('serving');
       if (this.#mustReload) child.kill('SIGHUP');
     });

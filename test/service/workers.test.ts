@@ -68,6 +68,17 @@ test('each worker listens on a socket of its own; all are told, and SIGTERM ends
   for (const socket of sockets) assert.equal(existsSync(socket), false);
 });
 
+test('the supervisor writes its log as the configuration says that is in force', async () => {
+  const enforcer = await start();
+  const from = enforcer.lines.length;
+  configure('[enforcer.log]\nformat = "json"');
+  enforcer.kill('SIGHUP');
+  for (const worker of [1, 2]) await enforcer.line(new RegExp(`"message":"reloaded".*"worker":${worker}`), from);
+  // It hears of it a moment later.
+  enforcer.kill('SIGUSR2');
+  await enforcer.line(/^\{.*"message":"renewed"/, from);
+});
+
 test('health: one worker that serves is enough, and the other is told', async () => {
   const enforcer = await start();
   assert.deepEqual(await run('health', '--config', config), { code: 0, stdout: 'SERVING\n', stderr: '' });
@@ -148,6 +159,7 @@ test('a first start that fails: the exit code of its worker, and each error once
   const wrong = await run('serve', '--config', config);
   assert.equal(wrong.code, 78);
   assert.equal(wrong.stderr.match(/authService\.port/g)?.length, 1, wrong.stderr);
+  assert.doesNotMatch(wrong.stderr, /is started again/);
   configure();
   const taken = createServer().listen(sockets[1]);
   await once(taken, 'listening');
