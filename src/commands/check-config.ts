@@ -35,6 +35,7 @@ open APIs, aliases that nothing uses, CAs that issue for others, too.
       if (!forTools) process.stderr.write(`${level}: ${problemLine(problem)}\n`);
     };
     const loaded = await load(file, { tell, isReview: true });
+    const revocation = typeof loaded === 'number' ? [] : await revocationLines(file, loaded, tell);
     const isGood = typeof loaded !== 'number' && told.errors.length === 0;
     const isStrict = values.strict === true && told.warnings.length > 0;
     const code: Exit = isGood && !isStrict ? exit.ok : exit.config;
@@ -53,7 +54,7 @@ open APIs, aliases that nothing uses, CAs that issue for others, too.
       counted(countClients(config), 'client'),
       counted(told.warnings.length, 'warning'),
     ];
-    await say(`${await revocationLines(loaded.revocation)}${file}: good (${counts.join(', ')})\n`);
+    await say([...revocation, `${file}: good (${counts.join(', ')})`].map((line) => `${line}\n`).join(''));
     return code;
   },
 };
@@ -61,12 +62,17 @@ open APIs, aliases that nothing uses, CAs that issue for others, too.
 export type Told = { readonly errors: Problem[]; readonly warnings: Problem[] };
 
 /** What lies here is read; what "serve" would fetch is named. */
-async function revocationLines(settings: LoadedConfig['revocation']): Promise<string> {
-  if (settings === undefined) return '';
+async function revocationLines(
+  file: string,
+  { revocation: settings, text }: LoadedConfig,
+  tell: (level: 'warning', problem: Problem) => void,
+): Promise<readonly string[]> {
+  if (settings === undefined) return [];
   const lines: string[] = [];
+  const line = text.lineOf(['enforcer', 'security', 'revocation']);
   for (const state of await readFilesOnce(settings)) {
     if (state.lastError === undefined) lines.push(stateLine(state));
-    else process.stderr.write(`warning: enforcer.security.revocation: ${stateLine(state)}\n`);
+    else tell('warning', { file, line, key: 'enforcer.security.revocation', message: stateLine(state) });
   }
   const { sources } = settings;
   for (const url of new Set(sources.flatMap(({ kinds, crlUrls }) => (kinds.includes('crl') ? crlUrls : []))))
@@ -77,7 +83,7 @@ async function revocationLines(settings: LoadedConfig['revocation']): Promise<st
     lines.push(`ocsp ${withoutSecrets(url)}: would be asked`);
   if (sources.some(({ followCertificateUrls }) => followCertificateUrls))
     lines.push('crl, ocsp: what certificates name would be fetched, once their path is valid');
-  return lines.map((line) => `${line}\n`).join('');
+  return lines;
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

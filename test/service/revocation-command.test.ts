@@ -28,7 +28,7 @@ const call = (command: string, ...lines: readonly string[]) => {
     join(folder, 'config.toml'),
     `${table}[[clients]]\nalias = "a"\ncaFile = "${ca.certificateFile}"\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["a"]\n`,
   );
-  return run([process.execPath, start, command, '--config', 'config.toml'], {
+  return run([process.execPath, start, ...command.split(' '), '--config', 'config.toml'], {
     env: process.env,
     cwd: folder,
   });
@@ -76,6 +76,13 @@ test('revocation says so where it is not looked at', async () => {
   );
 });
 
+test('check-config --strict refuses a CRL that can not be read', async () => {
+  const { code } = await call('check-config', 'crlFiles = ["none/"]');
+  assert.equal(code, 0);
+  const strict = await call('check-config --strict', 'crlFiles = ["none/"]');
+  assert.equal(strict.code, 78);
+});
+
 test('check-config reads the files and names what would be fetched, and fetches nothing', async () => {
   const asked = server.asked.length;
   const { code, stdout, stderr } = await call(
@@ -88,12 +95,12 @@ test('check-config reads the files and names what would be fetched, and fetches 
   assert.match(
     stdout,
     new RegExp(
-      `^crl .*/crls: good, ${next}\ncrl ${server.url}/ca\\.crl: would be fetched\nocsp ${server.url}/ocsp: would be asked\ncrl, ocsp: what certificates name would be fetched, once their path is valid\nconfig\\.toml: good `,
+      `^crl .*/crls: good, ${next}\ncrl ${server.url}/ca\\.crl: would be fetched\nocsp ${server.url}/ocsp: would be asked\ncrl, ocsp: what certificates name would be fetched, once their path is valid\nconfig\\.toml: good \\(.*, 1 warning\\)\n$`,
     ),
   );
   assert.match(
     stderr,
-    /^warning: enforcer\.security\.revocation: crl .*\/none: failed: names no file; write the path/,
+    /^warning: config\.toml:\d+: enforcer\.security\.revocation: crl .*\/none: failed: names no file; write the path/,
   );
   assert.equal(code, 0);
   assert.equal(server.asked.length, asked);
