@@ -41,7 +41,7 @@ export function readOwnData(file: string, env: Env, disk: Files): OwnReading<Own
     return 'config' in read ? { ok: withFiles(file, read, files) } : { problems: read, read: files.stamps };
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
-    return { problems: [{ file, line: 1, key: '', message: error.message }], read: files.stamps };
+    return { problems: [{ file, line: error.line, key: '', message: error.message }], read: files.stamps };
   }
 }
 

@@ -451,3 +451,16 @@ test('renamed outbound headers are removed as well: a client that has no chain c
   const removed = snapshot.answers.headersToRemove;
   assert.ok(removed.includes('x-out') && removed.includes('x-out-chain'));
 });
+
+test('text of config.toml that is not UTF-8 is told where it stands', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'latin-1-'));
+  try {
+    const file = join(folder, 'config.toml');
+    writeFileSync(file, Buffer.from('[[apis]]\nversion = "1"\nname = "Aufträge"\n', 'latin1'));
+    const problems = loadConfig(file, {}, now);
+    assert.ok(isProblems(problems));
+    assert.match(problems.map(problemLine).join('\n'), /config\.toml:3: is not UTF-8/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
