@@ -73,7 +73,8 @@ test('the supervisor writes its log as the configuration says that is in force',
   const from = enforcer.lines.length;
   configure('[enforcer.log]\nformat = "json"');
   enforcer.kill('SIGHUP');
-  for (const worker of [1, 2]) await enforcer.line(new RegExp(`"message":"reloaded".*"worker":${worker}`), from);
+  for (const worker of [1, 2])
+    await enforcer.line(new RegExp(`"message":"reloaded".*"worker":${worker}`), from);
   // It hears of it a moment later.
   enforcer.kill('SIGUSR2');
   await enforcer.line(/^\{.*"message":"renewed"/, from);
