@@ -24,9 +24,14 @@ export class CheckCounters {
     const { api } = decision;
     const outcomes = api === undefined ? this.#none : (this.#byName.get(api) ?? this.#outcomesOf(api));
     if (decision.outcome === 'allow') outcomes.allowed++;
-    else outcomes.denied.set(decision.code, (outcomes.denied.get(decision.code) ?? 0) + 1);
+    else countDenial(outcomes, decision.code);
     this.#from[decision.certificateFrom ?? 'none']++;
     this.#decisions.observe(milliseconds);
+  }
+
+  /** A fault of ours: the request was denied without a decision. */
+  failed(): void {
+    countDenial(this.#none, 'internal_error');
   }
 
   /** @param milliseconds from a call's headers to its answer */
@@ -80,6 +85,10 @@ export class CheckCounters {
       yield* samplesOf({ api: name, version }, outcomes);
     }
   }
+}
+
+function countDenial({ denied }: Outcomes, code: DenialCode): void {
+  denied.set(code, (denied.get(code) ?? 0) + 1);
 }
 
 function* samplesOf(of: { readonly api: string; readonly version: string }, outcomes: Outcomes) {

@@ -7,16 +7,16 @@ import type { Snapshot } from '../snapshot.ts';
 import { after, type Soon } from '../soon.ts';
 import { backendIdentity } from '../upstream/backend-identity.ts';
 import type { AuditTrail } from './audit-trail.ts';
-import type { Configuration } from './configuration.ts';
+import type { InForce } from './configuration.ts';
 import type { ConfigurationLog } from './configuration-log.ts';
 import type { Metrics } from './metrics.ts';
 
 export type Checking = {
-  readonly audit: AuditTrail;
-  readonly configuration: Configuration;
-  readonly log: ConfigurationLog;
+  readonly audit: Pick<AuditTrail, 'decided'>;
+  readonly configuration: { readonly inForce: Pick<InForce, 'snapshot' | 'config' | 'generation'> };
+  readonly log: Pick<ConfigurationLog, 'now'>;
   /** undefined: nobody counts. */
-  readonly metrics: Metrics | undefined;
+  readonly metrics: Pick<Metrics, 'checks'> | undefined;
 };
 
 /** Decides every Check by the configuration that is in force when it comes, and tells whoever wants to know. */

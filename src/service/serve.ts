@@ -172,10 +172,12 @@ async function listen(
       listeners: listenersOf(service),
       maxMessageBytes: maxMessageSize,
       reflection,
-      onError: (error) =>
+      onError: (error) => {
+        metrics?.checks.failed();
         log.now.error('a Check failed in the enforcer itself and was denied', {
           error: error.stack ?? error.message,
-        }),
+        });
+      },
       answers: () => configuration.inForce.snapshot.answers,
       check: checking(checks),
       onAnswered: metrics && ((milliseconds) => metrics.checks.answered(milliseconds)),

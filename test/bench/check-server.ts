@@ -15,12 +15,17 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { decide } from '../../src/enforcer.ts';
 import { startServer } from '../../src/ext-authz/server.ts';
+import { CheckCounters } from '../../src/observability/check-counters.ts';
+import { createLog } from '../../src/observability/log.ts';
 import { isProblems, loadConfig } from '../../src/provision/load-config.ts';
+import { AuditTrail } from '../../src/service/audit-trail.ts';
+import { checking } from '../../src/service/check.ts';
 import { after } from '../../src/soon.ts';
 import { createAuthority } from '../support/certificate-authority.ts';
 import { freePort } from '../support/free-port.ts';
 
-export type ServerName = 'constant' | 'enforcer-on-grpc-js' | 'enforcer';
+/** watched: counted, and denials recorded. recorded: each decision, in a file. */
+export type ServerName = 'constant' | 'enforcer-on-grpc-js' | 'enforcer' | 'watched' | 'recorded';
 /** Where it listens, one gRPC frame to send and the one to get back, base64. */
 export type Served = { readonly port: number; readonly request: string; readonly answer: string };
 
@@ -68,14 +73,14 @@ const frame = Buffer.concat([Buffer.from([0]), Buffer.alloc(4), message]);
 frame.writeUInt32BE(message.length, 1);
 
 const name = process.argv[2] as ServerName;
-const port = name === 'constant' ? await constant() : await enforcer(name === 'enforcer-on-grpc-js');
+const port = name === 'constant' ? await constant() : await enforcer(name);
 process.send!({ port, request: frame.toString('base64'), answer: await firstAnswer(port) } satisfies Served);
 process.on('message', () => {
   const { user, system } = process.cpuUsage();
   process.send!(user + system);
 });
 
-async function enforcer(reflection: boolean): Promise<number> {
+async function enforcer(name: ServerName): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'));
   writeFileSync(join(folder, 'ca.pem'), ca.pem);
   const file = join(folder, 'config.toml');
@@ -84,20 +89,40 @@ async function enforcer(reflection: boolean): Promise<number> {
     '[[clients]]\nalias = "acme"\ncaFile = "ca.pem"\ntier = "Gold"\n[[apis]]\nname = "Petstore"\nversion = "1"\nbasePath = "/petstore/1.0.5"\naliases = ["acme"]\n',
   );
   const loaded = loadConfig(file, {}, Date.now());
-  rmSync(folder, { recursive: true });
   if (isProblems(loaded)) throw new Error(JSON.stringify(loaded));
   const { snapshot } = loaded;
+  const metrics = { checks: new CheckCounters() };
+  const audit = new AuditTrail({
+    file,
+    worker: undefined,
+    tell: (trouble) => process.stderr.write(`${trouble}\n`),
+  });
+  audit.use({
+    decisions: name === 'recorded' ? 'all' : 'denied',
+    oneIn: 1,
+    file: 'audit.log',
+    syslog: undefined,
+    maxMegabytes: 1,
+    files: 1,
+  });
+  process.once('disconnect', () => rmSync(folder, { recursive: true }));
+  const log = { now: createLog({ level: 'error', format: 'text' }) };
+  const inForce = { ...loaded, generation: 1 };
+  const isWatched = name === 'watched' || name === 'recorded';
   const server = await startServer({
     listeners: [{ address: '127.0.0.1', port: 0, tls: undefined }],
-    check: (attributes) =>
-      after(decide(attributes, snapshot, Date.now()), (decision) => ({
-        decision,
-        answers: snapshot.answers,
-        backendJwt: undefined,
-      })),
+    check: isWatched
+      ? checking({ configuration: { inForce }, log, metrics, audit })
+      : (attributes) =>
+          after(decide(attributes, snapshot, Date.now()), (decision) => ({
+            decision,
+            answers: snapshot.answers,
+            backendJwt: undefined,
+          })),
+    onAnswered: isWatched ? (milliseconds) => metrics.checks.answered(milliseconds) : undefined,
     answers: () => snapshot.answers,
     maxMessageBytes: 1_048_576,
-    reflection,
+    reflection: name === 'enforcer-on-grpc-js',
     onError: (error) => {
       throw error;
     },

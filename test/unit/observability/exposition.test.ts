@@ -72,6 +72,14 @@ test('Checks by API, outcome and reason, and where no API was found', () => {
   ]);
 });
 
+test('a fault of ours is a denial like any other, of no API', () => {
+  const counters = new CheckCounters();
+  counters.failed();
+  assert.deepEqual(decisionsOf(counters), [
+    'mtls_enforcer_decisions_total{api="",version="",outcome="deny",reason="internal_error"} 1',
+  ]);
+});
+
 test('counting goes on over a reload, two that are called the same are one, and an API that went is forgotten', () => {
   const counters = new CheckCounters();
   counters.decided(admit(apiNamed('kept')), 0.1);
