@@ -24,7 +24,7 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 export function readService(
-  config: { readonly enforcer: Pick<Config['enforcer'], 'authService'> },
+  config: { readonly enforcer: Pick<Config['enforcer'], 'authService' | 'metrics'> },
   isWritten: (path: readonly PropertyKey[]) => boolean,
   findings: Findings,
 ): ServiceSettings {
@@ -46,6 +46,13 @@ export function readService(
     findings.error(
       at('workers'),
       `found ${workers}, each with a port of its own from ${port} on, and ports end at 65535; write a lower port`,
+    );
+  }
+  const { metrics } = config.enforcer;
+  if (metrics?.enabled && port !== 0 && metrics.port >= port && metrics.port <= portOfWorker(port, workers)) {
+    findings.error(
+      ['enforcer', 'metrics', 'port'],
+      `found ${metrics.port}, where the ext_authz service listens ([enforcer.authService] port${workers > 1 ? ' and workers' : ''}); write another port`,
     );
   }
   if ((certPath === undefined) !== (keyPath === undefined)) {

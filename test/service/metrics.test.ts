@@ -62,6 +62,13 @@ const series = (page: string): ReadonlyMap<string, number> =>
       .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
   );
 
+/** Of the workers that said that they serve. */
+const pids = ({ lines }: EnforcerProcess) =>
+  lines.flatMap((line) => {
+    const [, pid, worker] = /info +started .* pid=(\d+) .*worker=(\d)$/.exec(line) ?? [];
+    return pid === undefined ? [] : [{ pid: Number(pid), worker: Number(worker) }];
+  });
+
 test('a page that says what is decided, in force and ending; and what a reload changes of it', async () => {
   const [port, watch] = [await freePort(), await freePort()];
   configure(`port = ${port}`, `port = ${watch}`);
@@ -228,8 +235,7 @@ test('several processes: one page of all, each family once, and a hung one does 
     if (promtool.found !== undefined)
       execFileSync(promtool.found, ['check', 'metrics'], { input: text, encoding: 'utf8' });
 
-    const line = enforcer.lines.find((line) => /info +started .*worker=2$/.test(line))!;
-    const second = Number(/ pid=(\d+)/.exec(line)![1]);
+    const second = pids(enforcer).find(({ worker }) => worker === 2)!.pid;
     process.kill(second, 'SIGSTOP');
     const without = series((await fetched(watch, '/metrics')).text);
     process.kill(second, 'SIGCONT');
@@ -237,6 +243,17 @@ test('several processes: one page of all, each family once, and a hung one does 
     assert.equal(without.get('mtls_enforcer_worker_up{worker="2"}'), 0);
     assert.ok(without.has('mtls_enforcer_apis{worker="1"}'));
     assert.ok(!without.has('mtls_enforcer_apis{worker="2"}'));
+
+    // What they would start again with is broken, so that none comes back before it is asked.
+    writeFileSync(file, 'nonsense');
+    const from = enforcer.lines.length;
+    for (const { pid } of pids(enforcer)) process.kill(pid, 'SIGKILL');
+    for (const { worker } of pids(enforcer))
+      await enforcer.line(new RegExp(`error a worker ended, .* worker=${worker}\\b`), from);
+    assert.deepEqual(await fetched(watch, '/readyz'), { status: 503, text: 'no worker serves\n' });
+    assert.equal((await fetched(watch, '/healthz')).status, 200);
+    const none = series((await fetched(watch, '/metrics')).text);
+    assert.equal(none.get('mtls_enforcer_worker_up{worker="1"}'), 0);
   } finally {
     await enforcer.stop();
   }

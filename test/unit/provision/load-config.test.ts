@@ -251,6 +251,29 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     /^config.toml:3: enforcer.authService.workers: found 2, each with a port of its own from 65535 on/,
   ],
   [
+    "metrics at the second worker's port",
+    `${authService('port = 9463\nworkers = 2')}[enforcer.metrics]\n`,
+    /^config.toml:4: enforcer.metrics.port: found 9464, where the ext_authz service listens \(\[enforcer.authService\] port and workers\); write another port/,
+  ],
+  [
+    'a record to two places',
+    '[enforcer.audit]\nfile = "a"\nsyslog = "127.0.0.1:514"\n',
+    /^config.toml:3: enforcer.audit.syslog: .*file and syslog exclude each other; write one of them/,
+  ],
+  ...[
+    'localhost:514',
+    '127.0.0.1',
+    '127.0.0.1:0',
+    '127.0.0.1:65536',
+    '::1:514',
+    '[127.0.0.1]:514',
+    '/dev/log',
+  ].map((syslog): [string, string, RegExp] => [
+    `a record sent to ${syslog}`,
+    `[enforcer.audit]\nsyslog = "${syslog}"\n`,
+    /^config.toml:2: enforcer.audit.syslog: found ".*"; write an IP address and a UDP port, for example "127.0.0.1:514"/,
+  ]),
+  [
     'neither port nor socket',
     authService('port = 0'),
     /^config.toml:2: enforcer.authService.port: found 0 and no socket/,
