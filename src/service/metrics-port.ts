@@ -128,10 +128,8 @@ async function send(page: AsyncIterable<string>, response: ServerResponse): Prom
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
+    // Later ones are of one connection that could not be taken, and no reason to end.
+    server.on('error', reject);
+    server.listen(port, host, resolve);
   });
 }

@@ -27,8 +27,12 @@ export function answerScrapes(
   channel.on('message', async (message: unknown) => {
     if (!isQuestion(message)) return;
     const { id } = message;
-    for await (const piece of pieces()) await send({ kind: 'scraped', id, piece });
-    await send({ kind: 'scraped-all', id });
+    try {
+      for await (const piece of pieces()) await send({ kind: 'scraped', id, piece });
+      await send({ kind: 'scraped-all', id });
+    } catch {
+      // Told by whoever makes the pieces. Who asks takes no whole answer for none, and who decides goes on.
+    }
   });
 }
 

@@ -97,8 +97,8 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   let closeControl: (() => Promise<void>) | undefined;
   try {
     server = await listen({ ...inForce, service }, { configuration, log, metrics, audit }, file);
-    port =
-      metrics && (await openPort(metrics, inForce, options, () => (isStopping ? 'stopping' : undefined)));
+    const unready = (): string | undefined => (isStopping ? 'stopping' : undefined);
+    port = metrics && (await openPort(metrics, inForce, options, { log, unready }));
     closeControl = await control({ ...inForce, service }, options, configuration);
   } catch (error) {
     await Promise.all([server?.close(), port?.close(), configuration.close(), audit.close()]);
@@ -194,9 +194,19 @@ async function openPort(
   metrics: Metrics,
   { config, text }: InForce,
   { file, worker, onScrape }: ServeOptions,
-  unready: MetricsSource['unready'],
+  { log, unready }: { readonly log: ConfigurationLog; readonly unready: MetricsSource['unready'] },
 ): Promise<MetricsPort | undefined> {
-  const pieces = () => paced(metrics.families, worker === undefined ? {} : { worker });
+  const labels = worker === undefined ? {} : { worker };
+  const pieces = async function* (): AsyncGenerator<Piece> {
+    try {
+      yield* paced(metrics.families, labels);
+    } catch (error) {
+      log.now.error('metrics could not be told because of a fault in the enforcer', {
+        error: (error as Error).stack,
+      });
+      throw error;
+    }
+  };
   if (onScrape !== undefined) return void onScrape(pieces);
   const { address, port } = config.enforcer.metrics!;
   const own = { address, port: worker === undefined ? port : portOfWorker(port, worker) };
