@@ -1,5 +1,5 @@
 import { bind } from '../apis/binding.ts';
-import { type BoundClients, type Client, clientsOf, type Everyone } from '../apis/security.ts';
+import { type BoundClients, type Client, clientsOf, type Everyone, type Term } from '../apis/security.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { named } from '../pki/certificate/name.ts';
 import { createEffort } from '../pki/path/effort.ts';
@@ -10,25 +10,85 @@ type Side = { readonly clients: BoundClients; readonly everyone: Everyone; reado
 /**
  * Who is a client in `there` and not in `here`, whatever their aliases are called. One that is known by its certificate is
  * judged as a request with it would be, so that one which is expired, or which its CA lets in all the same, is no news.
+ * Whose time is to come counts already.
  */
 export function clientsOnlyIn(there: Side, here: Side): readonly string[] {
-  const known = new Set(clientsOf(here.clients).filter(isInForce(here)).map(keyOf));
+  const known = new Set(clientsOf(here.clients).filter(isNotOver(here)).map(keyOf));
   const texts = clientsOf(there.clients)
-    .filter(isInForce(there))
+    .filter(isNotOver(there))
     .filter((client) => !known.has(keyOf(client)) && isNews(client, there, here))
-    .map((client) => `${whoText(client)} (alias "${client.alias}")`);
+    .map(whoText);
   return [...new Set(texts)];
 }
 
-const isInForce =
+/** Whom an entry of `there` keeps out that is disabled or over, whatever else would admit him, and none of `here` does. */
+export function suspendedOnlyIn(there: Side, here: Side): readonly string[] {
+  const known = new Set(suspendedOf(here).map(keyOf));
+  // A certificate that the API itself lists is told of as its client.
+  const own = new Set([...clientsOf(there.clients), ...clientsOf(here.clients)].filter(isExact).map(keyOf));
+  const texts = suspendedOf(there)
+    .filter((one) => !known.has(keyOf(one)) && !own.has(keyOf(one)) && isNews(one, here, there))
+    .map(whoText);
+  return [...new Set(texts)];
+}
+
+const isExact = ({ asks }: Client): boolean => asks?.kind === 'certificate';
+
+const suspendedOf = (side: Side): readonly Client[] =>
+  [...side.everyone.restricted, ...side.clients.restricted].filter((client) => !isNotOver(side)(client));
+
+/** Who may call in both, and until when, where that is not the same. */
+export function otherTerms(
+  before: Side,
+  after: Side,
+): readonly { readonly isLonger: boolean; readonly text: string }[] {
+  const known = new Map(
+    clientsOf(before.clients)
+      .filter(isNotOver(before))
+      .map((one) => [keyOf(one), one]),
+  );
+  return clientsOf(after.clients)
+    .filter(isNotOver(after))
+    .flatMap((client) => {
+      const old = known.get(keyOf(client))?.term;
+      const term = client.term;
+      if (
+        !known.has(keyOf(client)) ||
+        (old?.notBefore === term?.notBefore && old?.notAfter === term?.notAfter)
+      )
+        return [];
+      const text = `${whoText(client)}: ${termText(old)} -> ${termText(term)}`;
+      const isLonger =
+        (term?.notAfter ?? Infinity) > (old?.notAfter ?? Infinity) ||
+        (term?.notBefore ?? -Infinity) < (old?.notBefore ?? -Infinity);
+      const isShorter =
+        (term?.notAfter ?? Infinity) < (old?.notAfter ?? Infinity) ||
+        (term?.notBefore ?? -Infinity) > (old?.notBefore ?? -Infinity);
+      return [
+        ...(isLonger ? [{ isLonger: true, text }] : []),
+        ...(isShorter ? [{ isLonger: false, text }] : []),
+      ];
+    });
+}
+
+const termText = (term: Term | undefined): string => {
+  const day = (instant: number): string =>
+    Number.isFinite(instant) ? new Date(instant).toISOString() : 'ever';
+  return term === undefined ? 'always' : `from ${day(term.notBefore)} to ${day(term.notAfter)}`;
+};
+
+const isNotOver =
   ({ now }: Side) =>
   ({ term }: Client): boolean =>
-    term === undefined || (!term.disabled && now >= term.notBefore && now <= term.notAfter);
+    term === undefined || (!term.disabled && now <= term.notAfter);
 
-function isNews({ asks }: Client, there: Side, here: Side): boolean {
+/** Whether a certificate that is known as such is bound in `there`, and not in `here`. */
+function isNews({ asks, term }: Client, there: Side, here: Side): boolean {
   if (asks?.kind !== 'certificate') return true;
   const { certificate } = asks;
-  return isBound(certificate, there) && !isBound(certificate, here);
+  const from = term === undefined || term.disabled ? there.now : Math.max(there.now, term.notBefore);
+  const now = Math.max(from, certificate.notBefore);
+  return isBound(certificate, { ...there, now }) && !isBound(certificate, { ...here, now });
 }
 
 /** With every CA beside it that the configuration knows, as a client may send them. */
@@ -54,7 +114,9 @@ const canonical = (value: unknown): string =>
     inner instanceof Set ? [...inner].sort() : inner instanceof Map ? [...inner].sort() : inner,
   ) ?? '';
 
-function whoText({ asks }: Client): string {
+const whoText = (client: Client): string => `${meantText(client)} (alias "${client.alias}")`;
+
+function meantText({ asks }: Client): string {
   if (asks?.kind === 'certificate') return named(asks.certificate);
   if (asks?.kind === 'fingerprints') return `SHA-256 ${asks.fingerprints[0]?.slice(0, 16)}…`;
   const cas = asks?.cas?.map(named).join(' or ') ?? 'any trusted CA';

@@ -1,5 +1,5 @@
 import type { Api } from '../apis/api.ts';
-import type { Operation, Segment } from '../apis/operations.ts';
+import { type Operation, type Segment, templateKey } from '../apis/operations.ts';
 import type { Attributes } from '../attributes.ts';
 import type { Snapshot } from '../snapshot.ts';
 
@@ -16,8 +16,6 @@ export type Place = {
 const anyHost = 'any-host.invalid';
 const anySegment = 'any-segment';
 const anyMethod = 'ANY-METHOD';
-/** Beyond it, an API's templates are tried one by one, and not each segment with each. */
-const mostMixed = 64;
 
 /** Of every host and base path of either, every operation that either lists, by every method, and what neither lists. */
 export function* placesOf(before: Snapshot, after: Snapshot): Generator<Place> {
@@ -77,28 +75,60 @@ function* placesBelow(host: string, basePath: string, apis: readonly Api[]): Gen
   };
 }
 
-/** Example path -> how it is called. Where templates meet, which is the most specific may change: so they are mixed. */
+/**
+ * Example path -> how it is called: of each template, and of each two that meet. Where one decides before and another
+ * after, the example of both is decided by the same two: what else fits it fits all that both fit.
+ */
 function pathsOf(operations: readonly Operation[]): ReadonlyMap<string, string> {
   const paths = new Map<string, string>();
-  for (const { path, segments, isOpenEnded } of operations) {
-    paths.set(`/${segments.map(exampleOf).join('/')}`, path);
-    if (isOpenEnded) paths.set(`/${[...segments.map(exampleOf), anySegment].join('/')}`, path);
+  const templates = [...new Map(operations.map((one) => [templateKey(one), one])).values()];
+  for (const one of templates) {
+    paths.set(pathOf(one.segments), one.path);
+    if (one.isOpenEnded) paths.set(pathOf([...one.segments, any]), one.path);
   }
-  const depth = Math.max(0, ...operations.map(({ segments }) => segments.length));
-  const choices = Array.from({ length: depth }, (_, i) => [
-    ...new Set([
-      anySegment,
-      ...operations.flatMap(({ segments }) => (segments[i] === undefined ? [] : [exampleOf(segments[i])])),
-    ]),
-  ]);
-  if (choices.reduce((product, { length }) => product * length, 1) > mostMixed) return paths;
-  let mixed: readonly string[] = [''];
-  for (const some of choices) {
-    mixed = mixed.flatMap((path) => some.map((segment) => `${path}/${segment}`));
-    for (const path of mixed) if (!paths.has(path)) paths.set(path, path.replaceAll(anySegment, '{…}'));
-  }
+  for (const [i, one] of templates.entries())
+    for (const other of templates.slice(i + 1)) {
+      const both = meeting(one, other);
+      if (both === undefined) continue;
+      const path = pathOf(both);
+      if (!paths.has(path)) paths.set(path, `${one.path} and ${other.path}`);
+    }
   return paths;
 }
+
+const any: Segment = { before: '', after: '' };
+
+/** The widest template that fits only what both fit. */
+function meeting(a: Operation, b: Operation): readonly Segment[] | undefined {
+  const length = Math.max(a.segments.length, b.segments.length);
+  const reaches = ({ segments, isOpenEnded }: Operation): boolean =>
+    isOpenEnded || segments.length === length;
+  if (!reaches(a) || !reaches(b)) return undefined;
+  const both: Segment[] = [];
+  for (let i = 0; i < length; i++) {
+    const segment = segmentOfBoth(a.segments[i] ?? any, b.segments[i] ?? any);
+    if (segment === undefined) return undefined;
+    both.push(segment);
+  }
+  return both;
+}
+
+function segmentOfBoth(a: Segment, b: Segment): Segment | undefined {
+  if (typeof a === 'string' || typeof b === 'string') {
+    const [text, other] = typeof a === 'string' ? [a, b] : [b as string, a];
+    if (typeof other === 'string') return text === other ? text : undefined;
+    const isLong = text.length > other.before.length + other.after.length;
+    return isLong && text.startsWith(other.before) && text.endsWith(other.after) ? text : undefined;
+  }
+  const before = longer(a.before, b.before, (one, end) => one.startsWith(end));
+  const after = longer(a.after, b.after, (one, end) => one.endsWith(end));
+  return before === undefined || after === undefined ? undefined : { before, after };
+}
+
+const longer = (a: string, b: string, holds: (one: string, other: string) => boolean): string | undefined =>
+  holds(a, b) ? a : holds(b, a) ? b : undefined;
+
+const pathOf = (segments: readonly Segment[]): string => `/${segments.map(exampleOf).join('/')}`;
 
 const exampleOf = (segment: Segment): string =>
   typeof segment === 'string'

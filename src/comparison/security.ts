@@ -3,7 +3,7 @@ import type { CertificateSources } from '../client-certificate/source.ts';
 import { type Issuer, strictest, type TokenPolicy } from '../oauth2/issuer.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { byOrder, bySet, type Change, either, narrowing, widening } from './change.ts';
-import { clientsOnlyIn } from './clients.ts';
+import { clientsOnlyIn, otherTerms, suspendedOnlyIn } from './clients.ts';
 
 /** What is asked for at one place by one of two configurations. */
 export type Side = { readonly security: Security; readonly snapshot: Snapshot; readonly now: number };
@@ -17,6 +17,7 @@ export function securityChanges(before: Side, after: Side): readonly Change[] {
     ...byOrder('certificate', requirements, old.mutualSsl, young.mutualSsl),
     ...byOrder('access token', requirements, old.applicationSecurity, young.applicationSecurity),
     ...(old.mutualSsl === 'off' || young.mutualSsl === 'off' ? [] : certificateChanges(before, after)),
+    ...(needsSources(old) && needsSources(young) ? sourceChanges(old, young) : []),
     ...tokenChanges(old, young),
   ];
 }
@@ -39,20 +40,34 @@ function certificateChanges(before: Side, after: Side): readonly Change[] {
   return [
     ...clientsOnlyIn(young, old).map((who) => widening(`${who} may call now, by certificate`)),
     ...clientsOnlyIn(old, young).map((who) => narrowing(`${who} may call no more, by certificate`)),
+    ...suspendedOnlyIn(old, young).map((who) => widening(`${who} is kept out no more`)),
+    ...suspendedOnlyIn(young, old).map((who) => narrowing(`${who} is kept out now`)),
+    ...otherTerms(old, young).map(({ isLonger, text }) => (isLonger ? widening(text) : narrowing(text))),
     ...optional,
-    ...sourceChanges(before.security.sources, after.security.sources),
   ];
 }
 
-function sourceChanges(before: CertificateSources, after: CertificateSources): readonly Change[] {
+/** A token may be bound to the certificate, where none is asked for, too. */
+const needsSources = ({ mutualSsl, applicationSecurity }: Security): boolean =>
+  mutualSsl !== 'off' || applicationSecurity !== 'off';
+
+/**
+ * Who may send a header no more comes without a certificate, or with his own: where none is needed, or the TLS client's
+ * own counts, that may let him in as well.
+ */
+function sourceChanges(old: Security, young: Security): readonly Change[] {
+  const [before, after] = [old.sources, young.sources];
   if (before === after) return [];
   const peer = ({ peer }: CertificateSources): string =>
     peer === undefined ? 'not looked at' : peer.leafFromXfcc ? 'as XFCC says' : 'taken';
+  const headers = bySet('certificate header', headersOf(before), headersOf(after));
+  const isNeeded = old.mutualSsl === 'mandatory' && young.mutualSsl === 'mandatory';
+  const isAlone = before.peer === undefined && after.peer === undefined;
   return [
     ...(peer(before) === peer(after)
       ? []
       : either(`the TLS client's own certificate: ${peer(before)} -> ${peer(after)}`)),
-    ...bySet('certificate header', headersOf(before), headersOf(after)),
+    ...(isNeeded && isAlone ? headers : headers.flatMap(({ text }) => either(text))),
     ...byOrder(
       'certificate header on plain HTTP',
       ['refused', 'believed'],
@@ -65,11 +80,14 @@ function sourceChanges(before: CertificateSources, after: CertificateSources): r
 /** Each header with each of its senders. */
 const headersOf = ({ headers }: CertificateSources): ReadonlySet<string> =>
   new Set(
-    headers.flatMap(({ header, format, chainHeader, senders }) =>
+    headers.flatMap(({ header, format, chainHeader, senders, limits }) =>
       [
         ...senders.networks.map(({ address, prefix }) => `${address}/${prefix}`),
         ...[...senders.aliases].map((alias) => `alias:${alias}`),
-      ].map((sender) => `${header} (${[format, chainHeader].filter(Boolean).join(', ')}) from ${sender}`),
+      ].map(
+        (sender) =>
+          `${header} (${[format, chainHeader, format === 'xfcc' && `elements ${limits?.elements}`].filter(Boolean).join(', ')}) from ${sender}`,
+      ),
     ),
   );
 

@@ -22,6 +22,7 @@ const certificates = {
   globex: await ca.issue({ subject: 'CN=globex', subjectAltNames: ['globex.example.com'] }),
   late: await ca.issue({ subject: 'CN=late', notAfter: new Date(now - 1000) }),
   stranger: await selfSigned({ subject: 'CN=stranger' }),
+  young: await selfSigned({ subject: 'CN=young', notBefore: new Date(now + 365 * 86_400_000) }),
 };
 const idp = createTokenIssuer(now);
 const other = createTokenIssuer(now, { issuer: 'https://other.test' });
@@ -29,6 +30,7 @@ const files = {
   'ca.pem': ca.pem,
   'jwks.json': idp.jwks,
   'other.json': other.jwks,
+  'more.json': createTokenIssuer(now, { issuer: 'https://other.test' }).jwks,
   ...Object.fromEntries(Object.entries(certificates).map(([name, { pem }]) => [`${name}.pem`, pem])),
 };
 
@@ -144,6 +146,30 @@ const rows: readonly [
     ['any host/orders; any host/accounts', '  - CN=acme (alias "acme") may call no more, by certificate'],
   ],
   [
+    'somebody whom an entry keeps out that no API lists',
+    (toml) =>
+      `[[clients]]\nalias = "blocked"\ncaFile = "ca.pem"\nsubject = { CN = "globex" }\ndisabled = true\n${toml}`,
+    [
+      'any host/orders; any host/accounts',
+      '  - what CN=Partner CA issued with subject = {"CN":"globex"} (alias "blocked") is kept out now',
+    ],
+  ],
+  [
+    'a client whose time is longer',
+    (toml) => toml.replace('notAfter = 2027', 'notAfter = 2028'),
+    [
+      'any host/terms',
+      '  + CN=stranger (alias "b"): from ever to 2027-01-01T00:00:00.000Z -> from ever to 2028-01-01T00:00:00.000Z',
+    ],
+    '[[apis]]\nname = "Terms"\nversion = "1"\nbasePath = "/terms"\naliases = ["b"]\n[[clients]]\nalias = "b"\nfile = "stranger.pem"\nnotAfter = 2027-01-01T00:00:00Z\n',
+  ],
+  [
+    'a client whose certificate begins in a year',
+    (toml) => toml.replace('aliases = ["acme"]', 'aliases = ["acme", "young"]'),
+    [orders, '  + CN=young (alias "young") may call now, by certificate'],
+    '[[clients]]\nalias = "young"\nfile = "young.pem"\n',
+  ],
+  [
     'a certificate that is needed no more',
     (toml) => toml.replace('aliases = ["acme"]', 'aliases = ["acme"]\nmutualSSL = "optional"'),
     [orders, '  + certificate: mandatory -> optional'],
@@ -231,52 +257,54 @@ function lots(seed: number): () => number {
   };
 }
 
-test('by brute force: whoever gains or loses anything, anywhere, is in what is said of that place', async () => {
-  const random = lots(4);
-  const one = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)]!;
-  const asks = (): string => {
-    const security = one(['off', 'mandatory', 'optional']);
-    return `mutualSSL = "${one(['mandatory', 'optional', 'off'])}"
-aliases = ${one(['["acme"]', '["acme", "bob"]', '["partners"]', '["named", "acme"]', '["late", "bob"]'])}
+type One = <T>(key: string, of: readonly T[]) => T;
+
+/** A small configuration by what is chosen for each key. */
+function configurationBy(one: One): string {
+  const asks = (key: string): string => {
+    const security = one(`${key} security`, ['off', 'mandatory', 'optional']);
+    const token = `${one(`${key} scopes`, ['', 'scopes = ["read"]\n', 'scopes = ["read", "write"]\n', 'scopes = ["read", "write"]\nscopesMatch = "any"\n'])}${one(`${key} keys`, ['', 'consumerKeys = ["app-1"]\n', 'consumerKeys = ["app-2"]\n'])}`;
+    return `mutualSSL = "${one(`${key} mutual`, ['mandatory', 'mandatory', 'optional', 'off'])}"
+aliases = ${one(`${key} aliases`, ['["acme"]', '["acme", "bob"]', '["partners"]', '["named", "acme"]', '["late", "bob"]'])}
 applicationSecurity = "${security}"
-optionalCertificate = "${one(['reject-wrong', 'ignore-wrong'])}"
-${security === 'off' ? '' : one(['', 'scopes = ["read"]\n', 'scopes = ["read", "write"]\n', 'scopes = ["read", "write"]\nscopesMatch = "any"\n'])}${security === 'off' ? '' : one(['', 'consumerKeys = ["app-1"]\n', 'consumerKeys = ["app-2"]\n'])}${security === 'off' ? '' : one(['issuers = ["idp"]\n', 'issuers = ["idp", "other"]\n'])}`;
+optionalCertificate = "${one(`${key} wrong`, ['reject-wrong', 'ignore-wrong'])}"
+${security === 'off' ? '' : token}`;
   };
-  const operation = (): string =>
-    `[[apis.operations]]\npath = "${one(['/a', '/{x}', '/a/{y}', '/{x}/b', '/*'])}"\n${one(['', 'methods = ["GET"]\n', 'methods = ["GET", "POST"]\n'])}`;
-  const api = (i: number): string => {
-    const some = [...new Set([operation(), operation()])];
-    const paths = new Set(some.map((text) => /path = "(.*)"/.exec(text)![1]));
-    const list = paths.size === some.length ? some : [];
-    return random() < 0.15
-      ? ''
-      : `[[apis]]
+  const operations = (key: string): string =>
+    ['/a', '/{x}', '/a/{y}', '/{x}/b', '/*', '/a/b']
+      .filter((path) => one(`${key} has ${path}`, [true, false]))
+      .map(
+        (path) =>
+          `[[apis.operations]]\npath = "${path}"\n${one(`${key} methods ${path}`, ['', 'methods = ["GET"]\n', 'methods = ["GET", "PUT"]\n'])}${one(`${key} asks ${path}`, [true, false]) ? asks(`${key} ${path}`) : ''}`,
+      )
+      .join('');
+  const api = (i: string): string =>
+    one(`${i} is there`, [true, true, true, false])
+      ? `[[apis]]
 name = "${i}"
 version = "1"
-basePath = "/${i}${one(['', '', '/a'])}"
-${one(['', '', 'hosts = ["a.test"]\n'])}${asks()}${one(['', `unlistedOperations = "api"\n${list.join('')}`, list.join('')])}`;
-  };
-  const make = (): LoadedConfig =>
-    load(
-      `[enforcer.security.mutualSSL]
-${one(['enableClientValidation = true', 'enableClientValidation = false\ntrustedSenders = ["10.0.0.1"]', 'enableClientValidation = false\ntrustedSenders = ["10.0.0.1", "10.0.0.2"]'])}
-rejectUntrustedHeader = ${one(['true', 'false'])}
+basePath = "/${i}${one(`${i} below`, ['', '', '/a'])}"
+${one(`${i} hosts`, ['', '', 'hosts = ["a.test"]\n'])}${asks(i)}${one(`${i} issuers`, ['issuers = ["idp"]\n', 'issuers = ["idp", "other"]\n'])}${one(`${i} unlisted`, ['', 'unlistedOperations = "api"\n'])}${one(`${i} lists`, [true, false]) ? operations(i) : ''}`
+      : '';
+  return `[enforcer.security.mutualSSL]
+rejectUntrustedHeader = ${one('reject', ['true', 'false'])}
+${one('source', ['enableClientValidation = true', 'enableClientValidation = false\ntrustedSenders = ["10.0.0.1"]', 'enableClientValidation = false\ntrustedSenders = ["10.0.0.1", "10.0.0.2"]'])}
 [[enforcer.security.tokenService]]
 name = "idp"
 issuer = "https://idp.test"
 jwksPath = "jwks.json"
-audiences = ["https://api.test"]
+audiences = ${one('audiences', ['["https://api.test"]', '["https://api.test", "b"]', '["b"]'])}
 [[enforcer.security.tokenService]]
 name = "other"
 issuer = "https://other.test"
-jwksPath = "other.json"
+jwksPath = "${one('other keys', ['other.json', 'more.json'])}"
 audiences = ["https://api.test"]
 [[clients]]
 alias = "acme"
 file = "acme.pem"
-${one(['', 'disabled = true\n'])}[[clients]]
+${one('acme', ['', 'disabled = true\n', 'notAfter = 2026-01-01T00:00:00Z\n'])}[[clients]]
 alias = "bob"
-file = "${one(['bob', 'globex'])}.pem"
+file = "${one('bob', ['bob', 'globex'])}.pem"
 [[clients]]
 alias = "late"
 file = "late.pem"
@@ -286,93 +314,102 @@ caFile = "ca.pem"
 [[clients]]
 alias = "named"
 caFile = "ca.pem"
-dns = ["*.example.com"]
+dns = ["${one('named', ['*.example.com', 'other.example.com'])}"]
+[[clients]]
+alias = "blocked"
+caFile = "ca.pem"
+subject = { CN = "globex" }
+disabled = ${one('blocked', ['true', 'false', 'false'])}
 [[apis]]
 name = "fixed"
 version = "1"
 basePath = "/fixed"
 mutualSSL = "off"
-${[0, 1].map(api).join('')}`,
-      files,
-    );
+${api('0')}${api('1')}`;
+}
+
+test('by brute force: one choice is changed, and whoever gains or loses by it is in what is said of that place', async () => {
+  const random = lots(4);
   const tokens = [
     undefined,
     idp.token({ scope: 'read' }),
+    idp.token({ scope: 'write', aud: 'b' }),
     idp.token({ scope: 'read write', client_id: 'app-2' }),
     other.token({ scope: 'read' }),
-    idp.token({ exp: 1 }),
   ];
-  const paths = [
-    '/0',
-    '/0/a',
-    '/0/q',
-    '/0/a/b',
-    '/0/a/q',
-    '/0/q/b',
-    '/0/q/q/q',
-    '/1',
-    '/1/a',
-    '/1/a/b',
-    '/1/q',
-    '/fixed',
-  ];
-  const requests = paths.flatMap((path) =>
-    ['GET', 'PUT'].flatMap((method) =>
-      ['a.test', 'b.test'].flatMap((host) =>
-        [undefined, ...Object.values(certificates)].flatMap((certificate) =>
-          tokens.map((token) => ({ path, method, host, certificate, token })),
-        ),
+  const below = ['', '/a', '/q', '/a/b', '/a/q', '/q/b', '/q/q/q'];
+  const paths = ['0', '0/a', '1', '1/a'].flatMap((base) => below.map((path) => `/${base}${path}`));
+  const requests = [...new Set(paths)].flatMap((path) =>
+    (
+      [
+        ['GET', 'a.test'],
+        ['POST', 'a.test'],
+        ['GET', 'b.test'],
+      ] as const
+    ).flatMap(([method, host]) =>
+      [undefined, ...Object.values(certificates)].flatMap((certificate) =>
+        tokens.map((token) => ({ path, method, host, certificate, token })),
       ),
     ),
   );
-  const admits = async (snapshot: Snapshot): Promise<readonly boolean[]> => {
-    const answers: boolean[] = [];
+  /** From each of two senders. */
+  const admits = async (snapshot: Snapshot): Promise<readonly string[]> => {
+    const answers: string[] = [];
     for (const { path, method, host, certificate, token } of requests) {
       const encoded = certificate && encodeURIComponent(certificate.pem);
       const headers: readonly Header[] = [
         ...(encoded ? [['x-wso2-client-certificate', encoded] as const] : []),
         ...(token ? [['authorization', `Bearer ${token}`] as const] : []),
       ];
-      let isIn = false;
-      for (const source of ['10.0.0.1', '10.0.0.2'])
-        isIn =
-          (
-            await decide(
-              request({ path, method, host, headers, source, certificate: encoded }),
-              snapshot,
-              now,
-            )
-          ).outcome === 'allow' || isIn;
-      answers.push(isIn);
+      let answer = '';
+      for (const source of ['10.0.0.1', '10.0.0.2']) {
+        const sent = request({ path, method, host, headers, source, certificate: encoded });
+        answer += (await decide(sent, snapshot, now)).outcome === 'allow' ? '+' : '-';
+      }
+      answers.push(answer);
     }
     return answers;
   };
-  const effects = { widening: 0, narrowing: 0 };
-  for (let pair = 0; pair < 30; pair++) {
-    const [before, after] = [make(), make()];
-    const [old, young] = [await admits(before.snapshot), await admits(after.snapshot)];
+  const effects = { widening: 0, narrowing: 0, pairs: 0 };
+  for (let pair = 0; pair < 250; pair++) {
+    const chosen = new Map<string, number>();
+    const by =
+      (choices: ReadonlyMap<string, number>): One =>
+      (key, of) => {
+        const lot = choices.get(key) ?? chosen.get(key) ?? random();
+        chosen.set(key, chosen.get(key) ?? lot);
+        return of[Math.floor(lot * of.length)]!;
+      };
+    const old = configurationBy(by(new Map()));
+    // Each kind of key as often as another, however many there are of it.
+    const kinds = [...Map.groupBy(chosen.keys(), (key) => key.replace(/^[01] ?|\/\S*/g, '')).values()];
+    const kind = kinds[pair % kinds.length]!;
+    const key = kind[Math.floor(random() * kind.length)]!;
+    const young = configurationBy(by(new Map([[key, random()]])));
+    if (old === young) continue;
+    effects.pairs++;
+    const [before, after] = [load(old, files), load(young, files)];
     const found = differences(before.snapshot, after.snapshot, now);
     const whole = wholeChanges(compared(before), compared(after));
-    for (const [i, { path, method, host }] of requests.entries()) {
-      if (old[i] === young[i]) continue;
-      const effect = young[i] ? 'widening' : 'narrowing';
-      effects[effect]++;
-      const first = path.split('/')[1];
-      const isSaid =
-        whole.some((change) => change.effect === effect) ||
-        found.some(
-          (change) =>
-            change.effect === effect &&
-            change.places.some(
-              ({ api }) =>
-                api.split('/')[1] === first && (api.startsWith('any host') || api.startsWith(host)),
-            ),
+    const [were, are] = [await admits(before.snapshot), await admits(after.snapshot)];
+    for (const [i, { path, method, host }] of requests.entries())
+      for (const sender of [0, 1]) {
+        if (were[i]![sender] === are[i]![sender]) continue;
+        const effect = are[i]![sender] === '+' ? 'widening' : 'narrowing';
+        effects[effect]++;
+        const isThere = ({ api }: { readonly api: string }): boolean => {
+          const [, where, basePath] = /^(any host|[^/]*)(\/.*)$/.exec(api)!;
+          return (where === 'any host' || where === host) && `${path}/`.startsWith(`${basePath}/`);
+        };
+        const isSaid = [...whole, ...found.filter(({ places }) => places.some(isThere))].some(
+          (change) => change.effect === effect,
         );
-      assert.ok(
-        isSaid,
-        `${effect} of ${method} ${host}${path}, pair ${pair}: ${JSON.stringify(found.map(({ text, places }) => [text, places.length]))}`,
-      );
-    }
+        const said = JSON.stringify([
+          whole,
+          found.map(({ effect, text, places }) => [effect, text, places[0]]),
+        ]);
+        assert.ok(isSaid, `${key}: ${effect} of ${method} ${host}${path}, pair ${pair}: ${said}`);
+      }
   }
   assert.ok(effects.widening > 1_000 && effects.narrowing > 1_000, JSON.stringify(effects));
 });
