@@ -8,7 +8,7 @@ import type { AnswerSettings } from '../snapshot.ts';
 import { after, type Soon } from '../soon.ts';
 import { writeAnswer } from './answer.ts';
 import { readCheckRequest } from './check-request.ts';
-import { claimSocket, openSocket, removeSocket } from './unix-socket.ts';
+import { listenOnSocket } from './unix-socket.ts';
 
 export type Listener = TcpListener | UnixListener;
 export type TcpListener = {
@@ -81,17 +81,18 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
     ? // Only here: what it imports takes 25 MB.
       new (await import('./grpc-js-lane.ts')).GrpcJsServer({ methods, maxMessageBytes })
     : new GrpcServer({ methods, maxMessageBytes, onError });
-  const addresses: string[] = [];
-  try {
-    for (const listener of options.listeners) addresses.push(await listen(server, listener));
-  } catch (error) {
-    await server.close();
-    throw error;
-  }
   const close = async (): Promise<void> => {
     await server.close();
-    for (const listener of options.listeners) if ('socket' in listener) await removeSocket(listener.socket);
+    for (const remove of sockets) await remove();
   };
+  const addresses: string[] = [];
+  const sockets: (() => Promise<void>)[] = [];
+  try {
+    for (const listener of options.listeners) addresses.push(await listen(server, listener, sockets));
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     addresses,
     setServing: health.setServing,
@@ -135,11 +136,15 @@ function answer(message: Buffer, { check, answers, onError }: ServerOptions): So
   }
 }
 
-async function listen(server: Pick<GrpcServer, 'listen'>, listener: Listener): Promise<string> {
+/** @param sockets how to remove the one that was made goes here */
+async function listen(
+  server: Pick<GrpcServer, 'listen'>,
+  listener: Listener,
+  sockets: (() => Promise<void>)[],
+): Promise<string> {
   if ('socket' in listener) {
-    await claimSocket(listener.socket);
-    await server.listen({ socket: listener.socket });
-    await openSocket(listener.socket);
+    // For its owner and group: Envoy runs as either.
+    sockets.push(await listenOnSocket(listener.socket, 0o660, (socket) => server.listen({ socket })));
     return `unix:${listener.socket}`;
   }
   const { address, port, tls } = listener;

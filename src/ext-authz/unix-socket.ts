@@ -1,6 +1,58 @@
-import { chmod, lstat, rm, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, link, lstat, rename, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+
+/** What a unix socket's address has room for (unix(7)). */
+const longestPath = 107;
+
+/**
+ * Listens on a unix socket, in the place of one that nobody answers on any more. It is made under a name of its own and
+ * linked to its place: Node removes the name that it listens by when it closes, whoever may have that place by then (the
+ * next instance, whose start removed the file of this one).
+ *
+ * @param listen begins to listen by the name that it is given
+ * @returns how to remove it, once that is closed: what another has put in its place stays
+ * @throws Error: no such folder, another process answers there, or it is no socket (which is never removed)
+ */
+export async function listenOnSocket(
+  path: string,
+  mode: number,
+  listen: (path: string) => Promise<unknown>,
+): Promise<() => Promise<void>> {
+  await claimSocket(path);
+  const aside = `${path}~${randomBytes(3).toString('hex')}`;
+  const name = Buffer.byteLength(aside) > longestPath ? path : aside;
+  try {
+    await listen(name);
+    await chmod(name, mode);
+    if (name !== path) await putInPlace(name, path);
+  } catch (error) {
+    throw Object.assign(error as Error, { address: path });
+  }
+  const own = await identityOf(path);
+  return async () => {
+    if ((await identityOf(path)) === own) await rm(path, { force: true });
+  };
+}
+
+/** Never in the place of another's that came first; but where the file system has no links. */
+async function putInPlace(name: string, path: string): Promise<void> {
+  try {
+    await link(name, path);
+    await rm(name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return rename(name, path);
+    await rm(name, { force: true });
+    throw error;
+  }
+}
+
+/** A number is given again to the next file: its birth tells them apart. */
+async function identityOf(path: string): Promise<string | undefined> {
+  const there = await lstat(path, { bigint: true }).catch(() => undefined);
+  return there && `${there.dev} ${there.ino} ${there.birthtimeNs}`;
+}
 
 /**
  * Makes room for a unix socket: removes one that nobody answers on any more.
@@ -18,11 +70,6 @@ export async function claimSocket(path: string): Promise<void> {
     throw new Error(`another process answers on the socket ${path}; stop it, or write another socket path`);
   await rm(path, { force: true });
 }
-
-/** For its owner and group: Envoy runs as either. */
-export const openSocket = (path: string): Promise<void> => chmod(path, 0o660);
-
-export const removeSocket = (path: string): Promise<void> => rm(path, { force: true });
 
 const answers = (path: string): Promise<boolean> =>
   new Promise((resolve) => {

@@ -1,6 +1,5 @@
-import { chmod } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
-import { claimSocket, removeSocket } from '../ext-authz/unix-socket.ts';
+import { listenOnSocket } from '../ext-authz/unix-socket.ts';
 
 /** What a running service says of its configuration: no secret, no name of a client. */
 export type Status = {
@@ -37,7 +36,6 @@ export async function openControl(
   path: string,
   answer: (asked: Asked) => Promise<Status>,
 ): Promise<() => Promise<void>> {
-  await claimSocket(path);
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
@@ -46,15 +44,19 @@ export async function openControl(
     void serve(socket, answer);
   });
   server.maxConnections = connections;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-  await chmod(path, 0o600);
+  const remove = await listenOnSocket(
+    path,
+    0o600,
+    (name) =>
+      new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(name, resolve);
+      }),
+  );
   return async () => {
     server.close();
     for (const socket of sockets) socket.destroy();
-    await removeSocket(path);
+    await remove();
   };
 }
 

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, linkSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, type Settings } from 'node:http2';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -357,6 +366,22 @@ test('a unix socket: mode 0660, a stale one taken over, removed at the end', asy
   });
   assert.equal(existsSync(socket), false);
 });
+
+for (const reflection of [false, true])
+  test(`what another has put in the place of a socket stays when this one ends${reflection ? ', on grpc-js too' : ''}`, async () => {
+    const socket = join(folder, 'replaced.sock');
+    await withServer({ listeners: [{ socket }], reflection }, async (first) => {
+      rmSync(socket);
+      await withServer({ listeners: [{ socket }], reflection }, async () => {
+        await first.close();
+        assert.ok((await call(`unix:${socket}`, checkRequest)).length > 0);
+      });
+    });
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith('replaced')),
+      [],
+    );
+  });
 
 test('a socket that another process answers on, and a file that is no socket, are left alone', async () => {
   const socket = join(folder, 'live.sock');
