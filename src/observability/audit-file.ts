@@ -8,11 +8,13 @@ export type AuditFileSettings = {
   readonly maxBytes: number;
   /** How many full ones are kept: `path.1` is the newest. */
   readonly kept: number;
+  /** Between two writes: to write costs four times what a line does, so that many are one write. */
+  readonly pause: () => Promise<unknown>;
 };
 
 /**
  * A file that lines are added to, and that is begun anew when it is full, or when somebody else (logrotate) has moved it
- * away. All that comes while one write is going on makes the next one.
+ * away. All that comes while one write is going on, and a moment after, makes the next one.
  */
 export class AuditFile implements AuditSink {
   readonly counts: AuditCounts = { written: 0, dropped: 0 };
@@ -62,6 +64,7 @@ export class AuditFile implements AuditSink {
         await this.#file?.handle.close().catch(() => {});
         this.#file = undefined;
       }
+      await this.#settings.pause();
     }
     this.#writing = undefined;
   }

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import type { Attributes } from '../attributes.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Decision } from '../decision.ts';
@@ -20,6 +21,9 @@ export type AuditTrailOptions = {
 
 /** Milliseconds that an end waits for what was not written yet. */
 const patience = 1_000;
+
+/** Milliseconds: as late may a line be in its file. */
+const betweenWrites = 50;
 
 /** The record of decisions, where one is asked for; each configuration may ask for another. */
 export class AuditTrail {
@@ -98,7 +102,8 @@ export class AuditTrail {
     if (file !== undefined) {
       // Not `.2`: so is an old one called.
       const path = `${resolver(config)(file)}${worker === 1 ? '' : `-${worker}`}`;
-      return new AuditFile({ path, maxBytes: maxMegabytes * 1_000_000, kept: files }, tell);
+      const pause = () => setTimeout(betweenWrites);
+      return new AuditFile({ path, maxBytes: maxMegabytes * 1_000_000, kept: files, pause }, tell);
     }
     if (syslog === undefined) return auditOutput(process.stderr, tell);
     const [, address = '', port] = /^\[?([^\]]*?)\]?:(\d+)$/.exec(syslog) ?? [];

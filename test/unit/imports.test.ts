@@ -140,7 +140,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   service: ['child_process'],
   'service/control-socket': ['net*'],
   'service/file-watcher': ['fs', 'fs/promises', 'path'],
-  'service/audit-trail': ['os'],
+  'service/audit-trail': ['os', 'timers/promises'],
   'service/heap': ['v8', 'vm'],
   'service/metrics-port': ['http', 'net*', 'stream', 'stream/promises'],
   commands: ['child_process', 'fs', 'os', 'path', 'util'],

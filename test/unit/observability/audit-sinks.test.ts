@@ -32,8 +32,9 @@ function sink(
 ) {
   if (!path.startsWith('/dev/')) mkdirSync(join(path, '..'), { recursive: true });
   const troubles: (string | undefined)[] = [];
-  const file = new AuditFile({ path, maxBytes: 1e6, kept: 2, ...settings }, (trouble) =>
-    troubles.push(trouble),
+  const file = new AuditFile(
+    { path, maxBytes: 1e6, kept: 2, pause: async () => {}, ...settings },
+    (trouble) => troubles.push(trouble),
   );
   const read = (suffix = ''): string | undefined =>
     existsSync(path + suffix) ? readFileSync(path + suffix, 'utf8') : undefined;
