@@ -18,15 +18,15 @@ const acme = (await selfSigned({ subject: 'CN=acme' })).pem;
 /** A folder with config.toml and a foreign API for each of these paths. */
 function folder(name: string, foreign: readonly string[], own = ''): string {
   const at = join(root, name);
-  mkdirSync(join(at, 'apis'), { recursive: true });
+  mkdirSync(join(at, 'apis', 'own'), { recursive: true });
   writeFileSync(join(at, 'acme.pem'), acme);
   for (const path of foreign) writeForeign(at, path);
   writeFileSync(join(at, 'config.toml'), config(own));
   return at;
 }
-const writeForeign = (at: string, path: string): void =>
+const writeForeign = (at: string, path: string, folder = 'apis'): void =>
   writeFileSync(
-    join(at, 'apis', `${path}.apk-conf`),
+    join(at, folder, `${path}.apk-conf`),
     `name: "${path}"\nbasePath: "/${path}"\nversion: "1"\ntype: "REST"\noperations:\n  - target: "/*"\n    verb: "GET"\n    secured: true\nauthentication:\n  - authType: OAuth2\n    enabled: false\n`,
   );
 const config = (client = ''): string => `[[definitions]]
@@ -216,6 +216,24 @@ const isRemoved = ({ inForce }: Configuration): boolean =>
   );
 const isNewsOfDatabase = (event: ConfigurationEvent): boolean =>
   event.kind === 'feed' && event.event.kind === 'read' && event.event.changed;
+
+test('an entry whose path changes keeps the places of its APIs while what lies there is read', async () => {
+  const at = folder('moved', ['own/below']);
+  await running(at, async ({ configuration, event, code }) => {
+    assert.equal(await code('/own/below/1/x'), 'allow');
+    mkdirSync(join(at, 'release-2', 'own'), { recursive: true });
+    for (const name of ['own/below', ...Array.from({ length: 3000 }, (_, i) => `api-${i}`)])
+      writeForeign(at, name, 'release-2');
+    writeFileSync(join(at, 'config.toml'), config().replace('path = "apis/"', 'path = "release-2/"'));
+    configuration.reload();
+    const first = await event(({ kind }) => kind === 'in-force');
+    assert.ok(first.kind === 'in-force' && first.reading);
+    assert.equal(await code('/own/below/1/x', acme), 'api_misconfigured', 'not as the API above it');
+    assert.equal(await code('/own/x', acme), 'allow');
+    await event(isInForce);
+    assert.equal(await code('/own/below/1/x'), 'allow');
+  });
+});
 
 test('a reload that names a database which never answers is in force without it, and nobody is admitted by it', async () => {
   const at = folder('silent', ['pets']);
