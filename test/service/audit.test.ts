@@ -69,7 +69,7 @@ test('the service: a line a decision, all of them written at its end, and a relo
   const configure = (audit: string): void =>
     writeFileSync(
       config,
-      `[enforcer.authService]\nport = ${port}\n${audit}\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\nmutualSSL = "off"\n`,
+      `[enforcer.authService]\nport = ${port}\n[enforcer.reload]\nwatch = false\n${audit}\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\nmutualSSL = "off"\n`,
     );
   configure('[enforcer.audit]\ndecisions = "all"\nfile = "audit.log"');
   const enforcer = await EnforcerProcess.start(config);

@@ -25,7 +25,10 @@ const [own, issuer] = [readCertificate(acme.der), readCertificate(ca.der)];
 writeFileSync(join(folder, 'ca.pem'), ca.pem);
 writeFileSync(join(folder, 'acme.pem'), acme.pem);
 
-const apis = `[[clients]]
+/** Only what is asked for here is read again, so that each change is counted once. */
+const apis = `[enforcer.reload]
+watch = false
+[[clients]]
 alias = "acme"
 file = "acme.pem"
 [[clients]]
