@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { indexApis } from '../src/apis/api-index.ts';
 import type { Attributes, Header } from '../src/attributes.ts';
 import { writeCertificate } from '../src/client-certificate/outbound.ts';
@@ -12,94 +12,46 @@ import type { OcspAnswer } from '../src/pki/revocation/revocation-state.ts';
 import type { Snapshot } from '../src/snapshot.ts';
 import { load } from '../test/support/enforcer.ts';
 import { createTokenIssuer } from '../test/support/token-issuer.ts';
-import { bits, bytes, extension, integer, name, oid, sequence } from '../test/unit/pki/der-writer.ts';
+import { bits, bytes, extension, integer, oid, sequence } from '../test/unit/pki/der-writer.ts';
 import {
   basicConstraints,
   type CertificateParts,
   ca,
-  clientAuth,
   dayMs,
   dns,
   extensions,
   extKeyUsage,
-  forgeDer,
-  type Keys,
   keyUsage,
   mappings,
   nameConstraints,
   nothing,
   policyConstraints,
-  type Scheme,
   serverAuth,
-  spkiOf,
   subjectAltName,
   unknownCritical,
-  validity,
 } from '../test/unit/pki/forge.ts';
+import {
+  acme,
+  at,
+  client,
+  dates,
+  forClients,
+  issuer,
+  keysFrom,
+  leafKeys,
+  made,
+  nullParameters,
+  oddKey,
+  otherKeys,
+  pem,
+  root,
+  rootKeys,
+  scheme,
+  stranger,
+  weakRsa,
+} from './example-certificates.ts';
 
 /** For each denial, a request that gets it, and what `explain` says of it: the same words each time. */
-const at = Date.UTC(2026, 5, 1);
-
-/** From a seed, and Ed25519 signs without lots: the same certificates each time. */
-function keysFrom(seed: number): Keys {
-  const pkcs8 = Buffer.concat([bytes('302e020100300506032b657004220420'), Buffer.alloc(32, seed)]);
-  const privateKey = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
-  return { privateKey, publicKey: createPublicKey(privateKey) };
-}
-const ed25519: Scheme = { algorithm: sequence(oid('1.3.101.112')), hash: null };
-const nullParameters = bytes('0500');
-/** What is signed so is refused before anybody looks at the signature. */
-const scheme = (algorithm: string): Scheme => ({
-  algorithm: sequence(oid(algorithm), nullParameters),
-  hash: null,
-});
-const [rootKeys, caKeys, leafKeys, otherKeys] = [1, 2, 3, 4].map(keysFrom) as [Keys, Keys, Keys, Keys];
-const weakRsa = sequence(
-  sequence(oid('1.2.840.113549.1.1.1'), nullParameters),
-  bits(sequence(integer(2n ** 1023n + 1n), integer(65_537))),
-);
-const oddKey = sequence(sequence(oid('1.2.3')), bits(bytes('11')));
-
-type Made = { readonly parts?: Partial<CertificateParts>; readonly signer?: Keys; readonly scheme?: Scheme };
-const made = (
-  issuer: string,
-  subject: string,
-  keys: Keys,
-  list: readonly Uint8Array[],
-  made: Made = {},
-): Uint8Array =>
-  forgeDer(
-    {
-      issuer: name(`CN=${issuer}`),
-      subject: name(`CN=${subject}`),
-      subjectPublicKeyInfo: spkiOf(keys),
-      extensions: extensions(...list),
-      validity: validity(at - 100 * dayMs, at + 265 * dayMs),
-      serialNumber: integer(4711),
-      ...made.parts,
-    },
-    made.signer ?? caKeys,
-    made.scheme ?? ed25519,
-  );
-const forClients = extKeyUsage(clientAuth);
-/** A client's certificate, by the CA that the client sends along. */
-const client = (how: Made = {}, list: readonly Uint8Array[] = [forClients]): Uint8Array =>
-  made('Example CA', 'partner 1', leafKeys, list, how);
-const issuer = (list: readonly Uint8Array[] = [ca()], how: Made = {}): Uint8Array =>
-  made('Example Root', 'Example CA', caKeys, list, { signer: rootKeys, ...how });
-const root = made('Example Root', 'Example Root', rootKeys, [ca()], { signer: rootKeys });
-const acme = made('acme', 'acme', otherKeys, [], { signer: otherKeys });
-const stranger = made('stranger', 'stranger', leafKeys, [], { signer: leafKeys });
-const dates = (from: number, until: number): Made => ({
-  parts: { validity: validity(at + from * dayMs, at + until * dayMs) },
-});
-
-const pem = (der: Uint8Array): string =>
-  `-----BEGIN CERTIFICATE-----\n${Buffer.from(der)
-    .toString('base64')
-    .match(/.{1,64}/g)!
-    .join('\n')}\n-----END CERTIFICATE-----\n`;
-
 const idp = createTokenIssuer(at);
 const elsewhere = { 'x5t#S256': Buffer.alloc(32, 7).toString('base64url') };
 

@@ -95,7 +95,11 @@ function loggedIn(
     logged,
     attributesIn: (snapshot) => {
       const told = replayOf(logged, snapshot, given);
-      if (told === undefined)
+      if (told === 'another')
+        throw new UsageError(
+          `--cert is another certificate than that request came with (SHA-256 ${logged.sha256})`,
+        );
+      if (told === 'unknown')
         throw new UsageError(
           `it came with a certificate (SHA-256 ${logged.sha256}) that is in no file here; add --cert FILE (logged: ${logged.outcome} ${logged.reason ?? ''} ${logged.detail ?? ''})`,
         );

@@ -1,4 +1,5 @@
-import type { Certificate } from '../pki/certificate/certificate.ts';
+import { type Certificate, CertificateError } from '../pki/certificate/certificate.ts';
+import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Told } from './request.ts';
 
@@ -52,16 +53,24 @@ function parsed(line: string): Logged | undefined {
 
 /**
  * The same request, as far as the line has it: never a token, and the certificate only where the configuration has it, or
- * whoever asks. undefined: there was another certificate.
+ * whoever asks.
+ *
+ * @returns why it can not be asked again: `unknown`, its certificate is not at hand; `another`, the one given is not it
  */
 export function replayOf(
   { method = 'GET', host = '', path = '/', source, sha256 }: Logged,
   snapshot: Snapshot,
   given: Told['certificate'],
-): Told | undefined {
+): Told | 'unknown' | 'another' {
+  if (given !== undefined && sha256 !== undefined && hashOf(given.leaf) !== sha256) return 'another';
   const certificate = given ?? knownAs(sha256, snapshot);
-  if (sha256 !== undefined && certificate === undefined) return undefined;
+  if (sha256 !== undefined && certificate === undefined) return 'unknown';
   return { method, host, path, scheme: 'https', headers: [], from: source, certificate, token: undefined };
+}
+
+function hashOf(der: Uint8Array): string | undefined {
+  const certificate = new CertificateCache().read(der);
+  return certificate instanceof CertificateError ? undefined : certificate.sha256;
 }
 
 function knownAs(sha256: string | undefined, { everyone }: Snapshot): Told['certificate'] {

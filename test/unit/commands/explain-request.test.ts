@@ -8,6 +8,7 @@ import { createAuthority, now } from '../../support/certificate-authority.ts';
 import { load } from '../../support/enforcer.ts';
 import { opensslPkcs12 } from '../../support/key-stores.ts';
 import { codec } from '../../support/plain-codec.ts';
+import { thumb } from '../pki/forge.ts';
 
 const ca = await createAuthority({ subject: 'CN=CA' });
 const leaf = await ca.issue({ subject: 'CN=leaf' });
@@ -39,6 +40,7 @@ const files: Readonly<Record<string, string | Uint8Array>> = {
   'empty.pem': '',
   'key.pem': leaf.privateKeyPem,
   'leaf.pem': `${leaf.privateKeyPem}${leaf.pem}${ca.pem}`,
+  'ca.pem': ca.pem,
   token: 'Bearer a.b.c\n',
 };
 const read = (path: string): Uint8Array => {
@@ -119,7 +121,7 @@ const record = [
   'no JSON, r-1',
   line({ requestId: 'r-2', outcome: 'deny', method: 'PUT', host: 'h', path: '/b', source: '10.0.0.9' }),
   line({ requestId: 'r-22', traceId: 't-1', outcome: 'allow', path: '/t' }),
-  line({ requestId: 'r-3', sha256: 'ab', outcome: 'deny', reason: 'issuer_unknown', path: '/c' }),
+  line({ requestId: 'r-3', sha256: thumb(leaf.der), outcome: 'deny', reason: 'issuer_unknown', path: '/c' }),
   '{"type": "other", "requestId": "r-4"}',
 ].join('\n');
 const replay = (reference: string, more: Values = {}) =>
@@ -129,6 +131,14 @@ const replay = (reference: string, more: Values = {}) =>
     now,
     reference,
   );
+
+test('another certificate than the one of that request is told', () => {
+  const other = { cert: 'ca.pem' };
+  assert.throws(
+    () => replay('r-3', other).attributesIn(snapshot),
+    /^UsageError: --cert is another certificate than/,
+  );
+});
 
 test('a request of the record of decisions, again, at its time', () => {
   const { http, source } = replay('r-2').attributesIn(snapshot);
@@ -145,7 +155,7 @@ for (const [reference, says] of [
   ['r-4', /^--audit audit\.log has no decision about "r-4"$/],
   [
     'r-3',
-    /^it came with a certificate \(SHA-256 ab\) that is in no file here; add --cert FILE \(logged: deny issuer_unknown/,
+    /^it came with a certificate \(SHA-256 [0-9a-f]{64}\) that is in no file here; add --cert FILE \(logged: deny issuer_unknown/,
   ],
 ] as const) {
   test(`${reference} can not be asked again, and what to do`, () => {
