@@ -1,27 +1,48 @@
-import { relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { writeEnvoyConfig } from '../envoy-config/bootstrap.ts';
+import { bootstrapFile, dynamicEnvoyFiles } from '../envoy-config/dynamic.ts';
+import { resolver } from '../provision/own-config.ts';
+import { EnvoyFolder } from '../service/envoy-folder.ts';
 import { type Command, configOf, configOption, say } from './command.ts';
 import { load } from './load.ts';
+import { OutputError } from './output.ts';
 import { workersOf, workersOption } from './workers.ts';
 
 export const envoyConfig: Command = {
-  usage: '[--config FILE] [--workers N|auto]',
+  usage: '[--config FILE] [--workers N|auto] [--dynamic FOLDER]',
   summary: "print Envoy's bootstrap for it",
-  help: `mtls-enforcer envoy-config [--config FILE] [--workers N|auto]
+  help: `mtls-enforcer envoy-config [--config FILE] [--workers N|auto] [--dynamic FOLDER]
 
 Prints the whole static bootstrap for Envoy, made from the same file: listeners, TLS, routes, backends, and the
 ext_authz filter that asks this enforcer. Relative paths in it are relative to the folder you are in: start Envoy there.
 --workers: as "serve" is given it; where neither is, [enforcer.authService] workers counts.
+--dynamic FOLDER: written into files of that folder instead, which Envoy watches (LDS, RDS, CDS, SDS), with absolute
+paths: start Envoy once with envoy.yaml of it. With [router] dynamicFolder = "FOLDER" the running service keeps them up to
+date, so that a new API, host, backend or certificate is in force without touching Envoy.
 
   mtls-enforcer envoy-config --config config.toml > envoy.yaml && envoy -c envoy.yaml
+  mtls-enforcer envoy-config --config config.toml --dynamic envoy && envoy -c envoy/envoy.yaml
 `,
-  options: { ...configOption, ...workersOption },
+  options: { ...configOption, ...workersOption, dynamic: { type: 'string' } },
   run: async (values) => {
     const file = configOf(values);
     const workers = workersOf(values);
     const loaded = await load(file, { alwaysEnvoy: true });
     if (typeof loaded === 'number') return loaded;
     const { config, ownApis } = loaded;
+    if (typeof values.dynamic === 'string') {
+      const folder = resolve(values.dynamic);
+      const options = { workers, ownApis, enforcer: config.router.enforcer, resolvePath: resolver(file) };
+      try {
+        await new EnvoyFolder(() => {}).writeAll({
+          folder,
+          files: dynamicEnvoyFiles(config, options, folder),
+        });
+      } catch (error) {
+        throw new OutputError(`can't write into ${folder}: ${(error as Error).message}`);
+      }
+      return say(`${join(folder, bootstrapFile)}\n`);
+    }
     return say(
       writeEnvoyConfig(config, {
         workers,

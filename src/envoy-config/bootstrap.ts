@@ -1,10 +1,10 @@
-import { stringify } from 'yaml';
 import type { Config } from '../config/schema/config.ts';
 import { backendClusters } from './backends.ts';
 import { enforcerClusterOf } from './enforcer-cluster.ts';
 import { extension, type Message, socketAddress } from './extension.ts';
 import { listeners } from './listeners.ts';
 import type { EnvoyConfigOptions } from './options.ts';
+import { asYaml } from './yaml.ts';
 
 const head = `# Written by "mtls-enforcer envoy-config" from config.toml: change that, and write this again.
 # Tried with Envoy 1.40. Relative paths are relative to the folder that Envoy is started in:
@@ -19,16 +19,9 @@ const head = `# Written by "mtls-enforcer envoy-config" from config.toml: change
  * the outbound header, aliases, and `mutualSSL` of an API (but for what the plain listener serves).
  */
 export const writeEnvoyConfig = (config: Config, options: EnvoyConfigOptions): string =>
-  head +
-  stringify(bootstrap(config, options), {
-    aliasDuplicateObjects: false,
-    lineWidth: 0,
-    // Envoy reads YAML 1.1, where a bare `off` or `0x10`, as an API may be called, is no text.
-    defaultStringType: 'QUOTE_DOUBLE',
-    defaultKeyType: 'PLAIN',
-  });
+  head + asYaml(bootstrap(config, options));
 
-const bootstrap = (config: Config, options: EnvoyConfigOptions): Message => ({
+export const bootstrap = (config: Config, options: EnvoyConfigOptions): Message => ({
   admin: {
     address: socketAddress('127.0.0.1', config.router.adminPort),
     // Still there for the operator when clients have used up all connections.

@@ -4,6 +4,7 @@ import { type FeedEvent, feedLines } from '../feeds/feed-event.ts';
 import { createLog, type Log, type LogSettings } from '../observability/log.ts';
 import { countClients } from '../provision/load-config.ts';
 import type { ConfigurationEvent, InForce } from './configuration.ts';
+import type { EnvoyFolderNews } from './envoy-folder.ts';
 
 type ConfigurationLogOptions = {
   readonly file: string;
@@ -103,6 +104,21 @@ export class ConfigurationLog {
     if (this.#isRefused)
       this.#log.info('the files are again as they are in force', { file: this.#options.file });
     this.#isRefused = false;
+  }
+
+  envoyFolder(news: EnvoyFolderNews): void {
+    if (news.kind === 'mended') this.#log.info("Envoy's files are written again");
+    else if (news.kind === 'needs-envoy')
+      this.#log.warn(
+        "envoy.yaml in [router] dynamicFolder changed (the enforcer's address or workers, Envoy's admin port or limits): it is read at Envoy's start only, so restart Envoy to have it",
+      );
+    else
+      this.#log.error(
+        "Envoy's files ([router] dynamicFolder) can not be written: it goes on with those of before",
+        {
+          error: news.reason,
+        },
+      );
   }
 
   /** Events are missed, of a file system that has none, or beyond what the system gives. */

@@ -1,13 +1,16 @@
 import type { Problem } from '../config/problem.ts';
 import { portOfWorker } from '../config/worker.ts';
+import { dynamicEnvoyFiles } from '../envoy-config/dynamic.ts';
 import { type ExtAuthzServer, type Listener, startServer } from '../ext-authz/server.ts';
 import type { LogSettings } from '../observability/log.ts';
+import { resolver } from '../provision/own-config.ts';
 import { type ServiceSettings, serviceOfWorker } from '../provision/service.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { type Checking, checking } from './check.ts';
 import { Configuration, type InForce } from './configuration.ts';
 import { ConfigurationLog } from './configuration-log.ts';
 import { control } from './control.ts';
+import { EnvoyFolder } from './envoy-folder.ts';
 import { FileWatcher } from './file-watcher.ts';
 import { keepHeapSmall } from './heap.ts';
 import { ListenError, listenTrouble } from './listen-trouble.ts';
@@ -64,6 +67,19 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   const audit = new AuditTrail({ file, worker, tell: (trouble) => log.auditTrouble(trouble) });
   // Nothing before it serves.
   let watch = (): void => {};
+  const envoy = new EnvoyFolder((news) => log.envoyFolder(news));
+  const envoyFiles = ({ config, ownApis }: InForce) => {
+    const resolve = resolver(file);
+    const folder = config.router.dynamicFolder && resolve(config.router.dynamicFolder);
+    // One of several writes for all.
+    if (folder === undefined || (worker ?? 1) !== 1) return undefined;
+    const access = { ownApis, enforcer: config.router.enforcer, resolvePath: resolve };
+    return { folder, files: dynamicEnvoyFiles(config, access, folder) };
+  };
+  const keepEnvoy = (loaded: InForce): void => {
+    const files = envoyFiles(loaded);
+    if (files !== undefined) envoy.update(files);
+  };
   let takeOverTls = (_: InForce): void => {};
   let tellServing = (_: InForce): void => {};
   const configuration = new Configuration({
@@ -76,6 +92,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
         log.reloaded(event);
         audit.use(event.loaded.config.enforcer.audit);
         tellServing(event.loaded);
+        keepEnvoy(event.loaded);
       } else if (event.kind === 'unchanged') log.unchanged();
       else log.refused(event);
       metrics?.tell(event);
@@ -105,6 +122,11 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     metrics?.close();
     throw error;
   }
+  const files = envoyFiles(inForce);
+  await (files &&
+    envoy
+      .writeAll(files)
+      .catch(({ message }: Error) => log.envoyFolder({ kind: 'failed', reason: message })));
   keepHeapSmall();
   metrics?.serving();
   server.setServing(true);
@@ -154,7 +176,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     for (const signal of early) onSignal(signal);
   });
   watcher.close();
-  await Promise.all([closeControl?.(), configuration.close(), port?.close(), audit.close()]);
+  await Promise.all([closeControl?.(), envoy.close(), configuration.close(), port?.close(), audit.close()]);
   metrics?.close();
   log.now.info('stopped');
   return [];

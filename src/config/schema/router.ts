@@ -78,6 +78,11 @@ export const router = table({
   listenerHost: listenerHost()
     .default('0.0.0.0')
     .describe('Address of the plain-HTTP listener, if there is one.'),
+  dynamicFolder: text('a folder, for example "/etc/envoy/mtls-enforcer"')
+    .optional()
+    .describe(
+      "Folder that the service keeps Envoy's listeners, routes, backends and certificates in, as files that Envoy watches: a change here is in force there without touching Envoy. `mtls-enforcer envoy-config --dynamic` writes the same. See [envoy](envoy.md#without-touching-envoy).",
+    ),
   listenerPort: port({ zero: true })
     .default(0)
     .describe(

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { EnvoyFolder, type EnvoyFolderNews } from '../../src/service/envoy-folder.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'envoy-folder-'));
+after(() => rmSync(root, { recursive: true }));
+const times = { warming: 30, fading: 30, retry: 10 };
+
+/** Routes that name this cluster, which is the only one. */
+const files = (cluster: string, bootstrap = 'first'): ReadonlyMap<string, string> =>
+  new Map([
+    ['clusters.json', JSON.stringify({ resources: [{ name: cluster }] })],
+    ['routes.json', cluster],
+    ['envoy.yaml', bootstrap],
+  ]);
+const at = (folder: string) => (name: string) => readFileSync(join(folder, name), 'utf8');
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
+
+test('no route names a cluster that is not there, whenever it is looked; and what is gone is gone in the end', async () => {
+  const folder = join(root, 'order');
+  const news: EnvoyFolderNews[] = [];
+  const envoy = new EnvoyFolder((told) => news.push(told), times);
+  await envoy.writeAll({ folder, files: files('a') });
+  const read = at(folder);
+  for (const [cluster, next] of [['b', 'c'], ['d']]) {
+    envoy.update({ folder, files: files(cluster!) });
+    // One that comes while the one before is half done.
+    if (next !== undefined) envoy.update({ folder, files: files(next) });
+    const last = JSON.stringify({ resources: [{ name: next ?? cluster }] });
+    while (read('clusters.json') !== last || read('routes.json') !== (next ?? cluster)) {
+      assert.ok(read('clusters.json').includes(`"${read('routes.json')}"`));
+      await turn();
+    }
+  }
+  assert.deepEqual(news, []);
+  envoy.update({ folder, files: files('d', 'second') });
+  while (news.length === 0) await turn();
+  assert.deepEqual(news, [{ kind: 'needs-envoy' }]);
+  await envoy.close();
+  assert.deepEqual(readdirSync(folder).sort(), ['clusters.json', 'envoy.yaml', 'routes.json']);
+});
+
+test('what keeps it from being written is told once, and it is written as soon as it can be', async () => {
+  const folder = join(root, 'taken');
+  writeFileSync(folder, 'a file');
+  const news: EnvoyFolderNews[] = [];
+  const envoy = new EnvoyFolder((told) => news.push(told), times);
+  await assert.rejects(envoy.writeAll({ folder, files: files('a') }), /EEXIST/);
+  envoy.update({ folder, files: files('a') });
+  for (let i = 0; i < 30; i++) await turn();
+  assert.equal(news.length, 1);
+  assert.equal(news[0]!.kind, 'failed');
+  rmSync(folder);
+  while (news.length < 2) await turn();
+  assert.deepEqual(news.at(-1), { kind: 'mended' });
+  assert.equal(at(folder)('routes.json'), 'a');
+  await envoy.close();
+});
