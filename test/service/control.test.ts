@@ -20,7 +20,7 @@ const port = await freePort();
 const configure = (more = '', api = 'name = "a"'): void =>
   writeFileSync(
     file,
-    `[enforcer.authService]\nport = ${port}\ncontrol = "control.sock"\n${more}\n[[apis]]\n${api}\nversion = "1"\nbasePath = "/a"\nmutualSSL = "off"\n`,
+    `[enforcer.reload]\nwatch = false\n[enforcer.authService]\nport = ${port}\ncontrol = "control.sock"\n${more}\n[[apis]]\n${api}\nversion = "1"\nbasePath = "/a"\nmutualSSL = "off"\n`,
   );
 
 type Ran = { readonly code: number | null; readonly out: string; readonly err: string };

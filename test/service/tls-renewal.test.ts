@@ -17,7 +17,7 @@ const port = await freePort();
 const configure = (more: string): void =>
   put(
     'config.toml',
-    `[enforcer.authService]\nport = ${port}\ncertPath = "s.pem"\nkeyPath = "s.key"\n${more}\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\nmutualSSL = "off"\n`,
+    `[enforcer.reload]\nwatch = false\n[enforcer.authService]\nport = ${port}\ncertPath = "s.pem"\nkeyPath = "s.key"\n${more}\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\nmutualSSL = "off"\n`,
   );
 const putPair = ({ pem, privateKeyPem }: Issued): void => {
   put('s.pem', pem);
