@@ -193,6 +193,9 @@ const examples: Readonly<Record<DenialCode, Example | Without>> = {
       ).index,
     }),
   },
+  tier_limit_exceeded: {
+    without: 'Envoy says it: it counts, and the enforcer has admitted the request. See [tiers](tiers.md).',
+  },
   internal_error: { without: 'It stands for a fault of ours, and `explain` would end with its stack.' },
 
   header_sender_untrusted: {

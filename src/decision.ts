@@ -69,6 +69,7 @@ type OwnDenialCode =
   | 'alias_disabled'
   | 'alias_not_current'
   | 'credentials_missing'
+  | 'tier_limit_exceeded'
   | 'api_misconfigured'
   | 'internal_error';
 
@@ -79,7 +80,7 @@ export type DenialRow = {
   /** HTTP status for the client. */
   readonly status: 400 | 401 | 403 | 404 | 405 | 429;
   /** The number in the body: WSO2's, where it has one. */
-  readonly number: '900900' | '900901' | '900902' | '900908' | '400' | '404' | '405' | '429';
+  readonly number: '900900' | '900901' | '900902' | '900908' | '900804' | '400' | '404' | '405' | '429';
   /** Whose turn it is. info: the client's. warn: the sender's or the operator's. error: ours. */
   readonly level: 'info' | 'warn' | 'error';
   /** What the client and the documentation read: fixed text. */
@@ -153,6 +154,14 @@ const own: Record<
     level: 'info',
     sentence: 'This API needs a client certificate or an access token, and neither was sent.',
     challenges: [mutualSsl, { scheme: 'bearer', error: undefined }],
+  },
+  // Envoy's to say, by what `envoy-config` writes: it counts, we don't. WSO2's number for a subscription's limit, which
+  // the tier of a certificate is there.
+  tier_limit_exceeded: {
+    status: 429,
+    number: '900804',
+    level: 'info',
+    sentence: 'The client has used up what its tier allows for now: try again after what Retry-After says.',
   },
   api_misconfigured: {
     status: 401,

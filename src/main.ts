@@ -9,6 +9,7 @@ import { health } from './commands/health.ts';
 import { importFiles } from './commands/import.ts';
 import { OutputError } from './commands/output.ts';
 import { reload, status } from './commands/reload.ts';
+import { rateLimitConfig } from './commands/ratelimit-config.ts';
 import { revocation } from './commands/revocation.ts';
 import { serve } from './commands/serve.ts';
 import { version } from './commands/version.ts';
@@ -21,6 +22,7 @@ const commands: Readonly<Record<string, Command>> = {
   explain: explainDecision,
   certs,
   diff,
+  'ratelimit-config': rateLimitConfig,
   health,
   reload,
   status,

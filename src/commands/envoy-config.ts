@@ -29,10 +29,10 @@ date, so that a new API, host, backend or certificate is in force without touchi
     const workers = workersOf(values);
     const loaded = await load(file, { alwaysEnvoy: true });
     if (typeof loaded === 'number') return loaded;
-    const { config, ownApis } = loaded;
+    const { config, ownApis, tiers } = loaded;
     if (typeof values.dynamic === 'string') {
       const folder = resolve(values.dynamic);
-      const options = { workers, ownApis, enforcer: config.router.enforcer, resolvePath: resolver(file) };
+      const options = { workers, ownApis, tiers, enforcer: config.router.enforcer, resolvePath: resolver(file) };
       try {
         await new EnvoyFolder(() => {}).writeAll({
           folder,
@@ -47,6 +47,7 @@ date, so that a new API, host, backend or certificate is in force without touchi
       writeEnvoyConfig(config, {
         workers,
         ownApis,
+        tiers,
         enforcer: config.router.enforcer,
         resolvePath: (path) => seenFromHere(file, path),
       }),

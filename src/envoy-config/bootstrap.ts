@@ -4,6 +4,7 @@ import { enforcerClusterOf } from './enforcer-cluster.ts';
 import { extension, type Message, socketAddress } from './extension.ts';
 import { listeners } from './listeners.ts';
 import type { EnvoyConfigOptions } from './options.ts';
+import { rateLimitClusters, tiersIn } from './tiers.ts';
 import { asYaml } from './yaml.ts';
 
 const head = `# Written by "mtls-enforcer envoy-config" from config.toml: change that, and write this again.
@@ -42,6 +43,10 @@ export const bootstrap = (config: Config, options: EnvoyConfigOptions): Message 
   },
   static_resources: {
     listeners: listeners(config, options),
-    clusters: [enforcerClusterOf(config, options), ...backendClusters(config, options)],
+    clusters: [
+      enforcerClusterOf(config, options),
+      ...rateLimitClusters(tiersIn(config, options), config),
+      ...backendClusters(config, options),
+    ],
   },
 });

@@ -1,6 +1,8 @@
 import type { Config } from '../config/schema/config.ts';
+import type { Tier } from '../provision/tiers.ts';
 import { extension, type Message, typed } from './extension.ts';
 import { escapeRegex, unique } from './request-headers.ts';
+import { limitedTiers } from './tiers.ts';
 
 const name = 'envoy.filters.http.cors';
 
@@ -9,10 +11,15 @@ export const corsFilters = ({ router }: Config): readonly Message[] =>
   router.cors.enabled ? [extension(name, 'envoy.extensions.filters.http.cors.v3.Cors')] : [];
 
 /** `router.cors`, for all routes. */
-export function corsPolicy({ router: { cors }, enforcer }: Config): Message {
+export function corsPolicy({ router: { cors }, enforcer }: Config, tiers: readonly Tier[]): Message {
   if (!cors.enabled) return {};
   // Else a browser's script reads a 401, and neither why nor what to quote.
-  const exposed = unique([...cors.exposeHeaders, enforcer.answers.reasonHeader, 'x-request-id']);
+  const exposed = unique([
+    ...cors.exposeHeaders,
+    enforcer.answers.reasonHeader,
+    'x-request-id',
+    ...(limitedTiers(tiers).length === 0 ? [] : limitHeaders),
+  ]);
   return {
     [name]: typed('envoy.extensions.filters.http.cors.v3.CorsPolicy', {
       allow_origin_string_match: cors.allowOrigins.map(originMatch),
@@ -25,6 +32,8 @@ export function corsPolicy({ router: { cors }, enforcer }: Config): Message {
     }),
   };
 }
+
+const limitHeaders = ['retry-after', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'];
 
 /** A star stands for part of a host name, alone for everything. */
 const originMatch = (origin: string): Message => {

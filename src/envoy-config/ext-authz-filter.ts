@@ -52,6 +52,21 @@ export const contextExtensions = (extensions: Readonly<Record<string, string>>):
 /** A field of what the enforcer answered, for log lines. */
 export const decided = (field: string): string => `%DYNAMIC_METADATA(${name}:${field})%`;
 
+/** The same field, for filters behind ext_authz. */
+export const decidedAt = (field: string): Message => ({ key: name, path: [{ key: field }] });
+
+/** As a condition of an answer of Envoy's own: the field says this, or where nothing is given, anything. */
+export const decidedFilter = (field: string, exact?: string): Message => ({
+  metadata_filter: {
+    matcher: {
+      filter: name,
+      path: [{ key: field }],
+      value: exact === undefined ? { present_match: true } : { string_match: { exact } },
+    },
+    match_if_key_not_found: false,
+  },
+});
+
 /** The enforcer says in this field of its dynamic metadata that it has written the backend's certificate header itself. */
 const outboundField = 'outbound';
 

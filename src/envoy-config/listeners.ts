@@ -12,6 +12,8 @@ import {
   trailersToRemove,
 } from './request-headers.ts';
 import { routeConfiguration, type Scheme } from './routes.ts';
+import { tierAnswers } from './tier-answers.ts';
+import { tierFilters, tiersIn } from './tiers.ts';
 
 /** The TLS listener, and the plain one where there is to be one. */
 export function listeners(config: Config, options: EnvoyConfigOptions): readonly Message[] {
@@ -41,7 +43,8 @@ const listener = (name: string, host: string, port: number): Message => ({
   per_connection_buffer_limit_bytes: 32_768,
 });
 
-function connectionManager(config: Config, scheme: Scheme, { ownApis }: EnvoyConfigOptions): Message {
+function connectionManager(config: Config, scheme: Scheme, options: EnvoyConfigOptions): Message {
+  const tiers = tiersIn(config, options);
   const { mTLSAPIsEnabled } = config.router.downstream.tls;
   const { allowHeaderOverPlaintext } = config.enforcer.security.mutualSSL;
   return extension(
@@ -63,11 +66,13 @@ function connectionManager(config: Config, scheme: Scheme, { ownApis }: EnvoyCon
       http_filters: [
         ...corsFilters(config),
         extAuthzFilter(headersForEnforcer(config)),
+        ...tierFilters(tiers, config),
         removeCertificateHeaders(certificateHeaders(config)),
         removeTrailers(trailersToRemove(config)),
         extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router'),
       ],
-      route_config: routeConfiguration(config, scheme, ownApis),
+      ...tierAnswers(tiers, config),
+      route_config: routeConfiguration(config, scheme, options),
       access_log: [requestLog],
     },
   );

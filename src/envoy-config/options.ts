@@ -1,4 +1,8 @@
+import type { Tier } from '../provision/tiers.ts';
+
 export type EnvoyConfigOptions = {
+  /** Unset: those that the configuration itself writes, without what files and foreign systems say. */
+  readonly tiers?: readonly Tier[] | undefined;
   /** A path of config.toml, as it is to stand in the YAML. */
   readonly resolvePath: (path: string) => string;
   /** How many of the APIs are config.toml's own, the first ones; unset: all. */

@@ -5,7 +5,9 @@ import { backendOf } from './backends.ts';
 import { corsPolicy } from './cors.ts';
 import { contextExtensions } from './ext-authz-filter.ts';
 import { type Message, seconds } from './extension.ts';
+import type { EnvoyConfigOptions } from './options.ts';
 import { escapeRegex, methodOverrides } from './request-headers.ts';
+import { tiersIn } from './tiers.ts';
 
 type Api = Config['apis'][number];
 export type Scheme = 'https' | 'http';
@@ -14,7 +16,8 @@ export type Scheme = 'https' | 'http';
  * All APIs, found as the enforcer finds them by itself: exact host, longest wildcard, `*`; the longest base path on
  * whole segments; a host with APIs of its own never falls on to another's.
  */
-export function routeConfiguration(config: Config, scheme: Scheme, ownApis = config.apis.length): Message {
+export function routeConfiguration(config: Config, scheme: Scheme, options: EnvoyConfigOptions): Message {
+  const { ownApis = config.apis.length } = options;
   const hosts = apisByDomain(config.apis);
   const own = apisByDomain(config.apis.slice(0, ownApis));
   // What foreign files alone claim has those of config.toml, too, which come first.
@@ -28,7 +31,7 @@ export function routeConfiguration(config: Config, scheme: Scheme, ownApis = con
     name: 'apis',
     ignore_port_in_host_matching: true,
     typed_per_filter_config: {
-      ...corsPolicy(config),
+      ...corsPolicy(config, tiersIn(config, options)),
       ...(scheme === 'http' && contextExtensions({ listener: 'plain' })),
     },
     virtual_hosts: domains.map((domain) => ({

@@ -44,6 +44,9 @@ export const remedies: Readonly<Record<DenialCode, Remedy>> = {
     'Change notBefore or notAfter of its [[clients]] entry, if the client may call now.',
   ),
   credentials_missing: client('Send a client certificate, or an access token (Authorization: Bearer …).'),
+  tier_limit_exceeded: client(
+    'Wait as long as Retry-After says, and ask less often; or the operator gives the client another tier, or the [[tiers]] entry more requests (Envoy then needs its configuration anew: "mtls-enforcer envoy-config").',
+  ),
   api_misconfigured: operator(
     'Mend the definition of the API: "mtls-enforcer check-config" says what is wrong with it, with file and line.',
   ),

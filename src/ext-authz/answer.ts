@@ -1,11 +1,11 @@
 import type { Header } from '../attributes.ts';
 import type { ApiName, Decision, Denial, VerifiedClient } from '../decision.ts';
+import { protocolOf } from '../error-body.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import { misspelled, type Told } from '../upstream/backend-headers.ts';
 import { requestIdOption, writeCheckResponse } from './check-response.ts';
 import { encodeCheckResponse, type PreparedDenial, prepareDenial } from './encode.ts';
-import { protocolOf } from './error-body.ts';
 
 /** Answers that a generation may hold, of some 600 bytes each. */
 const generation = 4096;

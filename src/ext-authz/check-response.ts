@@ -1,11 +1,11 @@
 import { type Header, requestIdIn } from '../attributes.ts';
 import { type Admission, type Decision, type Denial, type DenialRow, denials } from '../decision.ts';
+import { errorBody, protocolOf } from '../error-body.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import { admissionMetadata, backendHeaders } from '../upstream/backend-headers.ts';
 import { messageValue } from '../upstream/field-value.ts';
 import { challenges } from './challenge.ts';
-import { errorBody, protocolOf } from './error-body.ts';
 
 /** A CheckResponse as proto-loader encodes it. */
 export type CheckResponse = {

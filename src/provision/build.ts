@@ -32,6 +32,7 @@ import { buildSenderVerifier } from './senders.ts';
 import { readService, type ServiceSettings } from './service.ts';
 import type { Sliced } from './slices.ts';
 import { buildSourceList, buildSources, type SourceGround } from './sources.ts';
+import { readTiers, type Tier } from './tiers.ts';
 import type { Issuers } from './token-policies.ts';
 import { readTokenServices } from './token-services.ts';
 import { buildTrust } from './trust.ts';
@@ -50,6 +51,8 @@ export type Built = {
   readonly expiries: readonly Expiry[];
   /** What is to be fetched about revocation; undefined: it is not looked at. */
   readonly revocation: RevocationSettings | undefined;
+  /** What Envoy counts. */
+  readonly tiers: readonly Tier[];
 };
 
 export type Circumstances = {
@@ -169,6 +172,7 @@ export function* build(
     service,
     revocation: revocation?.settings,
     expiries: expiriesOf(clients, trusted ?? [], intermediates),
+    tiers: readTiers(config, foreignFrom, findings),
     feeds: [...services.feeds, ...[...byEntry.values()].flatMap(({ feeds }) => feeds)],
     problems: [...byEntry.values()].flatMap(({ problems }) => problems),
     certificates,

@@ -68,12 +68,12 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   // Nothing before it serves.
   let watch = (): void => {};
   const envoy = new EnvoyFolder((news) => log.envoyFolder(news));
-  const envoyFiles = ({ config, ownApis }: InForce) => {
+  const envoyFiles = ({ config, ownApis, tiers }: InForce) => {
     const resolve = resolver(file);
     const folder = config.router.dynamicFolder && resolve(config.router.dynamicFolder);
     // One of several writes for all.
     if (folder === undefined || (worker ?? 1) !== 1) return undefined;
-    const access = { ownApis, enforcer: config.router.enforcer, resolvePath: resolve };
+    const access = { ownApis, tiers, enforcer: config.router.enforcer, resolvePath: resolve };
     return { folder, files: dynamicEnvoyFiles(config, access, folder) };
   };
   const keepEnvoy = (loaded: InForce): void => {

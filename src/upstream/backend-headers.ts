@@ -112,6 +112,8 @@ export function admissionMetadata(
     fingerprint: sha256,
     subject,
     clientId,
+    // In which format Envoy refuses what its tier does not allow: it does so by itself.
+    errorFormat: tier && api.errorFormat,
     // Tells Envoy to leave certificate headers as they are now: this one is ours, the others are removed here.
     outbound: client && outbound?.header,
   };

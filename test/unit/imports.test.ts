@@ -11,7 +11,7 @@ const floors: readonly (readonly string[])[] = [
   ['client-certificate', 'oauth2'],
   ['apis'],
   ['decision'],
-  ['weighing', 'upstream'],
+  ['weighing', 'upstream', 'error-body'],
   ['snapshot', 'observability'],
   ['enforcer'],
   ['config'],

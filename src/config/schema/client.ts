@@ -80,7 +80,7 @@ export const client = table({
   ...known,
   tier: text('a name, for example "Gold"')
     .optional()
-    .describe('Throttling tier, passed on to Envoy and the backend.'),
+    .describe('Throttling tier, passed on to Envoy and the backend; what it allows say `[[tiers]]`.'),
   fingerprints: z
     .array(sha256())
     .min(1, { error: 'write at least one SHA-256 fingerprint' })

@@ -4,6 +4,7 @@ import { client } from './client.ts';
 import { definition } from './definitions.ts';
 import { enforcer } from './enforcer.ts';
 import { router } from './router.ts';
+import { tier } from './tier.ts';
 import { table } from './values.ts';
 
 /**
@@ -16,6 +17,12 @@ export const configSchema = table({
     .describe('The Envoy router: `mtls-enforcer envoy-config` writes its configuration from here.'),
   enforcer: enforcer.prefault({}).describe('The enforcer.'),
   clients: z.array(client).default([]).describe('Who may call: one entry an alias.'),
+  tiers: z
+    .array(tier)
+    .default([])
+    .describe(
+      'What the `tier` of a client allows it. Envoy counts: see [tiers](tiers.md). None: nobody counts.',
+    ),
   definitions: z
     .array(definition)
     .default([])

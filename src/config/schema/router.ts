@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { nearest } from '../problem.ts';
 import { cipherNames, envoyCiphers, unknownCipher } from './ciphers.ts';
-import { headerText, hostName, listenerHost, port, table, text, token } from './values.ts';
+import { headerText, hostAndPort, hostName, listenerHost, port, table, text, token } from './values.ts';
 
 /** `[router]`: Envoy, towards clients and backends. */
 const tlsVersion = z.enum(['TLS1_0', 'TLS1_1', 'TLS1_2', 'TLS1_3']);
@@ -162,6 +162,21 @@ export const router = table({
   })
     .prefault({})
     .describe('CORS for all APIs.'),
+  rateLimit: table({
+    service: hostAndPort().describe(
+      'Where the service listens, host and port, in clear text: `mtls-enforcer ratelimit-config` writes its configuration.',
+    ),
+    failureMode: z
+      .enum(['allow', 'deny'])
+      .default('allow')
+      .describe(
+        'Where the service gives no answer: allow: requests go on, counted by nobody. deny: those of clients with a tier get 503.',
+      ),
+  })
+    .optional()
+    .describe(
+      'Several Envoys that share their limits: `[[tiers]]` are counted by Envoy’s global rate limit service (envoyproxy/ratelimit, with Redis) in place of each Envoy by itself. See [tiers](tiers.md).',
+    ),
   downstream: table({ tls: downstreamTls.prefault({}).describe('TLS towards clients.') })
     .prefault({})
     .describe('Towards clients.'),

@@ -23,6 +23,21 @@ export const hostName = () =>
     error: 'write an IP address or a host name, for example "127.0.0.1"',
   });
 
+/** A service that Envoy calls; an IPv6 address in brackets. */
+export const hostAndPort = () => {
+  const error =
+    'write host and port, for example "127.0.0.1:8081", "ratelimit.internal:8081" or "[::1]:8081"';
+  return z.string({ error }).refine((value) => hostAndPortOf(value) !== undefined, { error });
+};
+
+export function hostAndPortOf(value: string): { readonly host: string; readonly port: number } | undefined {
+  const [, bracketed, name, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):([1-9]\d{0,4})$/.exec(value) ?? [];
+  const port = Number(digits);
+  const isHost = bracketed === undefined ? isDnsName(name ?? '') : isIP(bracketed) === 6;
+  const host = bracketed ?? name;
+  return isHost && host !== undefined && port <= 65_535 ? { host, port } : undefined;
+}
+
 /** Where Envoy listens: it looks up no names. */
 export const listenerHost = () =>
   z.string().refine((value) => isIP(value) !== 0 || value === 'localhost', {

@@ -86,6 +86,14 @@ const configs: Readonly<Record<string, string>> = {
     api(
       'name = "a"\nversion = "1"\nbasePath = "/"\nhosts = ["*", "A.test", "a.test", "*.test", "*.a.test", "10.0.0.1"]\nbackend = "http://h"',
     ),
+  'tiers of every kind': `${router}${orders}${[
+    'name = "Gold"',
+    'name = "off"\nrequests = 4294967295\nper = "second"\nburst = 1\nkey = "certificate"',
+    'name = "%REQ(x)% \\u2028é"\nrequests = 1\nper = "day"\nkey = "api"\nstopOnQuotaReach = false',
+  ]
+    .map((tier) => `[[tiers]]\n${tier}\n`)
+    .join('')}`,
+  'tiers counted by a service': `${router}${orders}[[tiers]]\nname = "Gold"\n[router.rateLimit]\nservice = "127.0.0.1:8081"\n`,
   'header sources': `${router}[enforcer.security.mutualSSL]\noutboundHeader = "X-Out"\noutboundChainHeader = "X-Out-Chain"\n[[enforcer.security.mutualSSL.sources]]\nformat = "rfc9440"\nheader = "my.header"\ntrustedSenders = ["10.0.0.0/8"]\n${orders}`,
 };
 for (const [name, toml] of Object.entries(configs)) {

@@ -8,6 +8,8 @@ import { readConfig } from '../../../src/config/read-config.ts';
 import type { Config } from '../../../src/config/schema/config.ts';
 import { writeEnvoyConfig } from '../../../src/envoy-config/bootstrap.ts';
 import type { EnvoyConfigOptions } from '../../../src/envoy-config/options.ts';
+import { writeRateLimitConfig } from '../../../src/envoy-config/ratelimit-service.ts';
+import type { Limit, Tier } from '../../../src/provision/tiers.ts';
 
 /** As Envoy reads it: YAML 1.1. */
 // biome-ignore lint/suspicious/noExplicitAny: a tree of Envoy's, of which each test looks at one leaf
@@ -471,4 +473,123 @@ test('a host that foreign files alone name has what config.toml has for all host
   assert.deepEqual(names('named.test'), ['named 1', 'both 1', 'no API']);
   const own = routes(tree, 'api.test')[1].typed_per_filter_config['envoy.filters.http.ext_authz'];
   assert.equal(own.check_settings.context_extensions.vHost, 'api.test', 'where the enforcer finds it');
+});
+
+const gold = '[[tiers]]\nname = "Gold"\nrequests = 5000\nburst = 50\n';
+const tiers: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: unknown, why: string][] = [
+  [
+    gold,
+    (t) => filter(t, 'envoy.filters.http.local_ratelimit').descriptors,
+    [
+      {
+        entries: [{ key: 'tier', value: 'Gold' }, { key: 'alias' }],
+        token_bucket: { max_tokens: 50, tokens_per_fill: 5000, fill_interval: '60s' },
+      },
+    ],
+    'a bucket for each alias of the tier',
+  ],
+  [
+    gold,
+    (t) =>
+      hcm(t)
+        .http_filters.map(({ name }: Tree) => name)
+        .slice(1, 4),
+    ['envoy.filters.http.ext_authz', 'envoy.filters.http.local_ratelimit', 'certificate_headers'],
+    'behind the enforcer, who says whom to count',
+  ],
+  [
+    `[router]\nlistenerPort = 9090\n${gold}`,
+    (t) => filter(t, 'envoy.filters.http.local_ratelimit', 1)?.stat_prefix,
+    'tier_Gold',
+    'on the plain listener, too',
+  ],
+  [
+    '[[tiers]]\nname = "Zoë 1.0"\nrequests = 1\n',
+    (t) => {
+      const { stat_prefix, descriptors } = filter(t, 'envoy.filters.http.local_ratelimit');
+      return [stat_prefix, descriptors[0].entries[0].value];
+    },
+    ['tier_Zo_C3_AB_1_0', 'Zo\\C3\\AB 1.0'],
+    'the tier as the enforcer writes it, and a name that statistics can have',
+  ],
+  [
+    `${gold}[router.rateLimit]\nservice = "[::1]:8081"\nfailureMode = "deny"\n`,
+    (t) => {
+      const { failure_mode_deny, domain } = filter(t, 'envoy.filters.http.ratelimit');
+      const { address } = cluster(t, 'rate_limit').load_assignment.endpoints[0].lb_endpoints[0].endpoint;
+      return [
+        failure_mode_deny,
+        domain,
+        address.socket_address,
+        filter(t, 'envoy.filters.http.local_ratelimit'),
+      ];
+    },
+    [true, 'mtls-enforcer', { address: '::1', port_value: 8081 }, undefined],
+    'the global service in place of buckets',
+  ],
+  [
+    '[router.rateLimit]\nservice = "a:1"\n',
+    (t) => cluster(t, 'rate_limit'),
+    undefined,
+    'which is not asked where there is nothing to count',
+  ],
+];
+for (const [toml, leaf, expected, why] of tiers) {
+  test(`tiers: ${why}`, () => assert.deepEqual(leaf(bootstrap(toml)), expected));
+}
+
+test('without a limit nothing is different, though clients have tiers', () => {
+  const client = '[[clients]]\nalias = "a"\npem = "x"\ntier = "Gold"\n';
+  for (const tiers of ['', '[[tiers]]\nname = "Unlimited"\n'])
+    assert.equal(write(api('https://b') + client + tiers), write(api('https://b')));
+  assert.doesNotMatch(write(api('https://b') + client), /rate_?limit|local_reply/i);
+});
+
+test('the rate limit service counts the same tiers, each by the same fields', () => {
+  const tier = (name: string, limit: Partial<Limit>): Tier => ({
+    name,
+    limit: { requests: 10, per: 'hour', burst: 10, key: 'alias', stopOnQuotaReach: true, ...limit },
+  });
+  const text = writeRateLimitConfig([
+    tier('Gold', {}),
+    tier('off', { key: 'api', per: 'day', stopOnQuotaReach: false }),
+    tier('Zoë', { key: 'certificate' }),
+    { name: 'Unlimited', limit: undefined },
+  ]);
+  assert.deepEqual(parse(text, { version: '1.1' }), {
+    domain: 'mtls-enforcer',
+    descriptors: [
+      {
+        key: 'tier',
+        value: 'Gold',
+        descriptors: [{ key: 'alias', rate_limit: { unit: 'hour', requests_per_unit: 10 } }],
+      },
+      {
+        key: 'tier',
+        value: 'off',
+        descriptors: [
+          {
+            key: 'alias',
+            descriptors: [
+              {
+                key: 'api',
+                descriptors: [
+                  {
+                    key: 'version',
+                    rate_limit: { unit: 'day', requests_per_unit: 10 },
+                    shadow_mode: true,
+                  },
+                ],
+              },
+            ],
+          },
+        ],
+      },
+      {
+        key: 'tier',
+        value: 'Zo\\C3\\AB',
+        descriptors: [{ key: 'fingerprint', rate_limit: { unit: 'hour', requests_per_unit: 10 } }],
+      },
+    ],
+  });
 });

@@ -46,7 +46,12 @@ const headersOf = (response: CheckResponse): Record<string, string> =>
   );
 const metadataOf = (
   response: CheckResponse,
-): { readonly outbound?: string; readonly fingerprint?: string; readonly subject?: string } =>
+): {
+  readonly outbound?: string;
+  readonly fingerprint?: string;
+  readonly subject?: string;
+  readonly errorFormat?: string;
+} =>
   Object.fromEntries(
     Object.entries(response.dynamic_metadata.fields).map(([name, { stringValue }]) => [name, stringValue]),
   );
@@ -118,7 +123,14 @@ test('an admitted client is told to the backend, every forgery overwritten', () 
     tier: 'Gold',
     fingerprint: certificate.sha256,
     subject: 'O=Acme,CN=Zo\\C3\\AB',
+    errorFormat: 'choreo-connect',
   });
+});
+
+test('Envoy is told no format of errors for who has no tier, and so none to run out of', () => {
+  const withoutTier = { ...allow, client: { ...client, tier: undefined } } as const;
+  for (const decision of [allow, withoutTier])
+    assert.equal(metadataOf(writeCheckResponse(decision, answers, false)).errorFormat, undefined);
 });
 
 test('without a client every identity header is removed', () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ErrorFormat } from '../../../src/apis/api.ts';
-import type { Header } from '../../../src/attributes.ts';
-import { type DenialCode, denials } from '../../../src/decision.ts';
-import { challenges } from '../../../src/ext-authz/challenge.ts';
-import { errorBody, type Protocol, protocolOf } from '../../../src/ext-authz/error-body.ts';
+import type { ErrorFormat } from '../../src/apis/api.ts';
+import type { Header } from '../../src/attributes.ts';
+import { type DenialCode, denials } from '../../src/decision.ts';
+import { errorBody, type Protocol, protocolOf } from '../../src/error-body.ts';
+import { challenges } from '../../src/ext-authz/challenge.ts';
 
 const bodies: readonly [format: ErrorFormat, code: DenialCode, text: string][] = [
   [
@@ -46,6 +46,31 @@ const bodies: readonly [format: ErrorFormat, code: DenialCode, text: string][] =
     'problem+json',
     'certificate_missing',
     '{"type":"about:blank","title":"Invalid Credentials","status":401,"detail":"This API needs a client certificate, and none was sent.","code":"certificate_missing","number":"900901"}',
+  ],
+  [
+    'choreo-connect',
+    'tier_limit_exceeded',
+    '{"code":"900804","error_message":"Message throttled out","error_description":"You have exceeded your quota"}',
+  ],
+  [
+    'apk',
+    'tier_limit_exceeded',
+    '{"error_message":"Message throttled out","code":"900804","error_description":"You have exceeded your quota"}',
+  ],
+  [
+    'bijira',
+    'tier_limit_exceeded',
+    '{"error_message":"Message throttled out","code":"900804","error_description":"You have exceeded your quota."}',
+  ],
+  [
+    'microgateway',
+    'tier_limit_exceeded',
+    '{"fault":{"code":900804,"message":"Message throttled out","description":"You have exceeded your quota"}}',
+  ],
+  [
+    'api-manager',
+    'tier_limit_exceeded',
+    '{"code":"900804","message":"Message throttled out","description":"You have exceeded your quota"}',
   ],
 ];
 for (const [format, code, text] of bodies) {

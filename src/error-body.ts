@@ -1,6 +1,6 @@
-import type { ErrorFormat } from '../apis/api.ts';
-import type { Header } from '../attributes.ts';
-import { type DenialCode, type DenialRow, denials } from '../decision.ts';
+import type { ErrorFormat } from './apis/api.ts';
+import type { Header } from './attributes.ts';
+import { type DenialCode, type DenialRow, denials } from './decision.ts';
 
 /** What the caller speaks, and so reads. */
 export type Protocol = 'rest' | 'grpc' | 'soap-1.1' | 'soap-1.2';
@@ -48,6 +48,7 @@ const words: Readonly<Record<DenialRow['number'], Words>> = {
     message: 'Resource forbidden',
     description: 'User is NOT authorized to access the Resource',
   },
+  '900804': { message: 'Message throttled out', description: 'You have exceeded your quota' },
   '400': { message: 'Bad Request', description: 'The path of the request is ambiguous' },
   '404': { message: 'Not Found', description: 'The requested resource is not available.' },
   '429': { message: 'Too Many Requests', description: 'Try again in a second.' },
@@ -80,13 +81,13 @@ const formats: Readonly<Record<ErrorFormat, (code: DenialCode, row: DenialRow) =
     fault: {
       code: Number(number),
       message: words[number].message,
-      description: `${words[number].message}. ${microgatewayDescriptions[number] ?? words[number].description}`,
+      description: behindMessage(number, microgatewayDescriptions[number]),
     },
   }),
   'api-manager': (_, { number }) => ({
     code: number,
     message: words[number].message,
-    description: `${words[number].message}. ${words[number].description}`,
+    description: behindMessage(number),
   }),
   // RFC 9457 section 3.1; `code` is an extension member (section 3.2).
   'problem+json': (code, { status, number, sentence }) => ({
@@ -98,6 +99,12 @@ const formats: Readonly<Record<ErrorFormat, (code: DenialCode, row: DenialRow) =
     number,
   }),
 };
+
+/** These two say the message once more, but for what they throttle. */
+const behindMessage = (
+  number: DenialRow['number'],
+  description: string = words[number].description,
+): string => (number === '900804' ? description : `${words[number].message}. ${description}`);
 
 const withFullStop = (text: string): string => (text.endsWith('.') ? text : `${text}.`);
 

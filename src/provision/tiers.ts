@@ -1,0 +1,133 @@
+import { nearest } from '../config/problem.ts';
+import type { Config } from '../config/schema/config.ts';
+import type { TierKey, Unit } from '../config/schema/tier.ts';
+import { publishedTiers } from '../definitions/published-tiers.ts';
+import type { Findings } from './findings.ts';
+
+/** What a tier allows each that is counted apart. */
+export type Tier = {
+  readonly name: string;
+  /** undefined: no limit. */
+  readonly limit: Limit | undefined;
+};
+
+export type Limit = {
+  readonly requests: number;
+  readonly per: Unit;
+  /** So many at once. */
+  readonly burst: number;
+  readonly key: TierKey;
+  /** false: beyond the limit requests go on, and are only told of. */
+  readonly stopOnQuotaReach: boolean;
+};
+
+type Written = Config['tiers'][number];
+type Path = readonly PropertyKey[];
+
+/**
+ * The tiers that `[[tiers]]` writes, and where there are any, those of WSO2's that only foreign files speak of.
+ *
+ * @param foreignFrom index of the first API of a foreign file
+ */
+export function readTiers(config: Config, foreignFrom: number, findings: Findings): readonly Tier[] {
+  config.tiers.forEach((written, i) => {
+    checkTier(written, ['tiers', i], findings);
+    checkName(config.tiers, i, findings);
+    if (config.router.rateLimit !== undefined && written.burst !== undefined)
+      findings.warn(
+        ['tiers', i, 'burst'],
+        'the service of [router.rateLimit] counts in fixed windows and knows no burst, so that it does not count; leave it out',
+      );
+  });
+  const own = ownTiers(config);
+  if (config.tiers.length === 0) return own;
+  const used = usedTiers(config, foreignFrom);
+  const known = new Set(own.map(({ name }) => name));
+  const foreign = [...used.values()].flatMap(({ name, isForeign }): readonly Tier[] =>
+    isForeign && !known.has(name) && publishedTiers.has(name) ? [{ name, limit: limitOf({ name }) }] : [],
+  );
+  const all = [...own, ...foreign];
+  warnAboutUndefined(all, used, findings);
+  return all;
+}
+
+/** Those that config.toml itself writes, numbers and all. */
+export const ownTiers = ({ tiers }: Pick<Config, 'tiers'>): readonly Tier[] =>
+  tiers.map((written) => ({ name: written.name, limit: limitOf(written) }));
+
+function limitOf({
+  name,
+  requests = publishedTiers.get(name)?.requests,
+  per = publishedTiers.get(name)?.per ?? 'minute',
+  burst = requests,
+  key = 'alias',
+  stopOnQuotaReach = true,
+}: Partial<Written> & { readonly name: string }): Limit | undefined {
+  return requests === undefined || burst === undefined
+    ? undefined
+    : { requests, per, burst, key, stopOnQuotaReach };
+}
+
+function checkTier({ name, requests, per, burst }: Written, at: Path, findings: Findings): void {
+  if (requests !== undefined) return;
+  if (!publishedTiers.has(name))
+    findings.error(
+      [...at, 'requests'],
+      `missing; write how many requests "${name}" allows, for example requests = 5000 (only ${[...publishedTiers.keys()].join(', ')} have a number of WSO2’s)`,
+    );
+  else if (per !== undefined || burst !== undefined)
+    findings.error(
+      [...at, per === undefined ? 'burst' : 'per'],
+      'found without requests, which it belongs to; write requests, or leave it out for WSO2’s numbers',
+    );
+}
+
+/** A client of one would have the other's limit in some people's eyes, and none in Envoy's. */
+function checkName(tiers: readonly Written[], i: number, findings: Findings): void {
+  const { name } = tiers[i]!;
+  const other = tiers.slice(0, i).find((before) => before.name.toLowerCase() === name.toLowerCase())?.name;
+  if (other !== undefined)
+    findings.error(
+      ['tiers', i, 'name'],
+      `found "${name}", ${name === other ? 'which an entry before has' : `beside "${other}", of another case`}; write another name, or one entry`,
+    );
+}
+
+type Used = { readonly name: string; readonly at: Path; readonly isForeign: boolean };
+
+/** By its name the first client that has it; whether it is a foreign file's. */
+function usedTiers(config: Config, foreignFrom: number): ReadonlyMap<string, Used> {
+  const used = new Map<string, Used>();
+  const gather = (clients: Config['clients'] = [], at: Path, isForeign: boolean): void =>
+    clients.forEach(({ tier }, i) => {
+      if (tier === undefined) return;
+      const before = used.get(tier);
+      if (before === undefined) used.set(tier, { name: tier, at: [...at, i, 'tier'], isForeign });
+      else if (isForeign) used.set(tier, { ...before, isForeign });
+    });
+  gather(config.clients, ['clients'], false);
+  config.apis.forEach((api, i) => {
+    const isForeign = i >= foreignFrom;
+    gather(api.clients, ['apis', i, 'clients'], isForeign);
+    api.operations.forEach(({ clients }, j) => {
+      gather(clients, ['apis', i, 'operations', j, 'clients'], isForeign);
+    });
+  });
+  return used;
+}
+
+function warnAboutUndefined(
+  tiers: readonly Tier[],
+  used: ReadonlyMap<string, Used>,
+  findings: Findings,
+): void {
+  const names = tiers.map(({ name }) => name);
+  for (const { name, at } of used.values()) {
+    if (names.includes(name)) continue;
+    const near = nearest(name, names);
+    findings.warn(
+      at,
+      `found "${name}", which no [[tiers]] has: its requests have no limit; write ${near === undefined ? '' : `"${near}", or `}a [[tiers]] with name = "${name}"`,
+    );
+  }
+}

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { problemLine } from '../../../src/config/problem.ts';
+import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { createAuthority, now } from '../../support/certificate-authority.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tiers-'));
+after(() => rmSync(folder, { recursive: true }));
+const ca = await createAuthority({ subject: 'CN=CA' });
+const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+write('acme.pem', (await ca.issue({ subject: 'CN=acme', extendedKeyUsage: 'client' })).pem);
+
+const lines = (problems: LoadedConfig['problems']) =>
+  problems.map((problem) => problemLine({ ...problem, file: problem.file.replace(`${folder}/`, '') }));
+function load(toml: string): LoadedConfig | readonly string[] {
+  write('config.toml', toml);
+  const loaded = loadConfig(join(folder, 'config.toml'), {}, now);
+  return isProblems(loaded) ? lines(loaded) : loaded;
+}
+function good(toml: string): LoadedConfig {
+  const loaded = load(toml);
+  assert.ok('config' in loaded, String(loaded));
+  return loaded;
+}
+const client = (tier: string) => `[[clients]]\nalias = "acme"\nfile = "acme.pem"\ntier = "${tier}"\n`;
+const tier = (name: string, more = '') => `[[tiers]]\nname = "${name}"\n${more}\n`;
+const limit = { per: 'minute', key: 'alias', stopOnQuotaReach: true };
+
+const meanings: readonly [words: string, toml: string, expected: object | undefined][] = [
+  ['WSO2’s number where nothing else is written', tier('Gold'), { ...limit, requests: 5000, burst: 5000 }],
+  ['as a name like 50PerMin says', tier('50PerMin'), { ...limit, requests: 50, burst: 50 }],
+  ['WSO2’s name with another number', tier('Gold', 'requests = 7'), { ...limit, requests: 7, burst: 7 }],
+  ['no limit', tier('Unlimited'), undefined],
+  [
+    'everything written',
+    tier('x', 'requests = 7\nper = "day"\nburst = 2\nkey = "api"\nstopOnQuotaReach = false'),
+    { requests: 7, per: 'day', burst: 2, key: 'api', stopOnQuotaReach: false },
+  ],
+];
+for (const [words, toml, expected] of meanings)
+  test(`a tier means ${words}`, () => assert.deepEqual(good(toml).tiers[0]?.limit, expected));
+
+const faults: readonly [words: string, toml: string, line: RegExp][] = [
+  [
+    'a name of one’s own without a number',
+    tier('Platinum'),
+    /^config\.toml:1: tiers\[0\]\.requests: missing; write how many requests "Platinum" allows, for example requests = 5000/,
+  ],
+  [
+    'a period without a number',
+    tier('Gold', 'per = "hour"'),
+    /^config\.toml:3: tiers\[0\]\.per: found without requests/,
+  ],
+  ['no name', '[[tiers]]\nrequests = 1\n', /^config\.toml:1: tiers\[0\]\.name: missing; write a name/],
+  [
+    'no request at all',
+    tier('x', 'requests = 0'),
+    /^config\.toml:3: tiers\[0\]\.requests: found 0; write a whole number from 1 to 4294967295/,
+  ],
+  [
+    'more than can be counted',
+    tier('x', 'requests = 4294967296'),
+    /tiers\[0\]\.requests: found 4294967296; write a whole number from 1 to/,
+  ],
+  ['half a request', tier('x', 'requests = 1.5'), /tiers\[0\]\.requests: found 1\.5; write a whole number/],
+  [
+    'a period that there is not',
+    tier('x', 'requests = 1\nper = "month"'),
+    /tiers\[0\]\.per: found "month"; write one of "second", "minute", "hour", "day"/,
+  ],
+  [
+    'a key that there is not',
+    tier('x', 'requests = 1\nkey = "ip"'),
+    /tiers\[0\]\.key: found "ip"; write one of "alias"/,
+  ],
+  ['a misspelt key', tier('x', 'request = 1'), /tiers\[0\]\.request: unknown key; did you mean "requests"\?/],
+  [
+    'one name twice',
+    tier('Gold') + tier('Gold'),
+    /^config\.toml:5: tiers\[1\]\.name: found "Gold", which an entry before has/,
+  ],
+  [
+    'two names that differ by case',
+    tier('Gold') + tier('GOLD', 'requests = 1'),
+    /tiers\[1\]\.name: found "GOLD", beside "Gold", of another case/,
+  ],
+  ['one table in place of a list', '[tiers]\nname = "Gold"\n', /write \[\[tiers\]\] above each entry/],
+  [
+    'a service without a port',
+    '[router.rateLimit]\nservice = "ratelimit"\n',
+    /^config\.toml:2: router\.rateLimit\.service: found "ratelimit"; write host and port/,
+  ],
+  [
+    'a service as a URL',
+    '[router.rateLimit]\nservice = "http://a:1"\n',
+    /router\.rateLimit\.service: .*write host and port/,
+  ],
+  [
+    'a port beyond all',
+    '[router.rateLimit]\nservice = "a:65536"\n',
+    /router\.rateLimit\.service: .*write host and port/,
+  ],
+  [
+    'no service',
+    '[router.rateLimit]\nfailureMode = "deny"\n',
+    /router\.rateLimit\.service: missing; write host and port/,
+  ],
+];
+for (const [words, toml, line] of faults) {
+  test(`refused: ${words}`, () => {
+    const loaded = load(toml);
+    assert.ok(!('config' in loaded), 'taken');
+    assert.match(loaded.join('\n'), line);
+    assert.equal(loaded.length, 1, loaded.join('\n'));
+  });
+}
+
+const warnings: readonly [words: string, toml: string, expected: readonly RegExp[]][] = [
+  ['a tier that is there', client('Gold') + tier('Gold'), []],
+  ['nobody is to count', client('Platinum'), []],
+  [
+    'a tier that nobody defines',
+    client('Platinum') + tier('Gold'),
+    [
+      /^config\.toml:4: clients\[0\]\.tier: found "Platinum", which no \[\[tiers\]\] has: its requests have no limit; write a \[\[tiers\]\] with name = "Platinum"$/,
+    ],
+  ],
+  [
+    'one of another case',
+    client('gold') + tier('Gold'),
+    [
+      /found "gold", which no \[\[tiers\]\] has: its requests have no limit; write "Gold", or a \[\[tiers\]\]/,
+    ],
+  ],
+  [
+    'one of WSO2’s in our own file, which does not write it',
+    client('Silver') + tier('Gold'),
+    [/found "Silver", which no \[\[tiers\]\] has/],
+  ],
+  [
+    'the same at two clients: once',
+    client('x') + client('x').replace('acme"', 'other"') + tier('Gold'),
+    [/clients\[0\]\.tier: found "x"/],
+  ],
+  [
+    'one of an API’s own clients',
+    `${tier('Gold')}[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\n[[apis.clients]]\nalias = "acme"\nfile = "acme.pem"\ntier = "x"\n`,
+    [/apis\[0\]\.clients\[0\]\.tier: found "x"/],
+  ],
+  [
+    'a burst that the service knows nothing of',
+    `${tier('Gold', 'requests = 5\nburst = 9')}[router.rateLimit]\nservice = "a:1"\n`,
+    [/^config\.toml:4: tiers\[0\]\.burst: the service of \[router\.rateLimit\] counts in fixed windows/],
+  ],
+];
+for (const [words, toml, expected] of warnings) {
+  test(`warned about: ${words}`, () => {
+    const found = lines(good(toml).warnings);
+    assert.equal(found.length, expected.length, found.join('\n'));
+    for (const [i, line] of expected.entries()) assert.match(found[i]!, line);
+  });
+}
