@@ -1,5 +1,6 @@
 import { type Problem, problemLine, withoutSecrets } from '../config/problem.ts';
 import { countClients, type LoadedConfig } from '../provision/load-config.ts';
+import { tierLine } from '../provision/tiers.ts';
 import { type Command, configOf, configOption, type Exit, exit, say } from './command.ts';
 import { load } from './load.ts';
 import { readFilesOnce, stateLine } from './revocation.ts';
@@ -54,12 +55,21 @@ open APIs, aliases that nothing uses, CAs that issue for others, too.
       counted(countClients(config), 'client'),
       counted(told.warnings.length, 'warning'),
     ];
-    await say([...revocation, `${file}: good (${counts.join(', ')})`].map((line) => `${line}\n`).join(''));
+    await say(
+      [...tierLines(loaded.tiers), ...revocation, `${file}: good (${counts.join(', ')})`]
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
     return code;
   },
 };
 
 export type Told = { readonly errors: Problem[]; readonly warnings: Problem[] };
+
+const tierLines = (tiers: LoadedConfig['tiers']): readonly string[] => [
+  ...tiers.map((tier) => `tier ${tierLine(tier)}`),
+  ...(tiers.length === 0 ? [] : ['tiers: Envoy counts, by what envoy-config last wrote for it']),
+];
 
 /** What lies here is read; what "serve" would fetch is named. */
 async function revocationLines(

@@ -32,7 +32,13 @@ date, so that a new API, host, backend or certificate is in force without touchi
     const { config, ownApis, tiers } = loaded;
     if (typeof values.dynamic === 'string') {
       const folder = resolve(values.dynamic);
-      const options = { workers, ownApis, tiers, enforcer: config.router.enforcer, resolvePath: resolver(file) };
+      const options = {
+        workers,
+        ownApis,
+        tiers,
+        enforcer: config.router.enforcer,
+        resolvePath: resolver(file),
+      };
       try {
         await new EnvoyFolder(() => {}).writeAll({
           folder,

@@ -1,7 +1,9 @@
-import { nearest } from '../config/problem.ts';
+import { nearest, shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { TierKey, Unit } from '../config/schema/tier.ts';
+import { readPolicyFile } from '../definitions/policy-file.ts';
 import { publishedTiers } from '../definitions/published-tiers.ts';
+import { decodeText } from '../documents/files.ts';
 import type { Findings } from './findings.ts';
 
 /** What a tier allows each that is counted apart. */
@@ -25,11 +27,13 @@ type Written = Config['tiers'][number];
 type Path = readonly PropertyKey[];
 
 /**
- * The tiers that `[[tiers]]` writes, and where there are any, those of WSO2's that only foreign files speak of.
+ * The tiers that `[[tiers]]` writes, those of the policy files that it names, and where there are any, those of WSO2's
+ * that only foreign files speak of: each name by the first of these.
  *
  * @param foreignFrom index of the first API of a foreign file
  */
 export function readTiers(config: Config, foreignFrom: number, findings: Findings): readonly Tier[] {
+  if (config.tiers.length === 0) return [];
   config.tiers.forEach((written, i) => {
     checkTier(written, ['tiers', i], findings);
     checkName(config.tiers, i, findings);
@@ -39,21 +43,23 @@ export function readTiers(config: Config, foreignFrom: number, findings: Finding
         'the service of [router.rateLimit] counts in fixed windows and knows no burst, so that it does not count; leave it out',
       );
   });
-  const own = ownTiers(config);
-  if (config.tiers.length === 0) return own;
   const used = usedTiers(config, foreignFrom);
-  const known = new Set(own.map(({ name }) => name));
-  const foreign = [...used.values()].flatMap(({ name, isForeign }): readonly Tier[] =>
-    isForeign && !known.has(name) && publishedTiers.has(name) ? [{ name, limit: limitOf({ name }) }] : [],
+  const published = [...used.values()].flatMap(({ name, isForeign }): readonly Tier[] =>
+    isForeign && publishedTiers.has(name) ? [{ name, limit: limitOf({ name }) }] : [],
   );
-  const all = [...own, ...foreign];
-  warnAboutUndefined(all, used, findings);
-  return all;
+  const files = config.tiers.flatMap((written, i) => tiersOfFile(written, ['tiers', i], findings));
+  const tiers = new Map(
+    [...published, ...files.toReversed(), ...ownTiers(config)].map((tier) => [tier.name, tier]),
+  );
+  warnAboutUndefined([...tiers.keys()], used, findings);
+  return [...tiers.values()];
 }
 
 /** Those that config.toml itself writes, numbers and all. */
 export const ownTiers = ({ tiers }: Pick<Config, 'tiers'>): readonly Tier[] =>
-  tiers.map((written) => ({ name: written.name, limit: limitOf(written) }));
+  tiers.flatMap(({ name, ...written }) =>
+    name === undefined ? [] : [{ name, limit: limitOf({ name, ...written }) }],
+  );
 
 function limitOf({
   name,
@@ -68,16 +74,46 @@ function limitOf({
     : { requests, per, burst, key, stopOnQuotaReach };
 }
 
-function checkTier({ name, requests, per, burst }: Written, at: Path, findings: Findings): void {
-  if (requests !== undefined) return;
-  if (!publishedTiers.has(name))
+function tiersOfFile(
+  { file, key, stopOnQuotaReach }: Written,
+  at: Path,
+  findings: Findings,
+): readonly Tier[] {
+  const path = [...at, 'file'];
+  const read =
+    file &&
+    findings.file(path, file, (content) => readPolicyFile(findings.resolve(file), decodeText(content)));
+  if (!read) return [];
+  for (const { line, key: where, message } of read.problems)
+    findings.error(
+      path,
+      `found ${shown(file)}, where in line ${line} ${where === '' ? 'it' : where} ${message}`,
+    );
+  for (const warning of read.warnings) findings.warnElsewhere(warning);
+  return read.tiers.map(({ name, limit, ...policy }) => ({
+    name,
+    limit: limit && { ...limit, key, stopOnQuotaReach: stopOnQuotaReach ?? policy.stopOnQuotaReach },
+  }));
+}
+
+function checkTier({ name, file, requests, per, burst }: Written, at: Path, findings: Findings): void {
+  const [number] = Object.entries({ requests, per, burst }).find(([, value]) => value !== undefined) ?? [];
+  if (name === undefined && file === undefined)
+    findings.error([...at, 'name'], 'missing; write a name, for example "Gold", or a file with policies');
+  else if (file !== undefined && (name !== undefined || number !== undefined))
+    findings.error(
+      [...at, name === undefined ? number! : 'name'],
+      `found beside file, which says it; write an entry of its own for what is to be otherwise`,
+    );
+  else if (name === undefined || requests !== undefined) return;
+  else if (!publishedTiers.has(name))
     findings.error(
       [...at, 'requests'],
       `missing; write how many requests "${name}" allows, for example requests = 5000 (only ${[...publishedTiers.keys()].join(', ')} have a number of WSO2’s)`,
     );
-  else if (per !== undefined || burst !== undefined)
+  else if (number !== undefined)
     findings.error(
-      [...at, per === undefined ? 'burst' : 'per'],
+      [...at, number],
       'found without requests, which it belongs to; write requests, or leave it out for WSO2’s numbers',
     );
 }
@@ -85,7 +121,9 @@ function checkTier({ name, requests, per, burst }: Written, at: Path, findings: 
 /** A client of one would have the other's limit in some people's eyes, and none in Envoy's. */
 function checkName(tiers: readonly Written[], i: number, findings: Findings): void {
   const { name } = tiers[i]!;
-  const other = tiers.slice(0, i).find((before) => before.name.toLowerCase() === name.toLowerCase())?.name;
+  const other = tiers
+    .slice(0, i)
+    .find((before) => name !== undefined && before.name?.toLowerCase() === name.toLowerCase())?.name;
   if (other !== undefined)
     findings.error(
       ['tiers', i, 'name'],
@@ -117,11 +155,10 @@ function usedTiers(config: Config, foreignFrom: number): ReadonlyMap<string, Use
 }
 
 function warnAboutUndefined(
-  tiers: readonly Tier[],
+  names: readonly string[],
   used: ReadonlyMap<string, Used>,
   findings: Findings,
 ): void {
-  const names = tiers.map(({ name }) => name);
   for (const { name, at } of used.values()) {
     if (names.includes(name)) continue;
     const near = nearest(name, names);
@@ -130,4 +167,15 @@ function warnAboutUndefined(
       `found "${name}", which no [[tiers]] has: its requests have no limit; write ${near === undefined ? '' : `"${near}", or `}a [[tiers]] with name = "${name}"`,
     );
   }
+}
+
+/** For people: `Gold: 5000 a minute for each alias`. */
+export function tierLine({ name, limit }: Tier): string {
+  if (limit === undefined) return `${name}: no limit`;
+  const { requests, per, burst, key, stopOnQuotaReach } = limit;
+  return [
+    `${name}: ${requests} a ${per} for each ${key === 'api' ? 'alias at each API' : key}`,
+    ...(burst === requests ? [] : [`${burst} at once`]),
+    ...(stopOnQuotaReach ? [] : ['only told']),
+  ].join(', ');
 }

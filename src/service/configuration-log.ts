@@ -3,6 +3,7 @@ import { headersToName } from '../envoy-config/request-headers.ts';
 import { type FeedEvent, feedLines } from '../feeds/feed-event.ts';
 import { createLog, type Log, type LogSettings } from '../observability/log.ts';
 import { countClients } from '../provision/load-config.ts';
+import { tierLine } from '../provision/tiers.ts';
 import type { ConfigurationEvent, InForce } from './configuration.ts';
 import type { EnvoyFolderNews } from './envoy-folder.ts';
 
@@ -30,6 +31,7 @@ export class ConfigurationLog {
   #atStart: ReadonlyMap<string, string> = new Map();
   #listening = '';
   #headersSent: ReadonlySet<string> = new Set();
+  #tiers = '';
   #said: ReadonlySet<string> = new Set();
   /** What the files say now is not what is in force. */
   #isRefused = false;
@@ -62,6 +64,7 @@ export class ConfigurationLog {
     this.#listening = addresses.join(' ');
     this.#atStart = readAtStart(loaded);
     this.#headersSent = new Set(headersToName(loaded.config));
+    this.#tiers = tiersOf(loaded);
     this.#announce('started', loaded);
   }
 
@@ -77,6 +80,15 @@ export class ConfigurationLog {
         'these headers are read now, and an Envoy that was configured before does not send them: run mtls-enforcer envoy-config and restart Envoy with it',
         { file, headers: unsent.join(' ') },
       );
+    const tiers = tiersOf(loaded);
+    const { dynamicFolder, rateLimit } = loaded.config.router;
+    // Files that Envoy watches tell it by themselves, but not the rate limit service.
+    if (tiers !== this.#tiers && (dynamicFolder === undefined || rateLimit !== undefined))
+      this.#log.warn(
+        'what tiers allow has changed, and Envoy counts by its own configuration: run mtls-enforcer envoy-config (and ratelimit-config, where its service counts), and restart Envoy with it',
+        { file, tiers },
+      );
+    this.#tiers = tiers;
     this.#announce(
       reading ? 'in force; the files of [[definitions]] are still being read' : 'reloaded',
       loaded,
@@ -161,3 +173,5 @@ export class ConfigurationLog {
     });
   }
 }
+
+const tiersOf = ({ tiers }: InForce): string => tiers.map(tierLine).join('; ');

@@ -150,3 +150,22 @@ for (const [what, toml, args, code] of verdicts) {
       );
   });
 }
+test('check-config says what each tier allows, and who counts', async () => {
+  const tiers = '[[tiers]]\nname = "Gold"\n[[tiers]]\nname = "x"\nrequests = 1\nper = "day"\nburst = 2\n';
+  const { code, stdout } = await call('check-config', api + tiers);
+  assert.equal(code, 0);
+  assert.ok(
+    stdout.startsWith(
+      'tier Gold: 5000 a minute for each alias\ntier x: 1 a day for each alias, 2 at once\ntiers: Envoy counts, by what envoy-config last wrote for it\nconfig.toml: good (',
+    ),
+    stdout,
+  );
+});
+
+test('ratelimit-config prints what the rate limit service is to count, and nothing for a faulty file', async () => {
+  const good = await call('ratelimit-config', `${api}[[tiers]]\nname = "Gold"\n`);
+  assert.equal(good.code, 0);
+  assert.match(good.stdout, /^domain: "mtls-enforcer"$[\s\S]*requests_per_unit: 5000$/m);
+  const bad = await call('ratelimit-config', `${api}[[tiers]]\nname = "x"\n`);
+  assert.deepEqual([bad.code, bad.stdout], [78, '']);
+});

@@ -101,6 +101,18 @@ test('a reload that reads a header which Envoy was not told of says which, once 
   await enforcer.stop();
 });
 
+test('a reload that changes what tiers allow says that Envoy has to be told, once', async () => {
+  const file = configure('tiers.toml', `port = ${await freePort()}`);
+  const enforcer = await EnforcerProcess.start(file);
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, `${text}\n[[tiers]]\nname = "Gold"\nrequests = 7\n`);
+  for (let i = 0; i < 2; i++) assert.equal(await enforcer.reload(), 'reloaded');
+  const lines = enforcer.lines.filter((each) => each.includes('what tiers allow has changed'));
+  assert.equal(lines.length, 1, enforcer.lines.join('\n'));
+  assert.match(lines[0]!, /warn .*mtls-enforcer envoy-config.* tiers="Gold: 7 a minute for each alias"/);
+  await enforcer.stop();
+});
+
 test('who serves has a small heap, and not what only others need', () => {
   const heap = fileURLToPath(new URL('../../src/service/heap.ts', import.meta.url));
   const serve = fileURLToPath(new URL('../../src/main.ts', import.meta.url));

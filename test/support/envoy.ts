@@ -5,6 +5,7 @@ import { run } from '../../envoy/run-program.ts';
 import { Child } from './child.ts';
 
 export type RunningEnvoy = {
+  readonly pid: number;
   /** `host:port` of its admin interface. */
   readonly admin: string;
   /** What it wrote: its own log and, where the configuration says so, the access log. */
@@ -53,7 +54,14 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
     await child.line(/starting main dispatch loop/, 0, readyTimeoutMs);
     const admin = readFileSync(addressFile, 'utf8').trim();
     await untilLive(admin, child);
-    return { admin, lines: child.lines, line: child.line.bind(child), exited: child.exited, stop };
+    return {
+      pid: child.pid,
+      admin,
+      lines: child.lines,
+      line: child.line.bind(child),
+      exited: child.exited,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

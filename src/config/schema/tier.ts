@@ -16,9 +16,16 @@ export type TierKey = (typeof keys)[number];
 
 /** `[[tiers]]`: how much the clients of a tier may ask for. Counted by Envoy, never here. */
 export const tier = table({
-  name: text('a name, for example "Gold"').describe(
-    'As `tier` of a client has it. One of WSO2’s (Unlimited, Gold, Silver, Bronze, Unauthenticated, 10PerMin, 20PerMin, 50PerMin, 10KPerMin, 20KPerMin, 50KPerMin) needs no more: it then has their published number. A client’s own `tier` is compared letter by letter.',
-  ),
+  name: text('a name, for example "Gold"')
+    .optional()
+    .describe(
+      'As `tier` of a client has it. One of WSO2’s (Unlimited, Gold, Silver, Bronze, Unauthenticated, 10PerMin, 20PerMin, 50PerMin, 10KPerMin, 20KPerMin, 50KPerMin) needs no more: it then has their published number. A client’s own `tier` is compared letter by letter.',
+    ),
+  file: text('a policy file, for example "policies/Subscription-Gold.yaml"')
+    .optional()
+    .describe(
+      'In place of `name` and numbers: throttling policies of WSO2’s systems as they are (API Manager’s export, Microgateway’s `policies.yaml`), each a tier. An entry with the `name` of one counts over it.',
+    ),
   requests: count().describe('So many requests in each `per`.'),
   per: z.enum(units).optional().describe('Unset: `"minute"`.'),
   burst: count().describe(
@@ -32,8 +39,8 @@ export const tier = table({
     ),
   stopOnQuotaReach: z
     .boolean()
-    .default(true)
+    .optional()
     .describe(
-      'false: beyond the limit requests go on, and only `x-ratelimit-remaining` and Envoy’s statistics tell.',
+      'Unset: true, or what the `file` says. false: beyond the limit requests go on, and only `x-ratelimit-remaining` and Envoy’s statistics tell.',
     ),
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { problemLine } from '../../../src/config/problem.ts';
 import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { tierLine } from '../../../src/provision/tiers.ts';
 import { createAuthority, now } from '../../support/certificate-authority.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tiers-'));
@@ -25,6 +26,12 @@ function good(toml: string): LoadedConfig {
   assert.ok('config' in loaded, String(loaded));
   return loaded;
 }
+write(
+  'policies.yaml',
+  'subscriptionPolicies:\n- Gold: {count: 7, unitTime: 1, timeUnit: hour}\n- Silver: {count: 8, unitTime: 1, timeUnit: hour}\n',
+);
+write('month.yaml', 'subscriptionPolicies:\n- Gold:\n    count: 7\n    timeUnit: month\n');
+write('bytes.yaml', 'policyName: Big\ndefaultLimit: {type: BANDWIDTHLIMIT}\n');
 const client = (tier: string) => `[[clients]]\nalias = "acme"\nfile = "acme.pem"\ntier = "${tier}"\n`;
 const tier = (name: string, more = '') => `[[tiers]]\nname = "${name}"\n${more}\n`;
 const limit = { per: 'minute', key: 'alias', stopOnQuotaReach: true };
@@ -43,6 +50,24 @@ const meanings: readonly [words: string, toml: string, expected: object | undefi
 for (const [words, toml, expected] of meanings)
   test(`a tier means ${words}`, () => assert.deepEqual(good(toml).tiers[0]?.limit, expected));
 
+test('a file’s policies are tiers, and what is written beside it counts over them', () => {
+  const { tiers, warnings } = good(
+    `[[tiers]]\nfile = "policies.yaml"\nkey = "api"\n${tier('Gold', 'requests = 1\nper = "day"')}${client('Silver')}`,
+  );
+  assert.deepEqual(lines(warnings), []);
+  assert.deepEqual(Object.fromEntries(tiers.map(({ name, limit }) => [name, limit])), {
+    Silver: { requests: 8, per: 'hour', burst: 8, key: 'api', stopOnQuotaReach: true },
+    Gold: { requests: 1, per: 'day', burst: 1, key: 'alias', stopOnQuotaReach: true },
+  });
+});
+
+test('a file is told what it is read for, where it counts no requests', () => {
+  assert.match(
+    lines(good('[[tiers]]\nfile = "bytes.yaml"\n').warnings).join('\n'),
+    /^bytes\.yaml:1: .*"Big" counts no requests, which is all that is counted here/,
+  );
+});
+
 const faults: readonly [words: string, toml: string, line: RegExp][] = [
   [
     'a name of one’s own without a number',
@@ -55,6 +80,26 @@ const faults: readonly [words: string, toml: string, line: RegExp][] = [
     /^config\.toml:3: tiers\[0\]\.per: found without requests/,
   ],
   ['no name', '[[tiers]]\nrequests = 1\n', /^config\.toml:1: tiers\[0\]\.name: missing; write a name/],
+  [
+    'a file that is not there',
+    '[[tiers]]\nfile = "nowhere.yaml"\n',
+    /^config\.toml:2: tiers\[0\]\.file: found "nowhere\.yaml", which does not exist/,
+  ],
+  [
+    'a file that says what can’t be counted',
+    '[[tiers]]\nfile = "month.yaml"\n',
+    /^config\.toml:2: tiers\[0\]\.file: found "month\.yaml", where in line 4 subscriptionPolicies\[0\]\.Gold\.timeUnit found "month"; write sec/,
+  ],
+  [
+    'a file beside a name',
+    '[[tiers]]\nname = "Gold"\nfile = "policies.yaml"\n',
+    /^config\.toml:2: tiers\[0\]\.name: found beside file/,
+  ],
+  [
+    'a file beside a number',
+    '[[tiers]]\nfile = "policies.yaml"\nburst = 7\n',
+    /^config\.toml:3: tiers\[0\]\.burst: found beside file/,
+  ],
   [
     'no request at all',
     tier('x', 'requests = 0'),
@@ -163,3 +208,14 @@ for (const [words, toml, expected] of warnings) {
     for (const [i, line] of expected.entries()) assert.match(found[i]!, line);
   });
 }
+
+const people: readonly [toml: string, line: string][] = [
+  [tier('Gold'), 'Gold: 5000 a minute for each alias'],
+  [tier('Unlimited'), 'Unlimited: no limit'],
+  [
+    tier('x', 'requests = 7\nper = "day"\nburst = 2\nkey = "api"\nstopOnQuotaReach = false'),
+    'x: 7 a day for each alias at each API, 2 at once, only told',
+  ],
+];
+for (const [toml, line] of people)
+  test(`people read: ${line}`, () => assert.equal(tierLine(good(toml).tiers[0]!), line));
