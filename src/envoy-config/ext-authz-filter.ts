@@ -34,7 +34,8 @@ export const extAuthzFilter = (headers: Message): Message =>
             'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
           ),
         ],
-        host_selection_retry_max_attempts: 5,
+        // Of two, each attempt is as likely the same again: a few would not do.
+        host_selection_retry_max_attempts: 30,
         // max_interval is also the time that each try gets (measured): two retries never wait that long in between,
         // and a busy enforcer must not be given up after 20 ms.
         retry_back_off: { base_interval: '0.005s', max_interval: '0.25s' },

@@ -54,6 +54,11 @@ export class GrpcJsServer {
     });
   }
 
+  /** It does not say who is connected. */
+  alone(): Promise<void> {
+    return new Promise(() => {});
+  }
+
   drain(): Promise<void> {
     return new Promise((resolve) => this.#server.tryShutdown(() => resolve()));
   }

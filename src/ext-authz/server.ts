@@ -53,8 +53,8 @@ export type ExtAuthzServer = {
    */
   readonly renewTls: (tls: ServerTls) => boolean;
   /**
-   * NOT_SERVING, and for `delay` milliseconds all else as before, until whoever asks has noticed; then answers the calls
-   * in flight, for `longest` at most, and closes.
+   * NOT_SERVING, and for `delay` milliseconds all else as before, until whoever is connected has noticed; then answers
+   * the calls in flight, for `longest` at most, and closes.
    */
   readonly drain: (longest: number, delay?: number) => Promise<void>;
   /** At once. */
@@ -104,8 +104,7 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
     close,
     drain: async (longest, delay = 0) => {
       health.setServing(false);
-      // What listens keeps the process; once it is closed, nobody waits for this.
-      if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay).unref());
+      await atMost(delay, server.alone());
       await atMost(longest, server.drain());
       await close();
     },

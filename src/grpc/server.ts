@@ -60,6 +60,9 @@ const secureContext = ({ certificatePem, privateKeyPem, clientCaPem }: ServerTls
   ...(clientCaPem !== undefined && { ca: clientCaPem }),
 });
 
+/** Milliseconds that a caller has for hanging up once it has all its answers; Envoy takes one or two. */
+const untilHungUp = 1_000;
+
 /** How often it is looked what has expired, in milliseconds. Who waits for an answer has a timer of his own beside. */
 const tick = 500;
 
@@ -69,14 +72,15 @@ const tooMany = status('resourceExhausted', 'too many calls in hand');
 export class GrpcServer {
   readonly #options: CallOptions;
   readonly #limits: Limits;
-  readonly #servers = new Set<Http2Server>();
   readonly #secure = new Set<Http2SecureServer>();
+  /** With what is kept once they have closed. */
+  readonly #servers = new Map<Http2Server, Promise<unknown>>();
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Map<ServerHttp2Session, { lastCall: number }>();
   readonly #calls = new Set<Call>();
   readonly #timer: NodeJS.Timeout;
   #draining = false;
-  #onIdle: (() => void) | undefined;
+  #onChange = (): void => {};
 
   constructor({ limits, ...options }: GrpcServerOptions) {
     this.#options = options;
@@ -100,7 +104,7 @@ export class GrpcServer {
       if ('socket' in endpoint) server.listen(endpoint.socket, listening);
       else server.listen(endpoint.port, endpoint.host, listening);
     });
-    this.#servers.add(server);
+    this.#servers.set(server, new Promise((resolve) => server.once('close', resolve)));
     const address = server.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
@@ -115,28 +119,35 @@ export class GrpcServer {
     for (const server of this.#secure) server.setSecureContext(secureContext(tls));
   }
 
-  /** Takes no more calls, and returns once those in hand are answered; streams of answers are ended. */
+  /** Returns once nobody is connected. */
+  alone(): Promise<void> {
+    return this.#until(() => this.#sockets.size === 0);
+  }
+
+  /**
+   * Takes no more calls, and returns once those in hand are answered and the callers have hung up; streams of answers are
+   * ended. What comes later is not answered, and its caller hears so (GOAWAY; RFC 9113 6.8): it may ask another. Who hung
+   * up on them instead would lose what they have not read yet.
+   */
   async drain(): Promise<void> {
     this.#draining = true;
-    for (const server of this.#servers) server.close();
+    for (const server of this.#servers.keys()) server.close();
     for (const call of this.#calls) call.end();
-    for (const session of this.#sessions.keys()) this.#goAway(session);
-    if (this.#calls.size > 0)
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
+    for (const session of this.#sessions.keys()) session.close();
+    const isAnswered = (): boolean => this.#calls.size === 0;
+    await this.#until(isAnswered);
+    await this.#until(() => this.#sockets.size === 0, untilHungUp);
+    await this.#until(isAnswered);
   }
 
   /** At once, whatever is in hand. */
   async close(): Promise<void> {
     this.#draining = true;
     clearInterval(this.#timer);
-    const closed = [...this.#servers].map(
-      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
-    );
+    for (const server of this.#servers.keys()) server.close();
     for (const session of this.#sessions.keys()) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
-    await Promise.all(closed);
+    await Promise.all(this.#servers.values());
     this.#servers.clear();
   }
 
@@ -163,7 +174,10 @@ export class GrpcServer {
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.setKeepAlive(true, 60_000);
-      socket.once('close', () => this.#sockets.delete(socket));
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        this.#onChange();
+      });
     });
     // Whoever speaks no HTTP/2, or breaks it, is hung up on; that is all there is to say.
     server.on('sessionError', () => {});
@@ -198,10 +212,10 @@ export class GrpcServer {
       stream.once('close', () => {
         call.closed();
         this.#calls.delete(call);
-        if (this.#calls.size === 0) this.#onIdle?.();
+        this.#onChange();
       });
     });
-    if (this.#draining) this.#goAway(session);
+    if (this.#draining) session.close();
   }
 
   get #optionsNow(): CallOptions {
@@ -209,18 +223,21 @@ export class GrpcServer {
     return this.#calls.size < calls ? this.#options : { ...this.#options, refusal: tooMany };
   }
 
-  /**
-   * First that no more calls are wanted, then, once the other side has heard of it, that none will be taken (RFC 9113
-   * 6.8): what was on its way meanwhile is still answered.
-   */
-  #goAway(session: ServerHttp2Session): void {
-    if (session.destroyed || session.closed) return;
-    session.goaway(0, 2 ** 31 - 1);
-    const close = (): void => {
-      if (!session.destroyed) session.close();
-    };
-    // Whoever answers no ping has until the drain's own end.
-    if (!session.ping(close)) close();
+  /** @param atMost milliseconds */
+  async #until(isSo: () => boolean, atMost?: number): Promise<void> {
+    let isOver = false;
+    const timer =
+      atMost === undefined
+        ? undefined
+        : setTimeout(() => {
+            isOver = true;
+            this.#onChange();
+          }, atMost);
+    while (!isSo() && !isOver)
+      await new Promise<void>((resolve) => {
+        this.#onChange = resolve;
+      });
+    clearTimeout(timer);
   }
 
   #expire(): void {

@@ -320,7 +320,7 @@ test('a drain with an open health Watch ends within its time', async () => {
     assert.equal(first[1], 1, 'SERVING');
     const next = once(watch, 'data') as Promise<[Buffer]>;
     const started = Date.now();
-    await server.drain(300);
+    await server.drain(300, 100);
     assert.equal((await next)[0][1], 2, 'NOT_SERVING while draining');
     assert.ok(Date.now() - started < 5000);
     client.close();

@@ -172,6 +172,7 @@ test('SIGTERM: not ready at once, and for drainDelayInSeconds all else as before
   const client = new RawClient(`127.0.0.1:${port}`);
   try {
     assert.deepEqual(await fetched(watch, '/readyz'), { status: 200, text: 'ok\n' });
+    assert.equal((await client.check(admitted)).status, 0);
     enforcer.kill('SIGTERM');
     await enforcer.line(/stopping: .* afterSeconds=3600/);
     assert.deepEqual(await fetched(watch, '/readyz'), { status: 503, text: 'stopping\n' });

@@ -51,7 +51,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   test(`${signal}: exit 0 within the drain time, though a health Watch stays open`, async () => {
     const port = await freePort();
     const enforcer = await EnforcerProcess.start(
-      configure(`${signal}.toml`, `port = ${port}\ndrainTimeoutInSeconds = 1`),
+      configure(`${signal}.toml`, `port = ${port}\ndrainDelayInSeconds = 0\ndrainTimeoutInSeconds = 1`),
     );
     const client = await openWatch(`127.0.0.1:${port}`);
     enforcer.kill(signal);

@@ -111,7 +111,7 @@ test('a renewal that fails leaves the others as they are; SIGHUP starts the fail
 });
 
 test('one request to stop may come twice, from a terminal and from the supervisor: calls are still answered', async () => {
-  const enforcer = await start('drainTimeoutInSeconds = 1');
+  const enforcer = await start('drainDelayInSeconds = 0\ndrainTimeoutInSeconds = 1');
   const call = await openCheck({ socketPath: sockets[0] });
   const pid = pidOf(enforcer, 1);
   process.kill(pid, 'SIGINT');

@@ -65,16 +65,16 @@ export const authService = table({
     .int()
     .min(0)
     .max(3_600)
-    .default(0)
+    .default(2)
     .describe(
-      'After SIGTERM: how long it says NOT_SERVING and goes on as before, so that whoever sends requests notices and asks another. 2 is enough for the generated Envoy configuration, which looks once a second; where a Kubernetes Service is in between, 10.',
+      'After SIGTERM: how long it says NOT_SERVING and goes on as before, so that whoever sends requests notices and asks another. The generated Envoy configuration looks once a second; where a Kubernetes Service is in between, write 10. With nobody connected it does not wait.',
     ),
   drainTimeoutInSeconds: z
     .int()
     .min(0)
     .max(3_600)
     .default(10)
-    .describe('After SIGTERM: longest wait for calls in flight.'),
+    .describe('After that delay: longest wait for calls in flight.'),
 });
 
 /** `[enforcer.metrics]`: what is watched. */

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import type { Method } from '../../../src/grpc/call.ts';
 import { frame } from '../../../src/grpc/message.ts';
 import { codes, encodeMessage, status } from '../../../src/grpc/status.ts';
-import { grpcHeaders, messageOf, send, serving, statusOf, textOf } from './serving.ts';
+import { flags, grpcFields, literals, rawConnection, rawFrame, types } from './raw.ts';
+import { echo, grpcHeaders, messageOf, send, serving, statusOf, textOf } from './serving.ts';
 
 const hello = frame(Buffer.from('hello'));
 const prefixed = (flag: number, length: number, ...rest: number[]): Buffer => {
@@ -14,6 +15,11 @@ const prefixed = (flag: number, length: number, ...rest: number[]): Buffer => {
   head.writeUInt32BE(length, 1);
   return Buffer.concat([head, Buffer.from(rest)]);
 };
+const call = (stream: number): Buffer =>
+  Buffer.concat([
+    rawFrame(types.headers, flags.endHeaders, stream, literals(grpcFields(echo))),
+    rawFrame(types.data, flags.endStream, stream, hello),
+  ]);
 const bytesOf = (buffer: Buffer): Buffer[] => [...buffer].map((byte) => Buffer.of(byte));
 
 const answered: readonly [string, readonly Buffer[], string, Record<string, string>?][] = [
@@ -226,3 +232,42 @@ test('a deadline is counted from the call itself: none of many calls that keep i
     session.destroy();
   });
 });
+
+test('a drain hangs up on nobody, and says which calls it has not seen', () =>
+  serving({}, async ({ server, port }) => {
+    const raw = await rawConnection(port);
+    await raw.frame(types.settings);
+    let isReset = false;
+    raw.socket.on('error', () => (isReset = true));
+    raw.socket.write(call(1)); // is not read in this turn
+    const drained = server.drain();
+    await raw.frame(types.goaway);
+    raw.socket.write(call(3));
+    await drained;
+    assert.ok(raw.socket.readableEnded, 'its caller has read all, and hung up');
+    assert.equal(isReset, false);
+  }));
+
+test('a drain does not wait for ever for a caller that never hangs up', { timeout: 10_000 }, () =>
+  serving({}, async ({ server, port }) => {
+    const raw = await rawConnection(port);
+    await raw.frame(types.settings);
+    raw.socket.pause();
+    await server.drain();
+    raw.socket.destroy();
+  }),
+);
+
+test('it is alone once all have gone', { timeout: 10_000 }, () =>
+  serving({}, async ({ server, port }) => {
+    await server.alone();
+    const session = connect(`http://127.0.0.1:${port}`);
+    await send(session, [hello]);
+    let isAlone = false;
+    const alone = server.alone().then(() => (isAlone = true));
+    await send(session, [hello]);
+    assert.equal(isAlone, false);
+    session.close();
+    await alone;
+  }),
+);
