@@ -50,6 +50,15 @@ describe('files that Envoy watches', { skip }, () => {
   const admitted = async (sent: Parameters<Gateway['answer']>[0]): Promise<boolean> =>
     (await gateway.answer({ certificate: 'acme', ...sent })).status === 200;
 
+  it('a tier that is written, and then removed, is counted and no more', async () => {
+    const tiers = '\n[[tiers]]\nname = "Bronze"\nrequests = 1\nper = "day"\n';
+    const statusOf = async () => (await gateway.answer({ certificate: 'globex', path: '/orders/1' })).status;
+    configure((toml) => toml + tiers);
+    await until(async () => (await statusOf()) === 429);
+    configure((toml) => toml.replace(tiers, ''));
+    await until(async () => (await statusOf()) === 200);
+  });
+
   it('a new API, of a host of its own, is served', async () => {
     const { backend } = gateway.stack;
     configure(
