@@ -128,10 +128,17 @@ describe('what docker-compose.yml describes, by a container engine', { skip: fou
   it('SIGHUP: another client, in both', async () => {
     const ids = await Promise.all(enforcers.map(compose.id));
     await rewrite(compose, 's/acme.pem/globex.pem/', ids, /"message":"reloaded"/);
-    assert.deepEqual([await ask('acme'), await ask('globex')], ['401 issuer_unknown', '200']);
+    await bothAnswer('401 issuer_unknown', '200');
     await rewrite(compose, 's/globex.pem/acme.pem/', ids, /"message":"reloaded"/);
-    assert.deepEqual([await ask('acme'), await ask('globex')], ['200', '401 issuer_unknown']);
+    await bothAnswer('200', '401 issuer_unknown');
   });
+  /** Envoy asks one after the other. A file that changed is read without a signal as well, so a line may be of before. */
+  const bothAnswer = (acme: string, globex: string) =>
+    until(async () => {
+      for (let i = 0; i < 10; i++)
+        if ((await ask('acme')) !== acme || (await ask('globex')) !== globex) return false;
+      return true;
+    }, `not both answer ${acme} to acme, and ${globex} to globex`);
 
   /** Of Envoy's statistics on the enforcers, asked from within the network that it shares with the backend. */
   const statistic = async (name: string): Promise<number> => {

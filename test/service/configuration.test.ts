@@ -533,7 +533,7 @@ test('what was read is known by its state then: config.toml, the files it names,
         .filter((path) => path.startsWith(at))
         .map((path) => path.slice(at.length + 1))
         .sort();
-    assert.deepEqual(names(), ['acme.pem', 'apis', 'apis/pets.apk-conf', 'config.toml']);
+    assert.deepEqual(names(), ['acme.pem', 'apis', 'apis/own', 'apis/pets.apk-conf', 'config.toml']);
     const before = new Map(configuration.read);
     writeFileSync(join(at, 'config.toml'), '[[apis');
     assert.deepEqual(configuration.read, before, 'nobody has read it yet');
