@@ -27,13 +27,12 @@ type Written = Config['tiers'][number];
 type Path = readonly PropertyKey[];
 
 /**
- * The tiers that `[[tiers]]` writes, those of the policy files that it names, and where there are any, those of WSO2's
- * that only foreign files speak of: each name by the first of these.
+ * The tiers that `[[tiers]]` writes, those of the policy files that it names, and those of WSO2's that only foreign files
+ * speak of: each name by the first of these. Other names are warned about once `[[tiers]]` is used.
  *
  * @param foreignFrom index of the first API of a foreign file
  */
 export function readTiers(config: Config, foreignFrom: number, findings: Findings): readonly Tier[] {
-  if (config.tiers.length === 0) return [];
   config.tiers.forEach((written, i) => {
     checkTier(written, ['tiers', i], findings);
     checkName(config.tiers, i, findings);
@@ -47,6 +46,7 @@ export function readTiers(config: Config, foreignFrom: number, findings: Finding
   const published = [...used.values()].flatMap(({ name, isForeign }): readonly Tier[] =>
     isForeign && publishedTiers.has(name) ? [{ name, limit: limitOf({ name }) }] : [],
   );
+  if (config.tiers.length === 0) return published;
   const files = config.tiers.flatMap((written, i) => tiersOfFile(written, ['tiers', i], findings));
   const tiers = new Map(
     [...published, ...files.toReversed(), ...ownTiers(config)].map((tier) => [tier.name, tier]),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -59,6 +59,30 @@ test('a file’s policies are tiers, and what is written beside it counts over t
     Silver: { requests: 8, per: 'hour', burst: 8, key: 'api', stopOnQuotaReach: true },
     Gold: { requests: 1, per: 'day', burst: 1, key: 'alias', stopOnQuotaReach: true },
   });
+});
+
+test('WSO2’s tiers that foreign files use count without any [[tiers]]; others, and our own files’, do not', async () => {
+  const { pem } = await ca.issue({ subject: 'CN=foreign', extendedKeyUsage: 'client' });
+  mkdirSync(join(folder, 'project', 'Client-certificates'), { recursive: true });
+  write(
+    'project/api.yaml',
+    'type: api\nversion: v4\ndata:\n  name: Petstore\n  version: 1.0.5\n  context: /petstore\n  securityScheme: [mutualssl, mutualssl_mandatory]\n',
+  );
+  write(
+    'project/Client-certificates/client_certificates.yaml',
+    'type: client_certificates\nversion: v4\ndata:\n  - alias: a\n    certificate: a.crt\n    tierName: Gold\n  - alias: b\n    certificate: b.crt\n    tierName: Platinum\n',
+  );
+  write('project/Client-certificates/a.crt', pem);
+  write(
+    'project/Client-certificates/b.crt',
+    (await ca.issue({ subject: 'CN=b', extendedKeyUsage: 'client' })).pem,
+  );
+  const { tiers, warnings, problems } = good(
+    `${client('Silver')}[[definitions]]\nkind = "choreo-connect"\npath = "project"\n`,
+  );
+  assert.deepEqual(lines(problems), []);
+  assert.deepEqual(tiers, [{ name: 'Gold', limit: { ...limit, requests: 5000, burst: 5000 } }]);
+  assert.doesNotMatch(lines(warnings).join('\n'), /tier/i);
 });
 
 test('a file is told what it is read for, where it counts no requests', () => {
