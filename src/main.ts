@@ -13,6 +13,7 @@ import { reload, status } from './commands/reload.ts';
 import { revocation } from './commands/revocation.ts';
 import { serve } from './commands/serve.ts';
 import { version } from './commands/version.ts';
+import { inert } from './observability/paper.ts';
 import { ListenError } from './service/listen-trouble.ts';
 
 const commands: Readonly<Record<string, Command>> = {
@@ -76,7 +77,7 @@ function parse(args: readonly string[], options: Command['options']) {
 function ended(error: unknown): Exit {
   const tell = (text: string | undefined): boolean => process.stderr.write(`mtls-enforcer: ${text}\n`);
   if (error instanceof UsageError) {
-    tell(`${error.message}\n\n${help}`);
+    tell(`${inert(error.message)}\n\n${help}`);
     return exit.usage;
   }
   if (error instanceof ListenError || error instanceof OutputError) {

@@ -1,4 +1,5 @@
 import { type Problem, problemLine, withoutSecrets } from '../config/problem.ts';
+import { inert } from '../observability/paper.ts';
 import { countClients, type LoadedConfig } from '../provision/load-config.ts';
 import { tierLine } from '../provision/tiers.ts';
 import { type Command, configOf, configOption, type Exit, exit, say } from './command.ts';
@@ -67,7 +68,7 @@ open APIs, aliases that nothing uses, CAs that issue for others, too.
 export type Told = { readonly errors: Problem[]; readonly warnings: Problem[] };
 
 const tierLines = (tiers: LoadedConfig['tiers']): readonly string[] => [
-  ...tiers.map((tier) => `tier ${tierLine(tier)}`),
+  ...tiers.map((tier) => inert(`tier ${tierLine(tier)}`)),
   ...(tiers.length === 0 ? [] : ['tiers: Envoy counts, by what envoy-config last wrote for it']),
 ];
 

@@ -150,6 +150,26 @@ for (const [what, toml, args, code] of verdicts) {
       );
   });
 }
+test('nothing in a tier’s name, nor in what is read from a captured request, acts on a terminal or makes up a line', async () => {
+  const { code, stdout } = await call(
+    'check-config',
+    `[[tiers]]\nname = "a\\u001b[2J\\ntier b"\nrequests = 1\n${api}`,
+  );
+  assert.deepEqual(
+    [code, stdout.split('\n')[0]],
+    [0, 'tier a\\u{1b}[2J\\u{a}tier b: 1 a minute for each alias'],
+  );
+  writeFileSync(
+    join(folder, 'hostile.json'),
+    '{"attributes":{"request":{"http":{"headers":{"x\\u001b[2J":1}}}}}',
+  );
+  const asked = await call('explain', api, '--check', 'hostile.json');
+  assert.deepEqual(
+    [asked.code, asked.stderr.split('\n')[0]],
+    [64, 'mtls-enforcer: --check hostile.json has headers.x\\u{1b}[2J that is no text'],
+  );
+});
+
 test('check-config says what each tier allows, and who counts', async () => {
   const tiers = '[[tiers]]\nname = "Gold"\n[[tiers]]\nname = "x"\nrequests = 1\nper = "day"\nburst = 2\n';
   const { code, stdout } = await call('check-config', api + tiers);
