@@ -1,11 +1,12 @@
 import { editDistance } from '../documents/near.ts';
 import type { Problem } from '../documents/problem.ts';
+import { inert } from '../observability/paper.ts';
 
 export { keyText, type Problem, shown, withoutSecrets } from '../documents/problem.ts';
 
-/** `config.toml:12: apis[0].basePath: found "x"; write …` */
+/** `config.toml:12: apis[0].basePath: found "x"; write …`: one line, whatever is quoted in it. */
 export const problemLine = ({ file, line, key, message }: Problem): string =>
-  `${file}:${line}: ${key === '' ? '' : `${key}: `}${message}`;
+  inert(`${file}:${line}: ${key === '' ? '' : `${key}: `}${message}`);
 
 /** What is wrong with a file that several depend on is each one's problem, and told once. */
 export const eachOnce = (problems: readonly Problem[]): readonly Problem[] => [

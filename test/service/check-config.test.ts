@@ -159,6 +159,15 @@ test('nothing in a tier’s name, nor in what is read from a captured request, a
     [code, stdout.split('\n')[0]],
     [0, 'tier a\\u{1b}[2J\\u{a}tier b: 1 a minute for each alias'],
   );
+  const warned = await call(
+    'check-config',
+    ['tier = "Gold"', '']
+      .map((tier) => `[[clients]]\nalias = "a\\u001b[2J\\nb"\nfile = "none.pem"\n${tier}\n`)
+      .join('') + api,
+  );
+  assert.match(warned.stderr, /alias "a\\u\{1b\}\[2J\\u\{a\}b" has tier/);
+  assert.deepEqual(warned.stderr.match(/[^\x20-\x7e\n]/gu), null, warned.stderr);
+  assert.equal(warned.stderr.split('\n').filter((line) => line.startsWith('b')).length, 0);
   writeFileSync(
     join(folder, 'hostile.json'),
     '{"attributes":{"request":{"http":{"headers":{"x\\u001b[2J":1}}}}}',
