@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { constants, type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { type AuditCounts, type AuditSink, type OnAuditTrouble, onceEach } from './audit-sink.ts';
 import { maxQueuedBytes } from './log.ts';
 
@@ -11,6 +11,9 @@ export type AuditFileSettings = {
   /** Between two writes: to write costs four times what a line does, so that many are one write. */
   readonly pause: () => Promise<unknown>;
 };
+
+/** To open a pipe that nobody reads would wait for ever, in a thread that keeps the process from ending. */
+const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 /**
  * A file that lines are added to, and that is begun anew when it is full, or when somebody else (logrotate) has moved it
@@ -87,7 +90,7 @@ export class AuditFile implements AuditSink {
 
   async #open() {
     // Whoever may read the log of this service: its owner and its group.
-    const handle = await open(this.#settings.path, 'a', 0o640);
+    const handle = await open(this.#settings.path, appending, 0o640);
     const { ino, size } = await handle.stat();
     return { handle, ino, size };
   }

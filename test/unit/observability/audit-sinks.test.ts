@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import {
@@ -100,6 +101,16 @@ test('a disk that is full: lines are dropped and counted, and it is told once', 
   assert.deepEqual(file.counts, { written: 0, dropped: 2 });
   assert.equal(troubles.length, 1);
   assert.match(troubles[0]!, /ENOSPC/);
+});
+
+test('a pipe that nobody reads: lines are dropped and counted, and nothing waits for it', async () => {
+  const path = join(root, 'unread.fifo');
+  execFileSync('mkfifo', [path]);
+  const { file, troubles, settle } = sink(path);
+  file.write('a\n');
+  await settle();
+  assert.deepEqual(file.counts, { written: 0, dropped: 1 });
+  assert.match(troubles[0]!, /ENXIO/);
 });
 
 test('a folder that is missing is no matter once it is there; the end of the trouble is told', async () => {
