@@ -66,7 +66,10 @@ async function serve(socket: Socket, answer: (asked: Asked) => Promise<Status>):
   if (asked !== 'reload' && asked !== 'status') return void socket.destroy();
   socket.setTimeout(0);
   const status = await answer(asked);
-  socket.end(`${JSON.stringify(status)}\n`);
+  // Whoever does not fetch it, or does not hang up, keeps nobody from asking.
+  socket.setTimeout(patience);
+  socket.write(`${JSON.stringify(status)}\n`);
+  socket.destroySoon();
 }
 
 /** Of what a service may say of itself: each of ten thousand faulty APIs has a line. */
@@ -92,12 +95,15 @@ function line(socket: Socket, longest: number): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve, reject) => {
-    socket.on('data', (chunk: Buffer) => {
+    const add = (chunk: Buffer): void => {
       chunks.push(chunk);
       length += chunk.length;
-      if (chunk.includes(0x0a)) resolve(Buffer.concat(chunks).toString('utf8').split('\n')[0]!);
-      else if (length > longest) reject(new Error('too long'));
-    });
+      if (chunk.includes(0x0a)) {
+        socket.off('data', add).resume(); // what follows is of no account
+        resolve(Buffer.concat(chunks).toString('utf8').split('\n')[0]!);
+      } else if (length > longest) reject(new Error('too long'));
+    };
+    socket.on('data', add);
     socket.once('error', reject);
     socket.once('close', () => reject(new Error('closed without an answer')));
   });

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   bootstrapFile,
@@ -120,7 +120,10 @@ const read = (path: string): Promise<string | undefined> => readFile(path, 'utf8
 /** Nothing where it says so already: each rename is an event for Envoy. */
 async function write(path: string, text: string): Promise<boolean> {
   if ((await read(path)) === text) return false;
-  await writeFile(`${path}.new`, text, { flush: true });
-  await rename(`${path}.new`, path);
+  const own = `${path}.new`;
+  // What another has put there, a link even, is not written to.
+  await rm(own, { force: true });
+  await writeFile(own, text, { flush: true, flag: 'wx' });
+  await rename(own, path);
   return true;
 }

@@ -76,10 +76,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     const access = { ownApis, tiers, enforcer: config.router.enforcer, resolvePath: resolve };
     return { folder, files: dynamicEnvoyFiles(config, access, folder) };
   };
-  const keepEnvoy = (loaded: InForce): void => {
-    const files = envoyFiles(loaded);
-    if (files !== undefined) envoy.update(files);
-  };
+  let keepEnvoy = (_: InForce): void => {};
   let takeOverTls = (_: InForce): void => {};
   let tellServing = (_: InForce): void => {};
   const configuration = new Configuration({
@@ -123,10 +120,12 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     throw error;
   }
   const files = envoyFiles(inForce);
-  await (files &&
-    envoy
-      .writeAll(files)
-      .catch(({ message }: Error) => log.envoyFolder({ kind: 'failed', reason: message })));
+  // What can't be written is told, and tried again, below.
+  await (files && envoy.writeAll(files).catch(() => {}));
+  keepEnvoy = (loaded) => {
+    const wanted = envoyFiles(loaded);
+    if (wanted !== undefined) envoy.update(wanted);
+  };
   keepHeapSmall();
   metrics?.serving();
   server.setServing(true);
@@ -135,6 +134,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   takeOverTls = (loaded) => tls.takeOver(loaded.service.tcp?.tls);
   // What came meanwhile.
   takeOverTls(configuration.inForce);
+  keepEnvoy(configuration.inForce);
   const watcher = new FileWatcher(
     () => configuration.reread(),
     (reason) => log.blind(reason),

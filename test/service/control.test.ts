@@ -98,6 +98,26 @@ test('what else is said on the socket is hung up on, and whoever says nothing ke
   }
 });
 
+test('whoever has his answer and does not hang up keeps nobody from asking', async () => {
+  configure();
+  const enforcer = await EnforcerProcess.start(file);
+  const askers = [];
+  try {
+    // More than are taken at a time.
+    for (let i = 0; i < 20; i++) {
+      const asker = connect({ path: socket, allowHalfOpen: true });
+      askers.push(asker);
+      asker.write('status\nand more');
+      const [answer] = (await once(asker, 'data')) as [Buffer];
+      assert.equal(JSON.parse(answer.toString()).pid, enforcer.pid);
+      await once(asker, 'end');
+    }
+  } finally {
+    for (const asker of askers) asker.destroy();
+    await enforcer.stop();
+  }
+});
+
 test('of several workers all are asked', async () => {
   configure('workers = 2');
   const child = new Child('workers', [process.execPath, main, 'serve', '--config', file]);

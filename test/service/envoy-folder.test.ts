@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { EnvoyFolder, type EnvoyFolderNews } from '../../src/service/envoy-folder.ts';
+import { EnforcerProcess } from '../support/enforcer-process.ts';
+import { freePort } from '../support/free-port.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'envoy-folder-'));
 after(() => rmSync(root, { recursive: true }));
@@ -58,4 +68,39 @@ test('what keeps it from being written is told once, and it is written as soon a
   assert.deepEqual(news.at(-1), { kind: 'mended' });
   assert.equal(at(folder)('routes.json'), 'a');
   await envoy.close();
+});
+
+test('a link that another has put in the place of a file to be is not written through', async () => {
+  const folder = join(root, 'linked');
+  const others = join(root, 'others');
+  mkdirSync(folder);
+  writeFileSync(others, 'of another');
+  symlinkSync(others, join(folder, 'routes.json.new'));
+  const envoy = new EnvoyFolder(() => {}, times);
+  await envoy.writeAll({ folder, files: files('a') });
+  await envoy.close();
+  assert.equal(readFileSync(others, 'utf8'), 'of another');
+  assert.equal(at(folder)('routes.json'), 'a');
+});
+
+test('what could not be written at the start is written without another change', {
+  timeout: 60_000,
+}, async () => {
+  const folder = join(root, 'service');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'envoy'), 'a file');
+  const file = join(folder, 'config.toml');
+  writeFileSync(
+    file,
+    `[enforcer.reload]\nwatch = false\n[enforcer.authService]\nport = ${await freePort()}\n[router]\ndynamicFolder = "envoy"\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\nmutualSSL = "off"\n`,
+  );
+  const enforcer = await EnforcerProcess.start(file);
+  try {
+    await enforcer.line(/Envoy's files .* can not be written/);
+    rmSync(join(folder, 'envoy'));
+    await enforcer.line(/Envoy's files are written again/);
+    assert.ok(readdirSync(join(folder, 'envoy')).includes('envoy.yaml'));
+  } finally {
+    await enforcer.stop();
+  }
 });
