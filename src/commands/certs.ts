@@ -12,7 +12,7 @@ export const certs: Command = {
   help: `mtls-enforcer certs [--config FILE] [--expiring DAYSd] [--unused] [--json]
 
 Lists the certificates of clients, CAs, senders and token issuers that the configuration names, what ends
-next first: days left, subject, fingerprint, and the APIs and operations that each opens. In a pipe nothing
+next first: days left, alias, tier, subject, fingerprint, and the APIs and operations that each opens. In a pipe nothing
 is cut.
 
   --expiring  only what has ended or ends within so many days; exits 1 where there is any
@@ -52,10 +52,11 @@ function daysIn({ expiring }: Values): number | undefined {
 
 const toJson = (all: readonly Held[], now: number): string => {
   const rows = all.map((held) => {
-    const { kind, name, certificate, sha256, isInForce, opens } = held;
+    const { kind, name, tier, certificate, sha256, isInForce, opens } = held;
     return {
       kind,
       name,
+      tier,
       subject: certificate && formatName(certificate.subject),
       issuer: certificate && formatName(certificate.issuer),
       serialNumber: certificate?.serialNumber,

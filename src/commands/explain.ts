@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { nearest } from '../config/problem.ts';
 import { denials } from '../decision.ts';
 import { disk } from '../documents/files.ts';
-import { explain, meaningOf } from '../explain/explanation.ts';
+import { explain, meaningOf, withLimit } from '../explain/explanation.ts';
 import { explanationText, loggedText, meaningText } from '../explain/text.ts';
 import { toJson } from '../explain/to-json.ts';
 import {
@@ -92,7 +92,8 @@ async function explainRequest(
   const attributes = attributesIn(loaded.snapshot);
   const first = await explain(attributes, loaded.snapshot, now);
   // What is to be asked about a certificate is known once its path is.
-  const explanation = (await loaded.fetchWanted()) ? await explain(attributes, loaded.snapshot, now) : first;
+  const last = (await loaded.fetchWanted()) ? await explain(attributes, loaded.snapshot, now) : first;
+  const explanation = withLimit(last, loaded);
   await print(
     values.json
       ? toJson(explanation, logged)

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
+import { keyFields, rateLimitDomain } from '../provision/tier-keys.ts';
 import type { Limit, Tier } from '../provision/tiers.ts';
-import { keyFields, rateLimitDomain } from './tier-keys.ts';
 import { limitedTiers } from './tiers.ts';
 
 const head = `# Written by "mtls-enforcer ratelimit-config" from config.toml: change that, and write this again.

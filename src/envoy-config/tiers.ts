@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema/config.ts';
 import { hostAndPortOf } from '../config/schema/values.ts';
+import { keyFields, rateLimitDomain } from '../provision/tier-keys.ts';
 import { type Limit, ownTiers, type Tier } from '../provision/tiers.ts';
 import { nameValue } from '../upstream/field-value.ts';
 import { endpoints } from './backends.ts';
@@ -7,7 +8,6 @@ import { decidedAt } from './ext-authz-filter.ts';
 import { extension, type Message, seconds } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
 import { httpProtocolOptions } from './protocols.ts';
-import { keyFields, rateLimitDomain } from './tier-keys.ts';
 
 type Limited = { readonly name: string; readonly limit: Limit };
 

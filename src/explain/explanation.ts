@@ -4,6 +4,7 @@ import { decide, type Step } from '../enforcer.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
 import { SearchLimit } from '../pki/path/search-limit.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { type CountedAs, type Known, limitTold } from './limit.ts';
 import { type Remedy, remedies } from './remedies.ts';
 import { type Situation, situationOf } from './situation.ts';
 import type { Stage } from './stage.ts';
@@ -16,6 +17,8 @@ export type Explanation = {
   readonly stages: readonly Stage[];
   /** undefined: admitted. */
   readonly change: Change | undefined;
+  /** undefined: nobody counts it, or nobody has asked who. */
+  readonly limit?: CountedAs | undefined;
 };
 
 export type Change = Remedy & {
@@ -39,6 +42,13 @@ export async function explain(attributes: Attributes, snapshot: Snapshot, now: n
   const decision = await decide(attributes, unread, now, (step) => void steps.push(step));
   const situation = situationOf(steps, { attributes, snapshot, now, decision });
   return { decision, stages: stagesOf(situation), change: changeFor(situation) };
+}
+
+/** With what Envoy counts it as, which no decision depends on. */
+export function withLimit(explanation: Explanation, known: Known): Explanation {
+  const limit = limitTold(explanation.decision, known);
+  if (limit === undefined) return explanation;
+  return { ...explanation, stages: [...explanation.stages, limit.stage], limit: limit.counted };
 }
 
 function changeFor(situation: Situation): Change | undefined {

@@ -3,7 +3,7 @@ import type { Explanation } from './explanation.ts';
 import type { Logged } from './logged.ts';
 
 /** For tools: the same as the text, in members whose names stay. */
-export function toJson({ decision, stages, change }: Explanation, logged?: Logged): string {
+export function toJson({ decision, stages, change, limit }: Explanation, logged?: Logged): string {
   const api = decision.api && { name: decision.api.name, version: decision.api.version };
   const outcome =
     decision.outcome === 'allow'
@@ -14,7 +14,7 @@ export function toJson({ decision, stages, change }: Explanation, logged?: Logge
           clientId: decision.token?.clientId,
         }
       : { outcome: 'denied', code: decision.code, ...rowOf(decision.code), detail: decision.detail };
-  return `${JSON.stringify({ ...outcome, api, stages, change, logged }, undefined, 2)}\n`;
+  return `${JSON.stringify({ ...outcome, api, limit, stages, change, logged }, undefined, 2)}\n`;
 }
 
 function rowOf(code: keyof typeof denials) {

@@ -10,6 +10,8 @@ export type Held = {
   readonly kind: 'client' | 'client CA' | 'trusted CA' | 'known CA' | 'sender' | 'issuer';
   /** Alias, or the issuer's name. */
   readonly name: string;
+  /** Of a client. */
+  readonly tier?: string | undefined;
   /** undefined: it is known by fingerprint, or by keys that have no dates. */
   readonly certificate: Certificate | undefined;
   /** SHA-256, lower-case hex. */
@@ -29,9 +31,9 @@ export function inventory(snapshot: Snapshot, others: OtherCertificates, now: nu
 
 function clientsHeld({ apis, everyone }: Snapshot, now: number): readonly Held[] {
   const opens = opensBy(apis.apis, (security) => clientsOf(security.clients).map(({ owner }) => owner));
-  return (everyone.clients ?? []).flatMap(({ alias, owner, term, asks }): Held[] => {
+  return (everyone.clients ?? []).flatMap(({ alias, owner, tier, term, asks }): Held[] => {
     const isInForce = term === undefined || (!term.disabled && now >= term.notBefore && now <= term.notAfter);
-    const common = { name: alias, isInForce, opens: opens.get(owner) ?? [] };
+    const common = { name: alias, tier, isInForce, opens: opens.get(owner) ?? [] };
     const held = (kind: Held['kind'], certificate: Certificate): Held => ({
       kind,
       certificate,

@@ -8,12 +8,13 @@ const day = 86_400_000;
 export const daysLeft = ({ certificate }: Held, now: number): number | undefined =>
   certificate && Math.floor((certificate.notAfter - now) / day);
 
-const headings = ['DAYS', 'WHAT', 'NAME', 'SUBJECT', 'SHA-256', 'OPENS'] as const;
+const headings = ['DAYS', 'WHAT', 'NAME', 'TIER', 'SUBJECT', 'SHA-256', 'OPENS'] as const;
 /** Least and greatest widths; the last column takes the rest. */
 const widths = [
   [5, 12],
   [10, 10],
   [8, 24],
+  [5, 16],
   [14, 40],
   [12, 64],
   [12, Infinity],
@@ -25,6 +26,7 @@ export function heldTable(all: readonly Held[], now: number, paper: Paper): stri
     daysText(held, now),
     held.kind,
     held.name,
+    held.tier ?? '',
     held.certificate === undefined ? '' : formatName(held.certificate.subject),
     held.sha256 ?? '',
     held.opens.join('; ') || 'nothing',

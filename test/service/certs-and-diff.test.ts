@@ -20,6 +20,7 @@ pem = """${acme.pem}"""
 [[clients]]
 alias = "bob"
 pem = """${bob.pem}"""
+tier = "Gold"
 [[apis]]
 name = "Orders"
 version = "1"
@@ -41,7 +42,12 @@ const answers: readonly [args: string, code: number, stdout: RegExp, stderr: Reg
   ],
   ['certs --config old.toml --expiring 30d', 1, /^DAYS .*\n10 +client +acme .*\n$/, /^$/],
   ['certs --config old.toml --expiring 5d', 0, /^DAYS .*\n$/, /^$/],
-  ['certs --config old.toml --unused --json', 0, /^\[\n +\{\n +"kind": "client",\n +"name": "bob",/, /^$/],
+  [
+    'certs --config old.toml --unused --json',
+    0,
+    /^\[\n +\{\n +"kind": "client",\n +"name": "bob",\n +"tier": "Gold",/,
+    /^$/,
+  ],
   [
     'certs --config old.toml --expiring soon',
     64,

@@ -67,6 +67,9 @@ audiences = ["https://api.test"]
 [[clients]]
 alias = "acme"
 file = "acme.pem"
+tier = "Gold"
+[[tiers]]
+name = "Gold"
 [[clients]]
 alias = "partners"
 caFile = "ca.pem"
@@ -93,6 +96,7 @@ const call = (args: string, env: NodeJS.ProcessEnv = {}) =>
 
 const answers: readonly [args: string, code: number, stdout: RegExp][] = [
   [`--cert acme.pem --api Orders:1 --at ${at}`, 0, /^admitted as "acme"\n/],
+  [`--cert acme.pem --api Orders:1 --at ${at}`, 0, /\n {3}limit +Gold: 5000 a minute for each alias\n/],
   [`--cert both.pem --api Orders:1 --at ${at}`, 0, /^admitted as "acme"\n/],
   [`--cert acme.der --url https://a/orders/1?x=y --at ${at}`, 0, /GET https:\/\/a\/orders\/1\?…\n/],
   [`--cert globex.pem --url /orders --at ${at}`, 1, /^denied: certificate_not_bound \(HTTP 401, 900901\)\n/],

@@ -42,6 +42,7 @@ caFile = "ca.pem"
 [[clients]]
 alias = "acme"
 file = "acme.pem"
+tier = "Gold"
 [[clients]]
 alias = "old"
 file = "old.pem"
@@ -76,21 +77,22 @@ const all = inventory(
   now,
 );
 
-test('what has ended stands first, then what ends next, then what has no dates; each with what it opens', () => {
+test('what has ended stands first, then what ends next, then what has no dates; each with its tier and what it opens', () => {
   const rows = all.map((held) => [
     daysLeft(held, now),
     held.kind,
     held.name,
+    held.tier,
     held.isInForce,
     held.opens.join('; '),
   ]);
   assert.deepEqual(rows, [
-    [-3, 'client', 'old', true, 'Accounts 2: /list'],
-    [12, 'client', 'acme', true, 'Orders 1; Accounts 2: GET|PUT /x'],
-    [100, 'sender', 'lb', true, 'header X-WSO2-CLIENT-CERTIFICATE'],
-    [200, 'issuer', 'idp', true, 'Accounts 2'],
-    [400, 'client CA', 'partners', true, 'Orders 1'],
-    [undefined, 'client', 'unused', false, ''],
+    [-3, 'client', 'old', undefined, true, 'Accounts 2: /list'],
+    [12, 'client', 'acme', 'Gold', true, 'Orders 1; Accounts 2: GET|PUT /x'],
+    [100, 'sender', 'lb', undefined, true, 'header X-WSO2-CLIENT-CERTIFICATE'],
+    [200, 'issuer', 'idp', undefined, true, 'Accounts 2'],
+    [400, 'client CA', 'partners', undefined, true, 'Orders 1'],
+    [undefined, 'client', 'unused', undefined, false, ''],
   ]);
 });
 
@@ -101,7 +103,8 @@ test('the table fits its paper, and is whole where lines have no end', () => {
   const whole = heldTable(all, now, plainPaper());
   assert.match(
     whole,
-    /^DAYS +WHAT +NAME +SUBJECT +SHA-256 +OPENS\n-3 +client +old +CN=old +[0-9a-f]{64} +Accounts 2: \/list\n/,
+    /^DAYS +WHAT +NAME +TIER +SUBJECT +SHA-256 +OPENS\n-3 +client +old +CN=old +[0-9a-f]{64} +Accounts 2: \/list\n/,
   );
+  assert.match(whole, /\n12 +client +acme +Gold +CN=acme /);
   assert.match(whole, /\noff +client +unused +(?:ab){32} +nothing\n$/);
 });
