@@ -46,7 +46,13 @@ const cases: readonly Case[] = [
       'mtls_enforcer_call_duration_seconds_bucket{le="0.001"}': '0+600x60',
       'mtls_enforcer_call_duration_seconds_bucket{le="+Inf"}': '0+600x60',
       'mtls_enforcer_audit_lines_total{outcome="dropped"}': '0x60',
+      'envoy_cluster_ratelimit_error{envoy_cluster_name="a"}': '7x60',
     },
+  },
+  {
+    what: 'the rate limit service is away',
+    fires: ['MtlsEnforcerLimitsNotCounted'],
+    series: { 'envoy_cluster_ratelimit_error{envoy_cluster_name="a"}': '0x50 1+9x10' },
   },
   { what: 'it is down', fires: ['MtlsEnforcerDown'], series: { 'up{job="mtls-enforcer"}': '0x60' } },
   {

@@ -6,6 +6,8 @@ import { freePort } from './free-port.ts';
 
 /** envoyproxy/ratelimit, and the Redis in which it counts. */
 export type RateLimitService = {
+  /** `host:port` of its page for Prometheus. */
+  readonly metrics: string;
   /** Gives it another configuration, and waits until it counts by that. */
   configure(yaml: string): Promise<void>;
   killRedis(): Promise<void>;
@@ -25,6 +27,7 @@ export async function startRateLimitService(
   const write = (text: string): void => writeFileSync(join(configFolder, 'mtls-enforcer.yaml'), text);
   write(yaml);
   const [redisPort, httpPort, debugPort] = [await freePort(), await freePort(), await freePort()];
+  const metrics = `127.0.0.1:${await freePort()}`;
   const redis = new Child('redis', [
     programs.redis,
     '--port',
@@ -40,7 +43,7 @@ export async function startRateLimitService(
   const service = new Child('ratelimit', [programs.service], {
     env: {
       PATH: process.env.PATH,
-      USE_STATSD: 'false',
+      ...{ USE_STATSD: 'false', USE_PROMETHEUS: 'true', PROMETHEUS_ADDR: metrics },
       LOG_LEVEL: 'info',
       REDIS_SOCKET_TYPE: 'tcp',
       REDIS_URL: `127.0.0.1:${redisPort}`,
@@ -67,6 +70,7 @@ export async function startRateLimitService(
     throw error;
   }
   return {
+    metrics,
     configure: async (text) => {
       const from = service.lines.length;
       write(text);

@@ -88,7 +88,7 @@ const rows: readonly Row[] = [
   ],
   [
     'a tier without a limit',
-    gold('') + '[[tiers]]\nname = "Unlimited"\n',
+    `${gold()}[[tiers]]\nname = "Unlimited"\n`,
     'Unlimited',
     ['Unlimited: no limit'],
     undefined,
