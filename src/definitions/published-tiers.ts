@@ -15,6 +15,7 @@ export const publishedTiers: ReadonlyMap<
       ['Silver', 2_000],
       ['Bronze', 1_000],
       ['Unauthenticated', 500],
+      ['DefaultSubscriptionless', 10_000],
       ['10PerMin', 10],
       ['20PerMin', 20],
       ['50PerMin', 50],

@@ -1,4 +1,5 @@
 import { problemLine } from '../config/problem.ts';
+import { publishedTiers } from './published-tiers.ts';
 import type { DefinedApi, Definition } from './written.ts';
 
 type Value = string | number | boolean | readonly Value[] | Table | undefined;
@@ -11,10 +12,28 @@ type Table = { readonly [key: string]: Value };
 export function writeToml({ apis, tokenServices }: Definition): string {
   const sections = [
     ...tokenServices.map(({ written }) => writeTable('[enforcer.security.tokenService]', written as Table)),
+    ...tiersUsed(apis).map(writeTier),
     ...apis.map(writeApi),
   ];
   return `${sections.join('\n')}`;
 }
+
+function tiersUsed(apis: readonly DefinedApi[]): readonly string[] {
+  const good = apis.flatMap(({ problems, written }) => (problems.length === 0 ? [written] : []));
+  const clients = good.flatMap(({ clients = [], operations = [] }) => [
+    ...clients,
+    ...operations.flatMap(({ clients = [] }) => clients),
+  ]);
+  return [...new Set(clients.flatMap(({ tier }) => tier ?? []))].sort();
+}
+
+/** WSO2's numbers count by themselves for foreign files only, which this is none of. */
+const writeTier = (name: string): string =>
+  publishedTiers.has(name)
+    ? comment('as WSO2 gives it') + writeTable('[tiers]', { name, ...publishedTiers.get(name) })
+    : comment(
+        `${JSON.stringify(name)} has no limit: it is none of WSO2's own tiers. Write [[tiers]] with the file of its policy, or with name and requests`,
+      );
 
 function writeApi({ origin, problems, notes, written }: DefinedApi): string {
   const from = comment(`from ${origin.file}:${origin.line}`);

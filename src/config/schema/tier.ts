@@ -19,7 +19,7 @@ export const tier = table({
   name: text('a name, for example "Gold"')
     .optional()
     .describe(
-      'As `tier` of a client has it. One of WSO2’s (Unlimited, Gold, Silver, Bronze, Unauthenticated, 10PerMin, 20PerMin, 50PerMin, 10KPerMin, 20KPerMin, 50KPerMin) needs no more: it then has their published number. A client’s own `tier` is compared letter by letter.',
+      'As `tier` of a client has it. One of WSO2’s (Unlimited, Gold, Silver, Bronze, Unauthenticated, DefaultSubscriptionless, 10PerMin, 20PerMin, 50PerMin, 10KPerMin, 20KPerMin, 50KPerMin) needs no more: it then has their published number. A client’s own `tier` is compared letter by letter.',
     ),
   file: text('a policy file, for example "policies/Subscription-Gold.yaml"')
     .optional()

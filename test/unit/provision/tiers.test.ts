@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { problemLine } from '../../../src/config/problem.ts';
+import { readDefinition } from '../../../src/definitions/readers.ts';
+import { writeToml } from '../../../src/definitions/write-toml.ts';
 import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
 import { tierLine } from '../../../src/provision/tiers.ts';
 import { createAuthority, now } from '../../support/certificate-authority.ts';
@@ -13,6 +15,24 @@ after(() => rmSync(folder, { recursive: true }));
 const ca = await createAuthority({ subject: 'CN=CA' });
 const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
 write('acme.pem', (await ca.issue({ subject: 'CN=acme', extendedKeyUsage: 'client' })).pem);
+/** A tier of WSO2's, one that is not, and none. */
+mkdirSync(join(folder, 'project', 'Client-certificates'), { recursive: true });
+write(
+  'project/api.yaml',
+  'type: api\nversion: v4\ndata:\n  name: Petstore\n  version: 1.0.5\n  context: /petstore\n  securityScheme: [mutualssl, mutualssl_mandatory]\n',
+);
+write(
+  'project/Client-certificates/client_certificates.yaml',
+  "type: client_certificates\nversion: v4\ndata:\n  - alias: a\n    certificate: a.crt\n    tierName: Gold\n  - alias: b\n    certificate: b.crt\n    tierName: Platinum\n  - alias: c\n    certificate: a.crt\n    tierName: ''\n",
+);
+write(
+  'project/Client-certificates/a.crt',
+  (await ca.issue({ subject: 'CN=foreign', extendedKeyUsage: 'client' })).pem,
+);
+write(
+  'project/Client-certificates/b.crt',
+  (await ca.issue({ subject: 'CN=b', extendedKeyUsage: 'client' })).pem,
+);
 
 const lines = (problems: LoadedConfig['problems']) =>
   problems.map((problem) => problemLine({ ...problem, file: problem.file.replace(`${folder}/`, '') }));
@@ -61,29 +81,30 @@ test('a file’s policies are tiers, and what is written beside it counts over t
   });
 });
 
-test('WSO2’s tiers that foreign files use count without any [[tiers]]; others, and our own files’, do not', async () => {
-  const { pem } = await ca.issue({ subject: 'CN=foreign', extendedKeyUsage: 'client' });
-  mkdirSync(join(folder, 'project', 'Client-certificates'), { recursive: true });
-  write(
-    'project/api.yaml',
-    'type: api\nversion: v4\ndata:\n  name: Petstore\n  version: 1.0.5\n  context: /petstore\n  securityScheme: [mutualssl, mutualssl_mandatory]\n',
-  );
-  write(
-    'project/Client-certificates/client_certificates.yaml',
-    'type: client_certificates\nversion: v4\ndata:\n  - alias: a\n    certificate: a.crt\n    tierName: Gold\n  - alias: b\n    certificate: b.crt\n    tierName: Platinum\n',
-  );
-  write('project/Client-certificates/a.crt', pem);
-  write(
-    'project/Client-certificates/b.crt',
-    (await ca.issue({ subject: 'CN=b', extendedKeyUsage: 'client' })).pem,
-  );
-  const { tiers, warnings, problems } = good(
-    `${client('Silver')}[[definitions]]\nkind = "choreo-connect"\npath = "project"\n`,
-  );
-  assert.deepEqual(lines(problems), []);
-  assert.deepEqual(tiers, [{ name: 'Gold', limit: { ...limit, requests: 5000, burst: 5000 } }]);
-  assert.doesNotMatch(lines(warnings).join('\n'), /tier/i);
-});
+const gold = [{ name: 'Gold', limit: { ...limit, requests: 5000, burst: 5000 } }];
+
+for (const kind of ['choreo-connect', 'api-manager'] as const) {
+  test(`WSO2’s tiers that files of ${kind} use count without any [[tiers]]; others, and our own files’, do not`, () => {
+    const { tiers, warnings, problems } = good(
+      `${client('Silver')}[[definitions]]\nkind = "${kind}"\npath = "project"\n`,
+    );
+    assert.deepEqual(lines(problems), []);
+    assert.deepEqual(tiers, gold);
+    assert.doesNotMatch(lines(warnings).join('\n'), /tier/i);
+  });
+
+  test(`import --from ${kind} prints the tiers that it uses, and they count as they did`, () => {
+    const read = { kind, path: join(folder, 'project'), home: undefined, trustedSenders: undefined };
+    const toml = writeToml(readDefinition({ ...read, backend: undefined, isImport: true }));
+    assert.match(
+      toml,
+      /^# "Platinum" has no limit: it is none of WSO2's own tiers\. Write \[\[tiers\]\] with the file of its policy, or/m,
+    );
+    const { tiers, warnings } = good(toml);
+    assert.deepEqual(tiers, gold);
+    assert.match(lines(warnings).join('\n'), /found "Platinum", which no \[\[tiers\]\] has/);
+  });
+}
 
 test('a file is told what it is read for, where it counts no requests', () => {
   assert.match(
