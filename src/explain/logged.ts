@@ -44,8 +44,8 @@ export function findLogged(record: string, reference: string): Logged | undefine
 function parsed(line: string): Logged | undefined {
   try {
     const value = JSON.parse(line) as Record<string, unknown> | null;
-    if (typeof value !== 'object' || value?.type !== 'decision') return undefined;
-    return Object.fromEntries(Object.entries(value).filter(([, one]) => typeof one === 'string'));
+    if (typeof value !== 'object' || !['decision', 'shadow'].includes(String(value?.type))) return undefined;
+    return Object.fromEntries(Object.entries(value!).filter(([, one]) => typeof one === 'string'));
   } catch {
     return undefined;
   }

@@ -45,32 +45,81 @@ export type Decided = {
 
 /** One line for those who keep a record: its fields are documented (docs/audit.md), and stay what they are. */
 export const auditLine = (attributes: Attributes, decision: Decision, decided: Decided, worker?: number) =>
-  `${oneLine(
-    JSON.stringify({
-      type: 'decision',
-      time: new Date(decided.now).toISOString(),
-      outcome: decision.outcome,
-      ...(decision.outcome === 'deny' ? { reason: decision.code, detail: decision.detail } : {}),
-      ...requestFields(attributes, decision.api),
-      operation: decision.operation,
-      traceId: traceId(attributes),
-      certificateFrom: decision.certificateFrom,
-      ...identityFields(decision),
-      generation: decided.generation,
-      microseconds: Math.round(decided.microseconds),
-      worker,
-    }),
-  )}\n`;
+  lineOf({ type: 'decision', ...recordOf(attributes, decision, decided, worker) });
 
-const identityFields = (decision: Decision) => {
-  if (decision.outcome === 'deny') return decision.certificate && certificateFields(decision.certificate);
+/** A request that was decided, and what is known of that. */
+export type Answered = {
+  readonly attributes: Attributes;
+  readonly decision: Decision;
+  readonly decided: Decided;
+};
+
+/** What another configuration, which does not count, says of the same request. */
+export type Shadowed = Omit<Answered, 'attributes'> & {
+  /** What of it is said differently. */
+  readonly differs: readonly string[];
+};
+
+/** The record of a decision that counted, and beside it what it would have been. */
+export function shadowLine(
+  { attributes, decision, decided }: Answered,
+  { decision: next, decided: nextDecided, differs }: Shadowed,
+  worker?: number,
+): string {
+  const { alias, tier, clientId, sha256 } = identityFields(next);
+  const { generation, microseconds } = nextDecided;
+  return lineOf({
+    type: 'shadow',
+    ...recordOf(attributes, decision, decided, worker),
+    differs,
+    next: {
+      ...outcomeFields(next),
+      api: next.api?.name,
+      apiVersion: next.api?.version,
+      operation: next.operation,
+      certificateFrom: next.certificateFrom,
+      ...{ alias, tier, clientId, sha256 },
+      generation,
+      microseconds: Math.round(microseconds),
+    },
+  });
+}
+
+const lineOf = (fields: object): string => `${oneLine(JSON.stringify(fields))}\n`;
+
+const recordOf = (attributes: Attributes, decision: Decision, decided: Decided, worker?: number) => ({
+  time: new Date(decided.now).toISOString(),
+  ...outcomeFields(decision),
+  ...requestFields(attributes, decision.api),
+  operation: decision.operation,
+  traceId: traceId(attributes),
+  certificateFrom: decision.certificateFrom,
+  ...identityFields(decision),
+  generation: decided.generation,
+  microseconds: Math.round(decided.microseconds),
+  worker,
+});
+
+const outcomeFields = (decision: Decision) => ({
+  outcome: decision.outcome,
+  ...(decision.outcome === 'deny' ? { reason: decision.code, detail: decision.detail } : {}),
+});
+
+const identityFields = (decision: Decision): Identity => {
+  if (decision.outcome === 'deny')
+    return decision.certificate === undefined ? {} : certificateFields(decision.certificate);
   const { client, token } = decision;
   return {
     alias: client?.alias,
+    tier: client?.tier,
     clientId: token?.clientId && shortened(token.clientId),
     ...(client && certificateFields(client.certificate)),
   };
 };
+
+type Identity = Readonly<
+  Partial<Record<keyof CertificateFields | 'alias' | 'tier' | 'clientId', string | undefined>>
+>;
 
 /** Of W3C's traceparent; undefined where what stands there is none. */
 const traceId = (attributes: Attributes): string | undefined =>

@@ -30,6 +30,7 @@ import { readRevocation, revocationState } from './revocation.ts';
 import { checkRouter } from './router.ts';
 import { buildSenderVerifier } from './senders.ts';
 import { readService, type ServiceSettings } from './service.ts';
+import { checkShadow } from './shadow.ts';
 import type { Sliced } from './slices.ts';
 import { buildSourceList, buildSources, type SourceGround } from './sources.ts';
 import { readTiers, type Tier } from './tiers.ts';
@@ -165,6 +166,7 @@ export function* build(
   });
   const service = readService(config, isWritten, findings);
   checkRouter(config, findings);
+  checkShadow(config, own.file, findings);
   const answers = readAnswers(config, isWritten, headersOf([sources, ...sourcesOf.all()]));
   checkAnswers(config, readAnswers(config, isWritten, headersOf([sources])), findings);
   const backendJwt = readBackendJwt(config, isWritten, findings);

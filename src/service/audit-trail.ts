@@ -4,7 +4,7 @@ import type { Attributes } from '../attributes.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Decision } from '../decision.ts';
 import { atMost } from '../feeds/deadline.ts';
-import { auditLine, type Decided } from '../observability/audit.ts';
+import { type Answered, auditLine, type Decided, type Shadowed, shadowLine } from '../observability/audit.ts';
 import { AuditFile } from '../observability/audit-file.ts';
 import { type AuditSink, auditOutput, type OnAuditTrouble } from '../observability/audit-sink.ts';
 import { auditSyslog } from '../observability/audit-syslog.ts';
@@ -50,6 +50,12 @@ export class AuditTrail {
     if (this.#sink === undefined || !this.#isWanted(decision)) return;
     const about = { isDenial: decision.outcome === 'deny', now: decided.now };
     this.#sink.write(auditLine(attributes, decision, decided, this.#options.worker), about);
+  }
+
+  /** A request that the next configuration decides differently: a line whatever the settings ask for. */
+  differed(answered: Answered, next: Shadowed): void {
+    const about = { isDenial: false, now: answered.decided.now };
+    this.#sink?.write(shadowLine(answered, next, this.#options.worker), about);
   }
 
   /** Once all is written that can be. */

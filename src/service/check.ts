@@ -10,6 +10,7 @@ import type { AuditTrail } from './audit-trail.ts';
 import type { InForce } from './configuration.ts';
 import type { ConfigurationLog } from './configuration-log.ts';
 import type { Metrics } from './metrics.ts';
+import type { Shadow } from './shadow.ts';
 
 export type Checking = {
   readonly audit: Pick<AuditTrail, 'decided'>;
@@ -17,10 +18,12 @@ export type Checking = {
   readonly log: Pick<ConfigurationLog, 'now'>;
   /** undefined: nobody counts. */
   readonly metrics: Pick<Metrics, 'checks'> | undefined;
+  /** Decides again what was decided, once it is answered. */
+  readonly shadow: Pick<Shadow, 'decided'>;
 };
 
 /** Decides every Check by the configuration that is in force when it comes, and tells whoever wants to know. */
-export function checking({ configuration, log, metrics, audit }: Checking) {
+export function checking({ configuration, log, metrics, audit, shadow }: Checking) {
   return (attributes: Attributes): Soon<Checked> => {
     const { snapshot, config, generation } = configuration.inForce; // one snapshot from start to end
     const now = Date.now();
@@ -28,7 +31,8 @@ export function checking({ configuration, log, metrics, audit }: Checking) {
     return after(decide(attributes, snapshot, now), (decision) => {
       const took = performance.now() - began;
       metrics?.checks.decided(decision, took);
-      audit.decided(attributes, decision, { now, microseconds: took * 1000, generation });
+      const decided = { now, microseconds: took * 1000, generation };
+      audit.decided(attributes, decision, decided);
       if (decision.outcome === 'deny') {
         const { level, message, fields } = auditDenial(attributes, decision);
         log.now[level](message, fields);
@@ -37,7 +41,10 @@ export function checking({ configuration, log, metrics, audit }: Checking) {
         log.now[level](message, fields);
       }
       const { answers } = snapshot;
-      return after(backendJwt(decision, snapshot, now), (backendJwt) => ({ decision, answers, backendJwt }));
+      return after(backendJwt(decision, snapshot, now), (backendJwt) => {
+        shadow.decided(attributes, decision, decided);
+        return { decision, answers, backendJwt };
+      });
     });
   };
 }

@@ -74,7 +74,7 @@ export class ConfigurationLog {
     for (const [table, written] of readAtStart(loaded))
       if (written !== this.#atStart.get(table))
         this.#log.warn(`${table} changed: it is read at start only, so restart to have it`, { file });
-    const unsent = headersToName(loaded.config).filter((name) => !this.#headersSent.has(name));
+    const unsent = this.unsent(loaded);
     if (unsent.length > 0)
       this.#log.warn(
         'these headers are read now, and an Envoy that was configured before does not send them: run mtls-enforcer envoy-config and restart Envoy with it',
@@ -95,6 +95,11 @@ export class ConfigurationLog {
       changes,
     );
     this.#isRefused = false;
+  }
+
+  /** Headers that this configuration reads, and that an Envoy which was configured at the start does not send. */
+  unsent({ config }: Pick<InForce, 'config'>): readonly string[] {
+    return headersToName(config).filter((name) => !this.#headersSent.has(name));
   }
 
   refused(event: Extract<ConfigurationEvent, { readonly kind: 'refused' | 'refused-whole' }>): void {

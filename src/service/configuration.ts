@@ -10,7 +10,13 @@ import { JwksFeeds } from '../feeds/jwks.ts';
 import { RevocationFeeds } from '../feeds/revocation-feeds.ts';
 import { type Entry, entriesOf, tablesOf } from '../provision/definitions.ts';
 import { readEntries, unreadable } from '../provision/entry-readings.ts';
-import { type OwnConfig, type OwnResult, readOwnConfig, resolver } from '../provision/own-config.ts';
+import {
+  type OwnConfig,
+  type OwnReading,
+  type OwnResult,
+  readOwnConfig,
+  resolver,
+} from '../provision/own-config.ts';
 import { type Provisioned, provision } from '../provision/provision.ts';
 import { type EntryReading, ReadingError, ReadingThread } from '../provision/reading-thread.ts';
 import type { Remembered } from '../provision/remembered-files.ts';
@@ -52,6 +58,8 @@ export type ConfigurationOptions = {
   readonly file: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly tell: (event: ConfigurationEvent) => void;
+  /** Others are decided meanwhile: it keeps none of them waiting, not at its start either, and leaves nothing on disk. */
+  readonly isBeside?: boolean;
   /** Of the feeds of revocation, where they are not the usual ones. */
   readonly revocationTimes?: Partial<FeedTimes>;
 };
@@ -126,14 +134,14 @@ export class Configuration {
 
   /** The first configuration, or what is wrong with it: then all that it began is ended. */
   async start(): Promise<OwnResult<InForce>> {
-    const { file, env } = this.#options;
+    const { file } = this.#options;
     // What changes meanwhile is done once it is in force.
     this.#isBusy = true;
     let reading: Reading | undefined;
     try {
-      const own = readOwnConfig(file, env, disk);
+      const own = await this.#readFirst();
+      this.#lastRead = ('ok' in own ? own.ok : own).read;
       if ('problems' in own) return own;
-      this.#lastRead = own.ok.read;
       const rows = await this.#latestRows(own.ok, firstRowsWithin);
       const entries = entriesOf(own.ok.config, resolver(file));
       reading = this.#read(entries, rows);
@@ -149,6 +157,23 @@ export class Configuration {
     }
   }
 
+  async #readFirst(): Promise<OwnReading> {
+    const { file, env, isBeside } = this.#options;
+    if (!isBeside) return readOwnConfig(file, env, disk);
+    const thread = new ReadingThread();
+    this.#ownThread = thread;
+    try {
+      return await thread.own(file, env);
+    } finally {
+      await thread.close();
+    }
+  }
+
+  /** Files of `[[definitions]]` are still being read. */
+  get isReading(): boolean {
+    return this.#reading !== undefined;
+  }
+
   /** What is to be known of it, without a secret. */
   get state(): Pick<Status, 'generation' | 'since' | 'digest' | 'reading' | 'refused' | 'faulty'> {
     const { generation, since, digest, problems } = this.inForce;
@@ -156,7 +181,7 @@ export class Configuration {
       generation,
       since: new Date(since).toISOString(),
       digest,
-      reading: this.#reading !== undefined,
+      reading: this.isReading,
       refused: this.#refusal === undefined ? [] : linesOf(this.#refusal),
       faulty: problems.map(problemLine),
     };
@@ -423,10 +448,12 @@ export class Configuration {
     ok: Provisioned,
     news?: { readonly reading: Reading; readonly taken: number },
   ): Promise<void> {
+    const { isBeside } = this.#options;
+    const revocation = isBeside && ok.revocation ? { ...ok.revocation, cacheDir: undefined } : ok.revocation;
     // Else the first requests would be refused for want of keys.
     await Promise.all([
       this.#jwksFeeds.start(ok.feeds, firstKeysWithin),
-      this.#revocation.prepare(ok.revocation, firstKeysWithin),
+      this.#revocation.prepare(revocation, firstKeysWithin),
     ]);
     const ids = new Set(entriesOf(own.config, resolver(own.file)).map(({ id }) => id));
     const readings = [...this.#readings, ...(news?.reading.readings ?? [])];
@@ -442,7 +469,7 @@ export class Configuration {
     this.#own = own;
     this.#rows = rows;
     this.#refusal = undefined;
-    this.#revocation.takeOver(ok.revocation);
+    this.#revocation.takeOver(revocation);
     this.#inForce = {
       ...ok,
       generation: (this.#inForce?.generation ?? 0) + 1,

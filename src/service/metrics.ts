@@ -7,6 +7,7 @@ import type { AuditTrail } from './audit-trail.ts';
 import type { Configuration, ConfigurationEvent, InForce } from './configuration.ts';
 import { expiryFamilies } from './expiry-metrics.ts';
 import { feedFamilies } from './feed-metrics.ts';
+import type { Shadow } from './shadow.ts';
 
 /** All that one process counts. */
 export class Metrics {
@@ -15,15 +16,21 @@ export class Metrics {
   readonly #version: string;
   readonly #configuration: Configuration;
   readonly #audit: AuditTrail;
+  readonly #shadow: Shadow;
   readonly #changes = { 'in-force': 1, refused: 0 };
   #last: { readonly at: number; readonly isGood: boolean } = { at: Date.now(), isGood: true };
   /** What snapshots counted that are no more, and the one that counts now. */
   #before = nothingCounted;
   #snapshot: Snapshot;
 
-  constructor(configuration: Configuration, version: string, audit: AuditTrail) {
+  constructor(
+    configuration: Configuration,
+    version: string,
+    { audit, shadow }: { readonly audit: AuditTrail; readonly shadow: Shadow },
+  ) {
     this.#configuration = configuration;
     this.#audit = audit;
+    this.#shadow = shadow;
     this.#version = version;
     this.#snapshot = configuration.inForce.snapshot;
   }
@@ -60,6 +67,7 @@ export class Metrics {
       ...this.checks.families,
       ...this.#cacheFamilies,
       ...this.#audit.families,
+      ...this.#shadow.families,
       ...this.#configurationFamilies(inForce),
       ...feedFamilies(feedStates, this.#configuration.ocspStates()),
       ...expiryFamilies(inForce),

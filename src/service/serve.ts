@@ -5,6 +5,7 @@ import { type ExtAuthzServer, type Listener, startServer } from '../ext-authz/se
 import type { LogSettings } from '../observability/log.ts';
 import { resolver } from '../provision/own-config.ts';
 import { type ServiceSettings, serviceOfWorker } from '../provision/service.ts';
+import { nextFile } from '../provision/shadow.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { type Checking, checking } from './check.ts';
 import { Configuration, type InForce } from './configuration.ts';
@@ -23,6 +24,8 @@ import {
   openMetricsPort,
 } from './metrics-port.ts';
 import { type Piece, paced, page } from './paced.ts';
+import { Shadow } from './shadow.ts';
+import { ShadowLog } from './shadow-log.ts';
 import { TlsRenewal } from './tls-renewal.ts';
 
 export type ServeOptions = {
@@ -76,6 +79,20 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     const access = { ownApis, tiers, enforcer: config.router.enforcer, resolvePath: resolve };
     return { folder, files: dynamicEnvoyFiles(config, access, folder) };
   };
+  const shadowLog = new ShadowLog({ log: () => log.now, unsent: (loaded) => log.unsent(loaded) });
+  const shadow = new Shadow({
+    env: options.env,
+    tell: (event, next) => shadowLog.tell(event, next),
+    differed: (answered, next) => audit.differed(answered, next),
+    onError: (error) =>
+      log.now.warn(
+        'a request could not be decided by the next configuration because of a fault in the enforcer',
+        {
+          error: error.stack ?? error.message,
+        },
+      ),
+  });
+  let compareWith = (_: InForce): void => {};
   let keepEnvoy = (_: InForce): void => {};
   let takeOverTls = (_: InForce): void => {};
   let tellServing = (_: InForce): void => {};
@@ -90,6 +107,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
         audit.use(event.loaded.config.enforcer.audit);
         tellServing(event.loaded);
         keepEnvoy(event.loaded);
+        compareWith(event.loaded);
       } else if (event.kind === 'unchanged') log.unchanged();
       else log.refused(event);
       metrics?.tell(event);
@@ -103,14 +121,14 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   const inForce = started.ok;
   const service = worker === undefined ? inForce.service : serviceOfWorker(inForce.service, worker);
   const watched = config.enforcer.metrics?.enabled ? config.enforcer.metrics : undefined;
-  if (watched) metrics = new Metrics(configuration, options.version, audit);
+  if (watched) metrics = new Metrics(configuration, options.version, { audit, shadow });
   audit.use(config.enforcer.audit);
   let isStopping = false;
   let server: ExtAuthzServer | undefined;
   let port: MetricsPort | undefined;
   let closeControl: (() => Promise<void>) | undefined;
   try {
-    server = await listen({ ...inForce, service }, { configuration, log, metrics, audit }, file);
+    server = await listen({ ...inForce, service }, { configuration, log, metrics, audit, shadow }, file);
     const unready = (): string | undefined => (isStopping ? 'stopping' : undefined);
     port = metrics && (await openPort(metrics, inForce, options, { log, unready }));
     closeControl = await control({ ...inForce, service }, options, configuration);
@@ -144,6 +162,8 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     watcher.watch(reload.watch ? configuration.read : new Map());
   };
   watch();
+  compareWith = ({ config }) => shadow.use(nextFile(config, file), config.enforcer.reload.watch);
+  compareWith(configuration.inForce);
 
   if (port !== undefined) log.now.info('metrics', { listening: port.address });
   const { drainTimeoutInSeconds, drainDelayInSeconds } = config.enforcer.authService;
@@ -158,6 +178,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     onSignal = (signal) => {
       if (signal === 'SIGHUP') {
         configuration.reload();
+        shadow.reload();
       } else if (signal === 'SIGUSR1' || signal === 'SIGUSR2') {
         log.now.warn('this signal is not used; SIGHUP reads the configuration again', { signal });
       } else if (isStopping) {
@@ -176,7 +197,14 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     for (const signal of early) onSignal(signal);
   });
   watcher.close();
-  await Promise.all([closeControl?.(), envoy.close(), configuration.close(), port?.close(), audit.close()]);
+  await Promise.all([
+    closeControl?.(),
+    envoy.close(),
+    shadow.close(),
+    configuration.close(),
+    port?.close(),
+    audit.close(),
+  ]);
   metrics?.close();
   log.now.info('stopped');
   return [];

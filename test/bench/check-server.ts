@@ -20,12 +20,22 @@ import { createLog } from '../../src/observability/log.ts';
 import { isProblems, loadConfig } from '../../src/provision/load-config.ts';
 import { AuditTrail } from '../../src/service/audit-trail.ts';
 import { checking } from '../../src/service/check.ts';
+import { Shadow } from '../../src/service/shadow.ts';
 import { after } from '../../src/soon.ts';
 import { createAuthority } from '../support/certificate-authority.ts';
 import { freePort } from '../support/free-port.ts';
 
-/** watched: counted, and denials recorded. recorded: each decision, in a file. */
-export type ServerName = 'constant' | 'enforcer-on-grpc-js' | 'enforcer' | 'watched' | 'recorded';
+/**
+ * watched: counted, and denials recorded. recorded: each decision, in a file. shadowed: watched, and decided by the same
+ * configuration once more.
+ */
+export type ServerName =
+  | 'constant'
+  | 'enforcer-on-grpc-js'
+  | 'enforcer'
+  | 'watched'
+  | 'recorded'
+  | 'shadowed';
 /** Where it listens, one gRPC frame to send and the one to get back, base64. */
 export type Served = { readonly port: number; readonly request: string; readonly answer: string };
 
@@ -105,14 +115,25 @@ async function enforcer(name: ServerName): Promise<number> {
     maxMegabytes: 1,
     files: 1,
   });
+  const compared = Promise.withResolvers<void>();
+  const shadow = new Shadow({
+    env: {},
+    tell: () => compared.resolve(),
+    differed: () => {},
+    onError: compared.reject,
+  });
+  if (name === 'shadowed') {
+    shadow.use(file, false);
+    await compared.promise;
+  }
   process.once('disconnect', () => rmSync(folder, { recursive: true }));
   const log = { now: createLog({ level: 'error', format: 'text' }) };
   const inForce = { ...loaded, generation: 1 };
-  const isWatched = name === 'watched' || name === 'recorded';
+  const isWatched = ['watched', 'recorded', 'shadowed'].includes(name);
   const server = await startServer({
     listeners: [{ address: '127.0.0.1', port: 0, tls: undefined }],
     check: isWatched
-      ? checking({ configuration: { inForce }, log, metrics, audit })
+      ? checking({ configuration: { inForce }, log, metrics, audit, shadow })
       : (attributes) =>
           after(decide(attributes, snapshot, Date.now()), (decision) => ({
             decision,

@@ -12,10 +12,17 @@ const concurrency = 32;
 /**
  * What one Check costs the enforcer: CPU of the serving process, by a gRPC client in this one. The same CheckRequest,
  * warm, in alternating slices: grpc-js and proto-loader with a constant answer, the enforcer behind grpc-js, as it is,
- * with metrics and a record of denials, and with a record of everything.
+ * with metrics and a record of denials, with a record of everything, and with the same configuration as its shadow.
  */
 export async function run(): Promise<void> {
-  const names: readonly ServerName[] = ['constant', 'enforcer-on-grpc-js', 'enforcer', 'watched', 'recorded'];
+  const names: readonly ServerName[] = [
+    'constant',
+    'enforcer-on-grpc-js',
+    'enforcer',
+    'watched',
+    'recorded',
+    'shadowed',
+  ];
   const servers = await Promise.all(names.map(start));
   const costs = new Map<ServerName, number[]>(names.map((name) => [name, []]));
   for (let slice = 0; slice <= slices; slice++) {

@@ -183,6 +183,12 @@ const reload = table({
     ),
 });
 
+const shadow = table({
+  config: text('a path, for example "next.toml"').describe(
+    'The next config.toml, whole, with whatever it names beside it. What is wrong with it is told in the log, and changes nothing. Needs `[enforcer.metrics]`, `[enforcer.audit]` or both, where what differs can be seen.',
+  ),
+});
+
 export const enforcer = table({
   authService: authService.prefault({}).describe('Where the ext_authz service listens.'),
   reload: reload.prefault({}).describe('When a changed configuration is read again.'),
@@ -226,6 +232,11 @@ export const enforcer = table({
     .optional()
     .describe(
       'A record of decisions, a line of JSON each, kept only where this table is written. Beside the log, which has a line for each denial as well, unless its `level` is `error`. See [the record](audit.md).',
+    ),
+  shadow: shadow
+    .optional()
+    .describe(
+      'Live requests are decided by another configuration as well, and what differs is counted and recorded: nothing of it counts. Only where this table is written. See [asking](asking.md#what-would-it-have-changed).',
     ),
   log: table({
     level: z

@@ -123,6 +123,7 @@ const record = [
   line({ requestId: 'r-22', traceId: 't-1', outcome: 'allow', path: '/t' }),
   line({ requestId: 'r-3', sha256: thumb(leaf.der), outcome: 'deny', reason: 'issuer_unknown', path: '/c' }),
   '{"type": "other", "requestId": "r-4"}',
+  line({ type: 'shadow', requestId: 'r-5', outcome: 'allow', path: '/s', next: { outcome: 'deny' } }),
 ].join('\n');
 const replay = (reference: string, more: Values = {}) =>
   askedFor(
@@ -146,6 +147,8 @@ test('a request of the record of decisions, again, at its time', () => {
   assert.equal(replay('r-2').now, Date.UTC(2026, 5, 1));
   assert.equal(replay('r-1').logged?.reason, 'certificate_expired');
   assert.equal(replay('t-1').attributesIn(snapshot).http.path, '/t');
+  // What the next configuration says differently has a line where the decision itself has none.
+  assert.equal(replay('r-5').attributesIn(snapshot).http.path, '/s');
   const given = replay('r-3', { cert: 'leaf.pem' }).attributesIn(snapshot);
   assert.equal(given.source.certificate, encodeURIComponent(leaf.pem));
 });

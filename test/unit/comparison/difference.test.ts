@@ -118,6 +118,16 @@ const rows: readonly [
     [orders, '  + CN=bob (alias "bob") may call now, by certificate'],
   ],
   [
+    'a client more, and what is watched, recorded and compared',
+    (toml) =>
+      `[enforcer.shadow]\nconfig = "next.toml"\n[enforcer.audit]\n[enforcer.reload]\nwatch = false\n${toml.replace('aliases = ["acme"]', 'aliases = ["acme", "bob"]')}`,
+    [
+      orders,
+      '  + CN=bob (alias "bob") may call now, by certificate',
+      'changed without effect on decisions: enforcer.reload.watch, enforcer.audit, enforcer.shadow',
+    ],
+  ],
+  [
     'a client who has expired',
     (toml) => toml.replace('aliases = ["acme"]', 'aliases = ["acme", "late"]'),
     ['both decide alike', 'changed without effect on decisions: apis[0].aliases[1]'],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { auditLine } from '../../../src/observability/audit.ts';
+import { auditLine, shadowLine } from '../../../src/observability/audit.ts';
 import { readCertificate } from '../../../src/pki/certificate/certificate.ts';
 import { request } from '../../support/attributes.ts';
 import { createAuthority } from '../../support/certificate-authority.ts';
@@ -110,3 +110,42 @@ for (const [what, sent, expected] of [
     const line = JSON.parse(auditLine(request({ headers }), decision, decided)) as { traceId?: string };
     assert.equal(line.traceId, expected);
   });
+
+test('what another configuration says of it stands beside the record of what counted, and nothing that was secret', () => {
+  const client = { alias: 'acme', tier: 'Gold', certificate, intermediates: [] };
+  const decision = { outcome: 'allow', ...circumstances, client, tokenHeader: 'untouched' } as const;
+  const next = {
+    outcome: 'deny',
+    code: 'certificate_not_bound',
+    detail: 'nobody of it',
+    api: { ...api, version: '2' },
+    certificateFrom: 'peer',
+    certificate,
+  } as const;
+  const line = shadowLine(
+    { attributes, decision, decided },
+    { decision: next, decided: { now, microseconds: 7.6, generation: 1 }, differs: ['outcome'] },
+    2,
+  );
+  assert.deepEqual(JSON.parse(line), {
+    ...common,
+    type: 'shadow',
+    outcome: 'allow',
+    alias: 'acme',
+    tier: 'Gold',
+    worker: 2,
+    differs: ['outcome'],
+    next: {
+      outcome: 'deny',
+      reason: 'certificate_not_bound',
+      detail: 'nobody of it',
+      api: 'Petstore',
+      apiVersion: '2',
+      certificateFrom: 'peer',
+      sha256: certificate.sha256,
+      generation: 1,
+      microseconds: 8,
+    },
+  });
+  assert.ok(!line.includes(secret));
+});

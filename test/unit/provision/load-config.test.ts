@@ -445,6 +445,21 @@ const warned: readonly [why: string, text: string, warning: RegExp | undefined][
     client('acme', 'file = "server.pem"'),
     /^config.toml:3: clients\[0\].file: alias "acme": extended_key_usage_not_client: .* every request with it is refused/,
   ],
+  [
+    'a shadow that nobody can see',
+    '[enforcer.shadow]\nconfig = "next.toml"\n[enforcer.metrics]\nenabled = false\n',
+    /^config.toml:2: enforcer.shadow.config: what differs can be seen nowhere; write \[enforcer.metrics\]/,
+  ],
+  [
+    'a shadow that is the file itself, as a copy of it has it once it is in force',
+    '[enforcer.shadow]\nconfig = "./config.toml"\n[enforcer.audit]\n',
+    /^config.toml:2: enforcer.shadow.config: is this file itself, with which nothing is compared/,
+  ],
+  [
+    'a shadow that is not there yet, and is recorded',
+    '[enforcer.shadow]\nconfig = "next.toml"\n[enforcer.audit]\n',
+    undefined,
+  ],
   ['nothing odd', acmeClient + api('aliases = ["ACME"]'), undefined],
 ];
 for (const [why, text, warning] of warned) {
