@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { keyFields, rateLimitDomain } from '../provision/tier-keys.ts';
+import { descriptorKey, keyFields, rateLimitDomain } from '../provision/tier-keys.ts';
 import type { Limit, Tier } from '../provision/tiers.ts';
 import { limitedTiers } from './tiers.ts';
 
@@ -23,7 +23,8 @@ export const writeRateLimitConfig = (tiers: readonly Tier[]): string =>
   );
 
 /** Without a value: each value is counted apart. */
-function below([key, ...others]: readonly string[], limit: Limit): object {
+function below([field = '', ...others]: readonly string[], limit: Limit): object {
+  const key = descriptorKey(field);
   if (others.length > 0) return { key, descriptors: [below(others, limit)] };
   return {
     key,

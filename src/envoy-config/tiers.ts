@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema/config.ts';
 import { hostAndPortOf } from '../config/schema/values.ts';
-import { keyFields, rateLimitDomain } from '../provision/tier-keys.ts';
+import { descriptorKey, keyFields, rateLimitDomain } from '../provision/tier-keys.ts';
 import { type Limit, ownTiers, type Tier } from '../provision/tiers.ts';
 import { nameValue } from '../upstream/field-value.ts';
 import { endpoints } from './backends.ts';
@@ -38,7 +38,7 @@ const answers: Message = {
 /** What is counted apart, out of what the enforcer has answered: metadata is no header, so that no client can write it. */
 const countedBy = (key: Limit['key']): Message => ({
   actions: keyFields[key].map((field) => ({
-    metadata: { descriptor_key: field, metadata_key: decidedAt(field) },
+    metadata: { descriptor_key: descriptorKey(field), metadata_key: decidedAt(field) },
   })),
 });
 
@@ -48,7 +48,7 @@ const localLimit = ({ name, limit }: Limited): Message =>
     'envoy.filters.http.local_ratelimit',
     'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit',
     {
-      stat_prefix: `tier_${name.replace(/[^A-Za-z0-9_-]/g, '_')}`,
+      stat_prefix: `tier_${statName(name)}`,
       filter_enabled: { default_value: { numerator: 100 } },
       filter_enforced: { default_value: { numerator: 100 } },
       ...answers,
@@ -58,7 +58,7 @@ const localLimit = ({ name, limit }: Limited): Message =>
       descriptors: [
         {
           entries: keyFields[limit.key].map((field, i) =>
-            i === 0 ? { key: field, value: name } : { key: field },
+            i === 0 ? { key: field, value: name } : { key: descriptorKey(field) },
           ),
           token_bucket: {
             max_tokens: limit.burst,
@@ -69,6 +69,12 @@ const localLimit = ({ name, limit }: Limited): Message =>
         },
       ],
     },
+  );
+
+/** Different names stay different; a dot would end one. `nameValue` has begun its own escapes with a backslash. */
+const statName = (name: string): string =>
+  name.replace(/[^A-Za-z0-9_-]/g, (sign) =>
+    sign === '\\' ? '~' : `~${sign.charCodeAt(0).toString(16).toUpperCase()}`,
   );
 
 const secondsOf: Readonly<Record<Limit['per'], number>> = { second: 1, minute: 60, hour: 3_600, day: 86_400 };

@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema/config.ts';
 import type { Decision } from '../decision.ts';
-import { keyFields, rateLimitDomain } from '../provision/tier-keys.ts';
+import { descriptorKey, keyFields, rateLimitDomain } from '../provision/tier-keys.ts';
 import { type Limit, type Tier, tierLine } from '../provision/tiers.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { admissionMetadata } from '../upstream/backend-headers.ts';
@@ -12,7 +12,7 @@ export type CountedAs = Omit<Limit, 'burst'> & {
   /** undefined: the service knows none. */
   readonly burst: number | undefined;
   readonly countedBy: 'Envoy' | { readonly service: string; readonly domain: string };
-  /** The fields and values that Envoy finds its bucket by. */
+  /** What its bucket is found by: metadata that Envoy got, for the service by the names that it knows. */
   readonly bucket: Readonly<Record<string, string>>;
 };
 
@@ -48,7 +48,12 @@ function countedAs(
     ...limit,
     burst: service === undefined ? limit.burst : undefined,
     countedBy: service === undefined ? 'Envoy' : { service, domain: rateLimitDomain },
-    bucket: Object.fromEntries(keyFields[limit.key].map((field) => [field, said[field] ?? ''])),
+    bucket: Object.fromEntries(
+      keyFields[limit.key].map((field) => [
+        service === undefined ? field : descriptorKey(field),
+        said[field] ?? '',
+      ]),
+    ),
   };
 }
 

@@ -43,17 +43,22 @@ export function readTiers(config: Config, foreignFrom: number, findings: Finding
       );
   });
   const used = usedTiers(config, foreignFrom);
-  const published = [...used.values()].flatMap(({ name, isForeign }): readonly Tier[] =>
-    isForeign && publishedTiers.has(name) ? [{ name, limit: limitOf({ name }) }] : [],
+  const published = [...used.values()].flatMap(({ name, at, isForeign }): readonly Found[] =>
+    isForeign && publishedTiers.has(name) ? [{ name, limit: limitOf({ name }), at }] : [],
   );
-  if (config.tiers.length === 0) return published;
-  const files = config.tiers.flatMap((written, i) => tiersOfFile(written, ['tiers', i], findings));
-  const tiers = new Map(
-    [...published, ...files.toReversed(), ...ownTiers(config)].map((tier) => [tier.name, tier]),
+  const files = config.tiers.flatMap((written, i) => tiersOfFile(written, ['tiers', i, 'file'], findings));
+  const own = config.tiers.flatMap((written, i) =>
+    ownTiers({ tiers: [written] }).map((tier) => ({ ...tier, at: ['tiers', i, 'name'] })),
   );
-  warnAboutUndefined([...tiers.keys()], used, findings);
-  return [...tiers.values()];
+  const found = new Map([...published, ...files.toReversed(), ...own].map((tier) => [tier.name, tier]));
+  const tiers = [...found.values()].map(({ name, limit }) => ({ name, limit }));
+  warnAboutCase([...found.values()], findings);
+  warnAboutNumber(tiers, config, findings);
+  if (config.tiers.length > 0) warnAboutUndefined([...found.keys()], used, findings);
+  return tiers;
 }
+
+type Found = Tier & { readonly at: Path };
 
 /** Those that config.toml itself writes, numbers and all. */
 export const ownTiers = ({ tiers }: Pick<Config, 'tiers'>): readonly Tier[] =>
@@ -76,10 +81,9 @@ function limitOf({
 
 function tiersOfFile(
   { file, key, stopOnQuotaReach }: Written,
-  at: Path,
+  path: Path,
   findings: Findings,
-): readonly Tier[] {
-  const path = [...at, 'file'];
+): readonly Found[] {
   const read =
     file &&
     findings.file(path, file, (content) => readPolicyFile(findings.resolve(file), decodeText(content)));
@@ -92,6 +96,7 @@ function tiersOfFile(
   for (const warning of read.warnings) findings.warnElsewhere(warning);
   return read.tiers.map(({ name, limit, ...policy }) => ({
     name,
+    at: path,
     limit: limit && { ...limit, key, stopOnQuotaReach: stopOnQuotaReach ?? policy.stopOnQuotaReach },
   }));
 }
@@ -128,6 +133,34 @@ function checkName(tiers: readonly Written[], i: number, findings: Findings): vo
     findings.error(
       ['tiers', i, 'name'],
       `found "${name}", ${name === other ? 'which an entry before has' : `beside "${other}", of another case`}; write another name, or one entry`,
+    );
+}
+
+/** The same where not both are written here: files and WSO2 call theirs as they like. */
+function warnAboutCase(found: readonly Found[], findings: Findings): void {
+  const seen = new Map<string, Found>();
+  for (const tier of found) {
+    const { name, at } = tier;
+    const other = seen.get(name.toLowerCase());
+    seen.set(name.toLowerCase(), tier);
+    const isWritten = (one: Found): boolean => one.at.at(-1) === 'name';
+    if (other === undefined || (isWritten(other) && isWritten(tier))) continue;
+    findings.warn(
+      at,
+      `found "${name}", beside "${other.name}", of another case: each has a limit of its own, and clients are told apart by case; write one of them`,
+    );
+  }
+}
+
+/** So many cost a request some 0.1 ms of Envoy's CPU, and 10,000 of them 11 ms (docs/performance.md). */
+const manyTiers = 100;
+
+function warnAboutNumber(tiers: readonly Tier[], { router }: Config, findings: Findings): void {
+  const limited = tiers.filter(({ limit }) => limit !== undefined).length;
+  if (limited > manyTiers && router.rateLimit === undefined)
+    findings.warn(
+      ['tiers'],
+      `found ${limited} tiers with a limit, each of which Envoy looks at for every request; write fewer, or [router.rateLimit], whose service finds the one that counts`,
     );
 }
 

@@ -7,7 +7,7 @@ import { run } from '../../envoy/run-program.ts';
 import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts';
 import { freePort } from '../support/free-port.ts';
 import { program } from '../support/program.ts';
-import { type RateLimitService, startRateLimitService } from '../support/rate-limit-service.ts';
+import { patient, type RateLimitService, startRateLimitService } from '../support/rate-limit-service.ts';
 import { realEnvoy } from '../support/real-envoy.ts';
 import { Gateway, type Sent, status } from './gateway.ts';
 
@@ -29,6 +29,7 @@ before(async () => {
   if (skip !== false) return;
   const servicePort = await freePort();
   gateway = await Gateway.start(envoy!, {
+    editEnvoy: patient,
     edit: (toml) =>
       toml
         .replaceAll('"partners"', `"partners ${turn}"`)

@@ -33,6 +33,10 @@ name = "Gold"
 requests = 1
 per = "day"
 [[tiers]]
+name = "Gold!"
+requests = 1
+per = "day"
+[[tiers]]
 name = "told"
 requests = 1
 per = "day"
@@ -103,7 +107,7 @@ test('the dashboard’s queries about tiers have answers from what Envoy and its
   const untilTold = async (expr: string, expected: readonly string[]): Promise<void> => {
     for (;;) {
       for (const gateway of [alone, shared])
-        for (const tier of ['Gold', 'told']) await gateway.send({ path: `/a/${tier}` });
+        for (const tier of ['Gold', 'Gold!', 'told']) await gateway.send({ path: `/a/${tier}` });
       const above = (await query(expr)).filter(({ value }) => Number(value[1]) > 0);
       const names = above.map(({ metric }) => Object.values(metric).join()).sort();
       if (names.join() === expected.join()) return;
@@ -113,9 +117,9 @@ test('the dashboard’s queries about tiers have answers from what Envoy and its
   };
   const [refused, told, over, uncounted, ...others] = queries;
   assert.deepEqual(others, []);
-  await untilTold(refused!, ['tier_Gold']);
+  await untilTold(refused!, ['tier_Gold', 'tier_Gold~21']);
   await untilTold(told!, ['tier_told']);
-  await untilTold(over!, ['tier_Gold', 'tier_told']);
+  await untilTold(over!, ['tier_Gold', 'tier_Gold!', 'tier_told']);
   await limits.kill();
   await untilTold(
     uncounted!,

@@ -15,6 +15,9 @@ export type RateLimitService = {
   stop(): Promise<void>;
 };
 
+/** Envoy's configuration with more time for the service: a busy machine's is no answer of its own. */
+export const patient = (yaml: string): string => yaml.replaceAll(/timeout: "?0\.1s"?/g, 'timeout: 30s');
+
 /** @param port where it is to listen for Envoy */
 export async function startRateLimitService(
   programs: { readonly service: string; readonly redis: string },

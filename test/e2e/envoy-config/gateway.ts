@@ -53,6 +53,7 @@ export type GatewayOptions = {
   /** Lines of [enforcer.authService]. */
   readonly authService?: string;
   readonly access?: EnforcerAccess;
+  readonly editEnvoy?: (yaml: string) => string;
   /** More files for the folder that Envoy runs in. */
   readonly files?: Readonly<Record<string, string>>;
   readonly folder?: string;
@@ -113,11 +114,12 @@ export async function startGateway(path: string, options: GatewayOptions): Promi
       port = ${options.authz?.socket ? 8081 : authz.port}
       ${options.authService ?? ''}
       ${options.toml.replaceAll('BACKEND', `127.0.0.1:${backend.port}`).replaceAll('PORT', String(backend.port))}`);
+    const yaml = writeEnvoyConfig(config, { resolvePath: (file) => file, enforcer: options.access });
     const files: Readonly<Record<string, string>> = {
       'router.pem': router.certificatePem,
       'router.key': router.privateKeyPem,
       'ca.pem': ca.pem,
-      'envoy.yaml': writeEnvoyConfig(config, { resolvePath: (file) => file, enforcer: options.access }),
+      'envoy.yaml': options.editEnvoy?.(yaml) ?? yaml,
       ...options.files,
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);

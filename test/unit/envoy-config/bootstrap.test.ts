@@ -482,7 +482,7 @@ const tiers: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: un
     (t) => filter(t, 'envoy.filters.http.local_ratelimit').descriptors,
     [
       {
-        entries: [{ key: 'tier', value: 'Gold' }, { key: 'alias' }],
+        entries: [{ key: 'tier', value: 'Gold' }, { key: '\\alias' }],
         token_bucket: { max_tokens: 50, tokens_per_fill: 5000, fill_interval: '60s' },
       },
     ],
@@ -509,8 +509,16 @@ const tiers: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: un
       const { stat_prefix, descriptors } = filter(t, 'envoy.filters.http.local_ratelimit');
       return [stat_prefix, descriptors[0].entries[0].value];
     },
-    ['tier_Zo_C3_AB_1_0', 'Zo\\C3\\AB 1.0'],
+    ['tier_Zo~C3~AB~201~2E0', 'Zo\\C3\\AB 1.0'],
     'the tier as the enforcer writes it, and a name that statistics can have',
+  ],
+  [
+    ['Gold!', 'Gold?', 'Gold_', 'Gold~21', 'Gold', 'Gold.', 'Gold ', 'Gold\\\\', '\\\\47old']
+      .map((name) => `[[tiers]]\nname = "${name}"\nrequests = 1\n`)
+      .join(''),
+    (t) => new Set(hcm(t).http_filters.flatMap((one: Tree) => one.typed_config.stat_prefix ?? [])).size,
+    9,
+    'each has statistics of its own, whatever signs its name has',
   ],
   [
     `${gold}[router.rateLimit]\nservice = "[::1]:8081"\nfailureMode = "deny"\n`,
@@ -562,20 +570,20 @@ test('the rate limit service counts the same tiers, each by the same fields', ()
       {
         key: 'tier',
         value: 'Gold',
-        descriptors: [{ key: 'alias', rate_limit: { unit: 'hour', requests_per_unit: 10 } }],
+        descriptors: [{ key: '\\alias', rate_limit: { unit: 'hour', requests_per_unit: 10 } }],
       },
       {
         key: 'tier',
         value: 'off',
         descriptors: [
           {
-            key: 'alias',
+            key: '\\alias',
             descriptors: [
               {
-                key: 'api',
+                key: '\\api',
                 descriptors: [
                   {
-                    key: 'version',
+                    key: '\\version',
                     rate_limit: { unit: 'day', requests_per_unit: 10 },
                     shadow_mode: true,
                   },
@@ -588,7 +596,7 @@ test('the rate limit service counts the same tiers, each by the same fields', ()
       {
         key: 'tier',
         value: 'Zo\\C3\\AB',
-        descriptors: [{ key: 'fingerprint', rate_limit: { unit: 'hour', requests_per_unit: 10 } }],
+        descriptors: [{ key: '\\fingerprint', rate_limit: { unit: 'hour', requests_per_unit: 10 } }],
       },
     ],
   });

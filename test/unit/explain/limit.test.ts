@@ -54,7 +54,12 @@ const rows: readonly Row[] = [
       'Gold: 5000 a minute for each alias',
       'counted by each Envoy for itself, under tier "Gold", alias "acme\\5C \\C3\\9F"',
     ],
-    { tier: 'Gold', ...counted, countedBy: 'Envoy', bucket: { tier: 'Gold', alias: 'acme\\5C \\C3\\9F' } },
+    {
+      tier: 'Gold',
+      ...counted,
+      countedBy: 'Envoy',
+      bucket: { tier: 'Gold', alias: 'acme\\5C \\C3\\9F' },
+    },
   ],
   [
     'each certificate apart',
@@ -77,13 +82,13 @@ const rows: readonly Row[] = [
     'Gold',
     [
       'Gold: 5000 a minute for each alias at each API',
-      'counted by the service at limits:8081, domain mtls-enforcer, under tier "Gold", alias "acme\\5C \\C3\\9F", api "Orders", version "1"',
+      'counted by the service at limits:8081, domain mtls-enforcer, under tier "Gold", \\alias "acme\\5C \\C3\\9F", \\api "Orders", \\version "1"',
     ],
     {
       tier: 'Gold',
       ...{ requests: 5000, per: 'minute', key: 'api', stopOnQuotaReach: true },
       countedBy: { service: 'limits:8081', domain: 'mtls-enforcer' },
-      bucket: { tier: 'Gold', alias: 'acme\\5C \\C3\\9F', api: 'Orders', version: '1' },
+      bucket: { tier: 'Gold', '\\alias': 'acme\\5C \\C3\\9F', '\\api': 'Orders', '\\version': '1' },
     },
   ],
   [

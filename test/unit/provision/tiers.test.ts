@@ -23,16 +23,12 @@ write(
 );
 write(
   'project/Client-certificates/client_certificates.yaml',
-  "type: client_certificates\nversion: v4\ndata:\n  - alias: a\n    certificate: a.crt\n    tierName: Gold\n  - alias: b\n    certificate: b.crt\n    tierName: Platinum\n  - alias: c\n    certificate: a.crt\n    tierName: ''\n",
+  "type: client_certificates\nversion: v4\ndata:\n  - alias: a\n    certificate: a.crt\n    tierName: Gold\n  - alias: b\n    certificate: b.crt\n    tierName: Platinum\n  - alias: c\n    certificate: c.crt\n    tierName: ''\n",
 );
-write(
-  'project/Client-certificates/a.crt',
-  (await ca.issue({ subject: 'CN=foreign', extendedKeyUsage: 'client' })).pem,
-);
-write(
-  'project/Client-certificates/b.crt',
-  (await ca.issue({ subject: 'CN=b', extendedKeyUsage: 'client' })).pem,
-);
+for (const name of ['a', 'b', 'c']) {
+  const { pem } = await ca.issue({ subject: `CN=foreign ${name}`, extendedKeyUsage: 'client' });
+  write(`project/Client-certificates/${name}.crt`, pem);
+}
 
 const lines = (problems: LoadedConfig['problems']) =>
   problems.map((problem) => problemLine({ ...problem, file: problem.file.replace(`${folder}/`, '') }));
@@ -50,6 +46,7 @@ write(
   'policies.yaml',
   'subscriptionPolicies:\n- Gold: {count: 7, unitTime: 1, timeUnit: hour}\n- Silver: {count: 8, unitTime: 1, timeUnit: hour}\n',
 );
+write('small.yaml', 'subscriptionPolicies:\n- gold: {count: 7, unitTime: 1, timeUnit: hour}\n');
 write('month.yaml', 'subscriptionPolicies:\n- Gold:\n    count: 7\n    timeUnit: month\n');
 write('bytes.yaml', 'policyName: Big\ndefaultLimit: {type: BANDWIDTHLIMIT}\n');
 const client = (tier: string) => `[[clients]]\nalias = "acme"\nfile = "acme.pem"\ntier = "${tier}"\n`;
@@ -208,6 +205,7 @@ for (const [words, toml, line] of faults) {
   });
 }
 
+const hundred = Array.from({ length: 100 }, (_, i) => tier(`t${i}`, 'requests = 1')).join('');
 const warnings: readonly [words: string, toml: string, expected: readonly RegExp[]][] = [
   ['a tier that is there', client('Gold') + tier('Gold'), []],
   ['nobody is to count', client('Platinum'), []],
@@ -240,6 +238,33 @@ const warnings: readonly [words: string, toml: string, expected: readonly RegExp
     `${tier('Gold')}[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\n[[apis.clients]]\nalias = "acme"\nfile = "acme.pem"\ntier = "x"\n`,
     [/apis\[0\]\.clients\[0\]\.tier: found "x"/],
   ],
+  [
+    'one of WSO2’s that foreign files use, and one of our own of another case',
+    `${tier('GOLD', 'requests = 1')}[[definitions]]\nkind = "choreo-connect"\npath = "project"\n`,
+    [
+      /^config\.toml:2: tiers\[0\]\.name: found "GOLD", beside "Gold", of another case: each has a limit of its own/,
+      /found "Platinum", which no \[\[tiers\]\] has/,
+    ],
+  ],
+  [
+    'a policy of a file, and one of our own of another case',
+    `[[tiers]]\nfile = "policies.yaml"\n${tier('SILVER', 'requests = 1')}`,
+    [/^config\.toml:4: tiers\[1\]\.name: found "SILVER", beside "Silver", of another case/],
+  ],
+  [
+    'policies of two files that differ by case',
+    `[[tiers]]\nfile = "policies.yaml"\n[[tiers]]\nfile = "small.yaml"\n`,
+    [/tiers\[\d\]\.file: found "(gold|Gold)", beside "(gold|Gold)", of another case/],
+  ],
+  ['a hundred tiers', hundred, []],
+  [
+    'more than Envoy is to look at for each request',
+    `${hundred}${tier('Gold')}`,
+    [
+      /^config\.toml:1: tiers: found 101 tiers with a limit, each of which Envoy looks at for every request; write/,
+    ],
+  ],
+  ['as many, which the service finds', `${hundred}${tier('Gold')}[router.rateLimit]\nservice = "a:1"\n`, []],
   [
     'a burst that the service knows nothing of',
     `${tier('Gold', 'requests = 5\nburst = 9')}[router.rateLimit]\nservice = "a:1"\n`,
