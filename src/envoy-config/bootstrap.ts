@@ -4,7 +4,7 @@ import { enforcerClusterOf } from './enforcer-cluster.ts';
 import { extension, type Message, socketAddress } from './extension.ts';
 import { listeners } from './listeners.ts';
 import type { EnvoyConfigOptions } from './options.ts';
-import { rateLimitClusters, tiersIn } from './tiers.ts';
+import { rateLimitClusters } from './rate-limit-cluster.ts';
 import { asYaml } from './yaml.ts';
 
 const head = `# Written by "mtls-enforcer envoy-config" from config.toml: change that, and write this again.
@@ -45,7 +45,7 @@ export const bootstrap = (config: Config, options: EnvoyConfigOptions): Message 
     listeners: listeners(config, options),
     clusters: [
       enforcerClusterOf(config, options),
-      ...rateLimitClusters(tiersIn(config, options), config),
+      ...rateLimitClusters(config, options),
       ...backendClusters(config, options),
     ],
   },

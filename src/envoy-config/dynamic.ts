@@ -3,6 +3,7 @@ import type { Config } from '../config/schema/config.ts';
 import { bootstrap } from './bootstrap.ts';
 import { type Message, typed } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
+import { rateLimitCluster } from './tiers.ts';
 import { asYaml } from './yaml.ts';
 
 /** By name in its folder, in the order in which Envoy needs them: what is named by a later one stands in an earlier. */
@@ -15,6 +16,7 @@ export const bootstrapFile = 'envoy.yaml';
 type Roles = { readonly certificate: string; readonly ca: string };
 const towardsClients: Roles = { certificate: 'router-certificate', ca: 'client-ca' };
 const towardsBackends: Roles = { certificate: 'backend-certificate', ca: 'backend-ca' };
+const towardsLimits: Roles = { certificate: 'rate-limit-client-certificate', ca: 'rate-limit-ca' };
 const towardsEnforcer: Roles = { certificate: 'enforcer-client-certificate', ca: 'enforcer-ca' };
 
 /**
@@ -72,7 +74,9 @@ export function dynamicEnvoyFiles(config: Config, options: EnvoyConfigOptions, f
   };
   const [enforcer, ...backends] = all.clusters;
   const listeners = all.listeners.map((one) => rewritten(one, towardsClients, String(one.name)) as Message);
-  const clusters = backends.map((one) => rewritten(one, towardsBackends) as Message);
+  const clusters = backends.map(
+    (one) => rewritten(one, one.name === rateLimitCluster ? towardsLimits : towardsBackends) as Message,
+  );
   const own = {
     node: { id: 'mtls-enforcer', cluster: 'mtls-enforcer' },
     ...others,

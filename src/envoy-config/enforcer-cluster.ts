@@ -1,11 +1,11 @@
 import type { Config } from '../config/schema/config.ts';
 import { portOfWorker, socketOfWorker } from '../config/worker.ts';
-import { endpoints, namesHost, serverName } from './backends.ts';
+import { endpoints } from './backends.ts';
 import { enforcerCluster } from './ext-authz-filter.ts';
-import { extension, type Message } from './extension.ts';
+import type { Message } from './extension.ts';
+import { grpcTls } from './grpc-tls.ts';
 import type { EnvoyConfigOptions } from './options.ts';
 import { httpProtocolOptions } from './protocols.ts';
-import { certificatePair, tlsParameters } from './tls.ts';
 
 /** Where Envoy reaches the enforcer, each of its processes: its unix sockets where there are any, else TCP. */
 export function enforcerClusterOf(config: Config, options: EnvoyConfigOptions): Message {
@@ -75,27 +75,14 @@ const enforcerHost = ({ enforcer }: Config, options: EnvoyConfigOptions): string
   return { '0.0.0.0': '127.0.0.1', '::': '::1' }[address] ?? address;
 };
 
+/** Its own certificate needs no second proof. */
 function enforcerTls(config: Config, ownCertificate: string, options: EnvoyConfigOptions): Message {
-  const { resolvePath, enforcer: access = {} } = options;
-  const host = enforcerHost(config, options);
-  return extension(
-    'envoy.transport_sockets.tls',
-    'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
-    {
-      ...serverName(host),
-      common_tls_context: {
-        alpn_protocols: ['h2'],
-        tls_params: tlsParameters({ minimumProtocolVersion: 'TLS1_2', maximumProtocolVersion: 'TLS1_3' }),
-        ...(access.certPath !== undefined &&
-          access.keyPath !== undefined && {
-            tls_certificates: [certificatePair(resolvePath(access.certPath), resolvePath(access.keyPath))],
-          }),
-        // A CA issues to others too, so the name must fit; the enforcer's own certificate needs no second proof.
-        validation_context: {
-          trusted_ca: { filename: resolvePath(access.trustedCertPath ?? ownCertificate) },
-          ...(access.trustedCertPath !== undefined && namesHost(host)),
-        },
-      },
-    },
-  );
+  const { resolvePath, enforcer: { trustedCertPath, certPath, keyPath } = {} } = options;
+  return grpcTls({
+    host: enforcerHost(config, options),
+    trusted: resolvePath(trustedCertPath ?? ownCertificate),
+    isCa: trustedCertPath !== undefined,
+    certPath: certPath && resolvePath(certPath),
+    keyPath: keyPath && resolvePath(keyPath),
+  });
 }

@@ -1,13 +1,10 @@
 import type { Config } from '../config/schema/config.ts';
-import { hostAndPortOf } from '../config/schema/values.ts';
 import { descriptorKey, keyFields, rateLimitDomain } from '../provision/tier-keys.ts';
 import { type Limit, ownTiers, type Tier } from '../provision/tiers.ts';
 import { nameValue } from '../upstream/field-value.ts';
-import { endpoints } from './backends.ts';
 import { decidedAt } from './ext-authz-filter.ts';
 import { extension, type Message, seconds } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
-import { httpProtocolOptions } from './protocols.ts';
 
 type Limited = { readonly name: string; readonly limit: Limit };
 
@@ -79,7 +76,7 @@ const statName = (name: string): string =>
 
 const secondsOf: Readonly<Record<Limit['per'], number>> = { second: 1, minute: 60, hour: 3_600, day: 86_400 };
 
-const rateLimitCluster = 'rate_limit';
+export const rateLimitCluster = 'rate_limit';
 
 const globalLimit = (limited: readonly Limited[], failureMode: 'allow' | 'deny'): Message =>
   extension('envoy.filters.http.ratelimit', 'envoy.extensions.filters.http.ratelimit.v3.RateLimit', {
@@ -97,19 +94,3 @@ const globalLimit = (limited: readonly Limited[], failureMode: 'allow' | 'deny')
     // One is asked about a request by each of them that the request has a tier and a key for.
     rate_limits: [...new Set(limited.map(({ limit }) => limit.key))].map(countedBy),
   });
-
-/** Of the rate limit service, where it counts. */
-export function rateLimitClusters(tiers: readonly Tier[], { router }: Config): readonly Message[] {
-  const at = router.rateLimit && hostAndPortOf(router.rateLimit.service);
-  if (at === undefined || limitedTiers(tiers).length === 0) return [];
-  return [
-    {
-      name: rateLimitCluster,
-      connect_timeout: '0.25s',
-      ...endpoints(rateLimitCluster, at.host, [at.port]),
-      typed_extension_protocol_options: httpProtocolOptions({
-        explicit_http_config: { http2_protocol_options: {} },
-      }),
-    },
-  ];
-}

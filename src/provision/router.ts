@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema/config.ts';
+import { hostAndPortOf } from '../config/schema/values.ts';
 import type { Findings } from './findings.ts';
 
 /** What is allowed in the router's tables and yet worth a line at each start. */
@@ -14,6 +15,7 @@ export function checkRouter(config: Config, findings: Findings): void {
     }
   }
   checkPorts(config, findings);
+  checkRateLimit(config, findings);
   if (cors.enabled && cors.allowCredentials && cors.allowOrigins.includes('*')) {
     findings.warn(
       ['router', 'cors', 'allowCredentials'],
@@ -77,6 +79,28 @@ export function checkRouter(config: Config, findings: Findings): void {
       );
     }
   });
+}
+
+function checkRateLimit({ router: { rateLimit } }: Config, findings: Findings): void {
+  if (rateLimit === undefined) return;
+  const { service, trustedCertPath, certPath, keyPath } = rateLimit;
+  const at = (key: string): readonly string[] => ['router', 'rateLimit', key];
+  if ((certPath === undefined) !== (keyPath === undefined))
+    findings.error(
+      at(certPath === undefined ? 'keyPath' : 'certPath'),
+      'certPath and keyPath go together; write both or none',
+    );
+  else if (certPath !== undefined && trustedCertPath === undefined)
+    findings.error(
+      at('certPath'),
+      'found without trustedCertPath, so that the service is spoken to in clear text and never sees it; write trustedCertPath',
+    );
+  const host = hostAndPortOf(service)?.host ?? '';
+  if (trustedCertPath === undefined && !/^(127\.[\d.]+|::1|localhost)$/.test(host))
+    findings.warn(
+      at('service'),
+      `found "${service}" without trustedCertPath: aliases go there in clear text, and whoever is on the way can answer for the service; write trustedCertPath, with GRPC_SERVER_USE_TLS at the service`,
+    );
 }
 
 /** Envoy does not start where two of its listeners want the same address. */

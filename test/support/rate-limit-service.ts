@@ -10,6 +10,9 @@ export type RateLimitService = {
   readonly metrics: string;
   /** Gives it another configuration, and waits until it counts by that. */
   configure(yaml: string): Promise<void>;
+  /** Takes connections and says nothing, until it goes on. */
+  hang(): void;
+  goOn(): void;
   killRedis(): Promise<void>;
   kill(): Promise<void>;
   stop(): Promise<void>;
@@ -20,7 +23,10 @@ export const patient = (yaml: string): string => yaml.replaceAll(/timeout: "?0\.
 
 /** @param port where it is to listen for Envoy */
 export async function startRateLimitService(
-  programs: { readonly service: string; readonly redis: string },
+  {
+    env,
+    ...programs
+  }: { readonly service: string; readonly redis: string; readonly env?: NodeJS.ProcessEnv },
   port: number,
   yaml: string,
 ): Promise<RateLimitService> {
@@ -54,6 +60,7 @@ export async function startRateLimitService(
       RUNTIME_SUBDIRECTORY: 'mtls',
       RUNTIME_WATCH_ROOT: 'false',
       ...{ HOST: '127.0.0.1', GRPC_HOST: '127.0.0.1', DEBUG_HOST: '127.0.0.1' },
+      ...env,
       ...{ PORT: String(httpPort), GRPC_PORT: String(port), DEBUG_PORT: String(debugPort) },
     },
   });
@@ -79,6 +86,8 @@ export async function startRateLimitService(
       write(text);
       await service.line(/Successfully loaded new configuration/, from);
     },
+    hang: () => service.kill('SIGSTOP'),
+    goOn: () => service.kill('SIGCONT'),
     killRedis: () => end(redis),
     kill: () => end(service),
     stop,

@@ -164,8 +164,17 @@ export const router = table({
     .describe('CORS for all APIs.'),
   rateLimit: table({
     service: hostAndPort().describe(
-      'Where the service listens, host and port, in clear text: `mtls-enforcer ratelimit-config` writes its configuration.',
+      'Where the service listens, host and port: `mtls-enforcer ratelimit-config` writes its configuration.',
     ),
+    trustedCertPath: text('a PEM file, for example "security/limits-ca.pem"')
+      .optional()
+      .describe(
+        "PEM bundle of the CAs that the service's certificate must lead up to; it must name the host of `service`. Unset: clear text.",
+      ),
+    certPath: text('a PEM file')
+      .optional()
+      .describe("Envoy's own certificate towards the service, where that asks for one."),
+    keyPath: text('a PEM file').optional().describe('Its private key, PEM.'),
     failureMode: z
       .enum(['allow', 'deny'])
       .default('allow')

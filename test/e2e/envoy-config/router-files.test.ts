@@ -320,7 +320,14 @@ keyPath = "router.key"
 [router.enforcer]
 certPath = "envoy.pem"
 keyPath = "envoy.key"
-${trusted}[router.downstream.tls]
+${trusted}[router.rateLimit]
+service = "limits.test:8081"
+trustedCertPath = "limits-ca.pem"
+certPath = "limits.pem"
+keyPath = "limits.key"
+[[tiers]]
+name = "Gold"
+[router.downstream.tls]
 verifyInHandshake = true
 trustedCertPath = "clients.pem"
 [router.upstream.tls]

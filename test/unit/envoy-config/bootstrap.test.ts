@@ -536,6 +536,17 @@ const tiers: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: un
     'the global service in place of buckets',
   ],
   [
+    `${gold}[router.rateLimit]\nservice = "limits.test:1"\ntrustedCertPath = "ca.pem"\ncertPath = "envoy.pem"\nkeyPath = "envoy.key"\n`,
+    (t) => {
+      const { sni, common_tls_context } = cluster(t, 'rate_limit').transport_socket.typed_config;
+      const { validation_context, tls_certificates } = common_tls_context;
+      const [san] = validation_context.match_typed_subject_alt_names;
+      return [sni, validation_context.trusted_ca.filename, san, tls_certificates[0].private_key.filename];
+    },
+    ['limits.test', 'seen/ca.pem', { san_type: 'DNS', matcher: { exact: 'limits.test' } }, 'seen/envoy.key'],
+    'a service that proves that it is the one, and asks who Envoy is',
+  ],
+  [
     '[router.rateLimit]\nservice = "a:1"\n',
     (t) => cluster(t, 'rate_limit'),
     undefined,

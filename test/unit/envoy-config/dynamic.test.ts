@@ -32,6 +32,16 @@ function filesOf(text: string): ReadonlyMap<string, string> {
   return dynamicEnvoyFiles(config, options, '/envoy');
 }
 
+test('the rate limit service is trusted by its own CA, not by that of backends', () => {
+  const files = filesOf(
+    `${toml}[router.rateLimit]\nservice = "limits.test:1"\ntrustedCertPath = "limits.pem"\n[[tiers]]\nname = "Gold"\n`,
+  );
+  const caIn = (name: string): unknown =>
+    JSON.parse(files.get(name)!).resources[0].validation_context.trusted_ca.filename;
+  assert.equal(caIn('rate-limit-ca.json'), '/etc/limits.pem');
+  assert.equal(caIn('backend-ca.json'), '/etc//etc/ssl/certs/ca-certificates.crt');
+});
+
 test('each in a file of its own, behind all that it names', () => {
   assert.deepEqual(
     [...filesOf(toml).keys()],

@@ -191,6 +191,16 @@ const faults: readonly [words: string, toml: string, line: RegExp][] = [
     /router\.rateLimit\.service: .*write host and port/,
   ],
   [
+    'a certificate in clear text',
+    '[router.rateLimit]\nservice = "a:1"\ncertPath = "a.pem"\nkeyPath = "a.key"\n',
+    /^config\.toml:3: router\.rateLimit\.certPath: found without trustedCertPath, so that the service is spoken to in clear text/,
+  ],
+  [
+    'a certificate without a key',
+    '[router.rateLimit]\nservice = "a:1"\ntrustedCertPath = "ca.pem"\ncertPath = "a.pem"\n',
+    /router\.rateLimit\.certPath: certPath and keyPath go together; write both or none/,
+  ],
+  [
     'no service',
     '[router.rateLimit]\nfailureMode = "deny"\n',
     /router\.rateLimit\.service: missing; write host and port/,
@@ -264,10 +274,23 @@ const warnings: readonly [words: string, toml: string, expected: readonly RegExp
       /^config\.toml:1: tiers: found 101 tiers with a limit, each of which Envoy looks at for every request; write/,
     ],
   ],
-  ['as many, which the service finds', `${hundred}${tier('Gold')}[router.rateLimit]\nservice = "a:1"\n`, []],
+  [
+    'as many, which the service finds',
+    `${hundred}${tier('Gold')}[router.rateLimit]\nservice = "127.0.0.1:1"\n`,
+    [],
+  ],
+  ['a service on loopback', '[router.rateLimit]\nservice = "[::1]:1"\n', []],
+  ['one that proves itself', '[router.rateLimit]\nservice = "a.test:1"\ntrustedCertPath = "ca.pem"\n', []],
+  [
+    'a service in clear text, over a network',
+    '[router.rateLimit]\nservice = "a.test:1"\n',
+    [
+      /^config\.toml:2: router\.rateLimit\.service: found "a\.test:1" without trustedCertPath: aliases go there in clear/,
+    ],
+  ],
   [
     'a burst that the service knows nothing of',
-    `${tier('Gold', 'requests = 5\nburst = 9')}[router.rateLimit]\nservice = "a:1"\n`,
+    `${tier('Gold', 'requests = 5\nburst = 9')}[router.rateLimit]\nservice = "127.0.0.1:1"\n`,
     [/^config\.toml:4: tiers\[0\]\.burst: the service of \[router\.rateLimit\] counts in fixed windows/],
   ],
 ];
