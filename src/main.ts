@@ -1,39 +1,36 @@
 import { parseArgs } from 'node:util';
-import { certs } from './commands/certs.ts';
-import { checkConfig } from './commands/check-config.ts';
 import { type Command, type Exit, exit, say, UsageError } from './commands/command.ts';
-import { diff } from './commands/diff.ts';
-import { envoyConfig } from './commands/envoy-config.ts';
-import { explainDecision } from './commands/explain.ts';
-import { health } from './commands/health.ts';
-import { importFiles } from './commands/import.ts';
 import { OutputError } from './commands/output.ts';
-import { rateLimitConfig } from './commands/ratelimit-config.ts';
-import { reload, status } from './commands/reload.ts';
-import { revocation } from './commands/revocation.ts';
-import { serve } from './commands/serve.ts';
 import { version } from './commands/version.ts';
 import { inert } from './observability/paper.ts';
 import { ListenError } from './service/listen-trouble.ts';
 
-const commands: Readonly<Record<string, Command>> = {
-  serve,
-  'check-config': checkConfig,
-  'envoy-config': envoyConfig,
-  explain: explainDecision,
-  certs,
-  diff,
-  'ratelimit-config': rateLimitConfig,
-  health,
-  reload,
-  status,
-  import: importFiles,
-  revocation,
+/**
+ * Each is loaded where it is asked for, and loads what it needs where it runs: a supervisor lives long, a health check
+ * runs each second, and neither reads certificates.
+ */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./commands/serve.ts')).serve,
+  'check-config': async () => (await import('./commands/check-config.ts')).checkConfig,
+  'envoy-config': async () => (await import('./commands/envoy-config.ts')).envoyConfig,
+  explain: async () => (await import('./commands/explain.ts')).explainDecision,
+  certs: async () => (await import('./commands/certs.ts')).certs,
+  diff: async () => (await import('./commands/diff.ts')).diff,
+  'ratelimit-config': async () => (await import('./commands/ratelimit-config.ts')).rateLimitConfig,
+  health: async () => (await import('./commands/health.ts')).health,
+  reload: async () => (await import('./commands/reload.ts')).reload,
+  status: async () => (await import('./commands/reload.ts')).status,
+  import: async () => (await import('./commands/import.ts')).importFiles,
+  revocation: async () => (await import('./commands/revocation.ts')).revocation,
 };
 
-const help = `mtls-enforcer: client-certificate authentication for Envoy (ext_authz v3)
+const loadAll = async (): Promise<readonly (readonly [string, Command])[]> =>
+  Promise.all(Object.entries(commands).map(async ([name, load]) => [name, await load()] as const));
 
-${Object.entries(commands)
+const help =
+  async (): Promise<string> => `mtls-enforcer: client-certificate authentication for Envoy (ext_authz v3)
+
+${(await loadAll())
   .map(([name, { usage, summary }]) => `  ${`mtls-enforcer ${name} ${usage}`.padEnd(60)}${summary}`)
   .join('\n')}
   mtls-enforcer --version
@@ -50,20 +47,26 @@ const general = {
 } as const;
 
 async function main(args: readonly string[]): Promise<Exit> {
-  // The command may stand behind options of its own.
-  const every = Object.values(commands).map(({ options }) => options);
-  const [name] = parse(args, Object.assign({}, ...every, general)).positionals;
-  const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  const name = await nameIn(args);
+  const command = name !== undefined && Object.hasOwn(commands, name) ? await commands[name]!() : undefined;
   const { values, positionals } = parse(args, { ...command?.options, ...general });
   if (values.version) return say(`mtls-enforcer ${version()}\n`);
   if (name === undefined) {
-    if (values.help) return say(help);
+    if (values.help) return say(await help());
     throw new UsageError('which command?');
   }
   if (command === undefined) throw new UsageError(`unknown: ${positionals.join(' ')}`);
   if (values.help) return say(command.help);
   if (positionals.length > 1 && !command.takesPath) throw new UsageError(`unknown: ${positionals.join(' ')}`);
   return command.run(values, positionals.slice(1));
+}
+
+/** The command's. It may stand behind options of its own: then only those of all commands tell which word it is. */
+async function nameIn(args: readonly string[]): Promise<string | undefined> {
+  const [first] = args;
+  if (first !== undefined && Object.hasOwn(commands, first)) return first;
+  const every = (await loadAll()).map(([, { options }]) => options);
+  return parse(args, Object.assign({}, ...every, general)).positionals[0];
 }
 
 function parse(args: readonly string[], options: Command['options']) {
@@ -74,10 +77,12 @@ function parse(args: readonly string[], options: Command['options']) {
   }
 }
 
-function ended(error: unknown): Exit {
+async function ended(error: unknown): Promise<Exit> {
   const tell = (text: string | undefined): boolean => process.stderr.write(`mtls-enforcer: ${text}\n`);
   if (error instanceof UsageError) {
-    tell(`${inert(error.message)}\n\n${help}`);
+    tell(`${inert(error.message)}
+
+${await help()}`);
     return exit.usage;
   }
   if (error instanceof ListenError || error instanceof OutputError) {

@@ -1,8 +1,5 @@
 import { problemLine } from '../config/problem.ts';
 import type { Listener } from '../ext-authz/server.ts';
-import { serviceOfWorker } from '../provision/service.ts';
-import { readServiceAddress } from '../provision/service-address.ts';
-import { listenersOf } from '../service/serve.ts';
 import { type Command, configOf, configOption, exit, say, UsageError, type Values } from './command.ts';
 
 export const health: Command = {
@@ -20,16 +17,16 @@ Where mutual TLS is configured, give the service a socket as well: that is asked
 `,
   options: { ...configOption, socket: { type: 'string' }, address: { type: 'string' } },
   run: async (values) => {
-    // Only here: what it imports would take the service 25 MB.
+    const listeners = await listenersToAsk(values);
     const { askHealth } = await import('../ext-authz/health-client.ts');
-    const asked = listenersToAsk(values).map((listener) => askHealth(listener, 2000));
+    const asked = listeners.map((listener) => askHealth(listener, 2000));
     const troubles = (await Promise.all(asked)).filter((trouble) => trouble !== undefined);
     for (const trouble of troubles) process.stderr.write(`mtls-enforcer: ${trouble}\n`);
     return troubles.length === asked.length ? exit.unavailable : say('SERVING\n');
   },
 };
 
-function listenersToAsk(values: Values): readonly Listener[] {
+async function listenersToAsk(values: Values): Promise<readonly Listener[]> {
   const { socket, address } = values;
   if (typeof socket === 'string') return [{ socket }];
   if (typeof address === 'string') {
@@ -37,6 +34,9 @@ function listenersToAsk(values: Values): readonly Listener[] {
     if (match === null) throw new UsageError('--address needs HOST:PORT, for example 127.0.0.1:8081');
     return [{ address: match[1] ?? match[2]!, port: Number(match[3]), tls: undefined }];
   }
+  const { listenersOf } = await import('../service/listeners.ts');
+  const { serviceOfWorker } = await import('../provision/service.ts');
+  const { readServiceAddress } = await import('../provision/service-address.ts');
   const { service, workers, problems } = readServiceAddress(configOf(values), process.env);
   const listeners = Array.from(
     { length: workers },

@@ -1,9 +1,6 @@
 import { spawn } from 'node:child_process';
-import { readWorkers } from '../provision/service-address.ts';
-import type { Piece } from '../service/paced.ts';
-import { answerScrapes } from '../service/scrapes.ts';
-import { serve as runService, type Signal } from '../service/serve.ts';
-import { supervise } from '../service/supervisor.ts';
+import { readWorkers } from '../provision/written-workers.ts';
+import type { Signal } from '../service/serve.ts';
 import { type Command, configOf, configOption, type Exit, exit, refuse } from './command.ts';
 import { endWithoutReader } from './output.ts';
 import { version } from './version.ts';
@@ -33,7 +30,7 @@ lists them all. "auto": one for each processor. Better written into the file, wh
     const file = configOf(values);
     const worker = numberOf('--worker', values.worker);
     if (worker !== undefined) return serveOne(file, worker);
-    const workers = workersOf(values) ?? readWorkers(file, process.env);
+    const workers = workersOf(values) ?? readWorkers(file);
     return workers === 1 ? serveOne(file, undefined) : serveAll(file, workers);
   },
 };
@@ -41,6 +38,8 @@ lists them all. "auto": one for each processor. Better written into the file, wh
 async function serveOne(file: string, worker: number | undefined): Promise<Exit> {
   // Else it is called node, or MainThread, and nobody finds it by its name. Signals for all go to the supervisor.
   process.title = worker === undefined ? 'mtls-enforcer' : `mtls-enforcer-${worker}`;
+  const { serve: runService } = await import('../service/serve.ts');
+  const { answerScrapes } = await import('../service/scrapes.ts');
   const problems = await runService({
     file,
     env: process.env,
@@ -48,7 +47,13 @@ async function serveOne(file: string, worker: number | undefined): Promise<Exit>
     worker,
     onServing: (serving) => process.send?.(serving, () => {}),
     onSignal: process.send === undefined ? onSignal : onSignalOfMany,
-    onScrape: process.send === undefined ? undefined : onScrapeOfMany,
+    onScrape:
+      process.send === undefined
+        ? undefined
+        : (pieces) => {
+            answerScrapes(process, pieces);
+            process.channel?.unref();
+          },
   });
   if (process.connected) process.disconnect();
   endWithoutReader();
@@ -57,6 +62,7 @@ async function serveOne(file: string, worker: number | undefined): Promise<Exit>
 
 async function serveAll(file: string, workers: number): Promise<Exit> {
   process.title = 'mtls-enforcer';
+  const { supervise } = await import('../service/supervisor.ts');
   const code = await supervise({
     workers,
     onSignal,
@@ -74,11 +80,6 @@ const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 
 function onSignal(handler: (signal: Signal) => void): void {
   for (const signal of signals) process.on(signal, () => handler(signal));
-}
-
-function onScrapeOfMany(pieces: () => AsyncIterable<Piece>): void {
-  answerScrapes(process, pieces);
-  process.channel?.unref();
 }
 
 /**

@@ -40,20 +40,6 @@ export function readServiceAddress(
   return { service: isNowhere ? { ...service, ...defaults } : service, workers: settings.workers, problems };
 }
 
-/**
- * How many processes share the work. Nothing is said of a file that is wrong: whoever serves it does. Most say nothing of
- * it, and then a large file is not read twice.
- */
-export function readWorkers(file: string, env: Env): number {
-  try {
-    if (!readText(file).includes('workers')) return 1;
-  } catch (error) {
-    if (!(error instanceof FileProblem)) throw error;
-    return 1;
-  }
-  return readServiceAddress(file, env).workers;
-}
-
 const { address, port } = authService.parse({});
 const defaults = { tcp: { address, port, tls: undefined }, socket: undefined };
 

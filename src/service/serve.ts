@@ -1,10 +1,10 @@
 import type { Problem } from '../config/problem.ts';
 import { portOfWorker } from '../config/worker.ts';
 import { dynamicEnvoyFiles } from '../envoy-config/dynamic.ts';
-import { type ExtAuthzServer, type Listener, startServer } from '../ext-authz/server.ts';
+import { type ExtAuthzServer, startServer } from '../ext-authz/server.ts';
 import type { LogSettings } from '../observability/log.ts';
 import { resolver } from '../provision/own-config.ts';
-import { type ServiceSettings, serviceOfWorker } from '../provision/service.ts';
+import { serviceOfWorker } from '../provision/service.ts';
 import { nextFile } from '../provision/shadow.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { type Checking, checking } from './check.ts';
@@ -15,6 +15,7 @@ import { EnvoyFolder } from './envoy-folder.ts';
 import { FileWatcher } from './file-watcher.ts';
 import { keepHeapSmall } from './heap.ts';
 import { ListenError, listenTrouble } from './listen-trouble.ts';
+import { listenersOf } from './listeners.ts';
 import { Metrics } from './metrics.ts';
 import {
   type MetricsAddress,
@@ -267,9 +268,3 @@ async function openPort(
     throw new ListenError(`${file}:${line}: ${metricsTrouble(error as Error, own)}`, { cause: error });
   }
 }
-
-/** Where the service listens, or is to be asked. */
-export const listenersOf = ({ tcp, socket }: ServiceSettings): readonly Listener[] => [
-  ...(tcp ? [tcp] : []),
-  ...(socket === undefined ? [] : [{ socket }]),
-];

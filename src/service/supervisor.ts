@@ -1,5 +1,5 @@
 import { createLog, type Log } from '../observability/log.ts';
-import { type MetricsPort, metricsTrouble, openMetricsPort } from './metrics-port.ts';
+import type { MetricsPort } from './metrics-port.ts';
 import { page } from './paced.ts';
 import { gather } from './scrapes.ts';
 import type { Serving, Signal } from './serve.ts';
@@ -92,6 +92,8 @@ export async function supervise({ workers: count, spawn, onSignal }: SupervisorO
       if (isStopping) return 'stopping';
       return workers.some(({ watched }) => watched.serving) ? undefined : 'no worker serves';
     };
+    // Only here: node:http takes 7 MB.
+    const { metricsTrouble, openMetricsPort } = await import('./metrics-port.ts');
     try {
       port = await openMetricsPort(metrics, {
         page: () => page(gather(workers.map(({ watched }) => watched))),

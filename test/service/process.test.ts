@@ -115,10 +115,8 @@ test('a reload that changes what tiers allow says that Envoy has to be told, onc
 
 test('who serves has a small heap, and not what only others need', () => {
   const heap = fileURLToPath(new URL('../../src/service/heap.ts', import.meta.url));
-  const serve = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+  const serve = fileURLToPath(new URL('../../src/service/serve.ts', import.meta.url));
   const script = `
-    process.argv.length = 1;
-    process.stdout.write = () => true;
     await import(${JSON.stringify(serve)});
     const { keepHeapSmall } = await import(${JSON.stringify(heap)});
     const { getHeapSpaceStatistics } = await import('node:v8');

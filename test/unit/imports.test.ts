@@ -106,6 +106,33 @@ test('a package is imported by its own room only', () => {
   }
 });
 
+/** What comes with a file when it is loaded: neither types, nor what is imported where it is used. */
+const loaded = (file: string): string[] =>
+  [
+    ...readFileSync(file, 'utf8').matchAll(
+      /^(?:import|export) (?!type )[^;']*?from '([^']+)';|\)\('([^']+)'\)/gm,
+    ),
+  ].map(([, name, required]) => name ?? required!);
+
+test('a supervisor, which lives long, and a health check, which comes each second, load little', () => {
+  const loads: readonly (readonly [names: readonly string[], packages: readonly string[]])[] = [
+    [
+      ['main.ts', 'commands/serve.ts', 'service/supervisor.ts'],
+      ['toml', 'toml/lib/parser', 'winston'],
+    ],
+    [['main.ts', 'commands/health.ts', 'ext-authz/health-client.ts'], ['@grpc/grpc-js']],
+  ];
+  for (const [names, packages] of loads) {
+    const all = new Set(names.map((name) => resolve(src, name)));
+    const found = new Set<string>();
+    for (const file of all)
+      for (const name of loaded(file))
+        if (name.startsWith('.')) all.add(resolve(dirname(file), name));
+        else if (!name.startsWith('node:')) found.add(name);
+    assert.deepEqual([...found].sort(), packages, names.join(' '));
+  }
+});
+
 /**
  * What of Node each room may use, and what one of its files may beyond that: what is not listed is none of its
  * business. `net` stands for its pure parts alone, `net*` for all of it.
