@@ -108,8 +108,7 @@ export function* build(
   const listed = yield* readClients({ entries: config.clients, at: ['clients'], scope: '' }, clientReading);
   warnAboutSize(listed, config, findings);
   const clients = [...listed, ...(yield* readOwnClients(config, clientReading))];
-  yield;
-  const trust = buildTrust(clients, trusted, intermediates, strength);
+  const trust = yield* buildTrust(clients, trusted, intermediates, strength);
   yield;
   const revocation = readRevocation(
     config.enforcer.security.revocation,
@@ -149,10 +148,13 @@ export function* build(
       }),
     ]),
   );
+  yield;
+  const directory = groupByScope(trust);
+  yield;
   const ownIssuers: Issuers = { known: services.issuers, takesAll: false };
   const apis = yield* buildApis({
     config,
-    directory: groupByScope(trust),
+    directory,
     issuersOf: (api) => byEntry.get(states[api - foreignFrom]?.entry ?? '')?.issuers ?? ownIssuers,
     sources,
     sourcesOf: sourcesOf.at,

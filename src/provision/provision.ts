@@ -65,7 +65,11 @@ export function* provision(
     before,
     ({ entry }) => !named.has(entry),
   );
-  const first = settlePlaces([...definitions.flatMap((each) => firstStates(each, before)), ...gone], before);
+  yield;
+  const found = [...definitions.flatMap((each) => firstStates(each, before)), ...gone];
+  yield;
+  const first = settlePlaces(found, before);
+  yield;
   const { states } = first;
   const problems: Problem[] = [
     ...definitions.flatMap((each) => each.problems),
@@ -87,6 +91,7 @@ export function* provision(
       entries,
       unread,
     });
+    yield;
     // A place that another API has is no news for one that admits nobody.
     const wrong = [...foreign.errors].filter(([index]) => states[index - ownApis]?.state !== 'faulty');
     if (wrong.length === 0) {
@@ -98,6 +103,7 @@ export function* provision(
         ...findings.warnings,
         ...definitions.flatMap((each) => each.warnings),
       ];
+      yield;
       const good = goodOf(states, services, definitions, before);
       return {
         ok: {

@@ -54,7 +54,7 @@ export function* buildSenderVerifier(
         `client "${client.alias}" has the certificate of the sender "${sender.alias}": ${message}`,
       );
   }
-  const trust = buildTrust(entries, cas, [], strengthOf(config));
+  const trust = yield* buildTrust(entries, cas, [], strengthOf(config));
   const bound = byKind(trust.clients);
   const certificates = new CertificateCache();
   const searchLimit = new SearchLimit();

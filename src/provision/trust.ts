@@ -7,6 +7,7 @@ import type { PathPolicy } from '../pki/path/path-options.ts';
 import { PathValidator } from '../pki/path/path-validator.ts';
 import { type Anchor, createTrustStore, knownCas } from '../pki/path/trust-store.ts';
 import { type CertificatesOfCa, type LenientCa, policyOf, type Strength } from './leniency.ts';
+import type { Sliced } from './slices.ts';
 
 /** What one CA has of its own of revocation, as it is written. */
 export type WrittenRevocation = {
@@ -56,31 +57,29 @@ export type Trust = {
  * Who trusts what. With `trustedCertPath` every path must end at one of its certificates, through a `caFile` too; only
  * a self-signed `file` is exempt, since nobody issued it. Without, each `file` and `caFile` is the anchor of its own.
  */
-export function buildTrust(
+export function* buildTrust(
   entries: readonly ClientEntry[],
   trusted: readonly Certificate[] | undefined,
   intermediates: readonly Certificate[],
   strength: Strength,
-): Trust {
+): Sliced<Trust> {
   const policy = policyOf(strength, entries.flatMap(lenientCasOf));
   const isPinned = (entry: ClientEntry): boolean =>
     entry.kind === 'certificate'
       ? trusted === undefined || entry.certificate.isSelfSigned()
       : entry.kind === 'fingerprints' && trusted === undefined;
-  const pinnedEntries = entries.filter(isPinned);
-  const pins = {
-    anchors: pinnedEntries.flatMap((entry): Anchor[] =>
-      entry.kind === 'certificate' ? [{ kind: 'pinned', certificate: entry.certificate }] : [],
-    ),
-    fingerprints: pinnedEntries.flatMap((entry) => (entry.kind === 'fingerprints' ? entry.fingerprints : [])),
-  };
+  const fingerprints = new Set<string>();
+  for (const entry of entries) {
+    yield;
+    if (isPinned(entry)) for (const sha256 of fingerprintsOf(entry)) fingerprints.add(sha256);
+  }
   const cas = entries.flatMap((entry) => (entry.kind === 'ca' && entry.isAnchor ? (entry.cas ?? []) : []));
   const roots = (trusted ?? cas).map((certificate): Anchor => ({ kind: 'ca', certificate }));
 
   // What one entry knows of the way, all do: whether one is in force must not depend on what a client sends along.
   const between = knownCas([...intermediates, ...cas]);
   // One for all pins: which alias a pinned certificate is, its fingerprint tells.
-  const pinned = new PathValidator(createTrustStore(pins), policy);
+  const pinned = new PathValidator(createTrustStore({ anchors: [], fingerprints }), policy);
   const rooted = new PathValidator(createTrustStore({ anchors: roots, intermediates: between }), policy);
   // Many aliases may have one CA, told apart by rules: they share its validator.
   const known = new Map<string, PathValidator>();
@@ -104,27 +103,31 @@ export function buildTrust(
     if (entry.kind !== 'ca' || entry.cas === undefined) return rooted;
     return byCas(entry.cas);
   };
-  const clients = entries.map((entry) => ({
-    ...knownBy(entry),
-    validator: validatorOf(entry),
-    asks: entry,
-    entry,
-  }));
+  const clients: TrustedClient[] = [];
+  const exactByOwner = new Map<string, TrustedClient[]>();
+  for (const entry of entries) {
+    yield;
+    const client = { ...knownBy(entry), validator: validatorOf(entry), asks: entry, entry };
+    clients.push(client);
+    if (client.kind !== 'exact') continue;
+    const known = exactByOwner.get(client.owner);
+    if (known === undefined) exactByOwner.set(client.owner, [client]);
+    else known.push(client);
+  }
   const validator = new PathValidator(
     createTrustStore({
-      anchors: [...pins.anchors, ...roots],
-      fingerprints: pins.fingerprints,
+      anchors: roots,
+      fingerprints,
       intermediates: between,
     }),
     policy,
   );
   const restricted = clients.filter(({ term, entry }) => term !== undefined && entry.scope === '');
-  const exact = clients.filter(({ kind }) => kind === 'exact');
   return {
     clients,
     anchors: roots.map(({ certificate }) => certificate),
     policy,
-    everyone: { validator, restricted, clients, exactByOwner: Map.groupBy(exact, ({ owner }) => owner) },
+    everyone: { validator, restricted, clients, exactByOwner },
   };
 }
 

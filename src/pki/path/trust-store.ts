@@ -43,12 +43,12 @@ export function createTrustStore({
   anchors,
   intermediates = [],
   through,
-  fingerprints = [],
+  fingerprints = new Set(),
 }: {
   readonly anchors: readonly Anchor[];
   readonly intermediates?: readonly Certificate[] | KnownCas;
   readonly through?: readonly Certificate[];
-  readonly fingerprints?: readonly string[];
+  readonly fingerprints?: ReadonlySet<string>;
 }): TrustStore {
   const cas = anchors.filter(({ kind }) => kind === 'ca').map(({ certificate }) => certificate);
   const pins = anchors.filter(({ kind }) => kind === 'pinned').map(({ certificate }) => certificate);
@@ -56,7 +56,9 @@ export function createTrustStore({
     'bySubject' in intermediates ? intermediates : knownCas([...intermediates, ...(through ?? [])]);
   return {
     anchors: bySubject(cas),
-    pinned: new Set([...pins.map(({ sha256 }) => sha256), ...fingerprints]),
+    // Fifty thousand of them: shared where nothing is added.
+    pinned:
+      pins.length === 0 ? fingerprints : new Set([...pins.map(({ sha256 }) => sha256), ...fingerprints]),
     intermediates: known.bySubject,
     through,
     turns: [turnsOfAll(cas), known.turns],

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Files } from '../../../src/documents/files.ts';
+import { JwksFeeds } from '../../../src/feeds/jwks.ts';
+import { readOwnConfig } from '../../../src/provision/own-config.ts';
+import { provision } from '../../../src/provision/provision.ts';
+import { now } from '../../support/certificate-authority.ts';
+
+/** How often Checks may be answered while a configuration of so many clients and APIs is built. */
+function pauses(clients: number, apis: number): number {
+  const text = [
+    ...Array.from(
+      { length: clients },
+      (_, i) => `[[clients]]\nalias = "c${i}"\nfingerprints = ["${i.toString(16).padStart(64, '0')}"]\n`,
+    ),
+    ...Array.from(
+      { length: apis },
+      (_, i) => `[[apis]]\nname = "a${i}"\nversion = "1"\nbasePath = "/a${i}"\naliases = ["c0"]\n`,
+    ),
+  ].join('');
+  const files = { text: () => text, bytes: () => Buffer.from(text), list: () => [] } satisfies Files;
+  const own = readOwnConfig('config.toml', {}, files);
+  assert.ok('ok' in own, JSON.stringify(own));
+  const work = provision(own.ok, [], { now, jwksFeeds: new JwksFeeds(() => {}) });
+  for (let count = 0; ; count++) {
+    const step = work.next();
+    if (!step.done) continue;
+    assert.ok('ok' in step.value);
+    return count;
+  }
+}
+
+test('nothing that is done for each client or API is done for all of them in one go', () => {
+  const few = pauses(10, 10);
+  // Read, pinned, and made ready to be looked up.
+  assert.equal(pauses(110, 10) - few, 3 * 100);
+  assert.equal(pauses(10, 110) - few, 100);
+});
