@@ -22,6 +22,8 @@ export type ApiName = {
 /** Who the client is by its certificate, verified. */
 export type VerifiedClient = {
   readonly alias: string;
+  /** An API's own: another's of this alias may be somebody else. */
+  readonly isOwn: boolean;
   readonly tier: string | undefined;
   readonly certificate: Certificate;
   /** DER of the verified path's certificates between leaf and trust anchor, the leaf's issuer first. */

@@ -183,9 +183,9 @@ function judgeCertificate(
   const result = bind({ leaf, intermediates, now, revocation, effort }, clients, everyone);
   if (notes !== undefined) trace?.({ kind: 'bound', result, notes });
   if (!result.isBound) return { kind: 'wrong', certificate: leaf, ...result };
-  const { alias, tier } = result.client;
+  const { alias, isOwn, tier } = result.client;
   const between = result.path.slice(1).map(({ der }) => der);
-  return { kind: 'verified', client: { alias, tier, certificate: leaf, intermediates: between } };
+  return { kind: 'verified', client: { alias, isOwn, tier, certificate: leaf, intermediates: between } };
 }
 
 function judgeToken(

@@ -12,6 +12,8 @@ export type Client = {
   readonly alias: string;
   /** The alias, told apart from those that other APIs call the same. */
   readonly owner: string;
+  /** An API's own: another's of this alias may be somebody else. */
+  readonly isOwn: boolean;
   readonly tier: string | undefined;
   /** exact: one certificate. rule: what a CA issued, as far as it says what it must. issuedBy: all that a CA issued. */
   readonly kind: 'exact' | 'rule' | 'issuedBy';

@@ -127,6 +127,7 @@ const saysTheSame = sameFields<Told>({
   api: isIt,
   client: sameFields<VerifiedClient>({
     alias: isIt,
+    isOwn: isIt,
     tier: isIt,
     certificate: isIt,
     intermediates: sameItems,

@@ -1,10 +1,10 @@
 import type { TierKey } from '../config/schema/tier.ts';
 
-/** Fields of the enforcer's dynamic metadata by which requests are counted apart: the tier, and what else. */
+/** Fields of the enforcer's dynamic metadata (`admissionMetadata`) by which requests are counted apart: the tier, and what else. */
 export const keyFields: Readonly<Record<TierKey, readonly string[]>> = {
-  alias: ['tier', 'alias'],
+  alias: ['tier', 'account'],
   certificate: ['tier', 'fingerprint'],
-  api: ['tier', 'alias', 'api', 'version'],
+  api: ['tier', 'account', 'api', 'version'],
 };
 
 /**

@@ -142,20 +142,20 @@ export const ownerKey = (scope: string, alias: string): string =>
 
 function knownBy(
   entry: ClientEntry,
-): Pick<Client, 'alias' | 'owner' | 'tier' | 'kind' | 'fits' | 'means' | 'term'> {
+): Pick<Client, 'alias' | 'owner' | 'isOwn' | 'tier' | 'kind' | 'fits' | 'means' | 'term'> {
   const { alias, tier, term } = entry;
-  const owner = ownerKey(entry.scope, alias);
+  const owned = { owner: ownerKey(entry.scope, alias), isOwn: entry.scope !== '' };
   if (entry.kind === 'ca') {
     const { rule } = entry;
     const fits = (leaf: Certificate): boolean => rule === undefined || fitsRule(rule, leaf);
     const kind = rule === undefined ? 'issuedBy' : 'rule';
-    return { alias, owner, tier, term, kind, fits, means: fits };
+    return { alias, ...owned, tier, term, kind, fits, means: fits };
   }
   const hashes = new Set(fingerprintsOf(entry));
   const fits = ({ sha256 }: Certificate): boolean => hashes.has(sha256);
   const means = (leaf: Certificate): boolean =>
     fits(leaf) || twinFingerprints(leaf).some((sha256) => hashes.has(sha256));
-  return { alias, owner, tier, term, kind: 'exact', fits, means };
+  return { alias, ...owned, tier, term, kind: 'exact', fits, means };
 }
 
 /** SHA-256 of the certificates that an exact entry means. */

@@ -1,7 +1,7 @@
 import type { Header } from '../attributes.ts';
 import type { CertificateFormat } from '../client-certificate/formats/table.ts';
 import { writeCertificate } from '../client-certificate/outbound.ts';
-import type { Admission } from '../decision.ts';
+import type { Admission, ApiName, VerifiedClient } from '../decision.ts';
 import type { TokenHeader } from '../oauth2/bearer-token.ts';
 import type { AccessToken } from '../oauth2/claims.ts';
 import { formatName } from '../pki/certificate/name.ts';
@@ -112,12 +112,21 @@ export function admissionMetadata(
     fingerprint: sha256,
     subject,
     clientId,
+    // By which it counts what its tier allows.
+    account: tier && client && accountOf(api, client),
     // In which format Envoy refuses what its tier does not allow: it does so by itself.
     errorFormat: tier && api.errorFormat,
     // Tells Envoy to leave certificate headers as they are now: this one is ours, the others are removed here.
     outbound: client && outbound?.header,
   };
 }
+
+/**
+ * Whose requests are counted together. An API's own client shares nothing with another API's of its alias: whoever
+ * publishes that could use up what is this one's. No name has `\@` (`nameValue`).
+ */
+const accountOf = ({ name, version, basePath }: ApiName, { alias, isOwn }: VerifiedClient): string =>
+  (isOwn ? [alias, name, version, basePath] : [alias]).map(nameValue).join('\\@');
 
 /**
  * CGI and its heirs (WSGI, PHP) read x_client_cert_alias, x.client.cert.alias and x-client-cert-alias as one name, so one

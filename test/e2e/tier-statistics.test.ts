@@ -70,7 +70,7 @@ test('the dashboard’s queries about tiers have answers from what Envoy and its
   for (const { authz } of [alone, shared])
     authz.script = ({ http }) => {
       const tier = http.path.split('/')[2]!;
-      return { allow: true, metadata: { tier, alias: 'acme', errorFormat: 'apk' } };
+      return { allow: true, metadata: { tier, account: 'acme', errorFormat: 'apk' } };
     };
   const page = (targets: readonly string[], path: string) => ({
     job_name: targets.join(),

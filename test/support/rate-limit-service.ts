@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child } from './child.ts';
@@ -20,6 +21,17 @@ export type RateLimitService = {
 
 /** Envoy's configuration with more time for the service: a busy machine's is no answer of its own. */
 export const patient = (yaml: string): string => yaml.replaceAll(/timeout: "?0\.1s"?/g, 'timeout: 30s');
+
+const isListening = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket
+      .once('error', () => resolve(false))
+      .once('connect', () => {
+        socket.destroy();
+        resolve(true);
+      });
+  });
 
 /** @param port where it is to listen for Envoy */
 export async function startRateLimitService(
@@ -75,6 +87,8 @@ export async function startRateLimitService(
   };
   try {
     await service.line(/Listening for gRPC/);
+    // It says so before it does.
+    while (!(await isListening(port))) if (!service.running) throw new Error(service.tail());
   } catch (error) {
     await stop();
     throw error;

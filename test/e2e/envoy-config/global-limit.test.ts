@@ -29,7 +29,7 @@ name = "one"
 requests = 1
 per = "day"
 [[tiers]]
-name = "one_\\\\alias_a"
+name = "one_\\\\account_a"
 requests = 1
 per = "day"
 [[tiers]]
@@ -47,7 +47,7 @@ backend = "https://BACKEND"
   gateway.authz.script = ({ http }) => {
     const parts = http.path.split('/').map((part) => nameValue(decodeURIComponent(part)));
     const [, , tier = '', alias = '', api = '', version = ''] = parts;
-    return { allow: true, metadata: { tier, alias, api, version, errorFormat: 'apk' } };
+    return { allow: true, metadata: { tier, account: alias, api, version, errorFormat: 'apk' } };
   };
   limits = await startRateLimitService(
     { service: service.found!, redis: redis.found! },
@@ -68,7 +68,7 @@ const apart: readonly [words: string, one: readonly string[], other: readonly st
   ['an alias with the name of a key', ['by API', 'a_api_b', 'c', '1'], ['by API', 'a', 'b_api_c', '1']],
   ['the same as the service gets it', ['by API', 'a_\\api_b', 'c', '1'], ['by API', 'a', 'b_\\api_c', '1']],
   ['a version', ['by API', 'x', 'a', '1_version_2'], ['by API', 'x', 'a_version_1', '2']],
-  ['a tier', ['one', 'a_\\alias_b'], ['one_\\alias_a', 'b']],
+  ['a tier', ['one', 'a_\\account_b'], ['one_\\account_a', 'b']],
 ];
 for (const [words, one, other] of apart)
   test(`counted apart: ${words}`, { skip }, async () => {

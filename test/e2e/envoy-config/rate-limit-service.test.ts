@@ -60,7 +60,7 @@ backend = "https://BACKEND"
   t.after(() => gateway.stop());
   gateway.authz.script = ({ http }) => {
     const [, , alias] = http.path.split('/');
-    return { allow: true, metadata: alias ? { tier: 'one', alias, errorFormat: 'apk' } : {} };
+    return { allow: true, metadata: alias ? { tier: 'one', account: alias, errorFormat: 'apk' } : {} };
   };
   return async (alias: string, times: number): Promise<readonly number[]> => {
     const found: number[] = [];

@@ -35,7 +35,7 @@ before(async () => {
     if (tier === 'refused') return { allow: false, status: 429, reason: 'certificate_search_limited' };
     const errorFormat = errorFormats.find((format) => format === name) ?? 'choreo-connect';
     const version = contextExtensions.get('version') ?? '';
-    return { allow: true, metadata: { api: name, version, tier, alias, fingerprint, errorFormat } };
+    return { allow: true, metadata: { api: name, version, tier, account: alias, fingerprint, errorFormat } };
   };
 });
 after(() => gateway?.stop());

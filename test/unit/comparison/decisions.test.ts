@@ -10,7 +10,7 @@ const [certificate, renewed] = [
   readCertificate((await selfSigned()).der),
 ];
 const api = { name: 'Orders', version: '1', basePath: '/orders', errorFormat: 'choreo-connect' } as const;
-const client = { alias: 'acme', tier: 'Gold', certificate, intermediates: [] };
+const client = { alias: 'acme', isOwn: false, tier: 'Gold', certificate, intermediates: [] };
 const token = { clientId: 'app', subject: 'u', scopes: ['a', 'b'] } as unknown as Admission['token'];
 const admitted = { outcome: 'allow', api, client, token: token!, tokenHeader: 'verified' } as const;
 const denied = { outcome: 'deny', code: 'certificate_missing', detail: 'none', api } as const;

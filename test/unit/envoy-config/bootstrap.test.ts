@@ -482,7 +482,7 @@ const tiers: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: un
     (t) => filter(t, 'envoy.filters.http.local_ratelimit').descriptors,
     [
       {
-        entries: [{ key: 'tier', value: 'Gold' }, { key: '\\alias' }],
+        entries: [{ key: 'tier', value: 'Gold' }, { key: '\\account' }],
         token_bucket: { max_tokens: 50, tokens_per_fill: 5000, fill_interval: '60s' },
       },
     ],
@@ -581,14 +581,14 @@ test('the rate limit service counts the same tiers, each by the same fields', ()
       {
         key: 'tier',
         value: 'Gold',
-        descriptors: [{ key: '\\alias', rate_limit: { unit: 'hour', requests_per_unit: 10 } }],
+        descriptors: [{ key: '\\account', rate_limit: { unit: 'hour', requests_per_unit: 10 } }],
       },
       {
         key: 'tier',
         value: 'off',
         descriptors: [
           {
-            key: '\\alias',
+            key: '\\account',
             descriptors: [
               {
                 key: '\\api',

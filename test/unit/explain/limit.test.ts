@@ -52,13 +52,13 @@ const rows: readonly Row[] = [
     'Gold',
     [
       'Gold: 5000 a minute for each alias',
-      'counted by each Envoy for itself, under tier "Gold", alias "acme\\5C \\C3\\9F"',
+      'counted by each Envoy for itself, under tier "Gold", account "acme\\5C \\C3\\9F"',
     ],
     {
       tier: 'Gold',
       ...counted,
       countedBy: 'Envoy',
-      bucket: { tier: 'Gold', alias: 'acme\\5C \\C3\\9F' },
+      bucket: { tier: 'Gold', account: 'acme\\5C \\C3\\9F' },
     },
   ],
   [
@@ -82,13 +82,13 @@ const rows: readonly Row[] = [
     'Gold',
     [
       'Gold: 5000 a minute for each alias at each API',
-      'counted by the service at limits:8081, domain mtls-enforcer, under tier "Gold", \\alias "acme\\5C \\C3\\9F", \\api "Orders", \\version "1"',
+      'counted by the service at limits:8081, domain mtls-enforcer, under tier "Gold", \\account "acme\\5C \\C3\\9F", \\api "Orders", \\version "1"',
     ],
     {
       tier: 'Gold',
       ...{ requests: 5000, per: 'minute', key: 'api', stopOnQuotaReach: true },
       countedBy: { service: 'limits:8081', domain: 'mtls-enforcer' },
-      bucket: { tier: 'Gold', '\\alias': 'acme\\5C \\C3\\9F', '\\api': 'Orders', '\\version': '1' },
+      bucket: { tier: 'Gold', '\\account': 'acme\\5C \\C3\\9F', '\\api': 'Orders', '\\version': '1' },
     },
   ],
   [
@@ -112,6 +112,23 @@ for (const [words, toml, tier, lines, limit] of rows)
     assert.deepEqual(explanation.stages.find(({ name }) => name === 'limit')?.lines, lines);
     assert.deepEqual(JSON.parse(toJson(explanation)).limit, limit);
   });
+
+test('an API’s own client is counted at that API alone', async () => {
+  const loaded = load(
+    `${gold()}[[apis]]
+name = "Orders"
+version = "1"
+basePath = "/orders"
+[[apis.clients]]
+alias = "acme"
+file = "acme.pem"
+tier = "Gold"
+`,
+    { 'acme.pem': acme.pem },
+  );
+  const { limit } = await explained(loaded, '/orders');
+  assert.deepEqual(limit?.bucket, { tier: 'Gold', account: 'acme\\@Orders\\@1\\@/orders' });
+});
 
 test('a denied request is counted by nobody', async () => {
   const loaded = configured(gold(), 'Gold');

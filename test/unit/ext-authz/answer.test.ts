@@ -47,6 +47,7 @@ const name = fc.constantFrom(undefined, '', 'acme', 'globex', 'a b', 'ä');
 const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const client = fc.record({
   alias: fc.constantFrom('acme', 'globex'),
+  isOwn: fc.boolean(),
   tier: fc.constantFrom(undefined, 'Gold'),
   certificate: fc.constantFrom(...certificates),
   intermediates: fc.subarray(certificates.map(({ der }) => der)),
@@ -125,7 +126,7 @@ test('the same admission is the same bytes, also after more answers than are kep
   const of = (alias: string): Decision => ({
     outcome: 'allow',
     api: api!,
-    client: { alias, tier: undefined, certificate: certificates[0]!, intermediates: [] },
+    client: { alias, isOwn: false, tier: undefined, certificate: certificates[0]!, intermediates: [] },
     tokenHeader: 'untouched',
   });
   assert.equal(writeAnswer(of('acme'), settings, []), writeAnswer(of('acme'), settings, []));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Header } from '../../../src/attributes.ts';
-import { type Decision, type Denial, type DenialCode, denials } from '../../../src/decision.ts';
+import { type ApiName, type Decision, type Denial, type DenialCode, denials } from '../../../src/decision.ts';
 import { type CheckResponse, writeCheckResponse as write } from '../../../src/ext-authz/check-response.ts';
 import { readCertificate } from '../../../src/pki/certificate/certificate.ts';
 import type { AnswerSettings } from '../../../src/snapshot.ts';
@@ -24,7 +24,7 @@ const allow = { outcome: 'allow', api, tokenHeader: 'untouched' } as const;
 const authority = await createAuthority();
 const issued = await authority.issue({ subject: 'CN=Zoë,O=Acme' });
 const certificate = readCertificate(issued.der);
-const client = { alias: 'acme', tier: 'Gold', certificate, intermediates: [] };
+const client = { alias: 'acme', isOwn: false, tier: 'Gold', certificate, intermediates: [] };
 const deny = (code: DenialCode, rest: Partial<Denial> = {}): Denial => ({
   outcome: 'deny',
   code,
@@ -50,6 +50,7 @@ const metadataOf = (
   readonly outbound?: string;
   readonly fingerprint?: string;
   readonly subject?: string;
+  readonly account?: string;
   readonly errorFormat?: string;
 } =>
   Object.fromEntries(
@@ -123,14 +124,44 @@ test('an admitted client is told to the backend, every forgery overwritten', () 
     tier: 'Gold',
     fingerprint: certificate.sha256,
     subject: 'O=Acme,CN=Zo\\C3\\AB',
+    account: 'acme',
     errorFormat: 'choreo-connect',
   });
 });
 
-test('Envoy is told no format of errors for who has no tier, and so none to run out of', () => {
+test('who has no tier is counted under nothing, and Envoy is told no format of errors for it', () => {
   const withoutTier = { ...allow, client: { ...client, tier: undefined } } as const;
-  for (const decision of [allow, withoutTier])
-    assert.equal(metadataOf(writeCheckResponse(decision, answers, false)).errorFormat, undefined);
+  for (const decision of [allow, withoutTier]) {
+    const { account, errorFormat } = metadataOf(writeCheckResponse(decision, answers, false));
+    assert.deepEqual([account, errorFormat], [undefined, undefined]);
+  }
+});
+
+/** Names that would be one if they were only joined. */
+const owned: readonly [alias: string, api: Partial<ApiName>][] = [
+  ['acme', {}],
+  ['acme', { name: 'Orders' }],
+  ['acme', { version: '2' }],
+  ['acme', { basePath: '/of/another/tenant' }],
+  ['acme\\@Petstore', { name: '1', version: '/petstore' }],
+  ['acme\\@Petstore\\@1', { name: '/petstore' }],
+];
+test('an API’s own client is counted apart from those of its alias that other APIs have, and that all may have', () => {
+  const accountOf = (alias: string, isOwn: boolean, api: Partial<ApiName>): string | undefined =>
+    metadataOf(
+      writeCheckResponse(
+        { ...allow, api: { ...allow.api, ...api }, client: { ...client, alias, isOwn } },
+        answers,
+        false,
+      ),
+    ).account;
+  const accounts = [
+    ...owned.map(([alias, api]) => accountOf(alias, true, api)),
+    ...owned.map(([alias]) => accountOf(alias, false, {})),
+  ];
+  assert.equal(accounts[0], 'acme\\@Petstore\\@1\\@/petstore');
+  assert.equal(new Set(accounts).size, owned.length + new Set(owned.map(([alias]) => alias)).size);
+  for (const [alias, api] of owned) assert.equal(accountOf(alias, false, api), accountOf(alias, false, {}));
 });
 
 test('without a client every identity header is removed', () => {

@@ -61,7 +61,7 @@ const common = {
 const circumstances = { api, operation: '/pets', certificateFrom: 'peer' } as const;
 
 test('an admission: every field that is documented, and no other', () => {
-  const client = { alias: 'acme', tier: undefined, certificate, intermediates: [] };
+  const client = { alias: 'acme', isOwn: false, tier: undefined, certificate, intermediates: [] };
   const decision = { outcome: 'allow', ...circumstances, client, tokenHeader: 'untouched' } as const;
   const line = auditLine(attributes, decision, decided);
   assert.deepEqual(JSON.parse(line), { ...common, outcome: 'allow', alias: 'acme' });
@@ -112,7 +112,7 @@ for (const [what, sent, expected] of [
   });
 
 test('what another configuration says of it stands beside the record of what counted, and nothing that was secret', () => {
-  const client = { alias: 'acme', tier: 'Gold', certificate, intermediates: [] };
+  const client = { alias: 'acme', isOwn: false, tier: 'Gold', certificate, intermediates: [] };
   const decision = { outcome: 'allow', ...circumstances, client, tokenHeader: 'untouched' } as const;
   const next = {
     outcome: 'deny',
