@@ -12,23 +12,24 @@ import { serving } from './serving.ts';
 
 const { found, skip } = program('h2spec', 'go install github.com/summerwind/h2spec/cmd/h2spec@latest');
 
-type Result = { readonly cases: number; readonly failed: readonly string[] };
+type Case = { readonly section: string; readonly title: string };
+type Result = { readonly cases: number; readonly failed: readonly Case[] };
 
-/** h2spec's judgement of what listens there. It exits with 1 if anything failed. */
-async function judge(port: number): Promise<Result> {
+/** h2spec's judgement of what listens there, in all sections or in these. It exits with 1 if anything failed. */
+async function judge(port: number, sections: readonly string[] = []): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), 'h2spec-'));
   try {
     const report = join(folder, 'report.xml');
-    await promisify(execFile)(found!, ['-p', String(port), '-j', report]).catch(() => {});
+    await promisify(execFile)(found!, ['-p', String(port), '-j', report, ...sections]).catch(() => {});
     const cases = [
       ...readFileSync(report, 'utf8').matchAll(/<testcase\b([^>]*?)(?:\/>|>(.*?)<\/testcase>)/gs),
     ];
     const failed = cases
       .filter(([, , body]) => /<(failure|error)\b/.test(body ?? ''))
-      .map(
-        ([, attributes]) =>
-          `${/package="(.*?)"/.exec(attributes!)?.[1]}: ${/classname="(.*?)"/.exec(attributes!)?.[1]}`,
-      );
+      .map(([, attributes]) => ({
+        section: /package="(.*?)"/.exec(attributes!)![1]!,
+        title: /classname="(.*?)"/.exec(attributes!)![1]!,
+      }));
     return { cases: cases.length, failed };
   } finally {
     rmSync(folder, { recursive: true });
@@ -41,18 +42,29 @@ test('h2spec finds nothing in the gRPC server that it does not find in bare node
   const bare = createServer((_, response) => response.end('hello'));
   bare.on('sessionError', () => {});
   await new Promise<void>((resolve) => bare.listen(0, '127.0.0.1', resolve));
-  await serving({}, async ({ port }) => {
-    const theirs = await judge((bare.address() as AddressInfo).port);
-    // It gives each case two seconds: on a busy machine one may fail for that alone, but not twice.
-    let failed: readonly string[] | undefined;
-    for (let round = 1; round <= 2 && failed?.length !== 0; round++) {
+  try {
+    await serving({}, async ({ port }) => {
+      const theirs = await judge((bare.address() as AddressInfo).port);
+      assert.ok(theirs.cases > 140, `${theirs.cases} cases`);
       const ours = await judge(port);
       assert.equal(ours.cases, theirs.cases);
-      const worse = ours.failed.filter((each) => !theirs.failed.includes(each));
-      failed = failed?.filter((each) => worse.includes(each)) ?? worse;
-    }
-    assert.ok(theirs.cases > 140, `${theirs.cases} cases`);
-    assert.deepEqual(failed, []);
-  });
-  await new Promise((resolve) => bare.close(resolve));
+      // Now and then h2spec misses an answer, of either server (about one case in two runs): what is wrong fails
+      // each time.
+      let failed = without(ours.failed, theirs.failed);
+      for (let round = 0; round < 5 && failed.length > 0; round++) {
+        const again = await judge(port, [...new Set(failed.map(({ section }) => section))]);
+        assert.ok(again.cases > 0);
+        failed = failed.filter((each) => without([each], again.failed).length === 0);
+      }
+      assert.deepEqual(failed, []);
+    });
+  } finally {
+    await new Promise((resolve) => bare.close(resolve));
+  }
 });
+
+function without(cases: readonly Case[], others: readonly Case[]): readonly Case[] {
+  return cases.filter(
+    ({ section, title }) => !others.some((other) => other.section === section && other.title === title),
+  );
+}
