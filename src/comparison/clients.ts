@@ -99,9 +99,18 @@ function isBound(leaf: Certificate, { clients, everyone, now }: Side): boolean {
   return bind({ leaf, intermediates, now, effort: createEffort() }, clients, everyone).isBound;
 }
 
+/** Many APIs have one client. */
+const keys = new WeakMap<object, string>();
+
 /** The same for whoever means the same certificates. */
 function keyOf({ asks }: Client): string {
   if (asks === undefined) return '';
+  const key = keys.get(asks) ?? keyOfAsked(asks);
+  keys.set(asks, key);
+  return key;
+}
+
+function keyOfAsked(asks: NonNullable<Client['asks']>): string {
   if (asks.kind === 'certificate') return asks.certificate.sha256;
   if (asks.kind === 'fingerprints') return asks.fingerprints.toSorted().join();
   const cas = asks.cas?.map(({ sha256 }) => sha256).toSorted() ?? ['any'];

@@ -1,10 +1,9 @@
 import { createRequire } from 'node:module';
-import { parse } from 'toml';
 import { FileProblem } from './files.ts';
 
 /**
  * Reads TOML and knows the line of each key. The package `toml` tells lines for syntax errors only; its parser's
- * nodes carry offsets. That parser is internal and untyped, so the package is pinned to one exact version and
+ * nodes carry offsets. Its two halves are internal and untyped, so the package is pinned to one exact version and
  * `test/unit/documents/toml.test.ts` holds its shape.
  */
 export type TomlFile = {
@@ -44,14 +43,19 @@ type Node = {
   readonly value?: unknown;
 };
 
-const parser = createRequire(import.meta.url)('toml/lib/parser') as { parse(text: string): readonly Node[] };
+/** One after the other, as the package does it: to parse a large file twice, for the nodes as well, takes half a second more. */
+const require = createRequire(import.meta.url);
+const parser = require('toml/lib/parser') as { parse(text: string): readonly Node[] };
+const compiler = require('toml/lib/compiler') as {
+  compile(nodes: readonly Node[], text: string): Record<string, unknown>;
+};
 
 /** @throws TomlSyntaxError with the line, for anything that is not TOML. */
 export function parseToml(text: string): TomlFile {
   const input = text.startsWith('\uFEFF') ? text.slice(1) : text;
   try {
-    const value = parse(input) as Record<string, unknown>;
     const nodes = parser.parse(input);
+    const value = compiler.compile(nodes, input);
     checkLength(nodes, input);
     return { value, ...linesIn(keyLines(input, nodes)) };
   } catch (error) {
