@@ -16,10 +16,12 @@ export const diff: Command = {
   help: `mtls-enforcer diff OLD NEW [--fail-on widening|narrowing|any] [--json]
 
 Says who gains (+) and who loses (-) which API or operation, with which factor, between two config.toml; what
-became optional; which senders are trusted now; and which keys changed without effect. Judged by what both decide,
+became optional; which senders are trusted now; whose tier is another, and which tiers allow other numbers (~); and
+which keys changed without effect. Judged by what both decide,
 not by their text: a renamed alias is no difference.
 
-  --fail-on  exits 1 where anybody may be let in who was not (widening), shut out who was not (narrowing), or either
+  --fail-on  exits 1 where anybody may be let in who was not (widening), shut out who was not (narrowing), or where
+             anything is decided differently, tiers too (any)
 
   mtls-enforcer diff main/config.toml config.toml --fail-on widening
 `,
@@ -46,9 +48,10 @@ not by their text: a renamed alias is no difference.
   },
 };
 
-const withFiles = (file: string, { config, snapshot }: LoadedConfig): Compared => ({
+const withFiles = (file: string, { config, snapshot, tiers }: LoadedConfig): Compared => ({
   config,
   snapshot,
+  tiers,
   contentOf: (path) => disk.bytes(resolve(dirname(file), path)).toString('base64'),
 });
 

@@ -1,8 +1,13 @@
-/** What is decided otherwise. widening: somebody may be let in who was not; narrowing: shut out who was not. */
-export type Change = { readonly effect: 'widening' | 'narrowing'; readonly text: string };
+/**
+ * What is decided otherwise. widening: somebody may be let in who was not; narrowing: shut out who was not; tier: neither,
+ * but how much he may ask for.
+ */
+export type Change = { readonly effect: 'widening' | 'narrowing' | 'tier'; readonly text: string };
 
 export const widening = (text: string): Change => ({ effect: 'widening', text });
 export const narrowing = (text: string): Change => ({ effect: 'narrowing', text });
+
+export const ofTier = (text: string): Change => ({ effect: 'tier', text });
 
 /** Where it can't be told which way it works, it counts as both. */
 export const either = (text: string): readonly Change[] => [widening(text), narrowing(text)];

@@ -20,7 +20,7 @@ const isTable = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 /** Nothing that is decided depends on these. */
 const beside =
-  /^(router(?!\.downstream\.tls\.(trustedCertPath|intermediatesPath|mTLSAPIsEnabled))|enforcer\.(authService|log|answers|jwtGenerator|metrics|audit|reload|shadow)|apis\[\d+\]\.(backend|errorFormat)|(clients|apis\[\d+\]\.clients)\[\d+\]\.tier)(\.|\[|$)/;
+  /^(router(?!\.downstream\.tls\.(trustedCertPath|intermediatesPath|mTLSAPIsEnabled))|enforcer\.(authService|log|answers|jwtGenerator|metrics|audit|reload|shadow)|apis\[\d+\]\.(backend|errorFormat))(\.|\[|$)/;
 
 /** Those that changed without effect: all where nothing is decided differently, else those that nothing depends on. */
 export const withoutEffect = (before: unknown, after: unknown, isSame: boolean): readonly string[] =>

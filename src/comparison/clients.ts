@@ -13,11 +13,13 @@ type Side = { readonly clients: BoundClients; readonly everyone: Everyone; reado
  * Whose time is to come counts already.
  */
 export function clientsOnlyIn(there: Side, here: Side): readonly string[] {
-  const known = new Set(clientsOf(here.clients).filter(isNotOver(here)).map(keyOf));
-  const texts = clientsOf(there.clients)
-    .filter(isNotOver(there))
+  const known = new Set(currentOf(here).map(keyOf));
+  const hasTiers = [there, here].some(({ clients }) =>
+    clientsOf(clients).some(({ tier }) => tier !== undefined),
+  );
+  const texts = currentOf(there)
     .filter((client) => !known.has(keyOf(client)) && isNews(client, there, here))
-    .map(whoText);
+    .map((client) => `${whoText(client)}${hasTiers ? `, tier ${tierText(client)},` : ''}`);
   return [...new Set(texts)];
 }
 
@@ -32,6 +34,54 @@ export function suspendedOnlyIn(there: Side, here: Side): readonly string[] {
   return [...new Set(texts)];
 }
 
+/** Who may call in both, and has another tier: how much he may ask for, and what the backend is told of him. */
+export function otherTiers(before: Side, after: Side): readonly string[] {
+  const [old, young] = [firstOf(before), firstOf(after)];
+  const texts = [...young].flatMap(([key, client]) => {
+    const was = old.get(key);
+    return was === undefined || was.tier === client.tier ? [] : [tiersText(client, was, client)];
+  });
+  // By his certificate in one, and by what a CA issued in the other.
+  const onlyInOne = [...old, ...young].filter(([key]) => !(old.has(key) && young.has(key)));
+  const others = onlyInOne.flatMap(([, client]) => {
+    if (client.asks?.kind !== 'certificate') return [];
+    const was = boundAs(client.asks.certificate, before);
+    const is = boundAs(client.asks.certificate, after);
+    return was && is && was.tier !== is.tier ? [tiersText(client, was, is)] : [];
+  });
+  return [...new Set([...texts, ...others, ...otherOrder(before, after)])];
+}
+
+/** Of several that one certificate fits, the first counts. */
+function otherOrder(before: Side, after: Side): readonly string[] {
+  const isOther = (['rules', 'issuedBy'] as const).some((kind) => {
+    const [old, young] = [before, after].map(({ clients }) => [...new Set(clients[kind].map(keyOf))]) as [
+      string[],
+      string[],
+    ];
+    const inBoth = new Set(young.filter((key) => old.includes(key)));
+    const order = (keys: readonly string[]): string => keys.filter((key) => inBoth.has(key)).join('\n');
+    const tiers = new Set(
+      after.clients[kind].flatMap((client) => (inBoth.has(keyOf(client)) ? [client.tier] : [])),
+    );
+    return tiers.size > 1 && order(old) !== order(young);
+  });
+  return isOther ? ['clients of several tiers stand in another order, and the first that fits counts'] : [];
+}
+
+/** By whom he is, the first of each. */
+const firstOf = (side: Side): ReadonlyMap<string, Client> =>
+  new Map(
+    currentOf(side)
+      .toReversed()
+      .map((one) => [keyOf(one), one]),
+  );
+
+const tiersText = (who: Client, was: Client, is: Client): string =>
+  `${whoText(who)}: tier ${tierText(was)} -> ${tierText(is)}`;
+
+const tierText = ({ tier }: Client): string => (tier === undefined ? 'none' : `"${tier}"`);
+
 const isExact = ({ asks }: Client): boolean => asks?.kind === 'certificate';
 
 const suspendedOf = (side: Side): readonly Client[] =>
@@ -42,33 +92,24 @@ export function otherTerms(
   before: Side,
   after: Side,
 ): readonly { readonly isLonger: boolean; readonly text: string }[] {
-  const known = new Map(
-    clientsOf(before.clients)
-      .filter(isNotOver(before))
-      .map((one) => [keyOf(one), one]),
-  );
-  return clientsOf(after.clients)
-    .filter(isNotOver(after))
-    .flatMap((client) => {
-      const old = known.get(keyOf(client))?.term;
-      const term = client.term;
-      if (
-        !known.has(keyOf(client)) ||
-        (old?.notBefore === term?.notBefore && old?.notAfter === term?.notAfter)
-      )
-        return [];
-      const text = `${whoText(client)}: ${termText(old)} -> ${termText(term)}`;
-      const isLonger =
-        (term?.notAfter ?? Infinity) > (old?.notAfter ?? Infinity) ||
-        (term?.notBefore ?? -Infinity) < (old?.notBefore ?? -Infinity);
-      const isShorter =
-        (term?.notAfter ?? Infinity) < (old?.notAfter ?? Infinity) ||
-        (term?.notBefore ?? -Infinity) > (old?.notBefore ?? -Infinity);
-      return [
-        ...(isLonger ? [{ isLonger: true, text }] : []),
-        ...(isShorter ? [{ isLonger: false, text }] : []),
-      ];
-    });
+  const known = new Map(currentOf(before).map((one) => [keyOf(one), one]));
+  return currentOf(after).flatMap((client) => {
+    const old = known.get(keyOf(client))?.term;
+    const term = client.term;
+    if (!known.has(keyOf(client)) || (old?.notBefore === term?.notBefore && old?.notAfter === term?.notAfter))
+      return [];
+    const text = `${whoText(client)}: ${termText(old)} -> ${termText(term)}`;
+    const isLonger =
+      (term?.notAfter ?? Infinity) > (old?.notAfter ?? Infinity) ||
+      (term?.notBefore ?? -Infinity) < (old?.notBefore ?? -Infinity);
+    const isShorter =
+      (term?.notAfter ?? Infinity) < (old?.notAfter ?? Infinity) ||
+      (term?.notBefore ?? -Infinity) > (old?.notBefore ?? -Infinity);
+    return [
+      ...(isLonger ? [{ isLonger: true, text }] : []),
+      ...(isShorter ? [{ isLonger: false, text }] : []),
+    ];
+  });
 }
 
 const termText = (term: Term | undefined): string => {
@@ -76,6 +117,8 @@ const termText = (term: Term | undefined): string => {
     Number.isFinite(instant) ? new Date(instant).toISOString() : 'ever';
   return term === undefined ? 'always' : `from ${day(term.notBefore)} to ${day(term.notAfter)}`;
 };
+
+const currentOf = (side: Side): readonly Client[] => clientsOf(side.clients).filter(isNotOver(side));
 
 const isNotOver =
   ({ now }: Side) =>
@@ -88,15 +131,19 @@ function isNews({ asks, term }: Client, there: Side, here: Side): boolean {
   const { certificate } = asks;
   const from = term === undefined || term.disabled ? there.now : Math.max(there.now, term.notBefore);
   const now = Math.max(from, certificate.notBefore);
-  return isBound(certificate, { ...there, now }) && !isBound(certificate, { ...here, now });
+  return (
+    boundAs(certificate, { ...there, now }) !== undefined &&
+    boundAs(certificate, { ...here, now }) === undefined
+  );
 }
 
 /** With every CA beside it that the configuration knows, as a client may send them. */
-function isBound(leaf: Certificate, { clients, everyone, now }: Side): boolean {
+function boundAs(leaf: Certificate, { clients, everyone, now }: Side): Client | undefined {
   const intermediates = (everyone.clients ?? []).flatMap(({ asks }) =>
     asks?.kind === 'ca' ? (asks.cas ?? []) : [],
   );
-  return bind({ leaf, intermediates, now, effort: createEffort() }, clients, everyone).isBound;
+  const result = bind({ leaf, intermediates, now, effort: createEffort() }, clients, everyone);
+  return result.isBound ? result.client : undefined;
 }
 
 /** Many APIs have one client. */

@@ -10,7 +10,7 @@ export type Comparison = {
 
 const mostShown = 6;
 
-/** `+` lets in more, `-` lets in less. */
+/** `+` lets in more, `-` lets in less, `~` lets in the same for more or for less. */
 export function comparisonText({ differences, whole, withoutEffect }: Comparison, paper: Paper): string {
   const groups = Map.groupBy(differences, placesText);
   const lines = [
@@ -32,7 +32,7 @@ export function comparisonText({ differences, whole, withoutEffect }: Comparison
 
 function changeText({ effect, text }: Change, paper: Paper): readonly string[] {
   const [first = '', ...rest] = wrapped(text, { indent: '    ', paper });
-  const sign = effect === 'widening' ? paper.paint('bad', '+') : paper.paint('good', '-');
+  const sign = { widening: paper.paint('bad', '+'), narrowing: paper.paint('good', '-'), tier: '~' }[effect];
   return [`  ${sign} ${first.slice(4)}`, ...rest];
 }
 

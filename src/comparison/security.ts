@@ -2,8 +2,8 @@ import type { Requirement, Security } from '../apis/security.ts';
 import type { CertificateSources } from '../client-certificate/source.ts';
 import { type Issuer, strictest, type TokenPolicy } from '../oauth2/issuer.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { byOrder, bySet, type Change, either, narrowing, widening } from './change.ts';
-import { clientsOnlyIn, otherTerms, suspendedOnlyIn } from './clients.ts';
+import { byOrder, bySet, type Change, either, narrowing, ofTier, widening } from './change.ts';
+import { clientsOnlyIn, otherTerms, otherTiers, suspendedOnlyIn } from './clients.ts';
 
 /** What is asked for at one place by one of two configurations. */
 export type Side = { readonly security: Security; readonly snapshot: Snapshot; readonly now: number };
@@ -43,6 +43,7 @@ function certificateChanges(before: Side, after: Side): readonly Change[] {
     ...suspendedOnlyIn(old, young).map((who) => widening(`${who} is kept out no more`)),
     ...suspendedOnlyIn(young, old).map((who) => narrowing(`${who} is kept out now`)),
     ...otherTerms(old, young).map(({ isLonger, text }) => (isLonger ? widening(text) : narrowing(text))),
+    ...otherTiers(old, young).map(ofTier),
     ...optional,
   ];
 }

@@ -1,13 +1,16 @@
 import type { Config } from '../config/schema/config.ts';
 import { named } from '../pki/certificate/name.ts';
 import { filesNamed } from '../provision/own-config.ts';
+import { type Tier, tierLine } from '../provision/tiers.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { byOrder, bySet, type Change, either } from './change.ts';
+import { byOrder, bySet, type Change, either, ofTier } from './change.ts';
 
 /** A configuration, as far as it is compared. */
 export type Compared = {
   readonly config: Config;
   readonly snapshot: Snapshot;
+  /** What Envoy counts. */
+  readonly tiers: readonly Tier[];
   /** Of a file that it names, as text that is equal where the content is. */
   readonly contentOf: (path: string) => string;
 };
@@ -38,11 +41,23 @@ export function wholeChanges(before: Compared, after: Compared): readonly Change
       const { senders, senderCaPath } = config.enforcer.security.mutualSSL;
       return { senders, senderCaPath };
     }),
+    ...tierChanges(before, after),
     ...settingChanges('limits of what is read', before, after, ({ config }) => {
       const { maxCertificates } = config.enforcer.security.mutualSSL;
       return { maxCertificates };
     }),
   ];
+}
+
+/** What each allows, whoever has it. */
+function tierChanges(before: Compared, after: Compared): readonly Change[] {
+  const [old, young] = [before, after].map(
+    ({ tiers }) => new Map(tiers.map((tier) => [tier.name, tierLine(tier).slice(tier.name.length + 2)])),
+  ) as [Map<string, string>, Map<string, string>];
+  return [...new Set([...old.keys(), ...young.keys()])].flatMap((name) => {
+    const [was, is] = [old.get(name) ?? 'not counted', young.get(name) ?? 'not counted'];
+    return was === is ? [] : [ofTier(`tier "${name}": ${was} -> ${is}`)];
+  });
 }
 
 const tokenHeader = ({ answers }: Snapshot): string => answers.tokenHeader.name;

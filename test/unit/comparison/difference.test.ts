@@ -70,9 +70,10 @@ methods = ["GET"]
 path = "/{id}"
 `;
 /** Files lie in folders of their own, by the same names. */
-const compared = ({ config, snapshot }: LoadedConfig): Compared => ({
+const compared = ({ config, snapshot, tiers }: LoadedConfig): Compared => ({
   config,
   snapshot,
+  tiers,
   contentOf: (path) => path,
 });
 const compare = (before: LoadedConfig, after: LoadedConfig): readonly string[] => {
@@ -110,7 +111,47 @@ const rows: readonly [
     'a port, and a tier',
     (toml) =>
       `[enforcer.authService]\nport = 1\n${toml.replace('alias = "acme"', 'alias = "acme"\ntier = "Gold"')}`,
-    ['both decide alike', 'changed without effect on decisions: enforcer.authService.port, clients[0].tier'],
+    [
+      `${orders}; any host/accounts`,
+      '  ~ CN=acme (alias "acme"): tier none -> "Gold"',
+      'changed without effect on decisions: enforcer.authService.port',
+    ],
+  ],
+  [
+    'the tier of one who may call nothing',
+    (toml) => toml.replace('alias = "bob"', 'alias = "bob"\ntier = "Gold"'),
+    ['both decide alike', 'changed without effect on decisions: clients[1].tier'],
+  ],
+  [
+    "the tier of a client under another name, who is an API's own now",
+    (toml) =>
+      `${toml.replace('aliases = ["acme"]', '')}mutualSSL = "off"\n`
+        .replace(
+          'basePath = "/orders"\n',
+          'basePath = "/orders"\nclients = [{ alias = "a", file = "acme.pem", tier = "Gold" }]\n',
+        )
+        .replace(/mutualSSL = "off"\n$/, ''),
+    [orders, '  ~ CN=acme (alias "a"): tier none -> "Gold"'],
+  ],
+  [
+    'a tier that allows more, and one that nobody counts any more',
+    (toml) => `${toml}[[tiers]]\nname = "Gold"\nrequests = 10\n[[tiers]]\nname = "Silver"\n`,
+    [
+      'everywhere',
+      '  ~ tier "Gold": not counted -> 10 a minute for each alias',
+      '  ~ tier "Silver": not counted -> 2000 a minute for each alias',
+    ],
+  ],
+  [
+    'one of a CA by his certificate, in a tier of his own',
+    (toml) =>
+      toml
+        .replace(
+          'alias = "acme"',
+          'alias = "globex"\nfile = "globex.pem"\ntier = "Gold"\n[[clients]]\nalias = "acme"',
+        )
+        .replace('["acme", "partners"]', '["acme", "partners", "globex"]'),
+    ['any host/accounts', '  ~ CN=globex (alias "globex"): tier none -> "Gold"'],
   ],
   [
     'a client more',
@@ -275,7 +316,7 @@ function configurationBy(one: One): string {
     const security = one(`${key} security`, ['off', 'mandatory', 'optional']);
     const token = `${one(`${key} scopes`, ['', 'scopes = ["read"]\n', 'scopes = ["read", "write"]\n', 'scopes = ["read", "write"]\nscopesMatch = "any"\n'])}${one(`${key} keys`, ['', 'consumerKeys = ["app-1"]\n', 'consumerKeys = ["app-2"]\n'])}`;
     return `mutualSSL = "${one(`${key} mutual`, ['mandatory', 'mandatory', 'optional', 'off'])}"
-aliases = ${one(`${key} aliases`, ['["acme"]', '["acme", "bob"]', '["partners"]', '["named", "acme"]', '["late", "bob"]'])}
+aliases = ${one(`${key} aliases`, ['["acme"]', '["acme", "bob"]', '["partners"]', '["named", "acme"]', '["partners", "bob", "named"]', '["late", "bob"]'])}
 applicationSecurity = "${security}"
 optionalCertificate = "${one(`${key} wrong`, ['reject-wrong', 'ignore-wrong'])}"
 ${security === 'off' ? '' : token}`;
@@ -288,6 +329,8 @@ ${security === 'off' ? '' : token}`;
           `[[apis.operations]]\npath = "${path}"\n${one(`${key} methods ${path}`, ['', 'methods = ["GET"]\n', 'methods = ["GET", "PUT"]\n'])}${one(`${key} asks ${path}`, [true, false]) ? asks(`${key} ${path}`) : ''}`,
       )
       .join('');
+  const tier = (alias: string): string =>
+    one(`tier of ${alias}`, ['', 'tier = "Gold"\n', 'tier = "Silver"\n']);
   const api = (i: string): string =>
     one(`${i} is there`, [true, true, true, false])
       ? `[[apis]]
@@ -312,19 +355,19 @@ audiences = ["https://api.test"]
 [[clients]]
 alias = "acme"
 file = "acme.pem"
-${one('acme', ['', 'disabled = true\n', 'notAfter = 2026-01-01T00:00:00Z\n'])}[[clients]]
+${tier('acme')}${one('acme', ['', 'disabled = true\n', 'notAfter = 2026-01-01T00:00:00Z\n'])}[[clients]]
 alias = "bob"
 file = "${one('bob', ['bob', 'globex'])}.pem"
-[[clients]]
+${tier('bob')}[[clients]]
 alias = "late"
 file = "late.pem"
 [[clients]]
 alias = "partners"
 caFile = "ca.pem"
-[[clients]]
+${tier('partners')}[[clients]]
 alias = "named"
 caFile = "ca.pem"
-dns = ["${one('named', ['*.example.com', 'other.example.com'])}"]
+${tier('named')}dns = ["${one('named', ['*.example.com', 'other.example.com'])}"]
 [[clients]]
 alias = "blocked"
 caFile = "ca.pem"
@@ -362,25 +405,26 @@ test('by brute force: one choice is changed, and whoever gains or loses by it is
       ),
     ),
   );
-  /** From each of two senders. */
-  const admits = async (snapshot: Snapshot): Promise<readonly string[]> => {
-    const answers: string[] = [];
+  /** From each of two senders: with which tier. */
+  const admits = async (snapshot: Snapshot): Promise<readonly (readonly string[])[]> => {
+    const answers: (readonly string[])[] = [];
     for (const { path, method, host, certificate, token } of requests) {
       const encoded = certificate && encodeURIComponent(certificate.pem);
       const headers: readonly Header[] = [
         ...(encoded ? [['x-wso2-client-certificate', encoded] as const] : []),
         ...(token ? [['authorization', `Bearer ${token}`] as const] : []),
       ];
-      let answer = '';
+      const answer: string[] = [];
       for (const source of ['10.0.0.1', '10.0.0.2']) {
         const sent = request({ path, method, host, headers, source, certificate: encoded });
-        answer += (await decide(sent, snapshot, now)).outcome === 'allow' ? '+' : '-';
+        const decision = await decide(sent, snapshot, now);
+        answer.push(decision.outcome === 'deny' ? '-' : (decision.client?.tier ?? '+'));
       }
       answers.push(answer);
     }
     return answers;
   };
-  const effects = { widening: 0, narrowing: 0, pairs: 0 };
+  const effects = { widening: 0, narrowing: 0, tier: 0, pairs: 0 };
   for (let pair = 0; pair < 250; pair++) {
     const chosen = new Map<string, number>();
     const by =
@@ -405,14 +449,16 @@ test('by brute force: one choice is changed, and whoever gains or loses by it is
     for (const [i, { path, method, host }] of requests.entries())
       for (const sender of [0, 1]) {
         if (were[i]![sender] === are[i]![sender]) continue;
-        const effect = are[i]![sender] === '+' ? 'widening' : 'narrowing';
+        const [was, is] = [were[i]![sender]!, are[i]![sender]!];
+        const effect = was === '-' ? 'widening' : is === '-' ? 'narrowing' : 'tier';
         effects[effect]++;
         const isThere = ({ api }: { readonly api: string }): boolean => {
           const [, where, basePath] = /^(any host|[^/]*)(\/.*)$/.exec(api)!;
           return (where === 'any host' || where === host) && `${path}/`.startsWith(`${basePath}/`);
         };
         const isSaid = [...whole, ...found.filter(({ places }) => places.some(isThere))].some(
-          (change) => change.effect === effect,
+          // Another tier may come of whatever else is said there, unless it is the only thing that changed.
+          (change) => change.effect === effect || (effect === 'tier' && !/tier/.test(key)),
         );
         const said = JSON.stringify([
           whole,
@@ -421,5 +467,8 @@ test('by brute force: one choice is changed, and whoever gains or loses by it is
         assert.ok(isSaid, `${key}: ${effect} of ${method} ${host}${path}, pair ${pair}: ${said}`);
       }
   }
-  assert.ok(effects.widening > 1_000 && effects.narrowing > 1_000, JSON.stringify(effects));
+  assert.ok(
+    effects.widening > 1_000 && effects.narrowing > 1_000 && effects.tier > 1_000,
+    JSON.stringify(effects),
+  );
 });
