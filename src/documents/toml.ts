@@ -44,9 +44,8 @@ type Node = {
 };
 
 /** One after the other, as the package does it: to parse a large file twice, for the nodes as well, takes half a second more. */
-const require = createRequire(import.meta.url);
-const parser = require('toml/lib/parser') as { parse(text: string): readonly Node[] };
-const compiler = require('toml/lib/compiler') as {
+const parser = createRequire(import.meta.url)('toml/lib/parser') as { parse(text: string): readonly Node[] };
+const compiler = createRequire(import.meta.url)('toml/lib/compiler') as {
   compile(nodes: readonly Node[], text: string): Record<string, unknown>;
 };
 

@@ -118,7 +118,7 @@ test('a supervisor, which lives long, and a health check, which comes each secon
   const loads: readonly (readonly [names: readonly string[], packages: readonly string[]])[] = [
     [
       ['main.ts', 'commands/serve.ts', 'service/supervisor.ts'],
-      ['toml', 'toml/lib/parser', 'winston'],
+      ['toml/lib/compiler', 'toml/lib/parser', 'winston'],
     ],
     [['main.ts', 'commands/health.ts', 'ext-authz/health-client.ts'], ['@grpc/grpc-js']],
   ];
