@@ -19,7 +19,7 @@ export function clientsOnlyIn(there: Side, here: Side): readonly string[] {
   );
   const texts = currentOf(there)
     .filter((client) => !known.has(keyOf(client)) && isNews(client, there, here))
-    .map((client) => `${whoText(client)}${hasTiers ? `, tier ${tierText(client)},` : ''}`);
+    .map((client) => whoText(client, hasTiers ? `, tier ${tierText(client)}` : ''));
   return [...new Set(texts)];
 }
 
@@ -30,7 +30,7 @@ export function suspendedOnlyIn(there: Side, here: Side): readonly string[] {
   const own = new Set([...clientsOf(there.clients), ...clientsOf(here.clients)].filter(isExact).map(keyOf));
   const texts = suspendedOf(there)
     .filter((one) => !known.has(keyOf(one)) && !own.has(keyOf(one)) && isNews(one, here, there))
-    .map(whoText);
+    .map((one) => whoText(one));
   return [...new Set(texts)];
 }
 
@@ -170,7 +170,8 @@ const canonical = (value: unknown): string =>
     inner instanceof Set ? [...inner].sort() : inner instanceof Map ? [...inner].sort() : inner,
   ) ?? '';
 
-const whoText = (client: Client): string => `${meantText(client)} (alias "${client.alias}")`;
+const whoText = (client: Client, more = ''): string =>
+  `${meantText(client)} (alias "${client.alias}"${more})`;
 
 function meantText({ asks }: Client): string {
   if (asks?.kind === 'certificate') return named(asks.certificate);

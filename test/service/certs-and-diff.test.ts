@@ -57,11 +57,16 @@ const answers: readonly [args: string, code: number, stdout: RegExp, stderr: Reg
   [
     'diff old.toml new.toml',
     0,
-    /^any host\/orders\n {2}\+ CN=bob \(alias "bob"\) may call now, by certificate\n$/,
+    /^any host\/orders\n {2}\+ CN=bob \(alias "bob", tier "Gold"\) may call now, by certificate\n$/,
     /^$/,
   ],
   ['diff old.toml new.toml --fail-on widening', 1, /may call now/, /^$/],
-  ['diff new.toml old.toml --fail-on widening', 0, / - CN=bob \(alias "bob"\) may call no more/, /^$/],
+  [
+    'diff new.toml old.toml --fail-on widening',
+    0,
+    / - CN=bob \(alias "bob", tier "Gold"\) may call no more/,
+    /^$/,
+  ],
   ['diff old.toml old.toml --fail-on any', 0, /^both decide alike\n$/, /^$/],
   ['diff old.toml new.toml --json', 0, /"effect": "widening"/, /^$/],
   ['diff old.toml', 64, /^$/, /diff needs two files: OLD NEW/],
