@@ -76,8 +76,8 @@ export function fromData(file: string, data: OwnConfigData): OwnConfig {
   return { config, ...linesIn(lines), ignored, warnings, file, files, digest, read };
 }
 
-/** Keys that are paths of something else, or of what feeds read. */
-const noFiles = new Set(['path', 'paths', 'basePath', 'definitions', 'crlFiles']);
+/** Keys that are paths of something else, of what feeds read, or of what is written: each of its lines would be a change. */
+const noFiles = new Set(['path', 'paths', 'basePath', 'definitions', 'crlFiles', 'audit']);
 
 /** The files that a configuration names: every text whose key says so. What is no file after all costs one look. */
 export function* filesNamed(value: unknown): Generator<string> {

@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { disk } from '../../src/documents/files.ts';
+import { readOwnConfig } from '../../src/provision/own-config.ts';
 import { AuditTrail } from '../../src/service/audit-trail.ts';
 import { request } from '../support/attributes.ts';
 import { RawClient } from '../support/check-services.ts';
@@ -48,6 +50,16 @@ for (const [decisions, outcomes] of [
       [outcomes.length, 0],
     );
   });
+
+test('what is recorded is no file of the configuration, so that no line of it makes another', () => {
+  const file = join(folder, 'named.toml');
+  writeFileSync(file, '[enforcer.audit]\nfile = "named.log"\n[[clients]]\nalias = "a"\nfile = "named.pem"\n');
+  writeFileSync(join(folder, 'named.log'), 'a line\n');
+  const own = readOwnConfig(file, {}, disk);
+  assert.ok('ok' in own);
+  const read = ['named.toml', 'named.pem', 'named.log'].map((name) => own.ok.read.has(join(folder, name)));
+  assert.deepEqual(read, [true, true, false]);
+});
 
 test('the second of several processes has a file of its own; other settings count at once', async () => {
   const trail = new AuditTrail({ file: join(folder, 'config.toml'), worker: 2, tell: () => {} });
