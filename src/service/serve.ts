@@ -132,7 +132,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     server = await listen({ ...inForce, service }, { configuration, log, metrics, audit, shadow }, file);
     const unready = (): string | undefined => (isStopping ? 'stopping' : undefined);
     port = metrics && (await openPort(metrics, inForce, options, { log, unready }));
-    closeControl = await control({ ...inForce, service }, options, configuration);
+    closeControl = await control({ ...inForce, service }, options, configuration, shadow);
   } catch (error) {
     await Promise.all([server?.close(), port?.close(), configuration.close(), audit.close()]);
     metrics?.close();

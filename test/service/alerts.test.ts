@@ -119,6 +119,20 @@ const cases: readonly Case[] = [
     series: { mtls_enforcer_configuration_last_change_successful: '0x60' },
   },
   {
+    what: 'the next configuration would admit nobody at an API',
+    fires: ['MtlsEnforcerShadowDiffers'],
+    series: {
+      'mtls_enforcer_shadow_differences_total{api="Petstore",version="1",outcome="allow",reason="",next_outcome="deny",next_reason="alias_disabled"}':
+        '1x60',
+      mtls_enforcer_shadow_configuration_good: '1x60',
+    },
+  },
+  {
+    what: 'the next configuration is broken',
+    fires: ['MtlsEnforcerShadowFaulty'],
+    series: { mtls_enforcer_shadow_configuration_good: '0x60' },
+  },
+  {
     what: 'a definition is broken',
     fires: ['MtlsEnforcerDefinitionBroken'],
     series: { mtls_enforcer_configuration_problems: '2x60' },

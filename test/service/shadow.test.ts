@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { run } from '../../envoy/run-program.ts';
 import type { Decision } from '../../src/decision.ts';
 import { decide } from '../../src/enforcer.ts';
 import { writeAnswer } from '../../src/ext-authz/answer.ts';
@@ -23,6 +25,7 @@ import { codec } from '../support/plain-codec.ts';
 import { makeCredentials } from '../truth-tables/credentials.ts';
 import { apisToml, basePathOf, readTable, tokenCases } from '../truth-tables/table.ts';
 
+const start = fileURLToPath(new URL('../../src/start.ts', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'shadow-'));
 after(() => rmSync(root, { recursive: true }));
 const [acme, globex] = [await selfSigned({ subject: 'CN=acme' }), await selfSigned({ subject: 'CN=globex' })];
@@ -275,6 +278,25 @@ test('the service: what differs is counted and recorded, whatever is recorded el
     ],
   );
   assert.ok(lines.every(({ type, outcome }) => type === 'shadow' || outcome === 'deny'));
+});
+
+test('where nothing is watched, a reload by command reads the next configuration again, too', async () => {
+  const { file, next } = folder('command');
+  writeFileSync(
+    file,
+    `[enforcer.authService]\nport = ${await freePort()}\ncontrol = "control.sock"\n[enforcer.reload]\nwatch = false\n[enforcer.audit]\n[enforcer.shadow]\nconfig = "next/config.toml"\n${client('acme')}${api('"acme"')}`,
+  );
+  writeFileSync(next, other);
+  const enforcer = await EnforcerProcess.start(file);
+  try {
+    await enforcer.line(/shadow: requests are compared .*generation=1/);
+    writeFileSync(next, other.replace('Stock', 'Store'));
+    const { code } = await run([process.execPath, start, 'reload', '--config', file], { env: process.env });
+    assert.equal(code, 0);
+    await enforcer.line(/shadow: requests are compared .*generation=2 .*APIs added: Store/);
+  } finally {
+    await enforcer.stop();
+  }
 });
 
 const resultsOf = (shadow: Shadow): Readonly<Record<string, number>> =>
