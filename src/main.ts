@@ -31,7 +31,7 @@ const help =
   async (): Promise<string> => `mtls-enforcer: client-certificate authentication for Envoy (ext_authz v3)
 
 ${(await loadAll())
-  .map(([name, { usage, summary }]) => `  ${`mtls-enforcer ${name} ${usage}`.padEnd(60)}${summary}`)
+  .map(([name, { usage, summary }]) => `  ${`mtls-enforcer ${name} ${usage}`.padEnd(58)}  ${summary}`)
   .join('\n')}
   mtls-enforcer --version
   mtls-enforcer COMMAND --help
