@@ -25,12 +25,7 @@ describe('two workers behind Envoy, under load', { skip }, () => {
   const isStarted = (worker: number): RegExp => new RegExp(`info +started .*worker=${worker}$`);
 
   /** Of Envoy's statistics on the enforcer's cluster. */
-  const statistic = async (name: string): Promise<number> => {
-    const answer = await fetch(
-      `http://${gateway.stack.envoy!.admin}/stats?filter=^cluster.enforcer.${name}$`,
-    );
-    return Number(/: (\d+)/.exec(await answer.text())?.[1] ?? 0);
-  };
+  const statistic = (name: string) => gateway.stack.envoy!.statistic(`cluster.enforcer.${name}`);
   async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
     while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20)); // nothing tells us
   }

@@ -13,6 +13,8 @@ export type RunningEnvoy = {
   /** The first line from index `from` on that fits, waiting for it. */
   readonly line: Child['line'];
   readonly exited: Child['exited'];
+  /** One of its counters or gauges by its whole name; 0 where it has none of that name. */
+  statistic(name: string): Promise<number>;
   stop(): Promise<void>;
 };
 
@@ -60,6 +62,10 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
       lines: child.lines,
       line: child.line.bind(child),
       exited: child.exited,
+      statistic: async (name) => {
+        const answer = await fetch(`http://${admin}/stats?filter=^${name.replaceAll('.', '\\.')}$`);
+        return Number(/: (\d+)/.exec(await answer.text())?.[1] ?? 0);
+      },
       stop,
     };
   } catch (error) {
