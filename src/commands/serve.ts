@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { readWorkers } from '../provision/written-workers.ts';
 import type { Signal } from '../service/serve.ts';
+import { giveSignsOfLife } from '../service/sign-of-life.ts';
+import { Systemd, watchdogMilliseconds } from '../service/systemd.ts';
 import { type Command, configOf, configOption, type Exit, exit, refuse } from './command.ts';
 import { endWithoutReader } from './output.ts';
 import { version } from './version.ts';
@@ -40,21 +42,26 @@ async function serveOne(file: string, worker: number | undefined): Promise<Exit>
   process.title = worker === undefined ? 'mtls-enforcer' : `mtls-enforcer-${worker}`;
   const { serve: runService } = await import('../service/serve.ts');
   const { answerScrapes } = await import('../service/scrapes.ts');
+  const hasSupervisor = process.send !== undefined;
+  const systemd = hasSupervisor ? undefined : tellSystemd();
   const problems = await runService({
     file,
     env: process.env,
     version: version(),
     worker,
-    onServing: (serving) => process.send?.(serving, () => {}),
-    onSignal: process.send === undefined ? onSignal : onSignalOfMany,
-    onScrape:
-      process.send === undefined
-        ? undefined
-        : (pieces) => {
-            answerScrapes(process, pieces);
-            process.channel?.unref();
-          },
+    onServing: (serving) => {
+      process.send?.(serving, () => {});
+      systemd?.ready();
+    },
+    onSignal: hasSupervisor ? onSignalOfMany : onSignal,
+    onScrape: hasSupervisor
+      ? (pieces) => {
+          answerScrapes(process, pieces);
+          process.channel?.unref();
+        }
+      : undefined,
   });
+  systemd?.close();
   if (process.connected) process.disconnect();
   endWithoutReader();
   return problems.length === 0 ? exit.ok : refuse(problems);
@@ -63,9 +70,12 @@ async function serveOne(file: string, worker: number | undefined): Promise<Exit>
 async function serveAll(file: string, workers: number): Promise<Exit> {
   process.title = 'mtls-enforcer';
   const { supervise } = await import('../service/supervisor.ts');
+  const systemd = tellSystemd();
   const code = await supervise({
     workers,
     onSignal,
+    onServing: () => systemd.ready(),
+    patience: watchdogMilliseconds(process.env),
     spawn: (worker) =>
       spawn(
         process.execPath,
@@ -73,7 +83,21 @@ async function serveAll(file: string, workers: number): Promise<Exit> {
         { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
       ),
   });
+  systemd.close();
   return code as Exit; // a worker's own
+}
+
+/**
+ * Whoever has no supervisor of ours above him is the one whom systemd started. Not before there is somebody who stops at
+ * these signals: a listener keeps them from ending the process.
+ */
+function tellSystemd(): Systemd {
+  const systemd = new Systemd({
+    env: process.env,
+    onTrouble: (message) => process.stderr.write(`mtls-enforcer: ${message}\n`),
+  });
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => systemd.stopping());
+  return systemd;
 }
 
 const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
@@ -93,6 +117,7 @@ function onSignalOfMany(handler: (signal: Signal) => void): void {
     isStopping ||= signal === 'SIGTERM' || signal === 'SIGINT';
   };
   onSignal(once);
+  giveSignsOfLife(process);
   process.on('disconnect', () => once('SIGTERM'));
   // What listens keeps a process running; this one is done when its work is.
   process.channel?.unref();

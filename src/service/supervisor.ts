@@ -9,6 +9,10 @@ export type SupervisorOptions = {
   readonly workers: number;
   readonly spawn: WorkerOptions['spawn'];
   readonly onSignal: (handler: (signal: Signal) => void) => void;
+  /** Told once all serve. */
+  readonly onServing?: () => void;
+  /** Milliseconds: a worker that says nothing for so long is killed, and started again. */
+  readonly patience?: number | undefined;
 };
 
 /** Milliseconds. Envoy's health check comes once a second: it must have seen one worker back before the next one goes. */
@@ -20,7 +24,8 @@ const untilEnvoyKnows = 3_000;
  *
  * @returns the exit code: 0, or that of the worker which could not be started in the first place
  */
-export async function supervise({ workers: count, spawn, onSignal }: SupervisorOptions): Promise<number> {
+export async function supervise(options: SupervisorOptions): Promise<number> {
+  const { workers: count, spawn, onSignal, onServing, patience } = options;
   let log: Log = createLog({ level: 'info', format: 'text' });
   let metrics: Serving['metrics'];
   const workers = Array.from(
@@ -34,6 +39,7 @@ export async function supervise({ workers: count, spawn, onSignal }: SupervisorO
           metrics ??= serving.metrics;
         },
         log: () => log,
+        patience,
       }),
   );
   let isStopping = false;
@@ -121,7 +127,10 @@ export async function supervise({ workers: count, spawn, onSignal }: SupervisorO
     await Promise.all(running);
     return failure;
   }
-  if (!isStopping) log.info('all workers serve', { workers: count, pid: process.pid });
+  if (!isStopping) {
+    log.info('all workers serve', { workers: count, pid: process.pid });
+    onServing?.();
+  }
   renewals--;
   void renewAsOften();
   await Promise.all(running);

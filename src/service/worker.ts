@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Log } from '../observability/log.ts';
 import { isScrapeAnswer, type ScrapeAnswer, type Watched } from './scrapes.ts';
 import type { Serving } from './serve.ts';
+import { awaitSignsOfLife, isSignOfLife } from './sign-of-life.ts';
 
 export type WorkerOptions = {
   readonly number: number;
@@ -9,6 +10,8 @@ export type WorkerOptions = {
   readonly spawn: (worker: number) => ChildProcess;
   readonly onServing: (serving: Serving) => void;
   readonly log: () => Log;
+  /** Milliseconds: one that serves and says nothing for so long is killed. undefined: it is left to Envoy to notice. */
+  readonly patience?: number | undefined;
 };
 
 /** What came of a start: it serves, or ended with this exit code. */
@@ -20,7 +23,7 @@ const longestPause = 30_000;
 /** Who served this long before it ended begins again with the shortest pause. */
 const provenAfter = 60_000;
 /** For ending, beyond its own drain time: after that it hangs. */
-const patience = 5_000;
+const endsWithin = 5_000;
 
 /** One of several processes: started again whenever it ends, until it is told to stop. */
 export class Worker {
@@ -99,19 +102,24 @@ export class Worker {
 
   /** From its start to its end. */
   #once(): Promise<{ readonly code: number | undefined; readonly signal: string | undefined }> {
-    const { number, spawn, onServing, log } = this.#options;
+    const { number, spawn, onServing, log, patience } = this.#options;
     const child = spawn(number);
     this.#child = child;
     this.#mustReload = false;
     this.#starts++;
     child.on('message', (message: Serving | ScrapeAnswer) => {
       // What it said last may come after its end.
-      if (isScrapeAnswer(message) || this.#child !== child) return;
+      if (isScrapeAnswer(message) || isSignOfLife(message) || this.#child !== child) return;
       const isStart = this.#serving === undefined;
       this.#serving = message;
       onServing(message);
       if (!isStart) return;
       this.#settle('serving');
+      if (patience !== undefined)
+        awaitSignsOfLife(child, patience, () => {
+          log().error('a worker hangs, and is killed', { worker: number, silentForSeconds: patience / 1000 });
+          child.kill('SIGKILL');
+        });
       if (this.#mustReload) child.kill('SIGHUP');
     });
     return new Promise((resolve) => {
@@ -141,7 +149,7 @@ export class Worker {
     const child = this.#child;
     if (child === undefined) return;
     child.kill(signal);
-    const most = (this.#serving?.drainsWithinSeconds ?? 0) * 1000 + patience;
+    const most = (this.#serving?.drainsWithinSeconds ?? 0) * 1000 + endsWithin;
     const timer = setTimeout(() => child.kill('SIGKILL'), most);
     child.once('exit', () => clearTimeout(timer));
   }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { composeBootstrap, composeConfig } from '../../deploy/compose-setup.ts';
@@ -135,4 +138,38 @@ test('the pod of kubernetes.yaml is hardened as the compose file is, and shares 
   );
   assert.deepEqual([sockets(envoy).mountPath, sockets(envoy).readOnly], ['/run/mtls-enforcer', true]);
   assert.equal(spec.volumes.find(({ name }) => name === 'sockets')!.emptyDir!.medium, 'Memory');
+});
+
+const systemd = (...args: string[]) => spawnSync('systemd-analyze', args, { encoding: 'utf8' });
+const skip = systemd('--version').status === 0 ? false : 'no systemd-analyze';
+
+test("systemd's unit is one that systemd reads without a word, and has little to warn of", { skip }, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'unit-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const unit = join(folder, 'mtls-enforcer.service');
+  // It looks whether the programs are there.
+  const installed = read('deploy/systemd/mtls-enforcer.service').replaceAll(
+    '/usr/bin/mtls-enforcer ',
+    '/bin/true ',
+  );
+  writeFileSync(unit, installed);
+  const { status, stderr } = systemd('verify', '--man=no', unit);
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+  // Of 100; below 20 is what it calls OK. What is left is the network, and code that is compiled while it runs.
+  const judged = systemd('security', '--offline=true', '--no-pager', '--threshold=20', unit);
+  assert.equal(judged.status, 0, judged.stdout);
+});
+
+test("systemd's unit waits longer than an end takes by default, and does not start again what is wrong", () => {
+  const unit = read('deploy/systemd/mtls-enforcer.service');
+  const written = readConfig(composeConfig, 'config.toml', {});
+  assert.ok('config' in written);
+  const { drainDelayInSeconds, drainTimeoutInSeconds } = written.config.enforcer.authService;
+  const seconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]);
+  assert.ok(seconds > drainDelayInSeconds + drainTimeoutInSeconds + 5);
+  assert.match(unit, /^RestartPreventExitStatus=64 78$/m);
+  for (const [, name] of unit.matchAll(
+    /^Exec\w+=\/usr\/bin\/mtls-enforcer (\w+) --config \/etc\/mtls-enforcer\/config\.toml$/gm,
+  ))
+    assert.ok(existsSync(new URL(`src/commands/${name}.ts`, root)), name);
 });
