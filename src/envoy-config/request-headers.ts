@@ -33,8 +33,8 @@ function sourceHeaders({ enforcer, apis }: Config): readonly string[] {
   ];
 }
 
-/** By what a denial is told in the caller's own language, and found again in a log. */
-const answeredBy = ['content-type', 'soapaction', 'x-request-id'] as const;
+/** By what a denial is told in the caller's own language, and a decision found again in a log and a trace. */
+const answeredBy = ['content-type', 'soapaction', 'x-request-id', 'traceparent'] as const;
 
 /**
  * Headers that speak of a certificate, so that ours can be renamed on a running Envoy; and those with another sign than

@@ -1,9 +1,10 @@
-import { type Attributes, headerValues, requestId } from '../attributes.ts';
+import { type Attributes, requestId } from '../attributes.ts';
 import { type Admission, type Decision, type Denial, denials } from '../decision.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { GeneralName } from '../pki/certificate/general-name.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { oneLine } from './log.ts';
+import { traceContext } from './trace-context.ts';
 
 /** What the log says of one denial: enough to act on, no header's value, no query (it may hold a token). */
 export function auditDenial(attributes: Attributes, denial: Denial) {
@@ -92,7 +93,7 @@ const recordOf = (attributes: Attributes, decision: Decision, decided: Decided, 
   ...outcomeFields(decision),
   ...requestFields(attributes, decision.api),
   operation: decision.operation,
-  traceId: traceId(attributes),
+  traceId: traceContext(attributes)?.traceId,
   certificateFrom: decision.certificateFrom,
   ...identityFields(decision),
   generation: decided.generation,
@@ -100,12 +101,12 @@ const recordOf = (attributes: Attributes, decision: Decision, decided: Decided, 
   worker,
 });
 
-const outcomeFields = (decision: Decision) => ({
+export const outcomeFields = (decision: Decision) => ({
   outcome: decision.outcome,
   ...(decision.outcome === 'deny' ? { reason: decision.code, detail: decision.detail } : {}),
 });
 
-const identityFields = (decision: Decision): Identity => {
+export const identityFields = (decision: Decision): Identity => {
   if (decision.outcome === 'deny')
     return decision.certificate === undefined ? {} : certificateFields(decision.certificate);
   const { client, token } = decision;
@@ -120,12 +121,6 @@ const identityFields = (decision: Decision): Identity => {
 type Identity = Readonly<
   Partial<Record<keyof CertificateFields | 'alias' | 'tier' | 'clientId', string | undefined>>
 >;
-
-/** Of W3C's traceparent; undefined where what stands there is none. */
-const traceId = (attributes: Attributes): string | undefined =>
-  /^[\da-f]{2}-(?!0{32})([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/.exec(
-    headerValues(attributes, 'traceparent')[0] ?? '',
-  )?.[1];
 
 const requestFields = (attributes: Attributes, api: Denial['api']) => {
   const { http, source } = attributes;

@@ -11,6 +11,7 @@ import type { InForce } from './configuration.ts';
 import type { ConfigurationLog } from './configuration-log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Shadow } from './shadow.ts';
+import type { Traces } from './traces.ts';
 
 export type Checking = {
   readonly audit: Pick<AuditTrail, 'decided'>;
@@ -20,10 +21,12 @@ export type Checking = {
   readonly metrics: Pick<Metrics, 'checks'> | undefined;
   /** Decides again what was decided, once it is answered. */
   readonly shadow: Pick<Shadow, 'decided'>;
+  /** undefined: nobody asks for traces. */
+  readonly traces?: Pick<Traces, 'decided'> | undefined;
 };
 
 /** Decides every Check by the configuration that is in force when it comes, and tells whoever wants to know. */
-export function checking({ configuration, log, metrics, audit, shadow }: Checking) {
+export function checking({ configuration, log, metrics, audit, shadow, traces }: Checking) {
   return (attributes: Attributes): Soon<Checked> => {
     const { snapshot, config, generation } = configuration.inForce; // one snapshot from start to end
     const now = Date.now();
@@ -33,6 +36,7 @@ export function checking({ configuration, log, metrics, audit, shadow }: Checkin
       metrics?.checks.decided(decision, took);
       const decided = { now, microseconds: took * 1000, generation };
       audit.decided(attributes, decision, decided);
+      traces?.decided(attributes, decision, decided);
       if (decision.outcome === 'deny') {
         const { level, message, fields } = auditDenial(attributes, decision);
         log.now[level](message, fields);

@@ -8,6 +8,7 @@ import type { Configuration, ConfigurationEvent, InForce } from './configuration
 import { expiryFamilies } from './expiry-metrics.ts';
 import { feedFamilies } from './feed-metrics.ts';
 import type { Shadow } from './shadow.ts';
+import type { Traces } from './traces.ts';
 
 /** All that one process counts. */
 export class Metrics {
@@ -17,6 +18,7 @@ export class Metrics {
   readonly #configuration: Configuration;
   readonly #audit: AuditTrail;
   readonly #shadow: Shadow;
+  readonly #traces: Traces | undefined;
   readonly #changes = { 'in-force': 1, refused: 0 };
   #last: { readonly at: number; readonly isGood: boolean } = { at: Date.now(), isGood: true };
   /** What snapshots counted that are no more, and the one that counts now. */
@@ -26,11 +28,16 @@ export class Metrics {
   constructor(
     configuration: Configuration,
     version: string,
-    { audit, shadow }: { readonly audit: AuditTrail; readonly shadow: Shadow },
+    {
+      audit,
+      shadow,
+      traces,
+    }: { readonly audit: AuditTrail; readonly shadow: Shadow; readonly traces: Traces | undefined },
   ) {
     this.#configuration = configuration;
     this.#audit = audit;
     this.#shadow = shadow;
+    this.#traces = traces;
     this.#version = version;
     this.#snapshot = configuration.inForce.snapshot;
   }
@@ -68,6 +75,7 @@ export class Metrics {
       ...this.#cacheFamilies,
       ...this.#audit.families,
       ...this.#shadow.families,
+      ...(this.#traces?.families ?? []),
       ...this.#configurationFamilies(inForce),
       ...feedFamilies(feedStates, this.#configuration.ocspStates()),
       ...expiryFamilies(inForce),

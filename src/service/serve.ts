@@ -24,6 +24,7 @@ import {
   metricsTrouble,
   openMetricsPort,
 } from './metrics-port.ts';
+import { openTraces } from './open-traces.ts';
 import { type Piece, paced, page } from './paced.ts';
 import { Shadow } from './shadow.ts';
 import { ShadowLog } from './shadow-log.ts';
@@ -122,19 +123,30 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   const inForce = started.ok;
   const service = worker === undefined ? inForce.service : serviceOfWorker(inForce.service, worker);
   const watched = config.enforcer.metrics?.enabled ? config.enforcer.metrics : undefined;
-  if (watched) metrics = new Metrics(configuration, options.version, { audit, shadow });
+  const traces = await openTraces(options, () => log.now);
+  if (watched) metrics = new Metrics(configuration, options.version, { audit, shadow, traces });
   audit.use(config.enforcer.audit);
   let isStopping = false;
   let server: ExtAuthzServer | undefined;
   let port: MetricsPort | undefined;
   let closeControl: (() => Promise<void>) | undefined;
   try {
-    server = await listen({ ...inForce, service }, { configuration, log, metrics, audit, shadow }, file);
+    server = await listen(
+      { ...inForce, service },
+      { configuration, log, metrics, audit, shadow, traces },
+      file,
+    );
     const unready = (): string | undefined => (isStopping ? 'stopping' : undefined);
     port = metrics && (await openPort(metrics, inForce, options, { log, unready }));
     closeControl = await control({ ...inForce, service }, options, configuration, shadow);
   } catch (error) {
-    await Promise.all([server?.close(), port?.close(), configuration.close(), audit.close()]);
+    await Promise.all([
+      server?.close(),
+      port?.close(),
+      configuration.close(),
+      audit.close(),
+      traces?.close(),
+    ]);
     metrics?.close();
     throw error;
   }
@@ -205,6 +217,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     configuration.close(),
     port?.close(),
     audit.close(),
+    traces?.close(),
   ]);
   metrics?.close();
   log.now.info('stopped');

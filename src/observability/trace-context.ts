@@ -1,0 +1,23 @@
+import { type Attributes, headerValues } from '../attributes.ts';
+
+/** Where a request stands in a trace, by whoever began it: Envoy, or a client in front of it. */
+export type TraceContext = {
+  readonly traceId: string;
+  /** Of the span that asks us. */
+  readonly parentId: string;
+  /** Somebody records this trace. */
+  readonly isSampled: boolean;
+};
+
+/** W3C Trace Context, section 3.2: a later version may say more behind it. */
+const traceparent =
+  /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(?:$|(?<!^00-.*)-)/;
+
+/** undefined: there is no such header, or not one, or none that is well written. Nothing of it is ever repeated as it came. */
+export function traceContext(attributes: Attributes): TraceContext | undefined {
+  const [value, another] = headerValues(attributes, 'traceparent');
+  if (value === undefined || another !== undefined) return undefined;
+  const [, , traceId, parentId, flags] = traceparent.exec(value) ?? [];
+  if (traceId === undefined || parentId === undefined || flags === undefined) return undefined;
+  return { traceId, parentId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
