@@ -175,7 +175,7 @@ export function* build(
   return {
     service,
     revocation: revocation?.settings,
-    expiries: expiriesOf(clients, trusted ?? [], intermediates),
+    expiries: expiriesOf({ clients, trusted: trusted ?? [], intermediates, service }),
     tiers: readTiers(config, foreignFrom, findings),
     feeds: [...services.feeds, ...[...byEntry.values()].flatMap(({ feeds }) => feeds)],
     problems: [...byEntry.values()].flatMap(({ problems }) => problems),

@@ -1,17 +1,19 @@
 import { type Family, gauge, type Sample } from '../observability/exposition.ts';
 import { type Certificate, CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
+import type { Expiry } from '../provision/expiries.ts';
 import type { InForce } from './configuration.ts';
 
 /** When what is configured ends, for alerts that come in time. */
-export const expiryFamilies = ({
-  expiries,
-  feeds,
-}: Pick<InForce, 'expiries' | 'feeds'>): readonly Family[] => [
+export const expiryFamilies = (
+  { expiries, feeds }: Pick<InForce, 'expiries' | 'feeds'>,
+  envoys: readonly Expiry[],
+): readonly Family[] => [
   gauge(
     'mtls_enforcer_certificate_expiry_timestamp_seconds',
-    "When certificates end that the configuration names, since the epoch: of clients and their CAs by alias, of trusted CAs and of keys in issuers' JWKS.",
+    "When certificates end that the configuration names, since the epoch: of clients and their CAs by alias, of trusted CAs, of keys in issuers' JWKS, of the enforcer and of Envoy.",
     function* (): Generator<Sample | undefined> {
-      for (const { kind, alias, certificate } of expiries) yield sampleOf(kind, alias, certificate);
+      for (const { kind, alias, certificate } of [...expiries, ...envoys])
+        yield sampleOf(kind, alias, certificate);
       const keys = feeds.flatMap((feed) => certificatesOf(feed.jwks() ?? []));
       const each = new Map(keys.map((certificate) => [certificate.sha256, certificate]));
       for (const certificate of each.values()) yield sampleOf('jwks-key', '', certificate);

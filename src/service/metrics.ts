@@ -1,6 +1,7 @@
 import { CheckCounters } from '../observability/check-counters.ts';
 import { counter, type Family, gauge, only, type Sample } from '../observability/exposition.ts';
 import { ProcessMetrics } from '../observability/process-metrics.ts';
+import type { Expiry } from '../provision/expiries.ts';
 import { countClients } from '../provision/load-config.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { AuditTrail } from './audit-trail.ts';
@@ -9,6 +10,14 @@ import { expiryFamilies } from './expiry-metrics.ts';
 import { feedFamilies } from './feed-metrics.ts';
 import type { Shadow } from './shadow.ts';
 import type { Traces } from './traces.ts';
+
+export type MetricsOf = {
+  readonly audit: AuditTrail;
+  readonly shadow: Shadow;
+  readonly traces: Traces | undefined;
+  /** What Envoy presents. */
+  readonly envoys: () => Promise<readonly Expiry[]>;
+};
 
 /** All that one process counts. */
 export class Metrics {
@@ -19,25 +28,20 @@ export class Metrics {
   readonly #audit: AuditTrail;
   readonly #shadow: Shadow;
   readonly #traces: Traces | undefined;
+  readonly #readEnvoys: MetricsOf['envoys'];
+  #envoys: readonly Expiry[] = [];
   readonly #changes = { 'in-force': 1, refused: 0 };
   #last: { readonly at: number; readonly isGood: boolean } = { at: Date.now(), isGood: true };
   /** What snapshots counted that are no more, and the one that counts now. */
   #before = nothingCounted;
   #snapshot: Snapshot;
 
-  constructor(
-    configuration: Configuration,
-    version: string,
-    {
-      audit,
-      shadow,
-      traces,
-    }: { readonly audit: AuditTrail; readonly shadow: Shadow; readonly traces: Traces | undefined },
-  ) {
+  constructor(configuration: Configuration, version: string, { audit, shadow, traces, envoys }: MetricsOf) {
     this.#configuration = configuration;
     this.#audit = audit;
     this.#shadow = shadow;
     this.#traces = traces;
+    this.#readEnvoys = envoys;
     this.#version = version;
     this.#snapshot = configuration.inForce.snapshot;
   }
@@ -65,6 +69,11 @@ export class Metrics {
     this.#process.close();
   }
 
+  /** Reads what is only told. */
+  async look(): Promise<void> {
+    this.#envoys = await this.#readEnvoys();
+  }
+
   get families(): readonly Family[] {
     const { inForce, feedStates } = this.#configuration;
     return [
@@ -78,7 +87,7 @@ export class Metrics {
       ...(this.#traces?.families ?? []),
       ...this.#configurationFamilies(inForce),
       ...feedFamilies(feedStates, this.#configuration.ocspStates()),
-      ...expiryFamilies(inForce),
+      ...expiryFamilies(inForce, this.#envoys),
       ...this.#process.families,
     ];
   }

@@ -11,6 +11,7 @@ import { type Checking, checking } from './check.ts';
 import { Configuration, type InForce } from './configuration.ts';
 import { ConfigurationLog } from './configuration-log.ts';
 import { control } from './control.ts';
+import { envoyCertificates } from './envoy-certificates.ts';
 import { EnvoyFolder } from './envoy-folder.ts';
 import { FileWatcher } from './file-watcher.ts';
 import { keepHeapSmall } from './heap.ts';
@@ -124,7 +125,13 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
   const service = worker === undefined ? inForce.service : serviceOfWorker(inForce.service, worker);
   const watched = config.enforcer.metrics?.enabled ? config.enforcer.metrics : undefined;
   const traces = await openTraces(options, () => log.now);
-  if (watched) metrics = new Metrics(configuration, options.version, { audit, shadow, traces });
+  if (watched)
+    metrics = new Metrics(configuration, options.version, {
+      audit,
+      shadow,
+      traces,
+      envoys: () => envoyCertificates(configuration.inForce.config, resolver(file)),
+    });
   audit.use(config.enforcer.audit);
   let isStopping = false;
   let server: ExtAuthzServer | undefined;
@@ -263,6 +270,7 @@ async function openPort(
   const labels = worker === undefined ? {} : { worker };
   const pieces = async function* (): AsyncGenerator<Piece> {
     try {
+      await metrics.look();
       yield* paced(metrics.families, labels);
     } catch (error) {
       log.now.error('metrics could not be told because of a fault in the enforcer', {

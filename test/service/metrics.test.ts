@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,6 +71,38 @@ const pids = ({ lines }: EnforcerProcess) =>
     const [, pid, worker] = /info +started .* pid=(\d+) .*worker=(\d)$/.exec(line) ?? [];
     return pid === undefined ? [] : [{ pid: Number(pid), worker: Number(worker) }];
   });
+
+test('when the own certificate ends, and those of Envoy, as they are when somebody looks', async (t) => {
+  const [port, watch] = [await freePort(), await freePort()];
+  const ends = async (): Promise<readonly string[]> =>
+    [...series((await fetched(watch, '/metrics')).text)].flatMap(([name, value]) => {
+      const [, kind, sha256] =
+        /_expiry_.*kind="(enforcer|router[\w-]*)",alias="",sha256="(\w+)"/.exec(name) ?? [];
+      return kind === undefined ? [] : [`${kind} ${sha256} ${value}`];
+    });
+  const issue = async (name: string): Promise<string> => {
+    const { pem, privateKeyPem, der } = await ca.issue({ subject: `CN=${name}` });
+    writeFileSync(join(folder, `${name}.pem`), `${pem}${ca.pem}`);
+    writeFileSync(join(folder, `${name}.key`), privateKeyPem);
+    const { sha256, notAfter } = readCertificate(der);
+    return `${sha256} ${notAfter / 1000}`;
+  };
+  const [enforcers, routers] = [await issue('enforcer'), await issue('router')];
+  const pair = (name: string): string => `certPath = "${name}.pem"\nkeyPath = "${name}.key"\n`;
+  configure(
+    `port = ${port}\n${pair('enforcer')}`,
+    `port = ${watch}`,
+    `${apis}[router.keystore]\n${pair('router')}[router.enforcer]\n${pair('nowhere')}`,
+  );
+  const enforcer = await EnforcerProcess.start(file);
+  t.after(() => enforcer.stop());
+  assert.deepEqual(await ends(), [`enforcer ${enforcers}`, `router ${routers}`]);
+  const renewed = await issue('router');
+  assert.deepEqual(await ends(), [`enforcer ${enforcers}`, `router ${renewed}`]);
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  renameSync(join(folder, 'pipe'), join(folder, 'router.pem'));
+  assert.deepEqual(await ends(), [`enforcer ${enforcers}`]);
+});
 
 test('a page that says what is decided, in force and ending; and what a reload changes of it', async () => {
   const [port, watch] = [await freePort(), await freePort()];

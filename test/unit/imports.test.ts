@@ -166,6 +166,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'ext-authz/unix-socket': ['crypto', 'fs/promises', 'net*', 'path'],
   service: ['child_process'],
   'service/control-socket': ['net*'],
+  'service/envoy-certificates': ['fs/promises'],
   'service/envoy-folder': ['fs/promises', 'path'],
   'service/file-watcher': ['fs', 'fs/promises', 'path'],
   'service/audit-trail': ['os', 'timers/promises'],
