@@ -113,7 +113,11 @@ class UrlSource {
     const known = signers();
     const { crls: found, faults } = (await threads.urls.read([fetched.bytes], known, weakAlgorithmsOf))!;
     if (found.length === 0) throw new Error(`what it sent ${faults[0]}`);
-    const { crls, unused } = newestCrls(before, found, { now: Date.now(), clockSkew, others: 'keep' });
+    const { crls, unused } = newestCrls(before, found, {
+      now: Date.now(),
+      clockSkew,
+      staysBeside: () => true,
+    });
     if (!isOfUse(crls, found, before)) throw new Error(unused[0]);
     this.#validators = fetched.validators;
     this.#signers = known;
@@ -151,7 +155,7 @@ class UrlSource {
     const known = signers();
     const { crls: found, faults } = (await threads.urls.read(kept.parts, known, weakAlgorithmsOf))!;
     const { clockSkew } = limits();
-    const { crls } = newestCrls([], found, { now: Date.now(), clockSkew, others: 'keep' });
+    const { crls } = newestCrls([], found, { now: Date.now(), clockSkew, staysBeside: () => true });
     if (crls.length === 0) {
       await cache()?.throwAway(this.#key, faults[0] ?? 'begins to count in the future', tell);
       return undefined;
@@ -187,25 +191,31 @@ class PathSource {
     const known = before.length === 0 || this.#signers !== signed ? undefined : this.#state;
     const read = await threads.files.read({ path: this.#path, known }, signed, weakAlgorithmsOf);
     if (read === undefined) return undefined;
-    const { crls: found, faults, state } = read;
+    const { crls: found, faults, faulty, state } = read;
     if (found.length === 0) throw new Error(faults[0] ?? 'has no CRL in it');
     const { clockSkew } = limits();
-    const { crls, unused } = newestCrls(before, found, { now: Date.now(), clockSkew, others: 'drop' });
+    // A file that is half written, or can't be read, was not taken away: without its last good list, whoever stands on
+    // that would be let in.
+    const staysBeside = ({ file }: VerifiedCrl): boolean => faulty.includes(file);
+    const { crls, unused } = newestCrls(before, found, { now: Date.now(), clockSkew, staysBeside });
+    const kept = crls.filter((one) => staysBeside(one) && before.includes(one)).map(({ file }) => file);
+    const keeps = [...new Set(kept)].map(
+      (file) => `${file} keeps its last good list in force until the file is mended or deleted`,
+    );
     if (crls.length === 0) throw new Error(unused[0]);
     this.#state = state;
     this.#signers = signed;
-    return readingOf(crls, [...faults, ...unused]);
+    return readingOf(crls, [...faults, ...unused, ...keeps], faulty);
   }
 }
 
-const readingOf = (crls: Crls, unused: readonly string[]): Reading<Crls> => {
+/** @param faulty a file that breaks is news, also where its last good list stays in force */
+const readingOf = (crls: Crls, unused: readonly string[], faulty: readonly string[] = []): Reading<Crls> => {
   const ends = crls.flatMap(({ crl }) => (crl.nextUpdate === undefined ? [] : [crl.nextUpdate]));
   return {
     value: crls,
-    version: crls
-      .map(({ digest }) => digest)
-      .toSorted()
-      .join(' '),
+    // With the files: where an equal list has another name by now, it is that file which keeps it.
+    version: [...crls.map(({ digest, file }) => `${digest} ${file}`).toSorted(), ...faulty].join('\n'),
     count: crls.reduce((sum, { crl }) => sum + crl.revoked.count, 0),
     unused,
     ...(ends.length > 0 && { outdatedFrom: Math.min(...ends) }),

@@ -21,6 +21,8 @@ export type VerifiedCrl = {
   readonly crl: Crl;
   readonly signer: Certificate;
   readonly der: Uint8Array;
+  /** That it was read from; '' from a URL. */
+  readonly file: string;
   /** SHA-256 of its bytes. */
   readonly digest: string;
 };
@@ -29,6 +31,8 @@ export type CrlReading = {
   readonly crls: readonly VerifiedCrl[];
   /** What is wrong with others, each behind the file that it is about. */
   readonly faults: readonly string[];
+  /** Files that are there, and of which not everything could be used. */
+  readonly faulty: readonly string[];
   /** Of files: equal while nobody touched them. */
   readonly state: string;
 };
@@ -44,16 +48,13 @@ type Ask = {
 };
 type Found = {
   readonly der: Uint8Array<ArrayBuffer>;
+  readonly file: string;
   readonly index: EntryIndex;
   /** Place among the signers. */
   readonly signer: number;
   readonly digest: string;
 };
-type Answer = {
-  readonly found: readonly Found[];
-  readonly faults: readonly string[];
-  readonly state: string;
-};
+type Answer = Omit<CrlReading, 'crls'> & { readonly found: readonly Found[] };
 
 type Same = { readonly same: true };
 type Problem = { readonly problem: string };
@@ -93,13 +94,13 @@ export class CrlThread {
       });
       if ('same' in answered) return undefined;
       if ('problem' in answered) throw new Error(answered.problem);
-      const { found, faults, state } = answered;
-      const crls = found.map(({ der, index, signer, digest }) => {
+      const { found, ...rest } = answered;
+      const crls = found.map(({ der, index, signer, digest, file }) => {
         const crl = readCrl(der, index);
         rememberSigner(crl, signers[signer]!);
-        return { crl, signer: signers[signer]!, der, digest };
+        return { crl, signer: signers[signer]!, der, digest, file };
       });
-      return { crls, faults, state };
+      return { crls, ...rest };
     });
     this.#last = turn.catch(() => {});
     return turn;
@@ -163,19 +164,27 @@ function answer({ content, signers }: Ask): Answer | Same | Problem {
   const known = signers.flatMap(readable);
   const found: Found[] = [];
   const faults: string[] = [];
-  const take = (bytes: Uint8Array, where: string): void => {
-    const file = readCrlFile(bytes);
-    if (!file.ok) return void faults.push(`${where}${file.problem}`);
-    for (const part of file.crls) {
+  const faulty = new Set<string>();
+  const take = (bytes: Uint8Array, file: string, where: string): void => {
+    const blame = (problem: string): void => {
+      faults.push(`${where}${problem}`);
+      faulty.add(file);
+    };
+    const read = readCrlFile(bytes);
+    if (!read.ok) {
+      blame(read.problem);
+      return;
+    }
+    for (const part of read.crls) {
       const der = new Uint8Array(part);
       const result = readOne(der, known);
-      if (typeof result === 'string') faults.push(`${where}${result}`);
-      else found.push({ der, digest: hash('sha256', der), ...result });
+      if (typeof result === 'string') blame(result);
+      else found.push({ der, file, digest: hash('sha256', der), ...result });
     }
   };
   if (!('path' in content)) {
-    for (const bytes of content) take(bytes, '');
-    return { found, faults, state: '' };
+    for (const bytes of content) take(bytes, '', '');
+    return { found, faults, faulty: [...faulty], state: '' };
   }
   try {
     const files = filesAt(content.path);
@@ -188,13 +197,14 @@ function answer({ content, signers }: Ask): Answer | Same | Problem {
         const bytes = readBytes(file, maxCrlBytes);
         length += bytes.length;
         if (length > 4 * maxCrlBytes) return { problem: `has files of more than ${4 * maxCrlBytes} bytes` };
-        take(bytes, where);
+        take(bytes, file, where);
       } catch (error) {
         if (!(error instanceof FileProblem)) throw error;
         faults.push(`${where}${error.message}`);
+        faulty.add(file);
       }
     }
-    return { found, faults, state };
+    return { found, faults, faulty: [...faulty], state };
   } catch (error) {
     if (error instanceof FileProblem) return { problem: error.message };
     throw error;

@@ -16,7 +16,7 @@ const maxHeld = 1_000;
  * What is in force once these were found: of one key and scope the newest, never an older one in its place, which
  * whoever stands between could send again.
  *
- * @param others what becomes of those before of which there is no newer one: a URL whose CA has a new key still has
+ * @param staysBeside which of those before stay where there is no newer one: a URL whose CA has a new key still has
  *   certificates of the old one; a file that was taken away was the operator's word
  */
 export function newestCrls(
@@ -25,8 +25,12 @@ export function newestCrls(
   {
     now,
     clockSkew,
-    others,
-  }: { readonly now: number; readonly clockSkew: number; readonly others: 'keep' | 'drop' },
+    staysBeside,
+  }: {
+    readonly now: number;
+    readonly clockSkew: number;
+    readonly staysBeside: (one: VerifiedCrl) => boolean;
+  },
 ): Newest {
   const unused: string[] = [];
   const newest = new Map<string, VerifiedCrl>();
@@ -42,8 +46,8 @@ export function newestCrls(
       newest.set(slot, rival);
     } else newest.set(slot, one);
   }
-  if (others === 'keep')
-    for (const [slot, one] of held) if (!newest.has(slot) && newest.size < maxHeld) newest.set(slot, one);
+  for (const [slot, one] of held)
+    if (staysBeside(one) && !newest.has(slot) && newest.size < maxHeld) newest.set(slot, one);
   return { crls: [...newest.values()].slice(0, maxHeld), unused };
 }
 

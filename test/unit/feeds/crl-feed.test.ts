@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { CrlFeed } from '../../../src/feeds/crl-feed.ts';
-import { CrlThread } from '../../../src/feeds/crl-thread.ts';
+import { CrlThread, maxCrlBytes } from '../../../src/feeds/crl-thread.ts';
 import { feedLines } from '../../../src/feeds/feed-event.ts';
 import { OcspFeed } from '../../../src/feeds/ocsp-feed.ts';
 import { RevocationCache } from '../../../src/feeds/revocation-cache.ts';
@@ -327,6 +327,59 @@ describe('CRLs of files', () => {
     assert.match(feed.state.lastError ?? '', /^names no file/);
     await feed.close();
   });
+
+  const unusable: readonly (readonly [what: string, spoil: (file: string) => void])[] = [
+    ['is being written', (file) => writeFileSync(file, crlOf(ca, { number: 8 }).subarray(0, 90))],
+    ['is being written, as PEM', (file) => writeFileSync(file, pem(crlOf(ca, { number: 8 })).slice(0, 90))],
+    ['is empty', (file) => writeFileSync(file, '')],
+    ['is too long', (file) => truncateSync(file, maxCrlBytes + 1)],
+    ['was signed by somebody else', (file) => writeFileSync(file, crlOf(forger, { number: 8 }))],
+    [
+      'is a link to nowhere',
+      (file) => {
+        rmSync(file);
+        symlinkSync('/nowhere', file);
+      },
+    ],
+  ];
+  for (const [what, spoil] of unusable)
+    it(`of a folder: one that ${what} keeps its last good list beside others, until it is deleted`, async (t) => {
+      const dir = folder();
+      let file = join(dir, 'ca.crl');
+      writeFileSync(file, crlOf(ca, { number: 1 }));
+      writeFileSync(join(dir, 'other.crl'), crlOf(stranger, { number: 2 }));
+      const world = around([ca.certificate, stranger.certificate]);
+      const feed = new CrlFeed({ path: dir }, world);
+      t.after(() => feed.close());
+      await feed.start();
+      // It is another name that keeps an equal list.
+      renameSync(file, join(dir, 'renamed.crl'));
+      file = join(dir, 'renamed.crl');
+      await feed.start();
+      world.events.length = 0;
+      spoil(file);
+      await feed.start();
+      await feed.start();
+      assert.deepEqual(numbers(feed).toSorted(), [1, 2]);
+      const told = world.events.flatMap(feedLines).map(({ fields }) => fields.reason);
+      assert.equal(
+        told.filter(
+          (reason) =>
+            reason === `${file} keeps its last good list in force until the file is mended or deleted`,
+        ).length,
+        1,
+        'told once',
+      );
+      // Others change meanwhile, and again: what is kept is kept each time.
+      for (const number of [3, 4]) {
+        writeFileSync(join(dir, 'other.crl'), crlOf(stranger, { number }));
+        await feed.start();
+        assert.deepEqual(numbers(feed).toSorted(), [1, number]);
+      }
+      rmSync(file);
+      await feed.start();
+      assert.deepEqual(numbers(feed), [4]);
+    });
 });
 
 describe('a source that fails', () => {
