@@ -59,7 +59,11 @@ function policiesIn(document: Cursor): readonly Policy[] {
   return (all.length > 0 ? all : [document]).flatMap((each) => {
     const at = each.get('data').isTable ? each.get('data') : each;
     const isOne = at.get('policyName').isWritten || at.get('defaultLimit').isWritten;
-    return isOne ? [{ name: at.get('policyName').neededText('"Gold"'), at }] : [];
+    if (isOne) return [{ name: at.get('policyName').neededText('"Gold"'), at }];
+    // Microgateway's without a list's name, as its documents show them.
+    return at
+      .entries()
+      .flatMap(([name, policy]) => (policy.get('count').isWritten ? [{ name, at: policy }] : []));
   });
 }
 

@@ -19,6 +19,9 @@ export const headerMode = ['enableClientValidation = false', 'trustedSenders = [
 /** The demo's own issuer of tokens, for a test that brings another. */
 export const demoIssuer = /\[\[enforcer\.security\.tokenService\]\][^[]*\[[^\]]*\]\n/;
 
+/** Else a file that changes is read twice, and what came of the one reload is taken for what came of the next. */
+const onlyWhenAsked = '\n[enforcer.reload]\nwatch = false\n';
+
 /** A request, as far as a test cares. */
 export type Sent = Partial<Omit<Call, 'certificate'>> & { readonly certificate?: Holder | ClientCertificate };
 
@@ -34,16 +37,20 @@ export class Gateway {
     this.#folder = folder;
   }
 
-  /** @param options changes config.toml; lines of `[enforcer.security.mutualSSL]` other than for peer mode; a folder with a PKI */
+  /** @param options changes config.toml; lines of `[enforcer.security.mutualSSL]` other than for peer mode; a folder with a PKI; whether changed files count by themselves */
   static async start(
     envoy: FoundEnvoy,
-    options: Partial<Pick<StackOptions, 'edit' | 'editEnvoy' | 'mutualSSL'>> & { folder?: string } = {},
+    options: Partial<Pick<StackOptions, 'edit' | 'editEnvoy' | 'mutualSSL'>> & {
+      folder?: string;
+      watches?: boolean;
+    } = {},
   ): Promise<Gateway> {
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'mtls-enforcer-e2e-'));
     const pki = await preparePki(folder);
     const stack = await startStack({
       mutualSSL: peerMode,
       ...options,
+      edit: (toml) => (options.edit?.(toml) ?? toml) + (options.watches === false ? onlyWhenAsked : ''),
       folder: join(folder, 'run'),
       pki,
       envoy,

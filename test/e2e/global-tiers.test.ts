@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../envoy/run-program.ts';
-import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts';
+import { patient, type RunningEnvoy, startEnvoy } from '../support/envoy.ts';
 import { freePort } from '../support/free-port.ts';
 import { program } from '../support/program.ts';
-import { patient, type RateLimitService, startRateLimitService } from '../support/rate-limit-service.ts';
+import { type RateLimitService, startRateLimitService } from '../support/rate-limit-service.ts';
 import { realEnvoy } from '../support/real-envoy.ts';
 import { Gateway, type Sent, status } from './gateway.ts';
 
@@ -30,6 +30,7 @@ before(async () => {
   const servicePort = await freePort();
   gateway = await Gateway.start(envoy!, {
     editEnvoy: patient,
+    watches: false,
     edit: (toml) =>
       toml
         .replaceAll('"partners"', `"partners ${turn}"`)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { callGrpc } from '../support/client.ts';
+import { patient } from '../support/envoy.ts';
 import { realEnvoy } from '../support/real-envoy.ts';
 import { catalogue, Gateway, petstore, type Sent, status } from './gateway.ts';
 
@@ -24,6 +25,8 @@ let turn = 0;
 before(async () => {
   if (!envoy) return;
   gateway = await Gateway.start(envoy, {
+    editEnvoy: patient,
+    watches: false,
     edit: (toml) =>
       // Other aliases at each turn, so that each test begins with full buckets.
       toml
@@ -91,6 +94,71 @@ tierTest('an alias has one bucket for all its APIs and both versions of HTTP', a
     ),
     [200, 200, 200, 429, 429],
   );
+});
+
+/** The same resource, in every way that a client may ask for it. */
+const spellings: readonly Sent[] = [
+  { path: petstore },
+  { path: `${petstore}?x=1` },
+  { path: petstore.replace('/pet/', '//pet/./') },
+  { path: `/elsewhere/..${petstore}` },
+  { path: petstore.replace('petstore', '%70etstore') },
+  { host: 'LOCALHOST' },
+  { host: 'localhost:1234' },
+  { method: 'HEAD' },
+  { method: 'OPTIONS' },
+  { method: 'DELETE', protocol: 'h2' },
+  { protocol: 'h2', headers: [['x-forwarded-for', '10.1.2.3']] },
+  {
+    headers: [
+      ['x-envoy-retry-on', '5xx,retriable-4xx'],
+      ['x-envoy-max-retries', '3'],
+    ],
+  },
+];
+for (const [i, spelling] of spellings.entries())
+  tierTest(
+    `each is one request of the same alias, however it is asked: ${JSON.stringify(spelling)}`,
+    async () => {
+      const next = spellings[(i + 1) % spellings.length]!;
+      assert.deepEqual(
+        await statuses(
+          { certificate: 'acme', ...spelling },
+          { certificate: 'acme', ...next },
+          { certificate: 'acme', ...spelling },
+          { certificate: 'acme', ...next },
+          { certificate: 'acme', ...spelling },
+        ),
+        [200, 200, 200, 429, 429],
+      );
+    },
+  );
+
+tierTest(
+  'of many at once as many pass as the tier allows, whichever worker of Envoy they come to',
+  async () => {
+    const sent = Array.from(
+      { length: 24 },
+      (_, i): Sent => ({ certificate: 'acme', protocol: i % 2 === 0 ? 'h2' : 'http/1.1' }),
+    );
+    const found = await Promise.all(sent.map(statusOf));
+    assert.deepEqual(found.toSorted(), [200, 200, 200, ...Array(21).fill(429)]);
+  },
+);
+
+tierTest('a pre-flight uses nothing up', async () => {
+  const preflight: Sent = {
+    certificate: 'partner',
+    method: 'OPTIONS',
+    headers: [
+      ['origin', 'https://app.example.com'],
+      ['access-control-request-method', 'GET'],
+    ],
+  };
+  assert.deepEqual(await statuses(...times(3, preflight)), [200, 200, 200]);
+  assert.deepEqual(await statuses(...times(3, { certificate: 'partner' })), [200, 200, 429]);
+  // Nor is it kept from asking, once everything is used up.
+  assert.deepEqual(await statuses(preflight), [200]);
 });
 
 tierTest('who comes without a certificate is not counted, and is told of no limit', async () => {

@@ -18,6 +18,10 @@ export type RunningEnvoy = {
   stop(): Promise<void>;
 };
 
+/** A configuration that gives the enforcer and the rate limit service as much time as a busy machine takes. */
+export const patient = (yaml: string): string =>
+  yaml.replaceAll(/(timeout|max_interval): "0\.\d+s"/g, '$1: 30s');
+
 export type EnvoyOptions = {
   /** From findEnvoy(). */
   readonly path: string;

@@ -19,9 +19,6 @@ export type RateLimitService = {
   stop(): Promise<void>;
 };
 
-/** Envoy's configuration with more time for the service: a busy machine's is no answer of its own. */
-export const patient = (yaml: string): string => yaml.replaceAll(/timeout: "?0\.1s"?/g, 'timeout: 30s');
-
 const isListening = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');

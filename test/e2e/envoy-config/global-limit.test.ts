@@ -3,9 +3,10 @@ import { after, before, test } from 'node:test';
 import { writeRateLimitConfig } from '../../../src/envoy-config/ratelimit-service.ts';
 import { ownTiers } from '../../../src/provision/tiers.ts';
 import { nameValue } from '../../../src/upstream/field-value.ts';
+import { patient } from '../../support/envoy.ts';
 import { freePort } from '../../support/free-port.ts';
 import { program } from '../../support/program.ts';
-import { patient, type RateLimitService, startRateLimitService } from '../../support/rate-limit-service.ts';
+import { type RateLimitService, startRateLimitService } from '../../support/rate-limit-service.ts';
 import { realEnvoy } from '../../support/real-envoy.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writeRateLimitConfig } from '../../../src/envoy-config/ratelimit-service.ts';
 import type { Tier } from '../../../src/provision/tiers.ts';
+import { patient } from '../../support/envoy.ts';
 import { freePort } from '../../support/free-port.ts';
 import { program } from '../../support/program.ts';
-import { patient, startRateLimitService } from '../../support/rate-limit-service.ts';
+import { startRateLimitService } from '../../support/rate-limit-service.ts';
 import { realEnvoy } from '../../support/real-envoy.ts';
 import { clientCertificate, newAuthority, serverCertificate, startGateway } from './gateway.ts';
 

@@ -70,6 +70,11 @@ const files: readonly [words: string, text: string, tiers: readonly object[]][] 
     'subscriptionPolicies:\n  Gold: {count: 5, unitTime: 1, timeUnit: hours}\n',
     [tier('Gold', 5, 'hour')],
   ],
+  [
+    'Microgateway’s, as its documents show them',
+    '- 10kPerMin:\n     count: 10000\n     unitTime: 1\n     timeUnit: min\n',
+    [tier('10kPerMin', 10_000, 'minute')],
+  ],
   ['ten minutes that can be parted', apictl('A', quota('100', '10', 'min')), [tier('A', 10, 'minute', 100)]],
   ['ten minutes that can’t: by the hour', apictl('A', quota('5', '10', 'min')), [tier('A', 30, 'hour', 5)]],
   [
