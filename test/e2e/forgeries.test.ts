@@ -10,7 +10,7 @@ const { envoy, skip } = await realEnvoy();
 describe('forgeries through a real Envoy', { skip }, () => {
   let gateway: Gateway;
   before(async () => {
-    gateway = await Gateway.start(envoy!);
+    gateway = await Gateway.start(envoy!, { watches: false });
   });
   after(() => gateway?.stop());
   const verdict = (sent: Sent) => gateway.verdict(sent);

@@ -17,6 +17,7 @@ describe('through a real Envoy', { skip }, () => {
   before(async () => {
     chains = await makeChains();
     gateway = await Gateway.start(envoy!, {
+      watches: false,
       edit: (toml) =>
         toml
           .replaceAll('aliases = ["acme", "partners"]', 'aliases = ["acme", "partners", "chains", "pinned"]')

@@ -28,6 +28,7 @@ describe('the answers are those of grpc-js and proto-loader', { skip }, () => {
   before(async () => {
     const recorder = await startRecorder(recorded);
     const gateway = await Gateway.start(envoy!, {
+      watches: false,
       editEnvoy: (yaml) => {
         const [, port] = /- name: "?enforcer"?\n[\s\S]*?port_value: (\d+)/.exec(yaml)!;
         return yaml.replaceAll(`port_value: ${port}`, `port_value: ${recorder.port}`);

@@ -10,7 +10,7 @@ const { envoy, skip } = await realEnvoy();
 /** Each starts everything anew: Envoy's configuration is made from these keys. */
 describe('configurations through a real Envoy', { skip }, () => {
   const start = async (t: TestContext, options: Parameters<typeof Gateway.start>[1]) => {
-    const gateway = await Gateway.start(envoy!, options);
+    const gateway = await Gateway.start(envoy!, { watches: false, ...options });
     t.after(() => gateway.stop());
     return gateway;
   };

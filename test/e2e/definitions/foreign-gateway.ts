@@ -36,6 +36,7 @@ export class ForeignGateway {
     const pki = await preparePki(folder);
     writeAll(join(folder, 'foreign'), options.files(pki));
     const gateway = await Gateway.start(envoy, {
+      watches: false,
       folder,
       ...(options.mutualSSL && { mutualSSL: options.mutualSSL }),
       edit: (toml) => {

@@ -22,7 +22,7 @@ const { envoy, skip } = await realEnvoy();
 
 let gateway: Gateway;
 before(async () => {
-  if (envoy) gateway = await Gateway.start(envoy);
+  if (envoy) gateway = await Gateway.start(envoy, { watches: false });
 });
 after(() => gateway?.stop());
 
