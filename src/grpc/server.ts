@@ -179,6 +179,8 @@ export class GrpcServer {
         this.#onChange();
       });
     });
+    // After it listens: one connection that the kernel could not give us (accept(2)). Without this it would end the process.
+    server.on('error', () => {});
     // Whoever speaks no HTTP/2, or breaks it, is hung up on; that is all there is to say.
     server.on('sessionError', () => {});
     server.on('tlsClientError', (_: Error, socket: Socket) => socket.destroy());

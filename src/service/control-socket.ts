@@ -49,7 +49,8 @@ export async function openControl(
     0o600,
     (name) =>
       new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
+        // Later ones are of one connection that could not be taken, and no reason to end.
+        server.on('error', reject);
         server.listen(name, resolve);
       }),
   );
