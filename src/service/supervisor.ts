@@ -9,7 +9,7 @@ export type SupervisorOptions = {
   readonly workers: number;
   readonly spawn: WorkerOptions['spawn'];
   readonly onSignal: (handler: (signal: Signal) => void) => void;
-  /** Told once all serve. */
+  /** Told once all serve, or those that could be started: else systemd would end them, too. */
   readonly onServing?: () => void;
   /** Milliseconds: a worker that says nothing for so long is killed, and started again. */
   readonly patience?: number | undefined;
@@ -17,6 +17,9 @@ export type SupervisorOptions = {
 
 /** Milliseconds. Envoy's health check comes once a second: it must have seen one worker back before the next one goes. */
 const untilEnvoyKnows = 3_000;
+
+/** sysexits(3): EX_UNAVAILABLE, of a worker that can't listen, and of us where the metrics' port is taken. */
+const unavailable = 69;
 
 /**
  * Keeps several processes running until it is told to stop. It reads no configuration, sees no request, and has no
@@ -109,26 +112,33 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
       return 'serving';
     } catch (error) {
       log.error(metricsTrouble(error as Error, metrics));
-      return 69; // sysexits(3): EX_UNAVAILABLE, as of a worker that can't listen
+      return unavailable;
     }
   };
 
-  // The first alone: what is wrong with the configuration is then said once.
+  // The first alone: what is wrong with the configuration is then said once, and ends it. Where one serves already, only an
+  // address that another has can: what else keeps a worker from starting (a file that is just being written, a process
+  // that is killed) may pass, and is no reason to leave those unserved who are served.
+  let missing = 0;
   const running: Promise<void>[] = [];
   for (const some of [workers.slice(0, 1), workers.slice(1)]) {
     if (isStopping) break;
+    const isServed = workers.some(({ watched }) => watched.serving !== undefined);
     const starts = some.map(({ next }) => next);
     running.push(...some.map((worker) => worker.run()));
     const results: Start[] = await Promise.all(starts);
     if (results.every((start): boolean => start === 'serving')) results.push(await openPort());
-    const failure = results.find((start) => typeof start === 'number');
+    const failures = results.filter((start) => start !== 'serving');
+    missing = failures.length;
+    const failure = isServed ? failures.find((code) => code === unavailable) : failures[0];
     if (failure === undefined || isStopping) continue;
     stop();
     await Promise.all(running);
     return failure;
   }
   if (!isStopping) {
-    log.info('all workers serve', { workers: count, pid: process.pid });
+    if (missing === 0) log.info('all workers serve', { workers: count, pid: process.pid });
+    else log.error('some workers did not start, and are tried again', { workers: count, missing });
     onServing?.();
   }
   renewals--;
