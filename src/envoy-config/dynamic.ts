@@ -40,7 +40,7 @@ export function dynamicEnvoyFiles(config: Config, options: EnvoyConfigOptions, f
     path_config_source: { path: posix.join(folder, file), watched_directory: { path: folder } },
   });
   const secret = (name: string, content: Message): Message => {
-    secrets.set(name, { name, ...content });
+    keepSecret(secrets, name, { name, ...content });
     return { name, sds_config: source(`${name}.json`) };
   };
   const rewritten = (value: unknown, roles: Roles, listener = ''): unknown => {
@@ -95,6 +95,18 @@ export function dynamicEnvoyFiles(config: Config, options: EnvoyConfigOptions, f
     ['listeners.json', resources('envoy.config.listener.v3.Listener', listeners)],
     [bootstrapFile, head + asYaml(own)],
   ]);
+}
+
+/**
+ * What has one name is one: else the CA that stood there last would be trusted for all.
+ *
+ * @throws Error: a fault of ours, another one has this name
+ */
+export function keepSecret(secrets: Map<string, Message>, name: string, secret: Message): void {
+  const known = secrets.get(name);
+  if (known !== undefined && JSON.stringify(known) !== JSON.stringify(secret))
+    throw new Error(`two secrets of Envoy would be called ${name}`);
+  secrets.set(name, secret);
 }
 
 const head = `# Written by "mtls-enforcer" from config.toml: change that. Start Envoy once with this file; what stands in the others

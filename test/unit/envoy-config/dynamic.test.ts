@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { readConfig } from '../../../src/config/read-config.ts';
-import { dynamicEnvoyFiles, withClustersOfBefore } from '../../../src/envoy-config/dynamic.ts';
+import { dynamicEnvoyFiles, keepSecret, withClustersOfBefore } from '../../../src/envoy-config/dynamic.ts';
 
 const toml = `[router]
 listenerPort = 9090
@@ -40,6 +40,14 @@ test('the rate limit service is trusted by its own CA, not by that of backends',
     JSON.parse(files.get(name)!).resources[0].validation_context.trusted_ca.filename;
   assert.equal(caIn('rate-limit-ca.json'), '/etc/limits.pem');
   assert.equal(caIn('backend-ca.json'), '/etc//etc/ssl/certs/ca-certificates.crt');
+});
+
+test('a secret may be named twice, and never be two', () => {
+  const ca = (filename: string) => ({ validation_context: { trusted_ca: { filename } } });
+  const secrets = new Map([['backend-ca', ca('a.pem')]]);
+  keepSecret(secrets, 'backend-ca', ca('a.pem'));
+  assert.throws(() => keepSecret(secrets, 'backend-ca', ca('b.pem')), /two secrets of Envoy .* backend-ca$/);
+  assert.deepEqual([...secrets], [['backend-ca', ca('a.pem')]]);
 });
 
 test('each in a file of its own, behind all that it names', () => {
