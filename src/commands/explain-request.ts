@@ -88,7 +88,8 @@ function loggedIn(
   if (logged === undefined)
     throw new UsageError(`--audit ${path} has no decision about ${JSON.stringify(reference)}`);
   const given = chainOf(certificatesIn(values, read));
-  const now = at || Date.parse(logged.time ?? '') || 0;
+  const now = at || Date.parse(logged.time ?? '');
+  if (Number.isNaN(now)) throw new UsageError(`--audit ${path} does not say when that was; add --at TIME`);
   return {
     now,
     needsKeys: false,

@@ -28,15 +28,15 @@ export type Logged = Readonly<
 
 /** The last line about that request; undefined: there is none. */
 export function findLogged(record: string, reference: string): Logged | undefined {
-  // Most lines are about others: only those are parsed that may be meant.
-  for (
-    let at = record.lastIndexOf(reference);
-    at !== -1;
-    at = at === 0 ? -1 : record.lastIndexOf(reference, at - 1)
-  ) {
-    const end = record.indexOf('\n', at);
-    const line = parsed(record.slice(record.lastIndexOf('\n', at) + 1, end === -1 ? undefined : end));
+  // Most lines are about others: only those are parsed that may be meant, and each once, however often it has the text.
+  for (let end = record.length; end > 0; ) {
+    const at = record.lastIndexOf(reference, end - 1);
+    if (at === -1) break;
+    const start = record.lastIndexOf('\n', at) + 1;
+    const next = record.indexOf('\n', at);
+    const line = parsed(record.slice(start, next === -1 ? undefined : next));
     if (line !== undefined && (line.requestId === reference || line.traceId === reference)) return line;
+    end = start;
   }
   return undefined;
 }

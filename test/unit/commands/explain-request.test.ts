@@ -133,6 +133,27 @@ const replay = (reference: string, more: Values = {}) =>
     reference,
   );
 
+test('a line is read once, however often it has the text: whoever wrote a path chose how often', (t) => {
+  const { mock } = t.mock.method(JSON, 'parse');
+  const audit = [line({ requestId: 'r' }), line({ requestId: 'x', path: `/${'r'.repeat(10_000)}` })].join(
+    '\n',
+  );
+  const { logged } = askedFor({ audit }, (text) => Buffer.from(text), now, 'r');
+  assert.equal(logged?.requestId, 'r');
+  assert.equal(mock.callCount(), 2);
+});
+
+for (const time of [undefined, 'yesterday', '2026-13-45'])
+  test(`a line of the time ${time}: nobody is told what would be decided in 1970`, () => {
+    const audit = line({ requestId: 'r', path: '/a', time });
+    const ask = (more: Values) => askedFor({ audit, ...more }, () => Buffer.from(audit), now, 'r');
+    assert.throws(() => ask({}), {
+      name: 'UsageError',
+      message: /^--audit .* does not say when that was; add --at TIME$/,
+    });
+    assert.equal(ask({ at: '2026-06-01T00:00:00Z' }).now, Date.UTC(2026, 5, 1));
+  });
+
 test('another certificate than the one of that request is told', () => {
   const other = { cert: 'ca.pem' };
   assert.throws(
