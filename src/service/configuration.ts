@@ -240,6 +240,8 @@ export class Configuration {
       try {
         await this.#change(changes);
       } catch (error) {
+        // Whoever closes it ends what is being read.
+        if (this.#isClosed) break;
         // A fault of ours, or a reading that came to nothing, must not end a service that runs.
         const reason =
           error instanceof ReadingError ? `reading it ${error.message}` : String((error as Error).stack);

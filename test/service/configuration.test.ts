@@ -400,7 +400,10 @@ test('what is closed while it reads takes over nothing any more', async () => {
   await running(at, async ({ configuration, events }) => {
     configuration.reload();
     await configuration.close();
+    // What the end of the reading led to is told by now.
+    await new Promise((resolve) => setImmediate(resolve));
     assert.ok(!events.some(({ kind }) => kind === 'in-force'));
+    assert.deepEqual(events.filter(isRefused), []);
   });
 });
 
