@@ -98,7 +98,8 @@ export class Traces {
   async #sendAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, perBatch);
-      const trouble = await this.#post(batch);
+      // Node throws where headers of the environment don't go together.
+      const trouble = await this.#post(batch).catch(reasonOf);
       this.#counts[trouble === undefined ? 'sent' : 'failed'] += batch.length;
       const isNews = (trouble !== undefined) !== this.#isInTrouble;
       this.#isInTrouble = trouble !== undefined;
@@ -122,9 +123,13 @@ export class Traces {
         signal: AbortSignal.timeout(timeout),
       });
       this.#request = request;
-      request.on('error', (error: NodeJS.ErrnoException) => {
-        const isLate = error.name === 'AbortError' || error.name === 'TimeoutError';
-        resolve(isLate ? `no answer within ${timeout} ms` : (error.code ?? error.message));
+      request.on('error', (error) =>
+        resolve(isLate(error) ? `no answer within ${timeout} ms` : reasonOf(error)),
+      );
+      // Without a listener, a 101 ends in `close` alone: neither an error nor a response.
+      request.on('upgrade', (_, socket) => {
+        socket.destroy();
+        resolve('HTTP 101');
       });
       request.on('response', (response) => {
         const { statusCode = 0 } = response;
@@ -141,3 +146,8 @@ export class Traces {
     });
   }
 }
+
+const isLate = ({ name }: Error): boolean => name === 'AbortError' || name === 'TimeoutError';
+
+/** A code where there is one: it quotes no header. */
+const reasonOf = (error: NodeJS.ErrnoException): string => error.code ?? error.message;

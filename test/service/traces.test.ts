@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Traces } from '../../src/service/traces.ts';
 import { request } from '../support/attributes.ts';
@@ -30,10 +31,14 @@ const decided = { now: 1_780_315_200_123, microseconds: 21.4, generation: 3 };
 async function open(t: TestContext, answer?: () => number | 'nothing') {
   const receiver = await startTraceReceiver(answer);
   t.after(() => receiver.stop());
+  return { receiver, ...tracesTo(t, receiver.endpoint) };
+}
+
+function tracesTo(t: TestContext, endpoint: string, headers: Readonly<Record<string, string>> = {}) {
   const told: (string | undefined)[] = [];
   const traces = new Traces({
-    url: new URL(`${receiver.endpoint}/v1/traces`),
-    headers: { 'x-key': 'k' },
+    url: new URL(`${endpoint}/v1/traces`),
+    headers: { 'x-key': 'k', ...headers },
     timeout: 60_000,
     resource: { 'service.name': 'mtls-enforcer' },
     version: '1.2.3',
@@ -46,7 +51,7 @@ async function open(t: TestContext, answer?: () => number | 'nothing') {
         [...samples()].map((sample) => [sample!.labels!.outcome, sample!.value] as const),
       ),
     );
-  return { receiver, told, traces, counts };
+  return { told, traces, counts };
 }
 
 test('a decision whose trace is recorded is a span below the one that asked, and holds no secret', async (t) => {
@@ -118,3 +123,42 @@ test('a receiver that gives no answer: a bounded number waits, the rest is dropp
   assert.deepEqual(counts(), { sent: 0, dropped: 5_000 - 128, failed: 128 });
   assert.deepEqual(told, ['the service ends']);
 });
+
+for (const { what, answer, headers, reason } of [
+  {
+    what: 'switches protocols',
+    answer: 'HTTP/1.1 101 \r\nupgrade: x\r\nconnection: upgrade\r\n\r\n',
+    reason: 'HTTP 101',
+  },
+  { what: 'hangs up', answer: '', reason: 'ECONNRESET' },
+  { what: 'speaks no HTTP', answer: 'junk\r\n\r\n', reason: 'HPE_INVALID_CONSTANT' },
+  { what: 'never gets to its answer', answer: 'HTTP/1.1 103 \r\n\r\n', reason: 'ECONNRESET' },
+  {
+    what: 'redirects',
+    answer: 'HTTP/1.1 302 \r\nlocation: /\r\ncontent-length: 0\r\n\r\n',
+    reason: 'HTTP 302',
+  },
+  {
+    what: 'is sent headers that Node refuses',
+    answer: '',
+    headers: { trailer: secret },
+    reason: 'ERR_HTTP_TRAILER_INVALID',
+  },
+])
+  test(`a receiver that ${what} costs its spans alone, and keeps no end waiting`, async (t) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end(answer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const { told, traces, counts } = tracesTo(
+      t,
+      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      headers,
+    );
+    traces.decided(asked('01'), denial, decided);
+    await traces.close();
+    assert.deepEqual(told, [reason]);
+    assert.deepEqual(counts(), { sent: 0, dropped: 0, failed: 1 });
+  });
