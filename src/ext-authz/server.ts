@@ -4,6 +4,7 @@ import type { Method, Reply } from '../grpc/call.ts';
 import { createHealth } from '../grpc/health.ts';
 import { GrpcServer, type ServerTls } from '../grpc/server.ts';
 import { status } from '../grpc/status.ts';
+import type { Decided } from '../observability/audit.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import { after, type Soon } from '../soon.ts';
 import { writeAnswer } from './answer.ts';
@@ -27,8 +28,8 @@ export type ServerOptions = {
   readonly answers: () => AnswerSettings;
   readonly maxMessageBytes: number;
   readonly reflection: boolean;
-  /** Told of each Check that was answered, how many milliseconds after its headers. */
-  readonly onAnswered?: ((milliseconds: number) => void) | undefined;
+  /** Told of each Check whose answer is written, how many milliseconds after its headers. */
+  readonly onAnswered?: ((milliseconds: number, decided: Decided | undefined) => void) | undefined;
   /** A fault of ours on the way to a decision; the request was denied with `internal_error`. */
   readonly onError: (error: Error) => void;
 };
@@ -38,6 +39,8 @@ export type Checked = {
   readonly answers: AnswerSettings;
   /** What the backend gets in the header for it. */
   readonly backendJwt: string | undefined;
+  /** For `onAnswered`. */
+  readonly decided?: Decided;
 };
 
 export type ExtAuthzServer = {
@@ -72,8 +75,7 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
   const health = createHealth([authorization]);
   const check: Method = {
     kind: 'unary',
-    handle: (message) => answer(message, options),
-    onAnswered: options.onAnswered,
+    handle: (message, startedAt) => answer(message, startedAt, options),
   };
   const methods = new Map([...health.methods, [`/${authorization}/Check`, check]]);
   const { maxMessageBytes, onError } = options;
@@ -115,19 +117,27 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
  * Every Check that can be read is answered: a fault on the way is a denial, never an error to Envoy, never an admission.
  * What even the denial fails of is an error to Envoy, which refuses the request.
  */
-function answer(message: Buffer, { check, answers, onError }: ServerOptions): Soon<Reply> {
+function answer(
+  message: Buffer,
+  startedAt: number | undefined,
+  { check, answers, onAnswered, onError }: ServerOptions,
+): Soon<Reply> {
   let received: Attributes['http']['headers'] = [];
+  const told = (framed: Buffer, decided?: Decided): Buffer => {
+    if (startedAt !== undefined) onAnswered?.(performance.now() - startedAt, decided);
+    return framed;
+  };
   const fault = (error: unknown): Reply => {
     onError(error instanceof Error ? error : new Error(String(error)));
     const denial = { outcome: 'deny', code: 'internal_error', detail: '' } as const;
-    return writeAnswer(denial, answers(), received);
+    return told(writeAnswer(denial, answers(), received));
   };
   try {
     const attributes = readCheckRequest(message);
     if (attributes === undefined) return status('internal', 'no CheckRequest');
     received = attributes.http.headers;
-    const written = after(check(attributes), ({ decision, answers, backendJwt }) =>
-      writeAnswer(decision, answers, received, backendJwt),
+    const written = after(check(attributes), ({ decision, answers, backendJwt, decided }) =>
+      told(writeAnswer(decision, answers, received, backendJwt), decided),
     );
     return written instanceof Promise ? written.catch(fault) : written;
   } catch (error) {

@@ -8,9 +8,8 @@ export type Reply = Buffer | Status;
 
 export type UnaryMethod = {
   readonly kind: 'unary';
-  readonly handle: (message: Buffer) => Reply | Promise<Reply>;
-  /** Told of each message that was sent, how many milliseconds after the call's headers. */
-  readonly onAnswered?: ((milliseconds: number) => void) | undefined;
+  /** @param startedAt when the call's headers came: milliseconds of `performance.now()`, where somebody measures it */
+  readonly handle: (message: Buffer, startedAt?: number) => Reply | Promise<Reply>;
 };
 export type Method =
   | UnaryMethod
@@ -129,9 +128,9 @@ export class Call {
   }
 
   #reply(method: UnaryMethod, message: Buffer, now: number): void {
-    const reply = method.handle(message);
+    const reply = method.handle(message, this.#startedAt);
     if (Buffer.isBuffer(reply)) {
-      this.#answer(reply, method);
+      this.#answer(reply);
     } else if ('code' in reply) {
       this.#fail(reply);
     } else {
@@ -139,15 +138,14 @@ export class Call {
       if (this.#deadline !== Infinity)
         this.#timer = setTimeout(() => this.#tooLate(), Math.max(0, this.#deadline - now));
       reply.then(
-        (framed) => (Buffer.isBuffer(framed) ? this.#answer(framed, method) : this.#fail(framed)),
+        (framed) => (Buffer.isBuffer(framed) ? this.#answer(framed) : this.#fail(framed)),
         (error: unknown) => this.#broken(error),
       );
     }
   }
 
-  #answer(framed: Buffer, { onAnswered }: UnaryMethod): void {
+  #answer(framed: Buffer): void {
     if (!this.#begin()) return;
-    onAnswered?.(performance.now() - this.#startedAt);
     this.#stream.respond(responseHeaders, withTrailers);
     this.#stream.on('wantTrailers', sendOk);
     this.#stream.end(framed);

@@ -1,8 +1,10 @@
 import type { ApiName, Decision, DenialCode } from '../decision.ts';
+import type { Decided } from './audit.ts';
 import { counter, type Family, type Sample } from './exposition.ts';
-import { Histogram } from './histogram.ts';
+import { type Exemplar, Histogram } from './histogram.ts';
 
 type Outcomes = { allowed: number; readonly denied: Map<DenialCode, number> };
+type Timed = Pick<Decided, 'now' | 'microseconds' | 'trace'>;
 type Named = Pick<ApiName, 'name' | 'version'>;
 
 /**
@@ -19,14 +21,13 @@ export class CheckCounters {
   readonly #decisions = new Histogram();
   readonly #calls = new Histogram();
 
-  /** @param milliseconds that the decision took */
-  decided(decision: Decision, milliseconds: number): void {
+  decided(decision: Decision, decided: Timed): void {
     const { api } = decision;
     const outcomes = api === undefined ? this.#none : (this.#byName.get(api) ?? this.#outcomesOf(api));
     if (decision.outcome === 'allow') outcomes.allowed++;
     else countDenial(outcomes, decision.code);
     this.#from[decision.certificateFrom ?? 'none']++;
-    this.#decisions.observe(milliseconds);
+    this.#decisions.observe(decided.microseconds / 1000, exemplarOf(decided));
   }
 
   /** A fault of ours: the request was denied without a decision. */
@@ -35,8 +36,8 @@ export class CheckCounters {
   }
 
   /** @param milliseconds from a call's headers to its answer */
-  answered(milliseconds: number): void {
-    this.#calls.observe(milliseconds);
+  answered(milliseconds: number, decided?: Timed): void {
+    this.#calls.observe(milliseconds, decided && exemplarOf(decided));
   }
 
   /** What was counted of APIs that are no more is forgotten: names come and go, and memory must not grow with them. */
@@ -86,6 +87,10 @@ export class CheckCounters {
     }
   }
 }
+
+/** Of a trace that nobody records there is nothing to look up. */
+const exemplarOf = ({ now, trace }: Timed): Exemplar | undefined =>
+  trace?.isSampled ? { traceId: trace.traceId, at: now } : undefined;
 
 function countDenial({ denied }: Outcomes, code: DenialCode): void {
   denied.set(code, (denied.get(code) ?? 0) + 1);

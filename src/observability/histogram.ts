@@ -9,17 +9,32 @@ const bounds = [
   1,
 ] as const;
 
+/** A request whose trace can be looked up. */
+export type Exemplar = {
+  readonly traceId: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+};
+
 /** How long something takes. Counted in plain numbers, made into series only when somebody looks. */
 export class Histogram {
   readonly #counts = new Float64Array(bounds.length + 1);
+  /** The last one of each bucket. */
+  readonly #exemplars: Sample['exemplar'][] = new Array(bounds.length + 1).fill(undefined);
   #milliseconds = 0;
 
-  observe(milliseconds: number): void {
+  observe(milliseconds: number, exemplar?: Exemplar): void {
     const seconds = milliseconds / 1000;
     let at = 0;
     while (at < bounds.length && seconds > bounds[at]!) at++;
     this.#counts[at]!++;
     this.#milliseconds += milliseconds;
+    if (exemplar !== undefined)
+      this.#exemplars[at] = {
+        labels: { trace_id: exemplar.traceId },
+        value: seconds,
+        at: exemplar.at / 1000,
+      };
   }
 
   family(name: string, help: string): Family {
@@ -28,9 +43,9 @@ export class Histogram {
 
   *#samples(): Generator<Sample> {
     let count = 0;
-    for (const [i, bound] of [...bounds, Infinity].entries()) {
+    for (const [i, le] of [...bounds, Infinity].entries()) {
       count += this.#counts[i]!;
-      yield { part: '_bucket', labels: { le: bound === Infinity ? '+Inf' : bound }, value: count };
+      yield { part: '_bucket', le, value: count, exemplar: this.#exemplars[i] };
     }
     yield { part: '_sum', value: this.#milliseconds / 1000 };
     yield { part: '_count', value: count };

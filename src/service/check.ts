@@ -3,6 +3,7 @@ import type { Decision } from '../decision.ts';
 import { decide } from '../enforcer.ts';
 import type { Checked } from '../ext-authz/server.ts';
 import { auditAdmission, auditDenial } from '../observability/audit.ts';
+import { traceContext } from '../observability/trace-context.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { after, type Soon } from '../soon.ts';
 import { backendIdentity } from '../upstream/backend-identity.ts';
@@ -32,9 +33,9 @@ export function checking({ configuration, log, metrics, audit, shadow, traces }:
     const now = Date.now();
     const began = performance.now();
     return after(decide(attributes, snapshot, now), (decision) => {
-      const took = performance.now() - began;
-      metrics?.checks.decided(decision, took);
-      const decided = { now, microseconds: took * 1000, generation };
+      const microseconds = (performance.now() - began) * 1000;
+      const decided = { now, microseconds, generation, trace: traceContext(attributes) };
+      metrics?.checks.decided(decision, decided);
       audit.decided(attributes, decision, decided);
       traces?.decided(attributes, decision, decided);
       if (decision.outcome === 'deny') {
@@ -47,7 +48,7 @@ export function checking({ configuration, log, metrics, audit, shadow, traces }:
       const { answers } = snapshot;
       return after(backendJwt(decision, snapshot, now), (backendJwt) => {
         shadow.decided(attributes, decision, decided);
-        return { decision, answers, backendJwt };
+        return { decision, answers, backendJwt, decided };
       });
     });
   };

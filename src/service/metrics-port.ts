@@ -2,12 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { contentType } from '../observability/exposition.ts';
+import { contentTypes, type Format, formatFor } from '../observability/exposition.ts';
 
 export type MetricsAddress = { readonly address: string; readonly port: number };
 
 export type MetricsSource = {
-  readonly page: () => AsyncIterable<string>;
+  readonly page: (format: Format) => AsyncIterable<string>;
   /** undefined: ready. Else why not. */
   readonly unready: () => string | undefined;
 };
@@ -55,10 +55,11 @@ export async function openMetricsPort(
     }
     if (scrapes >= maxScrapes)
       return answer(response, { status: 503, text: 'others are being answered; ask again later' });
-    response.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-store' });
+    const format = formatFor(request.headers.accept);
+    response.writeHead(200, { 'content-type': contentTypes[format], 'cache-control': 'no-store' });
     if (request.method === 'HEAD') return void response.end();
     scrapes++;
-    void send(source.page(), response).finally(() => scrapes--);
+    void send(source.page(format), response).finally(() => scrapes--);
   });
   await listen(server, address, port);
   const bound = server.address() as AddressInfo;

@@ -1,4 +1,12 @@
-import { type Family, head, type Labels, labelsText, line } from '../observability/exposition.ts';
+import {
+  ending,
+  type Family,
+  type Format,
+  head,
+  type Labels,
+  labelsText,
+  line,
+} from '../observability/exposition.ts';
 
 /** Some lines of one family. */
 export type Piece = { readonly name: string; readonly head: string; readonly text: string };
@@ -13,30 +21,35 @@ const pieceSize = 32_768;
  *
  * @param common labels of all samples
  */
-export async function* paced(families: readonly Family[], common: Labels = {}): AsyncGenerator<Piece> {
+export async function* paced(
+  families: readonly Family[],
+  format: Format,
+  common: Labels = {},
+): AsyncGenerator<Piece> {
   const everywhere = labelsText(common);
   let steps = 0;
   for (const family of families) {
     const { name } = family;
     let text = '';
     for (const sample of family.samples()) {
-      if (sample !== undefined) text += line(name, sample, everywhere);
+      if (sample !== undefined) text += line(name, sample, format, everywhere);
       if (++steps % linesATime !== 0) continue;
       if (text.length >= pieceSize) {
-        yield { name, head: head(family), text };
+        yield { name, head: head(family, format), text };
         text = '';
       }
       await new Promise((resume) => setImmediate(resume));
     }
-    if (text !== '') yield { name, head: head(family), text };
+    if (text !== '') yield { name, head: head(family, format), text };
   }
 }
 
 /** As one page, on which each family has its head once, and its lines together. */
-export async function* page(pieces: AsyncIterable<Piece>): AsyncGenerator<string> {
+export async function* page(pieces: AsyncIterable<Piece>, format: Format): AsyncGenerator<string> {
   let last: string | undefined;
   for await (const { name, head, text } of pieces) {
     yield name === last ? text : head + text;
     last = name;
   }
+  yield ending[format];
 }

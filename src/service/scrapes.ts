@@ -1,9 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
-import { type Family, gauge } from '../observability/exposition.ts';
+import { type Family, type Format, gauge } from '../observability/exposition.ts';
 import { type Piece, paced } from './paced.ts';
 
 /** What a supervisor asks of a worker, and what comes back: on the channel on which a worker says that it serves. */
-type Question = { readonly kind: 'scrape'; readonly id: number };
+type Question = {
+  readonly kind: 'scrape';
+  readonly id: number;
+  /** undefined: of a supervisor that is older than the worker which it renewed. */
+  readonly format?: Format;
+};
 export type ScrapeAnswer =
   | { readonly kind: 'scraped'; readonly id: number; readonly piece: Piece }
   | { readonly kind: 'scraped-all'; readonly id: number };
@@ -19,16 +24,16 @@ const patience = 3_000;
 /** A worker's side: it answers whenever it is asked. */
 export function answerScrapes(
   channel: Pick<NodeJS.Process, 'on' | 'send'>,
-  pieces: () => AsyncIterable<Piece>,
+  pieces: (format: Format) => AsyncIterable<Piece>,
 ): void {
   const send = (answer: ScrapeAnswer): Promise<void> =>
     // A supervisor that has gone is no matter: the worker ends as well.
     new Promise((resolve) => channel.send?.(answer, () => resolve()));
   channel.on('message', async (message: unknown) => {
     if (!isQuestion(message)) return;
-    const { id } = message;
+    const { id, format = 'text' } = message;
     try {
-      for await (const piece of pieces()) await send({ kind: 'scraped', id, piece });
+      for await (const piece of pieces(format)) await send({ kind: 'scraped', id, piece });
       await send({ kind: 'scraped-all', id });
     } catch {
       // Told by whoever makes the pieces. Who asks takes no whole answer for none, and who decides goes on.
@@ -39,7 +44,7 @@ export function answerScrapes(
 let lastId = 0;
 
 /** The supervisor's side. @returns undefined: it gave no whole answer in time */
-function ask(worker: ChildProcess): Promise<readonly Piece[] | undefined> {
+function ask(worker: ChildProcess, format: Format): Promise<readonly Piece[] | undefined> {
   const id = ++lastId;
   const pieces: Piece[] = [];
   return new Promise((resolve) => {
@@ -58,7 +63,7 @@ function ask(worker: ChildProcess): Promise<readonly Piece[] | undefined> {
     const timer = setTimeout(gone, patience);
     worker.on('message', hear);
     worker.once('exit', gone);
-    worker.send({ kind: 'scrape', id } satisfies Question, (error) => {
+    worker.send({ kind: 'scrape', id, format } satisfies Question, (error) => {
       if (error) gone();
     });
   });
@@ -73,15 +78,15 @@ export type Watched = {
 };
 
 /** What all workers say, each family together, and which of them said nothing. */
-export async function* gather(workers: readonly Watched[]): AsyncGenerator<Piece> {
-  const answers = await Promise.all(workers.map(({ serving }) => serving && ask(serving)));
+export async function* gather(workers: readonly Watched[], format: Format): AsyncGenerator<Piece> {
+  const answers = await Promise.all(workers.map(({ serving }) => serving && ask(serving, format)));
   const families = new Map<string, Piece[]>();
   for (const piece of answers.flatMap((pieces) => pieces ?? [])) {
     const same = families.get(piece.name);
     if (same === undefined) families.set(piece.name, [piece]);
     else same.push(piece);
   }
-  yield* paced(workerFamilies(workers, answers));
+  yield* paced(workerFamilies(workers, answers), format);
   for (const pieces of families.values()) yield* pieces;
 }
 

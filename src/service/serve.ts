@@ -2,6 +2,7 @@ import type { Problem } from '../config/problem.ts';
 import { portOfWorker } from '../config/worker.ts';
 import { dynamicEnvoyFiles } from '../envoy-config/dynamic.ts';
 import { type ExtAuthzServer, startServer } from '../ext-authz/server.ts';
+import type { Format } from '../observability/exposition.ts';
 import type { LogSettings } from '../observability/log.ts';
 import { resolver } from '../provision/own-config.ts';
 import { serviceOfWorker } from '../provision/service.ts';
@@ -42,7 +43,7 @@ export type ServeOptions = {
   /** Calls `handler` at each of these signals. */
   readonly onSignal: (handler: (signal: Signal) => void) => void;
   /** Given where a supervisor asks for metrics, and answers for all: no port is opened then. */
-  readonly onScrape?: ((pieces: () => AsyncIterable<Piece>) => void) | undefined;
+  readonly onScrape?: ((pieces: (format: Format) => AsyncIterable<Piece>) => void) | undefined;
 };
 export type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
 
@@ -251,7 +252,7 @@ async function listen(
       },
       answers: () => configuration.inForce.snapshot.answers,
       check: checking(checks),
-      onAnswered: metrics && ((milliseconds) => metrics.checks.answered(milliseconds)),
+      onAnswered: metrics && ((milliseconds, decided) => metrics.checks.answered(milliseconds, decided)),
     });
   } catch (error) {
     const { key, message } = listenTrouble(error as NodeJS.ErrnoException, service);
@@ -268,10 +269,10 @@ async function openPort(
   { log, unready }: { readonly log: ConfigurationLog; readonly unready: MetricsSource['unready'] },
 ): Promise<MetricsPort | undefined> {
   const labels = worker === undefined ? {} : { worker };
-  const pieces = async function* (): AsyncGenerator<Piece> {
+  const pieces = async function* (format: Format): AsyncGenerator<Piece> {
     try {
       await metrics.look();
-      yield* paced(metrics.families, labels);
+      yield* paced(metrics.families, format, labels);
     } catch (error) {
       log.now.error('metrics could not be told because of a fault in the enforcer', {
         error: (error as Error).stack,
@@ -283,7 +284,7 @@ async function openPort(
   const { address, port } = config.enforcer.metrics!;
   const own = { address, port: worker === undefined ? port : portOfWorker(port, worker) };
   try {
-    return await openMetricsPort(own, { page: () => page(pieces()), unready });
+    return await openMetricsPort(own, { page: (format) => page(pieces(format), format), unready });
   } catch (error) {
     const line = text.lineOf(['enforcer', 'metrics', 'port']);
     throw new ListenError(`${file}:${line}: ${metricsTrouble(error as Error, own)}`, { cause: error });

@@ -105,7 +105,14 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
     const { metricsTrouble, openMetricsPort } = await import('./metrics-port.ts');
     try {
       port = await openMetricsPort(metrics, {
-        page: () => page(gather(workers.map(({ watched }) => watched))),
+        page: (format) =>
+          page(
+            gather(
+              workers.map(({ watched }) => watched),
+              format,
+            ),
+            format,
+          ),
         unready,
       });
       log.info('metrics', { listening: port.address });

@@ -6,7 +6,6 @@ import type { Decision } from '../decision.ts';
 import type { Decided } from '../observability/audit.ts';
 import { counter, type Family } from '../observability/exposition.ts';
 import { attributesOf, decisionSpan, type Span } from '../observability/span.ts';
-import { traceContext } from '../observability/trace-context.ts';
 import type { TraceSettings } from '../observability/trace-settings.ts';
 
 export type TracesOptions = TraceSettings & {
@@ -51,14 +50,14 @@ export class Traces {
   }
 
   decided(attributes: Attributes, decision: Decision, decided: Decided): void {
-    const context = traceContext(attributes);
-    if (context?.isSampled !== true) return;
+    const { trace } = decided;
+    if (trace?.isSampled !== true) return;
     if (this.#waiting.length >= maxWaiting || this.#isClosed) {
       this.#counts.dropped++;
       return;
     }
     const spanId = randomBytes(8).toString('hex');
-    this.#waiting.push(decisionSpan(attributes, decision, decided, { ...context, spanId }));
+    this.#waiting.push(decisionSpan(attributes, decision, decided, { ...trace, spanId }));
     if (this.#waiting.length >= perBatch) this.#send();
     else this.#timer ??= setTimeout(() => this.#send(), pause);
   }

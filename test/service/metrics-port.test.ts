@@ -58,6 +58,24 @@ for (const [what, path, method, status, body] of [
     assert.equal(answer.type, `text/plain; ${isPage ? 'version=0.0.4; ' : ''}charset=utf-8`);
   });
 
+for (const accept of [
+  'application/openmetrics-text; version=1.0.0',
+  'application/openmetrics-text;q=0.5, text/plain;q=0.9',
+  ',;=,q=;version=,"',
+  'application/openmetrics-text;q=1e999;q=;version=',
+  'a/b,'.repeat(1_900),
+])
+  test(`one of two formats is written, whatever is accepted: ${accept.slice(0, 60)}`, async () => {
+    const { status, type, body } = await get('/metrics', 'GET', { accept });
+    assert.equal(status, 200);
+    assert.equal(body, 'a 1\n');
+    const isOpenMetrics = accept.endsWith('1.0.0');
+    const expected = isOpenMetrics
+      ? 'application/openmetrics-text; version=1.0.0'
+      : 'text/plain; version=0.0.4';
+    assert.equal(type, `${expected}; charset=utf-8`);
+  });
+
 test('who is not ready says why, and lives', async () => {
   unready = 'stopping';
   assert.deepEqual((await get('/readyz')).status, 503);

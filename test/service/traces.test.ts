@@ -8,16 +8,14 @@ import { startTraceReceiver, valuesOf } from '../support/trace-receiver.ts';
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const parentId = 'b7ad6b7169203331';
 const secret = 'eyJ0aGlzIjoic2VjcmV0In0';
-const asked = (flags: string) =>
-  request({
-    path: `/p?token=${secret}`,
-    headers: [
-      ['authorization', `Bearer ${secret}`],
-      ['x-request-id', 'f00'],
-      ['traceparent', `00-${traceId}-${parentId}-${flags}`],
-      ['tracestate', secret],
-    ],
-  });
+const asked = request({
+  path: `/p?token=${secret}`,
+  headers: [
+    ['authorization', `Bearer ${secret}`],
+    ['x-request-id', 'f00'],
+    ['tracestate', secret],
+  ],
+});
 const api = { name: 'Petstore', version: '1', basePath: '/p', errorFormat: 'choreo-connect' } as const;
 const denial = {
   outcome: 'deny',
@@ -26,7 +24,8 @@ const denial = {
   api,
   operation: '/pets',
 } as const;
-const decided = { now: 1_780_315_200_123, microseconds: 21.4, generation: 3 };
+const trace = { traceId, parentId, isSampled: true };
+const decided = { now: 1_780_315_200_123, microseconds: 21.4, generation: 3, trace };
 
 async function open(t: TestContext, answer?: () => number | 'nothing') {
   const receiver = await startTraceReceiver(answer);
@@ -56,7 +55,7 @@ function tracesTo(t: TestContext, endpoint: string, headers: Readonly<Record<str
 
 test('a decision whose trace is recorded is a span below the one that asked, and holds no secret', async (t) => {
   const { receiver, traces, counts } = await open(t);
-  traces.decided(asked('01'), denial, decided);
+  traces.decided(asked, denial, decided);
   await traces.close();
   const [{ path, batch } = assert.fail('nothing came')] = receiver.requests;
   assert.equal(path, '/v1/traces');
@@ -93,8 +92,8 @@ test('a decision whose trace is recorded is a span below the one that asked, and
 
 test('a decision whose trace nobody records leaves nothing', async (t) => {
   const { receiver, traces, counts } = await open(t);
-  traces.decided(asked('00'), denial, decided);
-  traces.decided(request({}), denial, decided);
+  traces.decided(asked, denial, { ...decided, trace: { ...trace, isSampled: false } });
+  traces.decided(asked, denial, { ...decided, trace: undefined });
   await traces.close();
   assert.deepEqual(receiver.requests, []);
   assert.deepEqual(counts(), { sent: 0, dropped: 0, failed: 0 });
@@ -103,10 +102,10 @@ test('a decision whose trace nobody records leaves nothing', async (t) => {
 test('what a receiver does not take is counted, and told once; so is that it takes them again', async (t) => {
   let status = 503;
   const { receiver, told, traces, counts } = await open(t, () => status);
-  for (let i = 0; i < 300; i++) traces.decided(asked('01'), denial, decided);
+  for (let i = 0; i < 300; i++) traces.decided(asked, denial, decided);
   await receiver.until(() => receiver.requests.length === 3);
   status = 200;
-  traces.decided(asked('01'), denial, decided);
+  traces.decided(asked, denial, decided);
   await receiver.until(() => receiver.spans.length === 1);
   await traces.close();
   assert.deepEqual(told, ['HTTP 503', undefined]);
@@ -115,7 +114,7 @@ test('what a receiver does not take is counted, and told once; so is that it tak
 
 test('a receiver that gives no answer: a bounded number waits, the rest is dropped and counted, and an end is not kept waiting', async (t) => {
   const { receiver, told, traces, counts } = await open(t, () => 'nothing');
-  for (let i = 0; i < 5_000; i++) traces.decided(asked('01'), denial, decided);
+  for (let i = 0; i < 5_000; i++) traces.decided(asked, denial, decided);
   await receiver.until(() => receiver.requests.length === 1);
   const began = performance.now();
   await traces.close();
@@ -157,7 +156,7 @@ for (const { what, answer, headers, reason } of [
       `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       headers,
     );
-    traces.decided(asked('01'), denial, decided);
+    traces.decided(asked, denial, decided);
     await traces.close();
     assert.deepEqual(told, [reason]);
     assert.deepEqual(counts(), { sent: 0, dropped: 0, failed: 1 });

@@ -17,7 +17,7 @@ const state = (more: Partial<FeedState>): FeedState => ({
   ...more,
 });
 const lines = async (states: readonly FeedState[], ocsp: readonly FeedState[] = []) =>
-  (await textOf(page(paced(feedFamilies(states, ocsp))))).split('\n');
+  (await textOf(page(paced(feedFamilies(states, ocsp), 'text'), 'text'))).split('\n');
 
 test('a CRL: read when, out of date when, how much is in it', async () => {
   const all = await lines([state({ failures: 2 })]);

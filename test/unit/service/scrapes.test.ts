@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { test } from 'node:test';
+import type { Format } from '../../../src/observability/exposition.ts';
 import type { Piece } from '../../../src/service/paced.ts';
 import { answerScrapes } from '../../../src/service/scrapes.ts';
 
 const piece = { name: 'm', head: '', text: 'm 1\n' };
 
 /** A worker's channel, and what it was sent. */
-function channel(pieces: () => AsyncIterable<Piece>) {
+function channel(pieces: (format: Format) => AsyncIterable<Piece>) {
   const sent: unknown[] = [];
   const emitter = new EventEmitter();
   const send = (message: unknown, done: () => void): boolean => {
@@ -32,6 +33,20 @@ test('a worker answers each question by its own number, and nothing else', async
     { kind: 'scraped', id: 7, piece },
     { kind: 'scraped-all', id: 7 },
   ]);
+});
+
+test('a worker writes as it is asked to; of an older supervisor that knows of no formats, as before', async () => {
+  const asked: Format[] = [];
+  const { emitter } = channel(async function* (format) {
+    asked.push(format);
+    yield piece;
+  });
+  for (const format of ['openmetrics', 'text', undefined]) {
+    emitter.emit('message', { kind: 'scrape', id: 1, format });
+    await once(emitter, 'sent');
+    await once(emitter, 'sent');
+  }
+  assert.deepEqual(asked, ['openmetrics', 'text', 'text']);
 });
 
 test('a fault in what it counts is no whole answer, and ends no worker', async () => {
