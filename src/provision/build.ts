@@ -28,7 +28,7 @@ import type { OwnConfig } from './own-config.ts';
 import { certificateIn } from './pem-files.ts';
 import { readRevocation, revocationState } from './revocation.ts';
 import { checkRouter } from './router.ts';
-import { buildSenderVerifier } from './senders.ts';
+import { buildSenders } from './senders.ts';
 import { readService, type ServiceSettings } from './service.ts';
 import { checkShadow } from './shadow.ts';
 import type { Sliced } from './slices.ts';
@@ -127,8 +127,12 @@ export function* build(
     },
     findings,
   );
-  const verifySender = yield* buildSenderVerifier(config, clients, reading);
-  const sourceGround = { settings: config.enforcer.security.mutualSSL, verifySender, findings };
+  const senders = yield* buildSenders(config, clients, reading);
+  const sourceGround = {
+    settings: config.enforcer.security.mutualSSL,
+    verifySender: senders.verify,
+    findings,
+  };
   const sources = buildSources(isWritten, sourceGround);
   const sourcesOf = ownSources(config, sourceGround);
   checkDatabases(config, findings);
@@ -166,6 +170,7 @@ export function* build(
     findings,
     now,
   });
+  const issuers = [...services.expiries, ...[...byEntry.values()].flatMap(({ expiries }) => expiries)];
   const service = readService(config, isWritten, findings);
   checkRouter(config, findings);
   checkShadow(config, own.file, findings);
@@ -175,7 +180,7 @@ export function* build(
   return {
     service,
     revocation: revocation?.settings,
-    expiries: expiriesOf({ clients, trusted: trusted ?? [], intermediates, service }),
+    expiries: expiriesOf({ clients, trusted: trusted ?? [], intermediates, senders, issuers, service }),
     tiers: readTiers(config, foreignFrom, findings),
     feeds: [...services.feeds, ...[...byEntry.values()].flatMap(({ feeds }) => feeds)],
     problems: [...byEntry.values()].flatMap(({ problems }) => problems),

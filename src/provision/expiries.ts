@@ -1,5 +1,6 @@
 import { type Certificate, CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
 import { readCertificateFile } from '../pki/containers/certificate-file.ts';
+import type { Senders } from './senders.ts';
 import type { ServiceSettings } from './service.ts';
 import type { ClientEntry } from './trust.ts';
 
@@ -10,12 +11,18 @@ export type Expiry = {
     | 'client-ca'
     | 'trusted-ca'
     | 'intermediate'
+    /** Of a load balancer, and what leads up to it. */
+    | 'sender'
+    | 'sender-ca'
+    /** Of who issues tokens: its certificate, and those beside its keys. */
+    | 'issuer'
+    | 'jwks-key'
     /** The service's own, of its port. */
     | 'enforcer'
     /** Envoy's: towards clients, and towards us. */
     | 'router'
     | 'router-client';
-  /** Whose it is; '': everybody's. */
+  /** Whose it is, an issuer by its name; '': everybody's. */
   readonly alias: string;
   readonly certificate: Certificate;
 };
@@ -25,24 +32,25 @@ export function expiriesOf({
   clients,
   trusted,
   intermediates,
+  senders,
+  issuers,
   service,
 }: {
   readonly clients: readonly ClientEntry[];
   readonly trusted: readonly Certificate[];
   readonly intermediates: readonly Certificate[];
+  readonly senders: Pick<Senders, 'entries' | 'cas'>;
+  readonly issuers: readonly Expiry[];
   readonly service: ServiceSettings;
 }): readonly Expiry[] {
   const own = service.tcp?.tls && leafOf(service.tcp.tls.certificatePem);
   const all: readonly Expiry[] = [
-    ...clients.flatMap((entry): Expiry[] => {
-      const { alias } = entry;
-      // Whom nobody lets in any more has nothing to renew.
-      if (entry.term?.disabled === true || entry.kind === 'fingerprints') return [];
-      if (entry.kind === 'certificate') return [{ kind: 'client', alias, certificate: entry.certificate }];
-      return (entry.cas ?? []).map((certificate) => ({ kind: 'client-ca', alias, certificate }));
-    }),
+    ...clients.flatMap((entry) => ofEntry(entry, 'client', 'client-ca')),
     ...trusted.map((certificate): Expiry => ({ kind: 'trusted-ca', alias: '', certificate })),
     ...intermediates.map((certificate): Expiry => ({ kind: 'intermediate', alias: '', certificate })),
+    ...senders.entries.flatMap((entry) => ofEntry(entry, 'sender', 'sender-ca')),
+    ...senders.cas.map((certificate): Expiry => ({ kind: 'sender-ca', alias: '', certificate })),
+    ...issuers,
     ...(own === undefined ? [] : [{ kind: 'enforcer', alias: '', certificate: own } as const]),
   ];
   return [
@@ -52,13 +60,33 @@ export function expiriesOf({
   ];
 }
 
+function ofEntry(entry: ClientEntry, own: Expiry['kind'], ca: Expiry['kind']): readonly Expiry[] {
+  const { alias } = entry;
+  // Whom nobody lets in any more has nothing to renew.
+  if (entry.term?.disabled === true || entry.kind === 'fingerprints') return [];
+  if (entry.kind === 'certificate') return [{ kind: own, alias, certificate: entry.certificate }];
+  return (entry.cas ?? []).map((certificate) => ({ kind: ca, alias, certificate }));
+}
+
+/** A JWK has no end of its own; the certificate in it has (`x5c`, RFC 7517 section 4.7). */
+export const certificatesOfJwks = (jwks: readonly unknown[]): readonly Certificate[] =>
+  jwks.flatMap((jwk) => {
+    const { x5c } = (jwk ?? {}) as { readonly x5c?: readonly unknown[] };
+    const first = Array.isArray(x5c) ? x5c[0] : undefined;
+    const certificate = typeof first === 'string' ? readable(Buffer.from(first, 'base64')) : undefined;
+    return certificate === undefined ? [] : [certificate];
+  });
+
 /** The one that a server or client presents is the first of its file. undefined: TLS may read what we can't. */
 export function leafOf(content: string | Uint8Array): Certificate | undefined {
   const found = readCertificateFile(content);
   const [first] = found.ok ? found.certificates : [];
-  if (first === undefined) return undefined;
+  return first && readable(first.der);
+}
+
+function readable(der: Uint8Array): Certificate | undefined {
   try {
-    return readCertificate(first.der);
+    return readCertificate(der);
   } catch (error) {
     if (error instanceof CertificateError) return undefined;
     throw error;

@@ -2,6 +2,7 @@ import type { Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { JwksFeed } from '../feeds/jwks.ts';
 import { type ForeignService, isNamed } from './definitions.ts';
+import type { Expiry } from './expiries.ts';
 import { createFindings, type Findings } from './findings.ts';
 import type { Issuers } from './token-policies.ts';
 import { type KnownIssuer, readTokenServices, type ServiceSurroundings } from './token-services.ts';
@@ -9,6 +10,7 @@ import { type KnownIssuer, readTokenServices, type ServiceSurroundings } from '.
 export type EntryIssuers = {
   readonly issuers: Issuers;
   readonly feeds: readonly JwksFeed[];
+  readonly expiries: readonly Expiry[];
   /** What is wrong with a foreign file's issuer is that one's own affair: it is left out. */
   readonly problems: readonly Problem[];
 };
@@ -30,6 +32,7 @@ export function issuersOfEntry(
   const { findings } = surroundings;
   const problems: Problem[] = [];
   const feeds: JwksFeed[] = [];
+  const expiries: Expiry[] = [];
   const known: KnownIssuer[] = [];
   for (const { service, origin, fault } of services) {
     const same = own.find(({ issuer }) => issuer === service.issuer);
@@ -58,15 +61,16 @@ export function issuersOfEntry(
       if (aside.errors.length > 0) continue;
       known.push(...read.issuers);
       feeds.push(...read.feeds);
+      expiries.push(...read.expiries);
     }
   }
-  if (wanted === undefined) return { issuers: { known: own, takesAll: true }, feeds, problems };
+  if (wanted === undefined) return { issuers: { known: own, takesAll: true }, feeds, expiries, problems };
   const chosen = wanted.flatMap((name, i) => {
     const found = [...own, ...known].filter((issuer) => issuer.name === name || issuer.issuer === name);
     if (found.length === 0) problems.push(unknown(name, [...at, 'issuers', i], findings));
     return found;
   });
-  return { issuers: { known: [...new Set(chosen)], takesAll: true }, feeds, problems };
+  return { issuers: { known: [...new Set(chosen)], takesAll: true }, feeds, expiries, problems };
 }
 
 /** No error: a foreign file that can't be read for the moment must not refuse config.toml. */

@@ -2,7 +2,7 @@ import { bind } from '../apis/binding.ts';
 import type { SenderVerifier } from '../client-certificate/source.ts';
 import { nearest } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
-import { CertificateError } from '../pki/certificate/certificate.ts';
+import { type Certificate, CertificateError } from '../pki/certificate/certificate.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
 import { createEffort } from '../pki/path/effort.ts';
 import { SearchLimit } from '../pki/path/search-limit.ts';
@@ -14,20 +14,28 @@ import { strengthOf } from './leniency.ts';
 import type { Sliced } from './slices.ts';
 import { buildTrust, type ClientEntry, fingerprintsOf } from './trust.ts';
 
+export type Senders = {
+  /** undefined: no sender is known by its certificate. */
+  readonly verify: SenderVerifier | undefined;
+  readonly entries: readonly ClientEntry[];
+  /** senderCaPath. */
+  readonly cas: readonly Certificate[];
+};
+
 /**
  * How a load balancer is known by its own certificate: verified as a client's is, on trust anchors of its own, so that
- * no client can pass for a sender and no sender for a client. undefined where no sender is known that way.
+ * no client can pass for a sender and no sender for a client.
  */
-export function* buildSenderVerifier(
+export function* buildSenders(
   config: Config,
   clients: readonly ClientEntry[],
   reading: Reading,
-): Sliced<SenderVerifier | undefined> {
+): Sliced<Senders> {
   const { senders, senderCaPath } = config.enforcer.security.mutualSSL;
   const at = ['enforcer', 'security', 'mutualSSL'];
   const { findings } = reading;
   checkAliases(config, findings);
-  if (senders.length === 0) return undefined;
+  if (senders.length === 0) return { verify: undefined, entries: [], cas: [] };
   const cas = readCas([...at, 'senderCaPath'], senderCaPath, reading);
   const entries = yield* readClients(
     { entries: senders, at: [...at, 'senders'], scope: '' },
@@ -58,7 +66,7 @@ export function* buildSenderVerifier(
   const bound = byKind(trust.clients);
   const certificates = new CertificateCache();
   const searchLimit = new SearchLimit();
-  return (leafDer, intermediateDers, instant) => {
+  const verify: SenderVerifier = (leafDer, intermediateDers, instant) => {
     const leaf = certificates.read(leafDer);
     if (leaf instanceof CertificateError) return undefined;
     const intermediates = certificates.readable(intermediateDers);
@@ -66,6 +74,7 @@ export function* buildSenderVerifier(
     const result = bind({ leaf, intermediates, now: instant, effort }, bound, trust.everyone);
     return result.isBound ? result.client.alias : undefined;
   };
+  return { verify, entries, cas: cas ?? [] };
 }
 
 /** `alias:NAME` must name one of the senders. */

@@ -10,6 +10,7 @@ import { SignatureLimit } from '../oauth2/signature-limit.ts';
 import { VerificationKey } from '../oauth2/verification-key.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { isOwnClaim } from '../upstream/backend-jwt.ts';
+import { certificatesOfJwks, type Expiry } from './expiries.ts';
 import type { Findings } from './findings.ts';
 import { certificateIn, readPemBundle } from './pem-files.ts';
 
@@ -23,6 +24,8 @@ export type TokenServices = {
   readonly issuers: readonly KnownIssuer[];
   /** To be kept going while they are in force. */
   readonly feeds: readonly JwksFeed[];
+  /** Of certificates in files and in the configuration itself. */
+  readonly expiries: readonly Expiry[];
 };
 
 export type ServiceSurroundings = {
@@ -46,6 +49,7 @@ export function readTokenServices(
 ): TokenServices {
   const { isChoreoConnect, findings } = surroundings;
   const feeds: JwksFeed[] = [];
+  const expiries: Expiry[] = [];
   // Choreo Connect's own file writes "" for what is not there.
   const services = written.map((service) => ({
     ...service,
@@ -63,15 +67,18 @@ export function readTokenServices(
     }
     const published = readPublished(written, at, surroundings);
     if (published?.feed !== undefined) feeds.push(published.feed);
+    for (const certificate of published?.certificates ?? [])
+      expiries.push({ kind: 'jwks-key', alias: '', certificate });
+    const keyOf = (content: string | Uint8Array): VerificationKey => {
+      const certificate = certificateIn(content);
+      expiries.push({ kind: 'issuer', alias: written.name, certificate });
+      return certificateKey(certificate);
+    };
     const certificate =
       written.certificateFilePath !== undefined
-        ? findings.file([...at, 'certificateFilePath'], written.certificateFilePath, (content) =>
-            certificateKey(certificateIn(content)),
-          )
+        ? findings.file([...at, 'certificateFilePath'], written.certificateFilePath, keyOf)
         : written.certificatePem !== undefined
-          ? findings.text([...at, 'certificatePem'], written.certificatePem, (pem) =>
-              certificateKey(certificateIn(pem)),
-            )
+          ? findings.text([...at, 'certificatePem'], written.certificatePem, keyOf)
           : undefined;
     if (written.jwksURL === undefined && written.jwksPath === undefined && certificate === undefined) {
       if ((written.certificateFilePath ?? written.certificatePem) === undefined)
@@ -100,7 +107,7 @@ export function readTokenServices(
       },
     ];
   });
-  return { issuers, feeds };
+  return { issuers, feeds, expiries };
 }
 
 function readClaimMapping(
@@ -122,12 +129,19 @@ const tokenTypes = ({ tokenTypes: written }: Written, isChoreoConnect: boolean):
     type.toLowerCase().replace(/^application\//, ''),
   );
 
+type Published = {
+  readonly keys: PublishedKeys;
+  readonly feed?: JwksFeed;
+  /** Of keys in a file. */
+  readonly certificates?: readonly Certificate[];
+};
+
 /** Keys that an issuer publishes, and the feed that keeps them fresh where they come from the network. */
 function readPublished(
   { jwksURL, jwksCaPath, jwksPath }: Written,
   at: Path,
   { jwksFeeds, findings }: ServiceSurroundings,
-): { readonly keys: PublishedKeys; readonly feed?: JwksFeed } | undefined {
+): Published | undefined {
   if (jwksURL !== undefined && jwksPath !== undefined) {
     findings.error([...at, 'jwksPath'], 'found beside jwksURL; write one of them');
     return undefined;
@@ -135,7 +149,12 @@ function readPublished(
   if (jwksPath !== undefined) {
     const keys = findings.file([...at, 'jwksPath'], jwksPath, readJwksFile);
     for (const reason of keys?.unused ?? []) findings.warn([...at, 'jwksPath'], `not used: ${reason}`);
-    return keys && { keys: { jwks: () => keys.keys, refresh: () => {} } };
+    return (
+      keys && {
+        keys: { jwks: () => keys.keys, refresh: () => {} },
+        certificates: certificatesOfJwks(keys.keys),
+      }
+    );
   }
   if (jwksURL === undefined) return undefined;
   const caPem =

@@ -119,6 +119,11 @@ const cases: readonly Case[] = [
     series: { [ends('kind="router",alias="",sha256="a"')]: `${21 * day}x60` },
   },
   {
+    what: "a load balancer's certificate ends in three weeks",
+    fires: ['MtlsEnforcerCaOrKeyEnds'],
+    series: { [ends('kind="sender",alias="balancer",sha256="a"')]: `${21 * day}x60` },
+  },
+  {
     what: 'a reload was refused',
     fires: ['MtlsEnforcerReloadRefused'],
     series: { mtls_enforcer_configuration_last_change_successful: '0x60' },
