@@ -48,9 +48,13 @@ export class GrpcJsServer {
         ? `unix:${endpoint.socket}`
         : `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, credentialsOf(tls), (error, port) =>
-        error ? reject(error) : resolve(port),
-      );
+      this.#server.bindAsync(address, credentialsOf(tls), (error, port) => {
+        if (error) return reject(error);
+        // It has no listener of its own any more, and one connection that can't be taken (accept(2)) would end the process.
+        for (const server of (this.#server as unknown as Bound).http2Servers.keys())
+          server.on('error', () => {});
+        resolve(port);
+      });
     });
   }
 
@@ -67,6 +71,10 @@ export class GrpcJsServer {
     this.#server.forceShutdown();
   }
 }
+
+/** What grpc-js calls private. */
+type Bound = { readonly http2Servers: ReadonlyMap<Listening, unknown> };
+type Listening = { readonly on: (event: 'error', listener: () => void) => unknown };
 
 const credentialsOf = (tls: ServerTls | undefined): ServerCredentials =>
   tls === undefined

@@ -1,4 +1,4 @@
-import { constants, type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { constants, type FileHandle, lstat, open, rename, stat } from 'node:fs/promises';
 import { type AuditCounts, type AuditSink, type OnAuditTrouble, onceEach } from './audit-sink.ts';
 import { maxQueuedBytes } from './log.ts';
 
@@ -80,7 +80,7 @@ export class AuditFile implements AuditSink {
       this.#file = undefined;
     }
     const size = there?.size ?? 0;
-    if (size > 0 && size + bytes.length > maxBytes) await this.#rotate();
+    if (size > 0 && size + bytes.length > maxBytes && (await isFile(path))) await this.#rotate();
     this.#file ??= await this.#open();
     for (let at = 0; at < bytes.length; ) {
       at += (await this.#file.handle.write(bytes, at, bytes.length - at)).bytesWritten;
@@ -103,6 +103,9 @@ export class AuditFile implements AuditSink {
     await renameIfThere(path, `${path}.1`);
   }
 }
+
+/** A link (`/dev/stdout` into a file, say) is somebody else's, and renaming it would leave what is full in use. */
+const isFile = async (path: string): Promise<boolean> => (await lstat(path)).isFile();
 
 async function renameIfThere(from: string, to: string): Promise<void> {
   try {

@@ -4,6 +4,7 @@ import { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { GrpcJsServer } from '../../src/ext-authz/grpc-js-lane.ts';
 import { GrpcServer, type ServerTls } from '../../src/grpc/server.ts';
 import { openControl, type Status } from '../../src/service/control-socket.ts';
 import { openMetricsPort } from '../../src/service/metrics-port.ts';
@@ -24,6 +25,14 @@ const grpc = async (tls?: ServerTls): Promise<Close> => {
 const table: readonly (readonly [name: string, open: () => Promise<Close>])[] = [
   ['gRPC in clear text', () => grpc()],
   ['gRPC over TLS', () => grpc({ certificatePem, privateKeyPem, clientCaPem: undefined })],
+  [
+    'gRPC with reflection',
+    async () => {
+      const server = new GrpcJsServer({ methods: new Map(), maxMessageBytes: 1024 });
+      await server.listen({ host: '127.0.0.1', port: 0 });
+      return () => server.close();
+    },
+  ],
   ['the control socket', () => openControl(join(folder, 'control.sock'), async () => ({}) as Status)],
   [
     'the metrics port',

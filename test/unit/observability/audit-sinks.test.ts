@@ -4,12 +4,14 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -68,6 +70,18 @@ test('a full file makes room for the next one, and so many are kept', async () =
   assert.equal(read('.2'), '3333\n4444\n');
   assert.equal(read('.3'), undefined);
   assert.deepEqual(file.counts, { written: 7, dropped: 0 });
+});
+
+test('a link is written through, and neither moved away nor begun anew: what it leads to is not ours', async () => {
+  const { path, file, read, settle } = sink(undefined, { maxBytes: 10 });
+  symlinkSync('real.log', path);
+  for (const line of ['1111\n', '2222\n', '3333\n']) {
+    file.write(line);
+    await settle();
+  }
+  assert.equal(read(), '1111\n2222\n3333\n');
+  assert.ok(lstatSync(path).isSymbolicLink());
+  assert.equal(read('.1'), undefined);
 });
 
 for (const [what, move] of [
