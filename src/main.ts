@@ -86,7 +86,7 @@ ${await help()}`);
     return exit.usage;
   }
   if (error instanceof ListenError || error instanceof OutputError) {
-    tell(error.message);
+    tell(inert(error.message));
     return error instanceof ListenError ? exit.unavailable : exit.ioError;
   }
   tell(error instanceof Error ? error.stack : String(error));

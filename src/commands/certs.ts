@@ -1,6 +1,7 @@
 import { type Held, inventory } from '../inventory/held.ts';
 import { readOthers } from '../inventory/other-certificates.ts';
 import { daysLeft, heldTable } from '../inventory/table.ts';
+import { jsonText } from '../observability/paper.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { type Command, configOf, configOption, exit, say, UsageError, type Values } from './command.ts';
 import { load, tellErrors } from './load.ts';
@@ -68,5 +69,5 @@ const toJson = (all: readonly Held[], now: number): string => {
       opens,
     };
   });
-  return `${JSON.stringify(rows, undefined, 2)}\n`;
+  return jsonText(rows);
 };

@@ -1,5 +1,5 @@
 import { type Problem, problemLine, withoutSecrets } from '../config/problem.ts';
-import { inert } from '../observability/paper.ts';
+import { inert, jsonText } from '../observability/paper.ts';
 import { countClients, type LoadedConfig } from '../provision/load-config.ts';
 import { tierLine } from '../provision/tiers.ts';
 import { type Command, configOf, configOption, type Exit, exit, say } from './command.ts';
@@ -42,9 +42,7 @@ open APIs, aliases that nothing uses, CAs that issue for others, too.
     const isStrict = values.strict === true && told.warnings.length > 0;
     const code: Exit = isGood && !isStrict ? exit.ok : exit.config;
     if (forTools) {
-      await say(
-        values.sarif ? toSarif(told) : `${JSON.stringify({ file, isGood, ...told }, undefined, 2)}\n`,
-      );
+      await say(values.sarif ? toSarif(told) : jsonText({ file, isGood, ...told }));
       return code;
     }
     if (typeof loaded === 'number') return loaded;

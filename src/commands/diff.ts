@@ -4,6 +4,7 @@ import { type Comparison, comparisonText } from '../comparison/comparison-text.t
 import { differences } from '../comparison/difference.ts';
 import { type Compared, wholeChanges } from '../comparison/whole.ts';
 import { disk } from '../documents/files.ts';
+import { jsonText } from '../observability/paper.ts';
 import type { LoadedConfig } from '../provision/load-config.ts';
 import { type Command, exit, UsageError } from './command.ts';
 import { load, tellErrors } from './load.ts';
@@ -39,9 +40,7 @@ not by their text: a renamed alias is no difference.
     const after = await load(young, { tell: tellErrors });
     if (typeof after === 'number') return after;
     const comparison = compared(withFiles(old, before), withFiles(young, after));
-    await print(
-      values.json ? `${JSON.stringify(comparison, undefined, 2)}\n` : comparisonText(comparison, terminal()),
-    );
+    await print(values.json ? jsonText(comparison) : comparisonText(comparison, terminal()));
     const effects = [...comparison.differences, ...comparison.whole].map(({ effect }) => effect);
     const isFatal = failOn !== undefined && effects.some((effect) => failOn === 'any' || failOn === effect);
     return isFatal ? exit.no : exit.ok;

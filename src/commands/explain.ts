@@ -5,6 +5,7 @@ import { disk } from '../documents/files.ts';
 import { explain, meaningOf, withLimit } from '../explain/explanation.ts';
 import { explanationText, loggedText, meaningText } from '../explain/text.ts';
 import { toJson } from '../explain/to-json.ts';
+import { jsonText } from '../observability/paper.ts';
 import {
   type Command,
   configOf,
@@ -112,5 +113,5 @@ function explainCode(codes: readonly string[], values: Values): Promise<Exit> {
       `no denial has the code ${JSON.stringify(code)}${near === undefined ? '' : `; did you mean ${near}?`}`,
     );
   }
-  return say(values.json ? `${JSON.stringify(meaning, undefined, 2)}\n` : meaningText(meaning, terminal()));
+  return say(values.json ? jsonText(meaning) : meaningText(meaning, terminal()));
 }

@@ -1,4 +1,5 @@
 import type { Problem } from '../config/problem.ts';
+import { jsonText } from '../observability/paper.ts';
 import { version } from './version.ts';
 
 /** SARIF 2.1.0 (OASIS), as code review tools take it. */
@@ -19,7 +20,7 @@ export function toSarif({
     version: '2.1.0',
     runs: [{ tool: { driver: { name: 'mtls-enforcer', version: version(), rules } }, results }],
   };
-  return `${JSON.stringify(sarif, undefined, 2)}\n`;
+  return jsonText(sarif);
 }
 
 const resultOf = (level: 'error' | 'warning', { file, line, key, message }: Problem) => ({
@@ -30,7 +31,7 @@ const resultOf = (level: 'error' | 'warning', { file, line, key, message }: Prob
   locations: [
     {
       physicalLocation: {
-        artifactLocation: { uri: encodeURI(file) },
+        artifactLocation: { uri: encodeURI(file).replaceAll(/[?#]/g, encodeURIComponent) },
         region: { startLine: line },
       },
     },

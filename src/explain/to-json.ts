@@ -1,4 +1,5 @@
 import { denials } from '../decision.ts';
+import { jsonText } from '../observability/paper.ts';
 import type { Explanation } from './explanation.ts';
 import type { Logged } from './logged.ts';
 
@@ -14,7 +15,7 @@ export function toJson({ decision, stages, change, limit }: Explanation, logged?
           clientId: decision.token?.clientId,
         }
       : { outcome: 'denied', code: decision.code, ...rowOf(decision.code), detail: decision.detail };
-  return `${JSON.stringify({ ...outcome, api, limit, stages, change, logged }, undefined, 2)}\n`;
+  return jsonText({ ...outcome, api, limit, stages, change, logged });
 }
 
 function rowOf(code: keyof typeof denials) {

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import winston from 'winston';
+import { jsonEscapes } from './paper.ts';
 
 /** Values that a line may carry. Client-controlled text goes here, never into the message. */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -81,12 +82,4 @@ const plainOrQuoted = (value: string): string =>
   /^[\w.:/@+-]+$/.test(value) ? value : oneLine(JSON.stringify(value));
 
 /** Also what JSON leaves bare but terminals and log collectors act on: C1 controls, separators, whatever is not seen. */
-export const oneLine = (text: string): string => (/^[ -~]*$/.test(text) ? text : withEscapes(text));
-
-const withEscapes = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
-    Array.from({ length: character.length }, (_, i) => unit(character, i)).join(''),
-  );
-
-/** As JSON writes it, in UTF-16: a reader of JSON gets the same text back. */
-const unit = (text: string, i: number): string => `\\u${text.charCodeAt(i).toString(16).padStart(4, '0')}`;
+export const oneLine = (text: string): string => (/^[ -~]*$/.test(text) ? text : jsonEscapes(text));

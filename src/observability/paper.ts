@@ -27,9 +27,22 @@ export function wrapped(
   return [...lines, indent + line];
 }
 
+/** What terminals and collectors of logs act on, or nobody sees. */
+const acting = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
 /** Paths and names are a stranger's: nothing in them may act on a terminal. */
 export const inert = (text: string): string =>
-  text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  text.replace(acting, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+
+/** The same for what is JSON, which leaves some of it bare: a reader of JSON gets the same text back. */
+export const jsonEscapes = (text: string): string =>
+  text.replace(acting, (character) =>
+    Array.from({ length: character.length }, (_, i) => unit(character, i)).join(''),
   );
+
+/** Of UTF-16. */
+const unit = (text: string, i: number): string => `\\u${text.charCodeAt(i).toString(16).padStart(4, '0')}`;
+
+/** For tools, and whoever looks. */
+export const jsonText = (value: unknown): string =>
+  `${JSON.stringify(value, undefined, 2).split('\n').map(jsonEscapes).join('\n')}\n`;
