@@ -1,5 +1,17 @@
 import { isUtf8 } from 'node:buffer';
-import { closeSync, type Dirent, openSync, readdirSync, readSync, realpathSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { basename, isAbsolute, join, matchesGlob, relative, resolve, sep } from 'node:path';
 import type { Findings } from './cursor.ts';
 import { stampOf } from './stamps.ts';
@@ -79,20 +91,29 @@ export const diskWithin = (...roots: readonly string[]): Files => {
   // Once: one that is replaced meanwhile is another folder, and what is in it leads out of this one.
   const folders = roots.map(folderOf).map((folder) => ({ folder, real: realOf(folder) }));
   const bytes = (path: string): Buffer => {
-    checkLinks(path, folders);
-    return readBytes(path);
+    checkLinks(path, realOf(path), folders);
+    // A moment later the path may lead elsewhere.
+    return readBytes(path, maxBytes, (opened) => checkLinks(path, placeOf(opened) ?? realOf(path), folders));
   };
   return { ...disk, bytes, text: (path) => decodeText(bytes(path)) };
 };
 
 type Root = { readonly folder: string; readonly real: string | undefined };
 
-function checkLinks(path: string, roots: readonly Root[]): void {
+function checkLinks(path: string, real: string | undefined, roots: readonly Root[]): void {
   for (const { folder, real: realFolder = realOf(folder) } of roots) {
     if (!isBelow(resolve(path), folder)) continue;
-    const real = realOf(path);
     if (real !== undefined && realFolder !== undefined && !isBelow(real, realFolder))
       throw new FileProblem(`is a link that leads out of ${folder}; put the file itself there`);
+  }
+}
+
+/** Of a file descriptor; undefined: this system has no /proc. */
+function placeOf(opened: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${opened}`);
+  } catch {
+    return undefined;
   }
 }
 
@@ -119,16 +140,22 @@ function realOf(path: string): string | undefined {
 
 /**
  * @param most bytes; lists of revoked certificates are larger than other files
+ * @param check of what was opened, a file descriptor: throws where it is not to be read
  * @throws FileProblem: not a regular file, too large, or the system's reason
  */
-export function readBytes(path: string, most = maxBytes): Buffer {
+export function readBytes(path: string, most = maxBytes, check = (_: number): void => {}): Buffer {
+  let file: number | undefined;
   try {
     if (isUnlisted(path)) throw new FileProblem(unlisted);
-    const stats = statSync(path);
-    if (stats.isDirectory()) throw new FileProblem('is a folder; write the path of a readable file');
-    if (!stats.isFile()) throw new FileProblem('is no regular file; write the path of one');
+    // To open a device may do something.
+    checkKind(statSync(path));
+    // By now a pipe may stand there, and to open it otherwise would wait for ever.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    check(file);
+    const stats = fstatSync(file);
+    checkKind(stats);
     if (stats.size > most) throw new FileProblem(`has ${stats.size} bytes, more than ${most} are not read`);
-    return readBounded(path, stats.size, most);
+    return readBounded(file, stats.size, most);
   } catch (error) {
     if (error instanceof FileProblem) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -139,24 +166,26 @@ export function readBytes(path: string, most = maxBytes): Buffer {
     throw new FileProblem(
       `${reasons[code ?? ''] ?? `can not be read (${code})`}; write the path of a readable file`,
     );
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 
+function checkKind(stats: Stats): void {
+  if (stats.isDirectory()) throw new FileProblem('is a folder; write the path of a readable file');
+  if (!stats.isFile()) throw new FileProblem('is no regular file; write the path of one');
+}
+
 /** By what is read, not by what its size was said to be: some files have none, and no end. */
-function readBounded(path: string, size: number, most: number): Buffer {
-  const file = openSync(path, 'r');
-  try {
-    const chunks: Buffer[] = [];
-    for (let length = 0; ; ) {
-      const chunk = Buffer.allocUnsafe(Math.min(size + 1, 65_536));
-      const count = readSync(file, chunk);
-      if (count === 0) return Buffer.concat(chunks);
-      length += count;
-      if (length > most) throw new FileProblem(`has more than ${most} bytes, which are not read`);
-      chunks.push(chunk.subarray(0, count));
-    }
-  } finally {
-    closeSync(file);
+function readBounded(file: number, size: number, most: number): Buffer {
+  const chunks: Buffer[] = [];
+  for (let length = 0; ; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(size + 1, 65_536));
+    const count = readSync(file, chunk);
+    if (count === 0) return Buffer.concat(chunks);
+    length += count;
+    if (length > most) throw new FileProblem(`has more than ${most} bytes, which are not read`);
+    chunks.push(chunk.subarray(0, count));
   }
 }
 

@@ -175,6 +175,8 @@ class PathSource {
   readonly #around: RevocationSurroundings;
   #state: string | undefined;
   #signers: readonly Certificate[] = [];
+  /** Files without a list that can be read, which were there when none was missing. */
+  #otherwise: ReadonlySet<string> = new Set();
 
   constructor({ path }: Extract<CrlAddress, { readonly path: string }>, around: RevocationSurroundings) {
     this.#path = path;
@@ -196,13 +198,23 @@ class PathSource {
     const { clockSkew } = limits();
     // A file that is half written, or can't be read, was not taken away: without its last good list, whoever stands on
     // that would be let in.
-    const staysBeside = ({ file }: VerifiedCrl): boolean => faulty.includes(file);
+    // Nor was one that may be under another name by now, where nobody could read it yet.
+    const unread = faulty.find(
+      (file) => !this.#otherwise.has(file) && before.every((one) => one.file !== file),
+    );
+    const isGone = (file: string): boolean =>
+      !faulty.includes(file) && found.every((one) => one.file !== file);
+    const staysBeside = ({ file }: VerifiedCrl): boolean =>
+      faulty.includes(file) || (unread !== undefined && isGone(file));
     const { crls, unused } = newestCrls(before, found, { now: Date.now(), clockSkew, staysBeside });
     const kept = crls.filter((one) => staysBeside(one) && before.includes(one)).map(({ file }) => file);
-    const keeps = [...new Set(kept)].map(
-      (file) => `${file} keeps its last good list in force until the file is mended or deleted`,
+    const keeps = [...new Set(kept)].map((file) =>
+      isGone(file)
+        ? `${file} is gone, and its list stays in force until it is known what is in ${unread}`
+        : `${file} keeps its last good list in force until the file is mended or deleted`,
     );
     if (crls.length === 0) throw new Error(unused[0]);
+    if (!kept.some(isGone)) this.#otherwise = new Set(faulty);
     this.#state = state;
     this.#signers = signed;
     return readingOf(crls, [...faults, ...unused, ...keeps], faulty);

@@ -8,6 +8,7 @@ import { noFindings } from '../documents/cursor.ts';
 import { attempt, disk } from '../documents/files.ts';
 import type { Stamps } from '../documents/stamps.ts';
 import type { TableRows } from '../feeds/api-manager-table.ts';
+import { atMost } from '../feeds/deadline.ts';
 import { type Definitions, type Entry, readEntry } from './definitions.ts';
 import { fromData, type OwnConfig, type OwnConfigData, type OwnReading, readOwnData } from './own-config.ts';
 import { receiveParts, sendInParts } from './parts.ts';
@@ -131,7 +132,8 @@ export class ReadingThread {
   async #drop(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    await worker?.terminate();
+    // One that hangs in a file system ends with it; nobody else waits for that.
+    if (worker !== undefined) await atMost(1_000, worker.terminate());
   }
 
   #start(): Worker {

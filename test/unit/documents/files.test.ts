@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -140,3 +141,35 @@ for (const kind of ['apk', 'bijira', 'microgateway'] as const) {
     assert.doesNotMatch(JSON.stringify([problems, apis]), /hunter2/);
   });
 }
+
+for (const other of ['link', 'pipe'])
+  test(`a file that its writer swaps for a ${other} while it is read: nothing from outside, and no wait without end`, () => {
+    const swapped = join(root, `swapped-${other}`);
+    mkdirSync(swapped);
+    const path = join(swapped, 'a.yaml');
+    for (const name of [path, join(swapped, 'file')]) writeFileSync(name, 'inside');
+    symlinkSync(join(outside, 'secret'), join(swapped, 'link'));
+    execFileSync('mkfifo', [join(swapped, 'pipe')]);
+    const swapping = `import { linkSync, renameSync } from 'node:fs';
+for (;;) for (const name of ['file', '${other}']) {
+  linkSync('${swapped}/' + name, '${swapped}/next');
+  renameSync('${swapped}/next', '${path}');
+}`;
+    const reading = `import { Worker } from 'node:worker_threads';
+import { once } from 'node:events';
+import { diskWithin } from '${new URL('../../../src/documents/files.ts', import.meta.url)}';
+await once(new Worker(new URL(${JSON.stringify(`data:text/javascript,${encodeURIComponent(swapping)}`)})), 'online');
+const { text } = diskWithin('${swapped}');
+const found = new Set();
+for (let i = 0; i < 20_000; i++)
+  try {
+    found.add(text('${path}'));
+  } catch {}
+console.log(JSON.stringify([...found]));
+process.exit();`;
+    const out = execFileSync(process.execPath, ['--input-type=module', '--eval', reading], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    assert.deepEqual(JSON.parse(out), ['inside']);
+  });

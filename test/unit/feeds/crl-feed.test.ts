@@ -380,6 +380,34 @@ describe('CRLs of files', () => {
       await feed.start();
       assert.deepEqual(numbers(feed), [4]);
     });
+
+  it('of a folder: a list whose file is gone stays while another that appeared can not be read', async (t) => {
+    const dir = folder();
+    const [first, second] = [join(dir, 'ca-1.crl'), join(dir, 'ca-2.crl')];
+    writeFileSync(first, crlOf(ca, { number: 1 }));
+    writeFileSync(join(dir, 'other.crl'), crlOf(stranger, { number: 7 }));
+    const world = around([ca.certificate, stranger.certificate]);
+    const feed = new CrlFeed({ path: dir }, world);
+    t.after(() => feed.close());
+    await feed.start();
+    rmSync(first);
+    const next = crlOf(ca, { number: 2 });
+    for (const length of [90, 120]) {
+      writeFileSync(second, next.subarray(0, length));
+      await feed.start();
+      assert.deepEqual(numbers(feed).toSorted(), [1, 7]);
+    }
+    const told = world.events.flatMap(feedLines).map(({ fields }) => String(fields.reason));
+    assert.ok(
+      told.includes(`${first} is gone, and its list stays in force until it is known what is in ${second}`),
+    );
+    writeFileSync(second, next);
+    await feed.start();
+    assert.deepEqual(numbers(feed).toSorted(), [2, 7]);
+    rmSync(second);
+    await feed.start();
+    assert.deepEqual(numbers(feed), [7]);
+  });
 });
 
 describe('a source that fails', () => {
