@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
+import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type Duplex, duplexPair, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { contentTypes, type Format, formatFor } from '../observability/exposition.ts';
 
@@ -23,6 +23,7 @@ const patience = { headers: 5_000, scrape: 30_000 };
 /** Two Prometheus, and a person who looks. */
 const maxScrapes = 4;
 const maxConnections = 32;
+const maxHeaderSize = 8_192;
 
 /**
  * The port that is watched: three pages, to read only. Whoever reaches it can't make it hold much, nor keep a Check
@@ -34,17 +35,10 @@ export async function openMetricsPort(
   { address, port }: MetricsAddress,
   source: MetricsSource,
 ): Promise<MetricsPort> {
-  const server = createServer({
-    maxHeaderSize: 8_192,
-    headersTimeout: patience.headers,
-    requestTimeout: patience.headers,
-    keepAliveTimeout: patience.headers,
-    connectionsCheckingInterval: 1_000,
-  });
-  server.maxConnections = maxConnections;
-  server.timeout = patience.scrape;
+  const http = createHttp({ maxHeaderSize });
   let scrapes = 0;
-  server.on('request', (request, response) => {
+  http.on('request', (request, response) => {
+    response.shouldKeepAlive = false;
     const path = pathOf(request);
     const refusal = refusalOf(request) ?? (path === undefined ? notFound : undefined);
     if (refusal !== undefined) return answer(response, refusal);
@@ -61,6 +55,13 @@ export async function openMetricsPort(
     scrapes++;
     void send(source.page(format), response).finally(() => scrapes--);
   });
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    http.emit('connection', firstRequestOf(socket));
+  });
+  server.maxConnections = maxConnections;
   await listen(server, address, port);
   const bound = server.address() as AddressInfo;
   return {
@@ -68,9 +69,39 @@ export async function openMetricsPort(
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        for (const socket of sockets) socket.destroy();
       }),
   };
+}
+
+/**
+ * The connection up to the end of the first request's headers, and the way back: what is sent behind that unasked is read
+ * by nobody. Node parses all of it at once, thousands of requests in one turn of the loop.
+ */
+function firstRequestOf(socket: Socket): Duplex {
+  const [near, far] = duplexPair();
+  let head: Buffer = Buffer.alloc(0);
+  const take = (chunk: Buffer): void => {
+    const before = head.length;
+    head = Buffer.concat([head, chunk]);
+    const end = head.indexOf('\r\n\r\n');
+    far.write(head.subarray(before, end === -1 ? head.length : end + 4));
+    if (end === -1 && head.length <= 2 * maxHeaderSize) return;
+    clearTimeout(timer);
+    socket.off('data', take).resume();
+  };
+  const timer = setTimeout(() => socket.destroy(), patience.headers);
+  socket.setTimeout(patience.scrape, () => socket.destroy());
+  socket.on('data', take);
+  socket.on('error', () => socket.destroy());
+  socket.once('close', () => {
+    clearTimeout(timer);
+    near.destroy();
+  });
+  far.pipe(socket, { end: false });
+  far.once('end', () => socket.destroySoon());
+  near.once('close', () => socket.destroy());
+  return near;
 }
 
 /** What to look at, in an operator's words. */
@@ -101,11 +132,9 @@ const pathOf = ({ url = '' }: IncomingMessage): string | undefined => {
 
 function refusalOf({ method, headers }: IncomingMessage): Answer | undefined {
   if (method !== 'GET' && method !== 'HEAD')
-    return { status: 405, text: 'GET only', headers: { allow: 'GET, HEAD', connection: 'close' } };
+    return { status: 405, text: 'GET only', headers: { allow: 'GET, HEAD' } };
   const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-  // What would still come is not read: the connection ends.
-  if (hasBody) return { status: 400, text: 'no body', headers: { connection: 'close' } };
-  return undefined;
+  return hasBody ? { status: 400, text: 'no body' } : undefined;
 }
 
 function answer(response: ServerResponse, { status, text, headers }: Answer): void {

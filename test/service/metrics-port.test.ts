@@ -116,7 +116,26 @@ for (const [what, bytes, answer] of [
   });
 
 test('who sends its headers byte by byte, or nothing, is hung up on', { timeout: 30_000 }, async () => {
-  assert.match(await raw('GET /metrics HTTP/1.1\r\nho'), /^HTTP\/1\.1 408 /);
+  assert.deepEqual(await Promise.all(['GET /metrics HTTP/1.1\r\nho', ''].map(raw)), ['', '']);
+});
+
+for (const [what, behind] of [
+  ['in one go', 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n'],
+  ['and no lines end as they should', 'GET /healthz HTTP/1.1\nhost: a\n\n'],
+] as const)
+  test(`thousands of requests on one connection, ${what}: one is answered, the others are not read`, async () => {
+    const answers = await raw(`GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n${behind.repeat(10_000)}`);
+    assert.equal(answers.match(/HTTP\/1\.1 /g)?.length, 1);
+  });
+
+test('a page of megabytes comes whole, however it is read', async () => {
+  const line = `a ${'1'.repeat(1_000)}\n`;
+  const before = pageOf;
+  pageOf = async function* () {
+    for (let i = 0; i < 5_000; i++) yield line;
+  };
+  assert.equal((await get('/metrics')).body.length, 5_000 * line.length);
+  pageOf = before;
 });
 
 test('more than four pages at once are refused; who goes in the middle of one makes room', async () => {
