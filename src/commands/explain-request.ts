@@ -1,4 +1,5 @@
 import type { Attributes, Header } from '../attributes.ts';
+import { parseNetwork } from '../client-certificate/senders.ts';
 import { nearest } from '../config/problem.ts';
 import { FileProblem } from '../documents/files.ts';
 import { readClientFile } from '../explain/client-file.ts';
@@ -56,7 +57,7 @@ export function askedFor(values: Values, read: Read, clock: number, reference?: 
   const rest: Pick<Told, 'headers' | 'from' | 'certificate' | 'token'> = {
     headers,
     token,
-    from: text('from'),
+    from: addressOf(text('from')),
     certificate: chainOf(ders),
   };
   return {
@@ -111,6 +112,12 @@ function loggedIn(
 
 const list = (value: Values[string]): readonly string[] =>
   Array.isArray(value) ? value.map(String) : typeof value === 'string' ? [value] : [];
+
+function addressOf(text: string | undefined): string | undefined {
+  if (text !== undefined && (text.includes('/') || parseNetwork(text) === undefined))
+    throw new UsageError(`--from is ${JSON.stringify(text)}; write an address as 192.0.2.7 or 2001:db8::7`);
+  return text;
+}
 
 function instantOf(text: string | undefined, clock: number): number {
   if (text === undefined) return clock;

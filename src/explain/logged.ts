@@ -45,6 +45,7 @@ function parsed(line: string): Logged | undefined {
   try {
     const value = JSON.parse(line) as Record<string, unknown> | null;
     if (typeof value !== 'object' || !['decision', 'shadow'].includes(String(value?.type))) return undefined;
+    if (!['allow', 'deny'].includes(String(value?.outcome))) return undefined;
     return Object.fromEntries(Object.entries(value!).filter(([, one]) => typeof one === 'string'));
   } catch {
     return undefined;

@@ -74,7 +74,11 @@ export function loggedText({ time, outcome, reason, detail, alias, clientId }: L
   const who = [alias && `as "${alias}"`, clientId && `token of client "${clientId}"`]
     .filter(Boolean)
     .join(', ');
-  const what = outcome === 'allow' ? `admitted ${who}` : `denied: ${reason}: ${detail}`;
-  const lines = wrapped(`logged at ${time}: ${what.trim()}`, { indent: '', paper });
+  const said =
+    outcome === 'allow' ? ['admitted', who].join(' ') : ['denied', reason, detail].filter(Boolean).join(': ');
+  const lines = wrapped(`logged${time === undefined ? '' : ` at ${time}`}: ${said.trim()}`, {
+    indent: '',
+    paper,
+  });
   return [...lines, paper.paint('quiet', 'again, by the configuration as it is now:'), '', ''].join('\n');
 }

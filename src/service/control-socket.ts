@@ -44,21 +44,27 @@ export async function openControl(
     void serve(socket, answer);
   });
   server.maxConnections = connections;
-  const remove = await listenOnSocket(
-    path,
-    0o600,
-    (name) =>
-      new Promise<void>((resolve, reject) => {
-        // Later ones are of one connection that could not be taken, and no reason to end.
-        server.on('error', reject);
-        server.listen(name, resolve);
-      }),
-  );
-  return async () => {
+  const close = (): void => {
     server.close();
     for (const socket of sockets) socket.destroy();
-    await remove();
   };
+  const listen = (name: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      // Later ones are of one connection that could not be taken, and no reason to end.
+      server.on('error', reject);
+      server.listen(name, resolve);
+    });
+  try {
+    const remove = await listenOnSocket(path, 0o600, listen);
+    return async () => {
+      close();
+      await remove();
+    };
+  } catch (error) {
+    // It may listen already, by a name that nobody knows.
+    close();
+    throw error;
+  }
 }
 
 async function serve(socket: Socket, answer: (asked: Asked) => Promise<Status>): Promise<void> {

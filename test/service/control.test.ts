@@ -118,6 +118,16 @@ test('whoever has his answer and does not hang up keeps nobody from asking', asy
   }
 });
 
+test('whoever loses the place of its socket to another stops to listen, and can end', async () => {
+  const source = new URL('../../src/service/control-socket.ts', import.meta.url);
+  const script = `import { openControl } from ${JSON.stringify(source)};
+const open = () => openControl(${JSON.stringify(join(folder, 'wanted.sock'))}, () => {});
+for (const { value } of await Promise.allSettled([open(), open()])) await value?.();`;
+  const child = execFile(process.execPath, ['--input-type=module', '--eval', script], { timeout: 20_000 });
+  const [code] = await once(child, 'exit');
+  assert.equal(code, 0);
+});
+
 test('of several workers all are asked', async () => {
   configure('workers = 2');
   const child = new Child('workers', [process.execPath, main, 'serve', '--config', file]);

@@ -108,7 +108,7 @@ test('PKCS#12: the certificate of its key, by the password of a file', () => {
 });
 
 const line = (fields: object): string =>
-  JSON.stringify({ type: 'decision', time: '2026-06-01T00:00:00.000Z', ...fields });
+  JSON.stringify({ type: 'decision', time: '2026-06-01T00:00:00.000Z', outcome: 'allow', ...fields });
 const record = [
   line({
     requestId: 'r-1',
@@ -123,6 +123,7 @@ const record = [
   line({ requestId: 'r-22', traceId: 't-1', outcome: 'allow', path: '/t' }),
   line({ requestId: 'r-3', sha256: thumb(leaf.der), outcome: 'deny', reason: 'issuer_unknown', path: '/c' }),
   '{"type": "other", "requestId": "r-4"}',
+  line({ requestId: 'r-6', outcome: undefined, path: '/c' }),
   line({ type: 'shadow', requestId: 'r-5', outcome: 'allow', path: '/s', next: { outcome: 'deny' } }),
 ].join('\n');
 const replay = (reference: string, more: Values = {}) =>
@@ -177,6 +178,7 @@ test('a request of the record of decisions, again, at its time', () => {
 for (const [reference, says] of [
   ['r-9', /^--audit audit\.log has no decision about "r-9"$/],
   ['r-4', /^--audit audit\.log has no decision about "r-4"$/],
+  ['r-6', /^--audit audit\.log has no decision about "r-6"$/],
   [
     'r-3',
     /^it came with a certificate \(SHA-256 [0-9a-f]{64}\) that is in no file here; add --cert FILE \(logged: deny issuer_unknown/,
@@ -196,6 +198,10 @@ const wrongs: readonly [values: Values, says: RegExp][] = [
   [{ url: '/a', cert: 'empty.pem' }, /^--cert empty\.pem is empty/],
   [{ url: '/a', cert: 'key.pem' }, /^--cert key\.pem has no certificate in it$/],
   [{ url: '/a', chain: ['leaf.pem'] }, /^--chain needs --cert$/],
+  [
+    { url: '/a', from: '10.0.0.0/8' },
+    /^--from is "10\.0\.0\.0\/8"; write an address as 192\.0\.2\.7 or 2001:/,
+  ],
   [{ url: '/a', at: 'tomorrow' }, /^--at is "tomorrow"; write a time as 2026-06-01T12:00:00Z$/],
   [{ url: '/a', header: ['s3cret'] }, /^--header needs a name, a colon and a value, as in [^3]+$/],
   [{ check: 'check.json', url: '/a' }, /^--check has all of the request: leave out --url$/],
