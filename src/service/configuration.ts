@@ -103,6 +103,10 @@ export class Configuration {
   #inForce: InForce | undefined;
   /** Why what the files say is not in force, while it is so. */
   #refusal: Refusal | undefined;
+  /** config.toml or what it names is refused: what else comes into force meanwhile, as rows of a database, does not end that. */
+  #isOwnRefused = false;
+  /** As it was told last. */
+  #told: string | undefined;
   #working: Promise<void> | undefined;
   /** The reading, still going on, of the foreign files of what is in force. */
   #reading: Reading | undefined;
@@ -174,6 +178,11 @@ export class Configuration {
     return this.#reading !== undefined;
   }
 
+  /** What the files say is not in force, since something is wrong with it. */
+  get isRefused(): boolean {
+    return this.#refusal !== undefined;
+  }
+
   /** What is to be known of it, without a secret. */
   get state(): Pick<Status, 'generation' | 'since' | 'digest' | 'reading' | 'refused' | 'faulty'> {
     const { generation, since, digest, problems } = this.inForce;
@@ -236,7 +245,7 @@ export class Configuration {
     while (this.#wanted.size > 0 && !this.#isClosed) {
       const changes = new Set(this.#wanted);
       this.#wanted.clear();
-      if (changes.has('everything')) this.#refusal = undefined;
+      if (changes.has('everything')) this.#told = undefined;
       try {
         await this.#change(changes);
       } catch (error) {
@@ -245,7 +254,7 @@ export class Configuration {
         // A fault of ours, or a reading that came to nothing, must not end a service that runs.
         const reason =
           error instanceof ReadingError ? `reading it ${error.message}` : String((error as Error).stack);
-        this.#refuse({ kind: 'refused-whole', reason });
+        this.#refuse({ kind: 'refused-whole', reason }, changes.has('everything') || changes.has('files'));
       }
     }
     this.#isBusy = false;
@@ -284,12 +293,11 @@ export class Configuration {
       const own = await thread.own(file, env, known);
       if (this.#isClosed) return;
       this.#lastRead = ('ok' in own ? own.ok : own).read;
-      if ('problems' in own) return this.#refuse({ kind: 'refused', problems: own.problems });
-      if (isEmptied(own.ok) && this.inForce.config.apis.length > 0)
-        return this.#refuse({
-          kind: 'refused-whole',
-          reason: 'the file has no APIs any more, as if it were being written. Restart to have none',
-        });
+      if ('problems' in own) return this.#refuse({ kind: 'refused', problems: own.problems }, true);
+      if (isEmptied(own.ok) && this.inForce.config.apis.length > 0) {
+        const reason = 'the file has no APIs any more, as if it were being written. Restart to have none';
+        return this.#refuse({ kind: 'refused-whole', reason }, true);
+      }
       const isKnown = own.ok.digest === known.digest;
       if (isKnown && !isAsked && this.#reading !== undefined) {
         // To end it each time that a file changes would leave others unread for good.
@@ -387,6 +395,7 @@ export class Configuration {
     if (reading.isDone && reading.hasNews) return this.#put(own, entries, rows, reading);
     void this.#reading?.thread.close();
     this.#own = own;
+    this.#isOwnRefused = false;
     this.#rows = rows;
     this.#takeIn(reading);
     if (reading.isDone) this.#tellUnchanged();
@@ -412,7 +421,7 @@ export class Configuration {
     const result = await this.#prepare(own, entries, readings, 'as-before');
     if (this.#isClosed) return;
     if ('problems' in result) {
-      this.#refuse({ kind: 'refused', problems: result.problems });
+      this.#refuse({ kind: 'refused', problems: result.problems }, own !== this.#own);
       return;
     }
     const changes = await inSlices(
@@ -468,9 +477,10 @@ export class Configuration {
       news.reading.isAnnounced = true;
       if (news.reading.hasNews) this.#want('definitions');
     }
+    if (own !== this.#own) this.#isOwnRefused = false;
+    this.#endRefusal();
     this.#own = own;
     this.#rows = rows;
-    this.#refusal = undefined;
     this.#revocation.takeOver(revocation);
     this.#inForce = {
       ...ok,
@@ -481,13 +491,22 @@ export class Configuration {
     this.#keepOnlyWanted();
   }
 
-  #refuse(event: Refusal): void {
+  /** @param isOfOwn for what config.toml says, or what it names */
+  #refuse(event: Refusal, isOfOwn: boolean): void {
     // What the refused one has added goes again.
     this.#keepOnlyWanted();
-    // Where other files change beside a faulty one nobody needs to hear of it once more, unless he asks.
-    const before = this.#refusal;
     this.#refusal = event;
-    if (JSON.stringify(before) !== JSON.stringify(event)) this.#options.tell(event);
+    this.#isOwnRefused ||= isOfOwn;
+    // Where other files change beside a faulty one nobody needs to hear of it once more, unless he asks.
+    const told = JSON.stringify(event);
+    if (told !== this.#told) this.#options.tell(event);
+    this.#told = told;
+  }
+
+  #endRefusal(): void {
+    if (this.#isOwnRefused) return;
+    this.#refusal = undefined;
+    this.#told = undefined;
   }
 
   #tellInForce(changes: readonly string[]): void {
@@ -496,7 +515,8 @@ export class Configuration {
   }
 
   #tellUnchanged(): void {
-    this.#refusal = undefined;
+    if (this.#isOwnRefused) return;
+    this.#endRefusal();
     this.#options.tell({ kind: 'unchanged' });
   }
 

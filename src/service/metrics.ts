@@ -31,7 +31,7 @@ export class Metrics {
   readonly #readEnvoys: MetricsOf['envoys'];
   #envoys: readonly Expiry[] = [];
   readonly #changes = { 'in-force': 1, refused: 0 };
-  #last: { readonly at: number; readonly isGood: boolean } = { at: Date.now(), isGood: true };
+  #lastAt = Date.now();
   /** What snapshots counted that are no more, and the one that counts now. */
   #before = nothingCounted;
   #snapshot: Snapshot;
@@ -49,8 +49,7 @@ export class Metrics {
   /** Of the configuration, after the first. */
   tell(event: ConfigurationEvent): void {
     if (event.kind === 'feed') return;
-    const isGood = event.kind === 'in-force' || event.kind === 'unchanged';
-    this.#last = { at: Date.now(), isGood };
+    this.#lastAt = Date.now();
     // What was refused is mended by writing what is in force again.
     if (event.kind === 'unchanged') return;
     this.#changes[event.kind === 'in-force' ? 'in-force' : 'refused']++;
@@ -149,13 +148,13 @@ export class Metrics {
       ),
       gauge(
         'mtls_enforcer_configuration_last_change_successful',
-        '0: the last change was refused, and the last good configuration is in force.',
-        only(() => Number(this.#last.isGood)),
+        '0: what the files say is refused, and the last good configuration is in force.',
+        only(() => Number(!this.#configuration.isRefused)),
       ),
       gauge(
         'mtls_enforcer_configuration_last_change_timestamp_seconds',
         'When the last change came into force or was refused, since the epoch.',
-        only(() => this.#last.at / 1000),
+        only(() => this.#lastAt / 1000),
       ),
       gauge(
         'mtls_enforcer_configuration_problems',

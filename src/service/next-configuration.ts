@@ -109,7 +109,8 @@ export class NextConfiguration {
   #tell(event: ConfigurationEvent): void {
     if (this.#isClosed) return;
     if (event.kind !== 'feed') {
-      this.#isGood = event.kind === 'in-force' || event.kind === 'unchanged';
+      this.#isGood =
+        (event.kind === 'in-force' || event.kind === 'unchanged') && !this.#configuration.isRefused;
       this.#watch();
     }
     this.#options.tell(event);

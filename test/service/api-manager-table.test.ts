@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ClientCertificateTable, ClientCertificateTables } from '../../src/feeds/api-manager-table.ts';
 import { type FeedEvent, feedLines } from '../../src/feeds/feed-event.ts';
+import { askControl } from '../../src/service/control-socket.ts';
 import { selfSigned } from '../support/certificate-authority.ts';
 import { EnforcerProcess } from '../support/enforcer-process.ts';
 import { freePort } from '../support/free-port.ts';
+import { FreezableProxy } from '../support/freezable-proxy.ts';
 import { noPostgres, type Postgres, startPostgres } from '../support/postgres.ts';
 
 describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, timeout: 60_000 }, () => {
@@ -210,7 +210,7 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
     writeFileSync(join(folder, 'readme.txt'), '');
     writeFileSync(
       join(folder, 'config.toml'),
-      `[enforcer.authService]\nport = ${await freePort()}\n[[enforcer.security.tokenService]]\nname = "x"\nissuer = "x"\njwksURL = "http://127.0.0.1:1/"\naudiences = ["x"]\n[[definitions]]\nkind = "api-manager"\npath = "readme.txt"\ndatabase = "${database.url}"\n`,
+      `[enforcer.authService]\nport = ${await freePort()}\ncontrol = "control"\n[[enforcer.security.tokenService]]\nname = "x"\nissuer = "x"\njwksURL = "http://127.0.0.1:1/"\naudiences = ["x"]\n[[definitions]]\nkind = "api-manager"\npath = "readme.txt"\ndatabase = "${database.url}"\n`,
     );
     const enforcer = await EnforcerProcess.start(join(folder, 'config.toml'));
     assert.match(enforcer.lines.join('\n'), /info +started .*apis=1/);
@@ -218,6 +218,13 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
     const config = readFileSync(join(folder, 'config.toml'), 'utf8');
     writeFileSync(join(folder, 'config.toml'), config.replace('port =', 'prot ='));
     assert.equal(await enforcer.reload(), 'refused');
+    // What the database says is in force then, and the file is refused as before.
+    const before = enforcer.lines.length;
+    await database.query("UPDATE AM_API_CLIENT_CERTIFICATE SET TIER_NAME = 'Bronze'");
+    await database.query('NOTIFY am_api_client_certificate');
+    await enforcer.line(/info +reloaded/, before);
+    const { refused } = await askControl(join(folder, 'control'), 'status', 5_000);
+    assert.match(refused.join(), /prot/);
     writeFileSync(join(folder, 'config.toml'), config);
     const from = enforcer.lines.length;
     await database.query('DELETE FROM AM_API_CLIENT_CERTIFICATE');
@@ -231,44 +238,3 @@ describe('AM_API_CLIENT_CERTIFICATE in a real PostgreSQL', { skip: noPostgres, t
     rmSync(folder, { recursive: true });
   });
 });
-
-/** Takes connections and bytes, and passes on nothing more once it is frozen: as a host that hangs, or a firewall. */
-class FreezableProxy {
-  readonly #server: Server;
-  readonly #sockets: Socket[] = [];
-  #frozen = false;
-
-  private constructor(to: number) {
-    this.#server = createServer((near) => {
-      const far = connect(to, '127.0.0.1');
-      this.#sockets.push(near, far);
-      for (const [from, other] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        from.on('error', () => {});
-        from.on('data', (data) => this.#frozen || other.write(data));
-        from.on('end', () => this.#frozen || other.end());
-      }
-    });
-  }
-
-  static async start(to: number): Promise<FreezableProxy> {
-    const proxy = new FreezableProxy(to);
-    await once(proxy.#server.listen(0, '127.0.0.1'), 'listening');
-    return proxy;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  freeze(): void {
-    this.#frozen = true;
-  }
-
-  close(): void {
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-  }
-}
