@@ -13,21 +13,25 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { stampsNow } from '../../src/documents/stamps.ts';
 import { decide } from '../../src/enforcer.ts';
 import { startServer } from '../../src/ext-authz/server.ts';
 import { CheckCounters } from '../../src/observability/check-counters.ts';
 import { createLog } from '../../src/observability/log.ts';
+import { traceSettings } from '../../src/observability/trace-settings.ts';
 import { isProblems, loadConfig } from '../../src/provision/load-config.ts';
 import { AuditTrail } from '../../src/service/audit-trail.ts';
 import { checking } from '../../src/service/check.ts';
+import { FileWatcher } from '../../src/service/file-watcher.ts';
 import { Shadow } from '../../src/service/shadow.ts';
+import { Traces } from '../../src/service/traces.ts';
 import { after } from '../../src/soon.ts';
 import { createAuthority } from '../support/certificate-authority.ts';
 import { freePort } from '../support/free-port.ts';
 
 /**
- * watched: counted, and denials recorded. recorded: each decision, in a file. shadowed: watched, and decided by the same
- * configuration once more.
+ * watched: counted, denials recorded, spans sent of what is sampled (which the request is not), its files looked at.
+ * recorded: and each decision, in a file. shadowed: watched, and decided by the same configuration once more.
  */
 export type ServerName =
   | 'constant'
@@ -70,9 +74,12 @@ const message = codec.requestSerialize({
         scheme: 'https',
         protocol: 'HTTP/2',
         header_map: {
-          headers: Array.from({ length: 20 }, (_, i) =>
-            header(`x-header-${i}`, `a value of some length, number ${i}`),
-          ),
+          headers: [
+            ...Array.from({ length: 20 }, (_, i) =>
+              header(`x-header-${i}`, `a value of some length, number ${i}`),
+            ),
+            header('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00'),
+          ],
         },
       },
     },
@@ -130,17 +137,30 @@ async function enforcer(name: ServerName): Promise<number> {
   const log = { now: createLog({ level: 'error', format: 'text' }) };
   const inForce = { ...loaded, generation: 1 };
   const isWatched = ['watched', 'recorded', 'shadowed'].includes(name);
+  // Nobody takes what is never sent.
+  const settings = traceSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' });
+  if (settings === undefined || 'problem' in settings) throw new Error('no traces');
+  const traces = new Traces({ ...settings.ok, version: '0', tell: () => {} });
+  if (isWatched) {
+    const watcher = new FileWatcher(
+      () => {},
+      () => {},
+    );
+    watcher.watch(await stampsNow([file, join(folder, 'ca.pem')]));
+  }
   const server = await startServer({
     listeners: [{ address: '127.0.0.1', port: 0, tls: undefined }],
     check: isWatched
-      ? checking({ configuration: { inForce }, log, metrics, audit, shadow })
+      ? checking({ configuration: { inForce }, log, metrics, audit, shadow, traces })
       : (attributes) =>
           after(decide(attributes, snapshot, Date.now()), (decision) => ({
             decision,
             answers: snapshot.answers,
             backendJwt: undefined,
           })),
-    onAnswered: isWatched ? (milliseconds) => metrics.checks.answered(milliseconds) : undefined,
+    onAnswered: isWatched
+      ? (milliseconds, decided) => metrics.checks.answered(milliseconds, decided)
+      : undefined,
     answers: () => snapshot.answers,
     maxMessageBytes: 1_048_576,
     reflection: name === 'enforcer-on-grpc-js',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -50,6 +50,13 @@ test('a page of its own names each metric that the dashboard and the alerts ask 
     ),
   );
   for (const name of names) assert.ok(page.includes(name.replace(/_bucket$/, '')), name);
+});
+
+test('each panel is in one of the pictures in docs', () => {
+  const folder = new URL('../../docs/pictures/', import.meta.url);
+  const drawn = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'));
+  for (const { title } of dashboard.panels)
+    assert.equal(drawn.filter((picture) => picture.includes(`>${title}</text>`)).length, 1, title);
 });
 
 /** A CRL, keys and denials are there, so that no panel has a reason to be empty. */
