@@ -1,12 +1,12 @@
 import { stampOf } from '../documents/stamps.ts';
 import type { TableRows } from '../feeds/api-manager-table.ts';
 import type { Definitions, Entry } from './definitions.ts';
-import { type EntryReading, ReadingError, type ReadingThread } from './reading-thread.ts';
+import { type EntryReading, ReadingError, type ReadingProcess } from './reading-process.ts';
 import type { Remembered } from './remembered-files.ts';
 
 export type ReadingOrder = {
   readonly tables: TableRows;
-  readonly thread: ReadingThread;
+  readonly reader: ReadingProcess;
   /** The files as they were, by the entry's id; undefined: as they are. */
   readonly files?: ((id: string) => Remembered | undefined) | undefined;
   /** What was read of it before, by its id: it need not be read once more where its files are the same. */
@@ -16,22 +16,22 @@ export type ReadingOrder = {
 
 /**
  * Reads entries one after the other, each told as it is there. One that can't be read in time, or takes too much memory,
- * is told as one of whose files nobody knows anything: what they said before stays, and the others go on. The thread is
+ * is told as one of whose files nobody knows anything: what they said before stays, and the others go on. The process is
  * ended with it.
  */
 export async function readEntries(
   entries: readonly Entry[],
-  { tables, thread, files, known, tell }: ReadingOrder,
+  { tables, reader, files, known, tell }: ReadingOrder,
 ): Promise<void> {
   try {
     for (const entry of entries) {
       try {
         const before = { remembered: files?.(entry.id), known: known?.(entry.id) };
-        tell(entry, await thread.entry(entry, tables, before));
+        tell(entry, await reader.entry(entry, tables, before));
       } catch (error) {
         if (!(error instanceof ReadingError)) throw error;
         // Nobody wants to know any more.
-        if (thread.isEnded) return;
+        if (reader.isEnded) return;
         tell(entry, {
           definitions: unreadable(entry, error.message),
           read: new Map([[entry.path, stampOf(entry.path)]]),
@@ -42,7 +42,7 @@ export async function readEntries(
       }
     }
   } finally {
-    await thread.close();
+    await reader.close();
   }
 }
 

@@ -18,7 +18,7 @@ import {
   resolver,
 } from '../provision/own-config.ts';
 import { type Provisioned, provision } from '../provision/provision.ts';
-import { type EntryReading, ReadingError, ReadingThread } from '../provision/reading-thread.ts';
+import { type EntryReading, ReadingError, ReadingProcess } from '../provision/reading-process.ts';
 import type { Remembered } from '../provision/remembered-files.ts';
 import { inSlices } from '../provision/slices.ts';
 import { describeChanges, type Written } from './changes.ts';
@@ -91,7 +91,7 @@ export class Configuration {
   readonly #jwksFeeds: JwksFeeds;
   readonly #tables: ClientCertificateTables;
   readonly #revocation: RevocationFeeds;
-  #ownThread: ReadingThread | undefined;
+  #ownReader: ReadingProcess | undefined;
   #readings: ReadonlyMap<string, EntryReading> = new Map();
   readonly #wanted = new Set<Change>();
   #isBusy = false;
@@ -156,7 +156,7 @@ export class Configuration {
       await this.#takeOver(own.ok, rows, result.ok, { reading, taken });
       return { ok: this.inForce };
     } finally {
-      if (this.#inForce === undefined) await Promise.all([this.close(), reading?.thread.close()]);
+      if (this.#inForce === undefined) await Promise.all([this.close(), reading?.reader.close()]);
       this.#working = this.#work();
     }
   }
@@ -164,12 +164,12 @@ export class Configuration {
   async #readFirst(): Promise<OwnReading> {
     const { file, env, isBeside } = this.#options;
     if (!isBeside) return readOwnConfig(file, env, disk);
-    const thread = new ReadingThread();
-    this.#ownThread = thread;
+    const reader = new ReadingProcess();
+    this.#ownReader = reader;
     try {
-      return await thread.own(file, env);
+      return await reader.own(file, env);
     } finally {
-      await thread.close();
+      await reader.close();
     }
   }
 
@@ -226,8 +226,8 @@ export class Configuration {
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all([
-      this.#ownThread?.close(),
-      this.#reading?.thread.close(),
+      this.#ownReader?.close(),
+      this.#reading?.reader.close(),
       this.#jwksFeeds.close(),
       this.#revocation.close(),
       this.#tables.close(),
@@ -286,11 +286,11 @@ export class Configuration {
     const before = this.#inForce;
     // What else was asked for is no less a change where the files say what they said.
     const isAsked = changes.size > 1 || !changes.has('files');
-    // Beside the thread that decides: a large one takes a second.
-    const thread = new ReadingThread();
-    this.#ownThread = thread;
+    // Beside the process that decides: a large one takes a second.
+    const reader = new ReadingProcess();
+    this.#ownReader = reader;
     try {
-      const own = await thread.own(file, env, known);
+      const own = await reader.own(file, env, known);
       if (this.#isClosed) return;
       this.#lastRead = ('ok' in own ? own.ok : own).read;
       if ('problems' in own) return this.#refuse({ kind: 'refused', problems: own.problems }, true);
@@ -307,7 +307,7 @@ export class Configuration {
       const rows = await this.#latestRows(own.ok);
       if (this.#isClosed) return;
       const entries = entriesOf(own.ok.config, resolver(file));
-      const reading = this.#read(entries, rows, { thread, hasNews: !isKnown || isAsked });
+      const reading = this.#read(entries, rows, { reader, hasNews: !isKnown || isAsked });
       if (isKnown) await this.#putNews(own.ok, entries, rows, reading);
       else await this.#putWith(own.ok, entries, rows, reading);
       // Refused: what the database said meanwhile counts for what is in force.
@@ -316,7 +316,7 @@ export class Configuration {
       // It was not put into force, and what others have asked for beside it still is to be.
       if (this.#inForce === before)
         for (const change of ['tables', 'definitions'] as const) if (changes.has(change)) this.#want(change);
-      if (this.#reading?.thread !== thread) await thread.close();
+      if (this.#reading?.reader !== reader) await reader.close();
     }
   }
 
@@ -328,7 +328,7 @@ export class Configuration {
   }
 
   /**
-   * Reads what these entries name, each in its own right, beside the thread that decides. Nothing of it counts before the
+   * Reads what these entries name, each in its own right, beside the process that decides. Nothing of it counts before the
    * configuration that it is read for: one that is refused may have changed what an entry asks for.
    */
   #read(
@@ -336,11 +336,11 @@ export class Configuration {
     tables: TableRows,
     {
       files,
-      thread = new ReadingThread(),
+      reader = new ReadingProcess(),
       hasNews = true,
     }: {
       readonly files?: (id: string) => Remembered | undefined;
-      readonly thread?: ReadingThread;
+      readonly reader?: ReadingProcess;
       readonly hasNews?: boolean;
     } = {},
   ): Reading {
@@ -369,11 +369,11 @@ export class Configuration {
     };
     const done = Promise.resolve()
       .then(() =>
-        readEntries(entries, { tables, thread, files, known: (id) => this.#readings.get(id), tell }),
+        readEntries(entries, { tables, reader, files, known: (id) => this.#readings.get(id), tell }),
       )
       .catch((error: Error) => this.#options.tell({ kind: 'refused-whole', reason: String(error.stack) }))
       .then(ended);
-    const reading: Reading = { thread, ids, readings, done, isDone: false, hasNews, isAnnounced: false };
+    const reading: Reading = { reader, ids, readings, done, isDone: false, hasNews, isAnnounced: false };
     return reading;
   }
 
@@ -393,7 +393,7 @@ export class Configuration {
     await atMost(readWithin, reading.done);
     if (this.#isClosed) return;
     if (reading.isDone && reading.hasNews) return this.#put(own, entries, rows, reading);
-    void this.#reading?.thread.close();
+    void this.#reading?.reader.close();
     this.#own = own;
     this.#isOwnRefused = false;
     this.#rows = rows;
@@ -412,7 +412,7 @@ export class Configuration {
   ): Promise<void> {
     await atMost(readWithin, reading.done);
     await this.#put(own, entries, rows, reading);
-    if (this.#reading !== reading) await reading.thread.close();
+    if (this.#reading !== reading) await reading.reader.close();
   }
 
   async #put(own: OwnConfig, entries: readonly Entry[], rows: TableRows, reading?: Reading): Promise<void> {
@@ -470,7 +470,7 @@ export class Configuration {
     const readings = [...this.#readings, ...(news?.reading.readings ?? [])];
     this.#readings = new Map(readings.filter(([id]) => ids.has(id)));
     if (news !== undefined) {
-      void this.#reading?.thread.close();
+      void this.#reading?.reader.close();
       this.#reading = news.reading.isDone ? undefined : news.reading;
       // From now on what is other than this.
       news.reading.hasNews = news.reading.readings.size > news.taken;
@@ -529,7 +529,7 @@ export class Configuration {
 
 /** Foreign files that are being read, each entry's told as it is there. */
 type Reading = {
-  readonly thread: ReadingThread;
+  readonly reader: ReadingProcess;
   /** Of all its entries. */
   readonly ids: ReadonlySet<string>;
   readonly readings: ReadonlyMap<string, EntryReading>;

@@ -1,0 +1,207 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { extname } from 'node:path';
+import type { Problem } from '../config/problem.ts';
+import type { Config } from '../config/schema/config.ts';
+import type { Stamps } from '../documents/stamps.ts';
+import type { TableRows } from '../feeds/api-manager-table.ts';
+import { atMost } from '../feeds/deadline.ts';
+import type { Definitions, Entry } from './definitions.ts';
+import { fromData, type OwnConfig, type OwnConfigData, type OwnReading } from './own-config.ts';
+import { Parts } from './parts.ts';
+import type { Answer, Ask, EntryFacts, Source } from './reader.ts';
+import type { Remembered } from './remembered-files.ts';
+import { inSlices, type Sliced } from './slices.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+/** What an entry's files say, and what is to be known of that reading. */
+export type EntryReading = {
+  readonly definitions: Definitions;
+  /** Every path that was read, and the folders of those that were listed. */
+  readonly read: Stamps;
+  /** Of `definitions`; undefined: nobody knows what the files say. */
+  readonly digest: string | undefined;
+  /** From where, so that the same is not read into the same once more; undefined: nobody knows. */
+  readonly source: Source | undefined;
+  /** The files as they were, for an entry with a database: a change there reads no other file anew. */
+  readonly remembered: Remembered | undefined;
+};
+
+/** Why a reading came to nothing. */
+export class ReadingError extends Error {
+  override readonly name = 'ReadingError';
+}
+
+export type ReadingLimits = {
+  /** Milliseconds for one answer. */
+  readonly patience: number;
+  readonly heapMegabytes: number;
+};
+/** Ten thousand APIs take some ten seconds and 400 MB. */
+const usual: ReadingLimits = { patience: 60_000, heapMegabytes: 2_048 };
+
+const reader = new URL(`reader${extname(import.meta.url)}`, import.meta.url);
+
+/**
+ * Reads files beside the process that decides: large ones, and those that others write, take as long as they take, and all
+ * the memory that they take is the system's again at the end, which that of a thread is not. Whoever asks gets an answer,
+ * or a ReadingError, within the limits.
+ */
+export class ReadingProcess {
+  readonly #limits: ReadingLimits;
+  #child: ChildProcess | undefined;
+  #isEnded = false;
+
+  constructor(limits: ReadingLimits = usual) {
+    this.#limits = limits;
+  }
+
+  /**
+   * config.toml, and the files that it names.
+   *
+   * @param known comes back where nothing else is found
+   * @throws ReadingError
+   */
+  async own(file: string, env: Env, known?: OwnConfig): Promise<OwnReading> {
+    const answer = (await this.#ask({ what: 'own', file, env: { ...env }, known: known?.digest })) as
+      | (Omit<OwnConfigData, 'config'> & {
+          readonly config: Config;
+          apis: Config['apis'];
+          clients: Config['clients'];
+        })
+      | { readonly problems: readonly Problem[]; readonly read: Stamps }
+      | { readonly same: true; readonly read: Stamps };
+    if ('same' in answer) return { ok: { ...known!, read: answer.read } };
+    if ('problems' in answer) return answer;
+    const { apis, clients, config, ...data } = answer;
+    return { ok: fromData(file, { ...data, config: { ...config, apis, clients } }) };
+  }
+
+  /**
+   * @param remembered the files as they were; undefined: as they are
+   * @param known comes back where the files say the same
+   * @throws ReadingError
+   */
+  async entry(
+    entry: Entry,
+    tables: TableRows,
+    { remembered, known }: { remembered?: Remembered | undefined; known?: EntryReading | undefined } = {},
+  ): Promise<EntryReading> {
+    const ask = { what: 'entry', entry, tables, remembered, known: known?.source } as const;
+    const answer = (await this.#ask(ask)) as
+      | (Definitions & Remembered & EntryFacts)
+      | { readonly same: true; readonly read: Stamps };
+    if ('same' in answer) return { ...known!, read: answer.read };
+    const { read, digest, paths, listed, inputs, contents, lists, ...definitions } = answer;
+    return {
+      definitions: { ...definitions, apis: await inSlices(shareTexts(definitions.apis)) },
+      read,
+      digest,
+      source: { paths, lists: listed, digest: inputs },
+      remembered: entry.database === undefined ? undefined : { contents, lists },
+    };
+  }
+
+  /** For good: whoever still waits, or asks, gets a ReadingError. */
+  async close(): Promise<void> {
+    this.#isEnded = true;
+    await this.#drop();
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  async #drop(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || !isRunning(child)) return;
+    child.kill('SIGKILL');
+    // One that hangs in a file system may outlive that; nobody else waits for it.
+    await atMost(1_000, once(child, 'exit'));
+    child.unref();
+    child.channel?.unref();
+  }
+
+  #start(): ChildProcess {
+    // The environment, with what is secret in it, is none of its business.
+    const child = fork(reader, {
+      env: {},
+      execArgv: [`--max-old-space-size=${this.#limits.heapMegabytes}`],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    this.#child = child;
+    // Whoever asks hears of it.
+    child.on('error', () => {});
+    child.once('exit', () => {
+      if (this.#child === child) this.#child = undefined;
+    });
+    return child;
+  }
+
+  async #ask(ask: Ask): Promise<unknown> {
+    if (this.#isEnded) throw new ReadingError('was ended');
+    const { patience, heapMegabytes } = this.#limits;
+    const child = this.#child ?? this.#start();
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const fail = (reason: string): void => reject(new ReadingError(reason));
+    const parts = new Parts();
+    const onMessage = (answer: Answer): void => {
+      if ('part' in answer) parts.add(answer.part);
+      else if ('failure' in answer) fail(`failed in the enforcer itself: ${answer.failure}`);
+      else resolve(parts.whole);
+    };
+    const onError = (error: Error): void => fail(`failed: ${error.message}`);
+    // V8 knows no other end for a heap that is full.
+    const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
+      fail(signal === 'SIGABRT' ? `needed more than ${heapMegabytes} MB` : `was ended (${signal ?? code})`);
+    child.on('message', onMessage).once('error', onError).once('exit', onExit);
+    const timer = setTimeout(() => fail(`took more than ${patience / 1000} s`), patience);
+    try {
+      child.send(ask);
+      return await promise;
+    } catch (error) {
+      // Whatever it is at, the next one begins anew.
+      await this.#drop();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      child.off('message', onMessage).off('error', onError).off('exit', onExit);
+    }
+  }
+}
+
+/** It has been started, which may fail, and has not ended. */
+const isRunning = ({ pid, exitCode, signalCode }: ChildProcess): boolean =>
+  pid !== undefined && exitCode === null && signalCode === null;
+
+/** A certificate that many APIs have is kept once. */
+function* shareTexts(apis: Definitions['apis']): Sliced<Definitions['apis']> {
+  const known = new Map<string, string>();
+  const share = <T extends { pem?: string | undefined }>(client: T): T => {
+    const { pem } = client;
+    if (pem === undefined) return client;
+    const first = known.get(pem) ?? pem;
+    known.set(first, first);
+    return { ...client, pem: first };
+  };
+  const shared: Definitions['apis'][number][] = [];
+  for (const foreign of apis) {
+    yield;
+    const { api } = foreign;
+    shared.push({
+      ...foreign,
+      api: {
+        ...api,
+        clients: api.clients.map(share),
+        operations: api.operations.map((operation) =>
+          operation.clients === undefined
+            ? operation
+            : { ...operation, clients: operation.clients.map(share) },
+        ),
+      },
+    });
+  }
+  return shared;
+}
