@@ -177,7 +177,7 @@ function judgeCertificate(
     return { kind: 'wrong', code, detail };
   }
   const { leaf } = presented;
-  const intermediates = certificates.readable(presented.intermediates);
+  const intermediates = certificates.offered(presented.intermediates);
   const notes: Notes | undefined = trace && { tried: [], statuses: [] };
   const effort = createEffort(searchLimit, notes);
   const result = bind({ leaf, intermediates, now, revocation, effort }, clients, everyone);

@@ -69,7 +69,7 @@ export function* buildSenders(
   const verify: SenderVerifier = (leafDer, intermediateDers, instant) => {
     const leaf = certificates.read(leafDer);
     if (leaf instanceof CertificateError) return undefined;
-    const intermediates = certificates.readable(intermediateDers);
+    const intermediates = certificates.offered(intermediateDers);
     const effort = createEffort(searchLimit);
     const result = bind({ leaf, intermediates, now: instant, effort }, bound, trust.everyone);
     return result.isBound ? result.client.alias : undefined;

@@ -37,11 +37,17 @@ export type ApiOperation = {
 
 const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const;
 
+/** All that OpenAPI 2 and 3 let stand in a path item, extensions aside. */
+const itemKeys: readonly string[] = [...methods, '$ref', 'summary', 'description', 'servers', 'parameters'];
+
 export function readOpenApi(document: Cursor): OpenApi {
   const notes: { key: string; text: string }[] = [];
   const groups = new Map<string, ApiOperation & { readonly methods: string[] }>();
   // Once for all operations: their number times that of its scopes has no bound.
   const whole = readOwnSecurity(document);
+  document.noSlips(['paths', 'channels']);
+  if (!partOf(document).at.isWritten)
+    document.error('has no paths, so that nobody knows what its operations ask for; write them');
   const mutualSsl = [whole.mutualSsl];
   const untaken: (Untaken | undefined)[] = [];
   const [widened, openEnded] = [new Map<string, Cursor>(), new Set<string>()];
@@ -95,11 +101,16 @@ export function readOpenApi(document: Cursor): OpenApi {
   };
 }
 
-/** Of OpenAPI the paths, of AsyncAPI the channels: what is upgraded to a WebSocket is asked for by GET. */
-function itemsOf(document: Cursor): readonly { path: string; item: Cursor }[] {
+/** Of OpenAPI the paths, of AsyncAPI the channels. */
+function partOf(document: Cursor): { readonly at: Cursor; readonly isAsync: boolean } {
   const isAsync = document.get('asyncapi').value !== undefined;
-  return document
-    .get(isAsync ? 'channels' : 'paths')
+  return { at: document.get(isAsync ? 'channels' : 'paths'), isAsync };
+}
+
+/** What is upgraded to a WebSocket is asked for by GET. */
+function itemsOf(document: Cursor): readonly { path: string; item: Cursor }[] {
+  const { at, isAsync } = partOf(document);
+  return at
     .entries()
     .filter(([path]) => !path.startsWith('x-'))
     .map(([path, item]) => ({ path: isAsync && !path.startsWith('/') ? `/${path}` : path, item }));
@@ -112,7 +123,13 @@ function operationsOf(item: Cursor): readonly Asking[] {
     const at = item.get(key);
     return at.value === undefined ? [] : [{ method: key.toUpperCase(), at, own: readOwnSecurity(at) }];
   };
-  if (item.path[0] === 'paths') return methods.flatMap(asked);
+  if (item.path[0] === 'paths') {
+    // An operation that nobody finds asks for nothing.
+    for (const [key, at] of item.entries())
+      if (!itemKeys.includes(key) && !key.startsWith('x-'))
+        at.error(`is no method; there are: ${methods.join(', ')}`);
+    return methods.flatMap(asked);
+  }
   // Both ways go through one connection: what either of them asks for.
   const [one, other] = ['publish', 'subscribe'].flatMap(asked).map(({ own }) => own);
   const scopes = [...new Set([...(one?.scopes ?? []), ...(other?.scopes ?? [])])];

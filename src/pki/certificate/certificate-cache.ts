@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { equalBytes } from '../der/der-values.ts';
 import { type Certificate, CertificateError, readCertificate } from './certificate.ts';
+import { type Offered, readNames } from './offered.ts';
 
 /** Certificates that were part of a valid path. Only these earn a place that strangers can't take from them. */
 const vouched = new WeakSet<Certificate>();
@@ -98,11 +99,23 @@ export class CertificateCache {
     };
   }
 
-  /** Those that can be read: one that can't can't complete a path, and the rest still may. */
-  readable(ders: readonly Uint8Array[]): readonly Certificate[] {
-    return ders
-      .map((der) => this.read(der))
-      .filter((read): read is Certificate => !(read instanceof CertificateError));
+  /**
+   * What was sent along with a certificate. Of one that is not remembered the names are read, and the rest once a path
+   * may lead through it. One that can't be read is left out: it can't complete a path, and the others still may.
+   */
+  offered(ders: readonly Uint8Array[]): readonly Offered[] {
+    return ders.map((der) => this.#offered(der)).filter((offered) => offered !== undefined);
+  }
+
+  #offered(der: Uint8Array): Offered | undefined {
+    const read = () => {
+      const certificate = this.read(der);
+      return certificate instanceof CertificateError ? undefined : certificate;
+    };
+    const hash = this.#hashOf(der);
+    const isRemembered =
+      find(this.#known, hash, der) !== undefined || find(this.#strangers, hash, der) !== undefined;
+    return isRemembered ? read() : readNames(der, read);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
+import type { Offered } from '../certificate/offered.ts';
 import type { Signed } from '../certificate/signature.ts';
 import type { JudgedStatus } from '../revocation/revocation.ts';
 import { failure, type PathFailure, type PathFailureCode } from './failures.ts';
@@ -25,7 +26,7 @@ export type Effort = {
   /** Those of them that were in vain. */
   failedChecks: number;
   /** What was sent along, and the names above the leaf: the same for all trust stores that know the same CAs. */
-  offered: BySubject | undefined;
+  offered: BySubject<Offered> | undefined;
   names: { readonly of: Certificate; readonly known: BySubject; readonly all: IssuerNames } | undefined;
   /** What strangers may cause all together; undefined: anything. */
   readonly limit: SearchLimit | undefined;
@@ -106,7 +107,7 @@ export function cutShort(
 export const isUntouched = ({ search }: Effort): boolean =>
   search.signatureChecks === 0 && search.nameComparisons === 0;
 
-export function offeredOf(effort: Effort, intermediates: readonly Certificate[]): BySubject {
+export function offeredOf(effort: Effort, intermediates: readonly Offered[]): BySubject<Offered> {
   effort.offered ??= bySubject(intermediates);
   return effort.offered;
 }
@@ -114,7 +115,7 @@ export function offeredOf(effort: Effort, intermediates: readonly Certificate[])
 export function namesAbove(
   leaf: Certificate,
   known: BySubject,
-  offered: BySubject,
+  offered: BySubject<Offered>,
   effort: Effort,
 ): IssuerNames {
   if (effort.names?.of !== leaf || effort.names.known !== known)

@@ -1,15 +1,16 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import { formatName, named } from '../certificate/name.ts';
+import type { Offered } from '../certificate/offered.ts';
 import { failure, type PathFailure } from './failures.ts';
 import type { BySubject, TrustStore } from './trust-store.ts';
 
 /** A name above the leaf's, with who names it as issuer: one that is nearest to the leaf, the same in whatever order. */
-type Above = { child: Certificate; readonly distance: number; readonly below: string[] };
+type Above = { child: Offered; readonly distance: number; readonly below: string[] };
 
 /** All names that a path from the leaf may have, whatever the signatures are, the nearest first. */
 export type IssuerNames = ReadonlyMap<string, Above>;
 
-export function issuerNamesOf(leaf: Certificate, known: BySubject, offered: BySubject): IssuerNames {
+export function issuerNamesOf(leaf: Certificate, known: BySubject, offered: BySubject<Offered>): IssuerNames {
   const names = new Map<string, Above>([[leaf.issuer.key, { child: leaf, distance: 0, below: [] }]]);
   // What is added meanwhile is visited, too.
   for (const [key, { distance }] of names) {
@@ -51,7 +52,7 @@ export function mayReach(names: IssuerNames, trustStore: TrustStore): boolean {
 }
 
 /** Why no name leads to an anchor: where the names end, the furthest up. */
-export function deadEnd(names: IssuerNames, known: BySubject, offered: BySubject): PathFailure {
+export function deadEnd(names: IssuerNames, known: BySubject, offered: BySubject<Offered>): PathFailure {
   const furthestUp = [...names].sort(
     ([a, { distance: near }], [b, { distance: far }]) => far - near || (a < b ? -1 : 1),
   );

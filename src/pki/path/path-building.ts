@@ -1,5 +1,6 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import { formatName, named } from '../certificate/name.ts';
+import { isUnread, type Offered, readAllOffered } from '../certificate/offered.ts';
 import { equalBytes, hex } from '../der/der-values.ts';
 import { type Account, cutShort, namesAbove, type TriedPath } from './effort.ts';
 import { failure, moreTelling, type PathFailure } from './failures.ts';
@@ -15,7 +16,7 @@ export type Candidate = { readonly path: readonly Certificate[]; readonly anchor
 
 type Search<Found> = {
   readonly inputs: PathInputs;
-  readonly offered: BySubject;
+  readonly offered: BySubject<Offered>;
   readonly policy: PathPolicy;
   readonly account: Account;
   readonly judge: (candidate: Candidate) => Found | PathFailure;
@@ -68,7 +69,7 @@ function extend<Found extends { readonly valid: true }>(
 ): Found | undefined {
   const child = path.at(-1)!;
   const { offered, policy, leading } = search;
-  const { trustStore } = search.inputs;
+  const { trustStore, effort, now } = search.inputs;
   const key = child.issuer.key;
   const anchors = sorted(trustStore.anchors.get(key) ?? [], child, search.second);
   for (const anchor of anchors) {
@@ -80,9 +81,14 @@ function extend<Found extends { readonly valid: true }>(
     }
     fail(search, { path, anchor, failed: judged });
   }
-  const others = bothOf(trustStore.intermediates.get(key), offered.get(key)).filter(
+  const leads = ({ issuer }: Offered): boolean => leading.has(issuer.key);
+  const sent = (offered.get(key) ?? []).filter(leads);
+  if (effort.limit?.sheds(sent.filter(isUnread).length, now)) {
+    effort.isLimited = true;
+    return undefined;
+  }
+  const others = bothOf((trustStore.intermediates.get(key) ?? []).filter(leads), readAllOffered(sent)).filter(
     (issuer) =>
-      leading.has(issuer.issuer.key) &&
       !path.some((above) => isSameEntity(above, issuer)) &&
       !anchors.some(({ der }) => equalBytes(der, issuer.der)),
   );
@@ -135,7 +141,7 @@ export const notThrough = (leaf: Certificate, through: readonly Certificate[]): 
     `${named(leaf)} was not issued under ${through.slice(0, 10).map(named).join(' or ')}`,
   );
 
-function bothOf(a: readonly Certificate[] = [], b: readonly Certificate[] = []): readonly Certificate[] {
+function bothOf(a: readonly Certificate[], b: readonly Certificate[]): readonly Certificate[] {
   if (a.length === 0) return b;
   return b.length === 0 ? a : distinct([...a, ...b]);
 }

@@ -1,4 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
+import type { Offered } from '../certificate/offered.ts';
 import type { RevocationState } from '../revocation/revocation-state.ts';
 import type { Effort } from './effort.ts';
 import type { TrustStore } from './trust-store.ts';
@@ -7,7 +8,7 @@ import type { TrustStore } from './trust-store.ts';
 export type PathRequest = {
   readonly leaf: Certificate;
   /** Sent along by the client; not trusted, in any order, with anything in them. */
-  readonly intermediates: readonly Certificate[];
+  readonly intermediates: readonly Offered[];
   /** Milliseconds since the epoch. Dates count whole seconds. */
   readonly now: number;
   /** undefined: revocation is not looked at. */

@@ -1,4 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
+import type { Offered } from '../certificate/offered.ts';
 import { checkRevocation, type SignerPath } from '../revocation/path-revocation.ts';
 import { type Account, createEffort, type Effort, offeredOf } from './effort.ts';
 import type { PathFailure } from './failures.ts';
@@ -91,7 +92,7 @@ function judgePinned({
 
 type Circumstances = {
   readonly inputs: PathInputs;
-  readonly offered: BySubject;
+  readonly offered: BySubject<Offered>;
   readonly policy: PathPolicy;
   readonly account: Account;
 };

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Certificate } from '../certificate/certificate.ts';
 import { vouchFor } from '../certificate/certificate-cache.ts';
+import { type Offered, readSoFar } from '../certificate/offered.ts';
 import { equalBytes } from '../der/der-values.ts';
 import { cutShortCodes, isUntouched, namesAbove, offeredOf } from './effort.ts';
 import { failure, type PathFailure } from './failures.ts';
@@ -129,10 +130,10 @@ export class PathValidator {
     return { verdict, from, until, offered: hashOf(intermediates), revocationVersion };
   }
 
-  /** When one of the certificates begins or ends that a path may be built from. */
-  #turnsBeside(intermediates: readonly Certificate[], now: number): readonly number[] {
+  /** When one of the certificates begins or ends that a path may be built from: one that none led to was not read. */
+  #turnsBeside(intermediates: readonly Offered[], now: number): readonly number[] {
     return [
-      ...intermediates.flatMap(turnsOf),
+      ...readSoFar(intermediates).flatMap(turnsOf),
       ...this.#trustStore.turns.flatMap((turns) => nearest(turns, now)),
     ];
   }
@@ -186,5 +187,5 @@ function nearest(ascending: readonly number[], now: number): readonly number[] {
   return ascending.slice(Math.max(0, low - 1), low + 1);
 }
 
-const hashOf = (certificates: readonly Certificate[]): string =>
+const hashOf = (certificates: readonly Offered[]): string =>
   hash('sha256', certificates.map(({ sha256 }) => sha256).join());

@@ -1,4 +1,4 @@
-/** Tokens that come back by the second, up to a store of them. */
+/** Tokens that come back by the second, up to a store of them, and begin with it full. */
 type Bucket = { readonly perSecond: number; readonly store: number; left: number };
 
 /**
@@ -16,9 +16,10 @@ export class SearchLimit {
   readonly #checks = { made: 0, refused: 0 };
   #at = -Infinity;
 
-  constructor({ firstPerSecond = 4000, furtherPerSecond = 200 } = {}) {
+  /** @param furtherAtOnce what a quiet while saves up of further ones, so that clients come in at once after a start */
+  constructor({ firstPerSecond = 4000, furtherPerSecond = 50, furtherAtOnce = 200 } = {}) {
     this.#first = { perSecond: firstPerSecond, store: firstPerSecond, left: firstPerSecond };
-    this.#further = { perSecond: furtherPerSecond, store: furtherPerSecond, left: furtherPerSecond };
+    this.#further = { perSecond: furtherPerSecond, store: furtherAtOnce, left: furtherAtOnce };
   }
 
   /**
@@ -42,6 +43,14 @@ export class SearchLimit {
     bucket.left -= cost;
     this.#checks.made++;
     return true;
+  }
+
+  /** Whether certificates that were sent along need not be read: of so many, some would have to be tried beyond the first. */
+  sheds(unread: number, now: number): boolean {
+    this.#refill(now);
+    const isLate = unread > firstFailedChecks && this.#further.left < 1;
+    if (isLate) this.#checks.refused++;
+    return isLate;
   }
 
   /** For those who watch it. */

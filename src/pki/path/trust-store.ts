@@ -1,4 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
+import type { Offered } from '../certificate/offered.ts';
 import { equalBytes } from '../der/der-values.ts';
 
 export type Anchor = {
@@ -11,7 +12,7 @@ export type Anchor = {
 };
 
 /** Certificates by the key of their subject. */
-export type BySubject = ReadonlyMap<string, readonly Certificate[]>;
+export type BySubject<Of = Certificate> = ReadonlyMap<string, readonly Of[]>;
 
 /** What paths are built from, whatever the client sends along. Immutable. */
 export type TrustStore = {
@@ -75,13 +76,13 @@ export const turnsOf = ({ notBefore, notAfter }: Certificate): readonly [number,
 ];
 
 /** Each certificate once. */
-export function bySubject(certificates: readonly Certificate[]): BySubject {
+export function bySubject<Of extends Offered>(certificates: readonly Of[]): BySubject<Of> {
   const groups = Map.groupBy(certificates, ({ subject }) => subject.key);
   for (const [key, group] of groups) if (group.length > 1) groups.set(key, distinct(group));
   return groups;
 }
 
-export const distinct = (certificates: readonly Certificate[]): Certificate[] => [
+export const distinct = <Of extends Offered>(certificates: readonly Of[]): Of[] => [
   ...new Map(certificates.map((certificate) => [certificate.sha256, certificate])).values(),
 ];
 

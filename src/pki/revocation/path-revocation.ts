@@ -1,4 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
+import { readAllOffered } from '../certificate/offered.ts';
 import { equalBytes } from '../der/der-values.ts';
 import { cutShort } from '../path/effort.ts';
 import type { PathFailure } from '../path/failures.ts';
@@ -38,7 +39,7 @@ export function checkRevocation(
   const findSigner = (crl: Crl, issuer: Certificate): Certificate | undefined => {
     if (issuer.subject.key === crl.issuer.key && isSignedBy(crl, issuer)) return issuer;
     const key = crl.issuer.key;
-    const offered = intermediates.filter(({ subject }) => subject.key === key);
+    const offered = readAllOffered(intermediates.filter(({ subject }) => subject.key === key));
     const known = [...(trustStore.anchors.get(key) ?? []), ...(trustStore.intermediates.get(key) ?? [])];
     return [...known, ...offered]
       .toSorted((a, b) => Buffer.compare(a.der, b.der))

@@ -161,7 +161,7 @@ test('who offers what takes too long is not let in past an alias that is switche
 
 test('beyond the ceiling strangers are refused at once, while known clients go on and new ones are let in', () => {
   const { snapshot } = load(toml(), files);
-  const limit = new SearchLimit({ firstPerSecond: 100, furtherPerSecond: 20 });
+  const limit = new SearchLimit({ firstPerSecond: 100, furtherPerSecond: 20, furtherAtOnce: 20 });
   const from = (at: number): Asked => ({ effort: createEffort(limit), at });
   assert.equal(ask(snapshot, 'own', insider, [issuingCa], from(now)), 'insider');
   const codes = Array.from({ length: 8 }, () =>

@@ -72,6 +72,17 @@ test('the order of intermediates never changes the verdict, nor which path or re
   );
 });
 
+test('what is read only where a path leads through it comes to the same', () => {
+  fc.assert(
+    fc.property(aLeaf, bundle, fc.constantFrom(100, 6, 3), (leaf, list, maxSignatureChecks) => {
+      const unread = new CertificateCache().offered(list.map(({ der }) => der));
+      const verdict = validatePath(leaf, { trustStore, intermediates: unread, now, maxSignatureChecks });
+      assert.equal(word(verdict), word(judge(leaf, list, { maxSignatureChecks })));
+    }),
+    runs,
+  );
+});
+
 test('one more certificate never makes a valid leaf invalid', () => {
   fc.assert(
     fc.property(aLeaf, bundle, anEdge, (leaf, list, more) => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SearchLimit } from '../../../../src/pki/path/search-limit.ts';
 import { now } from '../../../support/certificate-authority.ts';
 
-const limit = () => new SearchLimit({ firstPerSecond: 20, furtherPerSecond: 10 });
+const limit = () => new SearchLimit({ firstPerSecond: 20, furtherPerSecond: 5, furtherAtOnce: 10 });
 
 /** How many checks of this cost are allowed in a row, the request having made so many before. */
 function allowed(of: SearchLimit, before: number, at: number, cost = 1): number {
@@ -19,6 +19,13 @@ test('as many checks as a second allows, at once or spread over it', () => {
   assert.equal(allowed(one, 0, now + 1000), 10);
 });
 
+test('of further ones less than was saved up', () => {
+  const one = limit();
+  assert.equal(allowed(one, 4, now), 10);
+  assert.equal(allowed(one, 4, now + 1000), 5);
+  assert.equal(allowed(one, 4, now + 60_000), 10);
+});
+
 test("what a request's first checks need, others that search for long don't take away", () => {
   const one = limit();
   assert.equal(allowed(one, 4, now), 10);
@@ -26,7 +33,7 @@ test("what a request's first checks need, others that search for long don't take
 });
 
 test('who has tried two keys in vain has had his first checks', () => {
-  const one = new SearchLimit({ firstPerSecond: 20, furtherPerSecond: 1 });
+  const one = new SearchLimit({ firstPerSecond: 20, furtherPerSecond: 1, furtherAtOnce: 1 });
   assert.equal(one.take(2, { checks: 1, failedChecks: 1 }, now), true);
   assert.equal(one.take(2, { checks: 2, failedChecks: 2 }, now), false);
 });
@@ -44,4 +51,12 @@ test('a clock that is set back brings nothing, and counts from there', () => {
   allowed(one, 0, now);
   assert.equal(allowed(one, 0, now - 3_600_000), 0);
   assert.equal(allowed(one, 0, now - 3_599_000), 20);
+});
+
+test('while no further checks are left, more certificates than the first checks try are not read', () => {
+  const one = limit();
+  assert.deepEqual([one.sheds(3, now), one.sheds(9, now)], [false, false]);
+  allowed(one, 4, now);
+  assert.deepEqual([one.sheds(2, now), one.sheds(3, now)], [false, true]);
+  assert.equal(one.sheds(3, now + 1000), false);
 });
