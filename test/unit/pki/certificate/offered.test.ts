@@ -73,7 +73,10 @@ test('many of one name are not read while there are too many strangers', () => {
     });
     return verdict.valid || verdict.code;
   };
-  assert.equal(search(new SearchLimit({ furtherPerSecond: 0, furtherAtOnce: 0 })), 'certificate_search_limited');
+  assert.equal(
+    search(new SearchLimit({ furtherPerSecond: 0, furtherAtOnce: 0 })),
+    'certificate_search_limited',
+  );
   assert.equal(unseen(cache), 0);
   assert.equal(search(new SearchLimit()), 'signature_invalid');
   assert.equal(unseen(cache), 9);
