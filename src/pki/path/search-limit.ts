@@ -45,10 +45,10 @@ export class SearchLimit {
     return true;
   }
 
-  /** Whether certificates that were sent along need not be read: of so many, some would have to be tried beyond the first. */
+  /** Whether so many of one name need not be read: they may all have to be tried, and there are not as many checks left. */
   sheds(unread: number, now: number): boolean {
     this.#refill(now);
-    const isLate = unread > firstFailedChecks && this.#further.left < 1;
+    const isLate = unread - firstFailedChecks > this.#further.left;
     if (isLate) this.#checks.refused++;
     return isLate;
   }
