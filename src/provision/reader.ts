@@ -100,6 +100,8 @@ function digestOfInputs(
 
 // What follows is the process that `reading-process.ts` starts: it lives until whoever asks is gone, or has had enough.
 
+process.title = 'mtls-enforcer-reader';
+
 const send = (message: Answer): Promise<void> =>
   new Promise((sent, failed) =>
     process.send!(message, (error: Error | null) => (error ? failed(error) : sent())),

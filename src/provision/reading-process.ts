@@ -127,7 +127,7 @@ export class ReadingProcess {
     // The environment, with what is secret in it, is none of its business.
     const child = fork(reader, {
       env: {},
-      execArgv: [`--max-old-space-size=${this.#limits.heapMegabytes}`],
+      execArgv: ['--disable-sigusr1', `--max-old-space-size=${this.#limits.heapMegabytes}`],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });

@@ -82,9 +82,12 @@ test('a reading that hangs ends by itself, and not those after it', async () => 
     encoding: 'utf8',
   })
     .split('\n')
-    .filter((line) => line.includes('/provision/reader.'));
+    .filter((line) => line.includes('mtls-enforcer-reader'));
   assert.deepEqual(others, []);
-  process.kill(Number.parseInt(child!, 10), 'SIGSTOP');
+  const pid = Number.parseInt(child!, 10);
+  process.kill(pid, 'SIGUSR1'); // as `pkill -USR1 mtls-enforcer` sends it
+  assert.ok('ok' in (await own()));
+  process.kill(pid, 'SIGSTOP');
   await assert.rejects(own(), failsWith(/^took more than 5 s$/));
   assert.ok('ok' in (await own()));
   await reader.close();
