@@ -105,9 +105,12 @@ export function* build(
   const { certificates: lenient } = config.enforcer.security;
   warnAboutLeniency(lenient, '', ['enforcer', 'security', 'certificates'], findings);
   const clientReading = { ...reading, cas: { trusted, intermediates, strength, readOne } };
+  yield;
   const listed = yield* readClients({ entries: config.clients, at: ['clients'], scope: '' }, clientReading);
   warnAboutSize(listed, config, findings);
+  yield;
   const clients = [...listed, ...(yield* readOwnClients(config, clientReading))];
+  yield;
   const trust = yield* buildTrust(clients, trusted, intermediates, strength);
   yield;
   const revocation = readRevocation(
@@ -171,6 +174,7 @@ export function* build(
     now,
   });
   const issuers = [...services.expiries, ...[...byEntry.values()].flatMap(({ expiries }) => expiries)];
+  yield;
   const service = readService(config, isWritten, findings);
   checkRouter(config, findings);
   checkShadow(config, own.file, findings);
@@ -180,7 +184,14 @@ export function* build(
   return {
     service,
     revocation: revocation?.settings,
-    expiries: expiriesOf({ clients, trusted: trusted ?? [], intermediates, senders, issuers, service }),
+    expiries: yield* expiriesOf({
+      clients,
+      trusted: trusted ?? [],
+      intermediates,
+      senders,
+      issuers,
+      service,
+    }),
     tiers: readTiers(config, foreignFrom, findings),
     feeds: [...services.feeds, ...[...byEntry.values()].flatMap(({ feeds }) => feeds)],
     problems: [...byEntry.values()].flatMap(({ problems }) => problems),

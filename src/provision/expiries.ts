@@ -2,6 +2,7 @@ import { type Certificate, CertificateError, readCertificate } from '../pki/cert
 import { readCertificateFile } from '../pki/containers/certificate-file.ts';
 import type { Senders } from './senders.ts';
 import type { ServiceSettings } from './service.ts';
+import type { Sliced } from './slices.ts';
 import type { ClientEntry } from './trust.ts';
 
 /** A certificate that a configuration depends on, and that ends one day. */
@@ -28,7 +29,7 @@ export type Expiry = {
 };
 
 /** Each certificate once, whoever names it: for those who renew them in time. */
-export function expiriesOf({
+export function* expiriesOf({
   clients,
   trusted,
   intermediates,
@@ -42,22 +43,25 @@ export function expiriesOf({
   readonly senders: Pick<Senders, 'entries' | 'cas'>;
   readonly issuers: readonly Expiry[];
   readonly service: ServiceSettings;
-}): readonly Expiry[] {
+}): Sliced<readonly Expiry[]> {
+  const found = new Map<string, Expiry>();
+  const add = (all: readonly Expiry[]): void => {
+    for (const one of all) found.set(`${one.kind} ${one.certificate.sha256} ${one.alias}`, one);
+  };
+  const everybodys = (kind: Expiry['kind'], certificates: readonly Certificate[]): readonly Expiry[] =>
+    certificates.map((certificate) => ({ kind, alias: '', certificate }));
+  for (const entry of clients) {
+    yield;
+    add(ofEntry(entry, 'client', 'client-ca'));
+  }
+  add(everybodys('trusted-ca', trusted));
+  add(everybodys('intermediate', intermediates));
+  for (const entry of senders.entries) add(ofEntry(entry, 'sender', 'sender-ca'));
+  add(everybodys('sender-ca', senders.cas));
+  add(issuers);
   const own = service.tcp?.tls && leafOf(service.tcp.tls.certificatePem);
-  const all: readonly Expiry[] = [
-    ...clients.flatMap((entry) => ofEntry(entry, 'client', 'client-ca')),
-    ...trusted.map((certificate): Expiry => ({ kind: 'trusted-ca', alias: '', certificate })),
-    ...intermediates.map((certificate): Expiry => ({ kind: 'intermediate', alias: '', certificate })),
-    ...senders.entries.flatMap((entry) => ofEntry(entry, 'sender', 'sender-ca')),
-    ...senders.cas.map((certificate): Expiry => ({ kind: 'sender-ca', alias: '', certificate })),
-    ...issuers,
-    ...(own === undefined ? [] : [{ kind: 'enforcer', alias: '', certificate: own } as const]),
-  ];
-  return [
-    ...new Map(
-      all.map((one) => [JSON.stringify([one.kind, one.alias, one.certificate.sha256]), one]),
-    ).values(),
-  ];
+  if (own !== undefined) add(everybodys('enforcer', [own]));
+  return [...found.values()];
 }
 
 function ofEntry(entry: ClientEntry, own: Expiry['kind'], ca: Expiry['kind']): readonly Expiry[] {

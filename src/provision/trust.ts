@@ -137,8 +137,7 @@ const lenientCasOf = (entry: ClientEntry): readonly LenientCa[] =>
     : (entry.cas ?? []).map((ca) => ({ ca, certificates: entry.certificates! }));
 
 /** An alias, told apart from those that other APIs call the same. */
-export const ownerKey = (scope: string, alias: string): string =>
-  JSON.stringify([scope, alias.toLowerCase()]);
+export const ownerKey = (scope: string, alias: string): string => `${scope} ${alias.toLowerCase()}`;
 
 function knownBy(
   entry: ClientEntry,
@@ -151,11 +150,27 @@ function knownBy(
     const kind = rule === undefined ? 'issuedBy' : 'rule';
     return { alias, ...owned, tier, term, kind, fits, means: fits };
   }
-  const hashes = new Set(fingerprintsOf(entry));
+  const judged = entry.kind === 'certificate' ? byCertificate(entry.certificate) : byHash(entry.fingerprints);
+  return { alias, ...owned, tier, term, kind: 'exact', ...judged };
+}
+
+type Judged = Pick<Client, 'fits' | 'means'>;
+
+function byHash(sha256s: readonly string[]): Judged {
+  const hashes = new Set(sha256s);
   const fits = ({ sha256 }: Certificate): boolean => hashes.has(sha256);
   const means = (leaf: Certificate): boolean =>
     fits(leaf) || twinFingerprints(leaf).some((sha256) => hashes.has(sha256));
-  return { alias, ...owned, tier, term, kind: 'exact', fits, means };
+  return { fits, means };
+}
+
+/** Made once a certificate: thousands of aliases may have the same. */
+const judgedBy = new WeakMap<Certificate, Judged>();
+
+function byCertificate(certificate: Certificate): Judged {
+  const judged = judgedBy.get(certificate) ?? byHash([certificate.sha256]);
+  judgedBy.set(certificate, judged);
+  return judged;
 }
 
 /** SHA-256 of the certificates that an exact entry means. */

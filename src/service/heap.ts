@@ -1,3 +1,4 @@
+import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -19,4 +20,26 @@ export function keepHeapSmall(): void {
   setFlagsFromString('--no-expose-gc');
   // The one kind that shrinks the space of new objects.
   collect({ type: 'major', flavor: 'last-resort' });
+}
+
+type Collection = { readonly detail: { readonly kind: number } };
+
+/**
+ * For a process that has just let go of much, as of a configuration that is no longer in force, and whose callers wait for
+ * nothing: a full collection begins now, in small steps and mostly on other threads, and what it frees is the system's
+ * again. V8 by itself would wait until the heap has grown by half of all that was in it at once, and then keep the pages.
+ */
+export function collectBeside(): void {
+  setFlagsFromString('--memory-saver-mode');
+  // Of what is left up to the next full collection: as good as none.
+  setFlagsFromString('--incremental-marking-soft-trigger=1');
+  const observer = new PerformanceObserver((collections) => {
+    const kinds = collections.getEntries().map((entry) => (entry as unknown as Collection).detail.kind);
+    const isDone = kinds.includes(constants.NODE_PERFORMANCE_GC_MAJOR);
+    if (!isDone) return;
+    observer.disconnect();
+    setFlagsFromString('--no-memory-saver-mode');
+    setFlagsFromString('--incremental-marking-soft-trigger=0');
+  });
+  observer.observe({ entryTypes: ['gc'] });
 }

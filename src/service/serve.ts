@@ -15,7 +15,7 @@ import { control } from './control.ts';
 import { envoyCertificates } from './envoy-certificates.ts';
 import { EnvoyFolder } from './envoy-folder.ts';
 import { FileWatcher } from './file-watcher.ts';
-import { keepHeapSmall } from './heap.ts';
+import { collectBeside, keepHeapSmall } from './heap.ts';
 import { ListenError, listenTrouble } from './listen-trouble.ts';
 import { listenersOf } from './listeners.ts';
 import { Metrics } from './metrics.ts';
@@ -63,6 +63,16 @@ export type Serving = {
  * @throws ListenError: an address in use, a socket that another process answers on, a folder that is not there
  */
 export async function serve(options: ServeOptions): Promise<readonly Problem[]> {
+  const begun = await begin(options);
+  if ('problems' in begun) return begun.problems;
+  await begun.ended;
+  return [];
+}
+
+/** Returns once it serves: who waits for its end would hold the first configuration as long, whichever is in force. */
+async function begin(
+  options: ServeOptions,
+): Promise<{ readonly ended: Promise<void> } | { readonly problems: readonly Problem[] }> {
   const { file, worker } = options;
   const log = new ConfigurationLog(options);
   // From the first moment: a signal that comes before anyone listens for it would end the process as it stands.
@@ -112,6 +122,8 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
         tellServing(event.loaded);
         keepEnvoy(event.loaded);
         compareWith(event.loaded);
+        // Not before nobody works with what was in force before.
+        void configuration.settled().then(collectBeside);
       } else if (event.kind === 'unchanged') log.unchanged();
       else log.refused(event);
       metrics?.tell(event);
@@ -119,7 +131,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
     },
   });
   const started = await configuration.start();
-  if ('problems' in started) return started.problems;
+  if ('problems' in started) return started;
   const { config } = started.ok;
   log.settings(config.enforcer.log);
   const inForce = started.ok;
@@ -195,7 +207,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
       metrics: watched,
     });
   tellServing(inForce);
-  await new Promise<void>((stopped) => {
+  const stopped = new Promise<void>((stop) => {
     onSignal = (signal) => {
       if (signal === 'SIGHUP') {
         configuration.reload();
@@ -204,7 +216,7 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
         log.now.warn('this signal is not used; SIGHUP reads the configuration again', { signal });
       } else if (isStopping) {
         log.now.warn('stopped at once, calls in flight are lost', { signal });
-        void server.close().then(stopped);
+        void server.close().then(stop);
       } else {
         isStopping = true;
         log.now.info('stopping: answering the calls in flight', {
@@ -212,24 +224,26 @@ export async function serve(options: ServeOptions): Promise<readonly Problem[]> 
           ...(drainDelayInSeconds > 0 && { afterSeconds: drainDelayInSeconds }),
           atMostSeconds: drainTimeoutInSeconds,
         });
-        void server.drain(drainTimeoutInSeconds * 1000, drainDelayInSeconds * 1000).then(stopped);
+        void server.drain(drainTimeoutInSeconds * 1000, drainDelayInSeconds * 1000).then(stop);
       }
     };
     for (const signal of early) onSignal(signal);
   });
-  watcher.close();
-  await Promise.all([
-    closeControl?.(),
-    envoy.close(),
-    shadow.close(),
-    configuration.close(),
-    port?.close(),
-    audit.close(),
-    traces?.close(),
-  ]);
-  metrics?.close();
-  log.now.info('stopped');
-  return [];
+  const close = async (): Promise<void> => {
+    watcher.close();
+    await Promise.all([
+      closeControl?.(),
+      envoy.close(),
+      shadow.close(),
+      configuration.close(),
+      port?.close(),
+      audit.close(),
+      traces?.close(),
+    ]);
+    metrics?.close();
+    log.now.info('stopped');
+  };
+  return { ended: stopped.then(close) };
 }
 
 async function listen(

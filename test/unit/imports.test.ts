@@ -170,7 +170,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'service/envoy-folder': ['fs/promises', 'path'],
   'service/file-watcher': ['fs', 'fs/promises', 'path'],
   'service/audit-trail': ['os', 'timers/promises'],
-  'service/heap': ['v8', 'vm'],
+  'service/heap': ['perf_hooks', 'v8', 'vm'],
   'service/traces': ['crypto', 'http', 'https'],
   'service/metrics-port': ['http', 'net*', 'stream', 'stream/promises'],
   commands: ['child_process', 'fs', 'os', 'path', 'util'],
