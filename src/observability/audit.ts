@@ -4,7 +4,7 @@ import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { GeneralName } from '../pki/certificate/general-name.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { oneLine } from './log.ts';
-import type { TraceContext } from './trace-context.ts';
+import { type TraceContext, traceContext } from './trace-context.ts';
 
 /** What the log says of one denial: enough to act on, no header's value, no query (it may hold a token). */
 export function auditDenial(attributes: Attributes, denial: Denial) {
@@ -42,7 +42,7 @@ export type Decided = {
   readonly microseconds: number;
   /** Of the configuration. */
   readonly generation: number;
-  /** That the request is part of. */
+  /** That the request is part of, where it is recorded. */
   readonly trace?: TraceContext | undefined;
 };
 
@@ -95,7 +95,7 @@ const recordOf = (attributes: Attributes, decision: Decision, decided: Decided, 
   ...outcomeFields(decision),
   ...requestFields(attributes, decision.api),
   operation: decision.operation,
-  traceId: decided.trace?.traceId,
+  traceId: traceContext(attributes)?.traceId,
   certificateFrom: decision.certificateFrom,
   ...identityFields(decision),
   generation: decided.generation,

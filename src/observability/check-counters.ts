@@ -90,7 +90,7 @@ export class CheckCounters {
 
 /** Of a trace that nobody records there is nothing to look up. */
 const exemplarOf = ({ now, trace }: Timed): Exemplar | undefined =>
-  trace?.isSampled ? { traceId: trace.traceId, at: now } : undefined;
+  trace && { traceId: trace.traceId, at: now };
 
 function countDenial({ denied }: Outcomes, code: DenialCode): void {
   denied.set(code, (denied.get(code) ?? 0) + 1);

@@ -3,7 +3,7 @@ import type { Decision } from '../decision.ts';
 import { decide } from '../enforcer.ts';
 import type { Checked } from '../ext-authz/server.ts';
 import { auditAdmission, auditDenial } from '../observability/audit.ts';
-import { traceContext } from '../observability/trace-context.ts';
+import { recordedTrace } from '../observability/trace-context.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { after, type Soon } from '../soon.ts';
 import { backendIdentity } from '../upstream/backend-identity.ts';
@@ -34,7 +34,7 @@ export function checking({ configuration, log, metrics, audit, shadow, traces }:
     const began = performance.now();
     return after(decide(attributes, snapshot, now), (decision) => {
       const microseconds = (performance.now() - began) * 1000;
-      const decided = { now, microseconds, generation, trace: traceContext(attributes) };
+      const decided = { now, microseconds, generation, trace: recordedTrace(attributes) };
       metrics?.checks.decided(decision, decided);
       audit.decided(attributes, decision, decided);
       traces?.decided(attributes, decision, decided);

@@ -51,7 +51,7 @@ export class Traces {
 
   decided(attributes: Attributes, decision: Decision, decided: Decided): void {
     const { trace } = decided;
-    if (trace?.isSampled !== true) return;
+    if (trace === undefined) return;
     if (this.#waiting.length >= maxWaiting || this.#isClosed) {
       this.#counts.dropped++;
       return;

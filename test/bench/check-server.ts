@@ -13,6 +13,7 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import type { Attributes } from '../../src/attributes.ts';
 import { stampsNow } from '../../src/documents/stamps.ts';
 import { decide } from '../../src/enforcer.ts';
 import { startServer } from '../../src/ext-authz/server.ts';
@@ -29,17 +30,14 @@ import { after } from '../../src/soon.ts';
 import { createAuthority } from '../support/certificate-authority.ts';
 import { freePort } from '../support/free-port.ts';
 
+/** shadowed: watched, and decided by the same configuration once more. */
+export type ServerName = 'constant' | 'enforcer-on-grpc-js' | 'enforcer' | 'shadowed';
 /**
- * watched: counted, denials recorded, spans sent of what is sampled (which the request is not), its files looked at.
- * recorded: and each decision, in a file. shadowed: watched, and decided by the same configuration once more.
+ * What `enforcer` does, the one or the other: two processes of the same differ more than these do. bare: it decides and
+ * answers. watched: it counts, records denials, sends spans of what is sampled (the request is not), and looks at its
+ * files. recorded: and it records each decision, in a file.
  */
-export type ServerName =
-  | 'constant'
-  | 'enforcer-on-grpc-js'
-  | 'enforcer'
-  | 'watched'
-  | 'recorded'
-  | 'shadowed';
+export type Mode = 'bare' | 'watched' | 'recorded';
 /** Where it listens, one gRPC frame to send and the one to get back, base64. */
 export type Served = { readonly port: number; readonly request: string; readonly answer: string };
 
@@ -90,9 +88,11 @@ const frame = Buffer.concat([Buffer.from([0]), Buffer.alloc(4), message]);
 frame.writeUInt32BE(message.length, 1);
 
 const name = process.argv[2] as ServerName;
+let mode: Mode = name === 'shadowed' ? 'watched' : 'bare';
 const port = name === 'constant' ? await constant() : await enforcer(name);
 process.send!({ port, request: frame.toString('base64'), answer: await firstAnswer(port) } satisfies Served);
-process.on('message', () => {
+process.on('message', (next: Mode) => {
+  mode = next;
   const { user, system } = process.cpuUsage();
   process.send!(user + system);
 });
@@ -109,19 +109,16 @@ async function enforcer(name: ServerName): Promise<number> {
   if (isProblems(loaded)) throw new Error(JSON.stringify(loaded));
   const { snapshot } = loaded;
   const metrics = { checks: new CheckCounters() };
-  const audit = new AuditTrail({
-    file,
-    worker: undefined,
-    tell: (trouble) => process.stderr.write(`${trouble}\n`),
-  });
-  audit.use({
-    decisions: name === 'recorded' ? 'all' : 'denied',
-    oneIn: 1,
-    file: 'audit.log',
-    syslog: undefined,
-    maxMegabytes: 1,
-    files: 1,
-  });
+  const recording = (decisions: 'all' | 'denied'): AuditTrail => {
+    const audit = new AuditTrail({
+      file,
+      worker: undefined,
+      tell: (trouble) => process.stderr.write(`${trouble}\n`),
+    });
+    const common = { oneIn: 1, syslog: undefined, maxMegabytes: 1, files: 1 };
+    audit.use({ ...common, decisions, file: `${decisions}.log` });
+    return audit;
+  };
   const compared = Promise.withResolvers<void>();
   const shadow = new Shadow({
     env: {},
@@ -136,31 +133,32 @@ async function enforcer(name: ServerName): Promise<number> {
   process.once('disconnect', () => rmSync(folder, { recursive: true }));
   const log = { now: createLog({ level: 'error', format: 'text' }) };
   const inForce = { ...loaded, generation: 1 };
-  const isWatched = ['watched', 'recorded', 'shadowed'].includes(name);
   // Nobody takes what is never sent.
   const settings = traceSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' });
   if (settings === undefined || 'problem' in settings) throw new Error('no traces');
   const traces = new Traces({ ...settings.ok, version: '0', tell: () => {} });
-  if (isWatched) {
-    const watcher = new FileWatcher(
-      () => {},
-      () => {},
-    );
-    watcher.watch(await stampsNow([file, join(folder, 'ca.pem')]));
-  }
+  const watcher = new FileWatcher(
+    () => {},
+    () => {},
+  );
+  watcher.watch(await stampsNow([file, join(folder, 'ca.pem')]));
+  const circumstances = { configuration: { inForce }, log, metrics, shadow, traces };
+  const checks = {
+    bare: (attributes: Attributes) =>
+      after(decide(attributes, snapshot, Date.now()), (decision) => ({
+        decision,
+        answers: snapshot.answers,
+        backendJwt: undefined,
+      })),
+    watched: checking({ ...circumstances, audit: recording('denied') }),
+    recorded: checking({ ...circumstances, audit: recording('all') }),
+  };
   const server = await startServer({
     listeners: [{ address: '127.0.0.1', port: 0, tls: undefined }],
-    check: isWatched
-      ? checking({ configuration: { inForce }, log, metrics, audit, shadow, traces })
-      : (attributes) =>
-          after(decide(attributes, snapshot, Date.now()), (decision) => ({
-            decision,
-            answers: snapshot.answers,
-            backendJwt: undefined,
-          })),
-    onAnswered: isWatched
-      ? (milliseconds, decided) => metrics.checks.answered(milliseconds, decided)
-      : undefined,
+    check: (attributes) => checks[mode](attributes),
+    onAnswered: (milliseconds, decided) => {
+      if (mode !== 'bare') metrics.checks.answered(milliseconds, decided);
+    },
     answers: () => snapshot.answers,
     maxMessageBytes: 1_048_576,
     reflection: name === 'enforcer-on-grpc-js',

@@ -17,13 +17,7 @@ const issued = await ca.issue({
 const certificate = readCertificate(issued.der);
 const api = { name: 'Petstore', version: '1', basePath: '/p', errorFormat: 'choreo-connect' } as const;
 const traceId = '0af7651916cd43dd8448eb211c80319c';
-const parentId = 'b7ad6b7169203331';
-const decided = {
-  now,
-  microseconds: 21.4,
-  generation: 3,
-  trace: { traceId, parentId, isSampled: true },
-};
+const decided = { now, microseconds: 21.4, generation: 3 };
 const secret = 'eyJ0aGlzIjoic2VjcmV0In0';
 const attributes = request({
   method: 'POST',
@@ -35,7 +29,7 @@ const attributes = request({
     ['authorization', `Bearer ${secret}`],
     ['cookie', secret],
     ['x-request-id', 'f00'],
-    ['traceparent', `00-${traceId}-${parentId}-01`],
+    ['traceparent', `00-${traceId}-b7ad6b7169203331-01`],
   ],
 });
 const identity = {

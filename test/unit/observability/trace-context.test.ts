@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { traceContext } from '../../../src/observability/trace-context.ts';
+import { recordedTrace, traceContext } from '../../../src/observability/trace-context.ts';
 import { request } from '../../support/attributes.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
@@ -35,4 +35,5 @@ for (const [what, sent, expected] of cases)
   test(`traceparent: ${what}`, () => {
     const headers = sent.map((value) => ['traceparent', value] as const);
     assert.deepEqual(traceContext(request({ headers })), expected);
+    assert.deepEqual(recordedTrace(request({ headers })), expected?.isSampled ? expected : undefined);
   });
