@@ -38,6 +38,16 @@ const message = (traceId: string, flags: string): Buffer =>
     },
   });
 
+/** Those of the dashboard's queries whose points are exemplars. */
+const { panels } = JSON.parse(
+  readFileSync(new URL('../../deploy/grafana/mtls-enforcer.json', import.meta.url), 'utf8'),
+) as { panels: readonly { targets?: readonly { expr: string; exemplar?: boolean }[] }[] };
+const queries = panels.flatMap(({ targets = [] }) =>
+  targets.flatMap(({ expr, exemplar }) =>
+    exemplar ? [expr.replace('$instance', '.*').replace('$__rate_interval', '1m')] : [],
+  ),
+);
+
 type Exemplars = {
   readonly status: string;
   readonly data: readonly {
@@ -100,17 +110,17 @@ mutualSSL = "off"
   ]);
   t.after(() => child.stop());
   await child.line(/Server is ready to receive web requests/);
-  const found = async (name: string) => {
-    const query = `query=${name}&start=${Date.now() / 1000 - 600}&end=${Date.now() / 1000 + 600}`;
+  const found = async (expr: string) => {
+    const query = `query=${encodeURIComponent(expr)}&start=${Date.now() / 1000 - 600}&end=${Date.now() / 1000 + 600}`;
     const answer = await fetch(`http://127.0.0.1:${asked}/api/v1/query_exemplars?${query}`);
     const { status, data } = (await answer.json()) as Exemplars;
     assert.equal(status, 'success');
     return data;
   };
-  for (const name of ['decision', 'call']) {
-    const series = `mtls_enforcer_${name}_duration_seconds_bucket`;
-    let data = await found(series);
-    for (; data.length === 0; data = await found(series)) {
+  assert.equal(queries.length, 2);
+  for (const query of queries) {
+    let data = await found(query);
+    for (; data.length === 0; data = await found(query)) {
       assert.ok(child.running, child.tail());
       await pause(100);
     }
