@@ -32,10 +32,13 @@ export function shown(value: unknown): string {
 
 function showable(value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value);
-  if (typeof value !== 'string' || !value.includes('://')) return value;
+  if (typeof value !== 'string' || !mayBeAddress.test(value)) return value;
   const safe = withoutSecrets(value);
-  return safe.length < value.length ? `${safe}…` : value;
+  return safe === value ? value : `${safe}…`;
 }
+
+/** However it is misspelt: a slash too few, or no scheme before a password. */
+const mayBeAddress = /:\/\/|^\s*(?:https?|wss?|postgres|postgresql|jdbc):|^[^\s@]+:[^\s@]+@/i;
 
 /** A URL for logs and messages: no password, no query, no fragment. */
 export function withoutSecrets(url: string): string {

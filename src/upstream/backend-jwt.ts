@@ -120,9 +120,20 @@ const registered = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'];
 
 const inDialect = (name: string, dialect: string): string => `${dialect.replace(/\/$/, '')}/${name}`;
 
-/** Whether a claim of this name is ours to make, also where we have nothing to say: a token's would pass for it. */
+/**
+ * Whether a claim of this name is ours to make, also where we have nothing to say: a token's would pass for it. Many
+ * backends read names whatever their case (.NET, Go, Jackson if it is told to), and URLs whatever slashes are doubled.
+ */
 export const isOwnClaim = (claim: string, dialect: string): boolean =>
-  registered.includes(claim) || ownNames.some((name) => claim === inDialect(name, dialect));
+  [...registered, ...ownNames.map((name) => inDialect(name, dialect))].some(
+    (own) => plainClaim(own) === plainClaim(claim),
+  );
+
+const plainClaim = (claim: string): string =>
+  claim
+    .normalize('NFKC')
+    .toLowerCase()
+    .replaceAll(/\s|\p{Cf}|\/(?=\/|$)/gu, '');
 
 /** Named as Choreo Connect names them. */
 function claimsOf(identity: BackendIdentity, dialect: string): Record<string, unknown> {

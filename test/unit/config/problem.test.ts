@@ -19,4 +19,16 @@ test('a message quotes no password and no query, and says that there is more', (
   assert.equal(shown('https://u:secret@b.test/v1?key=secret'), '"https://…@b.test/v1…"');
   assert.equal(shown(['https://b.test/?key=secret']), '["https://b.test/…"]');
   assert.equal(shown('https://b.test/v1'), '"https://b.test/v1"');
+  for (const misspelt of [
+    'https:/u:secret@b.test/v1',
+    'https:u:secret@b.test',
+    ' https:/b.test/?key=secret',
+    'u:secret@b.test',
+    '//u:secret@b.test/v1',
+    'jdbc:postgresql://u:secret@db/apim?password=secret',
+    'postgres:/u:secret@db',
+    '1://u:secret@db',
+  ])
+    assert.equal(shown(misspelt), '"an address that is no URL…"');
+  assert.equal(shown('ops@b.test'), '"ops@b.test"');
 });
