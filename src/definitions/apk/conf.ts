@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { type Cursor, type Findings, noFindings } from '../../documents/cursor.ts';
+import { keyProblem } from '../wso2-project/security-keys.ts';
 import { readConfAuthentication } from './authentication.ts';
 import { serviceUrl, urlAt } from './backends.ts';
 import type { ApkFiles, BrokenFile } from './files.ts';
@@ -35,7 +36,7 @@ export function readConf(at: Cursor, files: ApkFiles): ApkApi {
   const found = noFindings();
   const conf = at.into(found);
   if (!conf.isTable) conf.error(`found ${conf.found}; write name, basePath, version, operations`);
-  conf.noSlips(confKeys);
+  checkKeys(conf, confKeys);
   const name = conf.get('name').neededText('"EmployeeServiceAPI"') ?? 'unknown';
   const version = conf.get('version').version('"3.14"');
   const type = conf.get('type').word(['REST', 'GRAPHQL', 'GRPC']) ?? 'REST';
@@ -99,6 +100,14 @@ const operationKeys = [
   'rateLimit',
 ];
 
+/** Besides slips: what is read at another level, or called so, may have been meant to close something. */
+function checkKeys(at: Cursor, known: readonly string[]): void {
+  for (const key of at.keys()) {
+    const problem = keyProblem(key, { known, suspicious: /auth|tls|scope|secur|certificate/i, harmless: [] });
+    if (problem !== undefined) at.get(key).error(problem);
+  }
+}
+
 /** APK puts the version behind the base path, unless it ends in it already. A default version is served without it too. */
 function fullBasePaths(
   basePath: string,
@@ -130,7 +139,7 @@ export function withDefaultVersion(
 
 function readOperations(list: Cursor): readonly ApkOperation[] {
   const operations = list.list().flatMap((at): ApkOperation[] => {
-    at.noSlips(operationKeys);
+    checkKeys(at, operationKeys);
     at.notCutOff('secured', 'scopes');
     const target = at.get('target').value === undefined ? '/*' : at.get('target').neededText('"/employee"');
     const verb = at.get('verb').neededText('"GET"');

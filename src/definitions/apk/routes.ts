@@ -36,6 +36,12 @@ export function readRoute(route: Resource, type: ApiType, files: ApkFiles): Read
       rule.known(ruleKeys);
       rule.notCutOff('matches', 'filters');
       const security = readFilters(rule.get('filters'), route.namespace, files);
+      for (const at of rule
+        .get('backendRefs')
+        .list()
+        .flatMap((backend) => backend.get('filters').list()))
+        if (at.get('extensionRef').isWritten)
+          at.error('stands at a backend, where nobody asks for it; write it into the filters of the rule');
       const matches = rule.get('matches').list();
       // A rule without any takes everything, as the Gateway API has it.
       return (matches.length === 0 ? [rule.get('matches')] : matches).flatMap((match) => {

@@ -1,5 +1,5 @@
 import type { Cursor } from '../../documents/cursor.ts';
-import { checkSecurityKeys, type SecurityKeys } from './security-keys.ts';
+import { checkSecurityKeys, keyProblem, type SecurityKeys } from './security-keys.ts';
 
 /** What is said of access tokens. */
 export type TokenAsk = 'off' | 'optional' | 'mandatory';
@@ -56,8 +56,8 @@ function disabledAt(at: Cursor): boolean | undefined {
   const flags = ['x-wso2-disable-security', 'x-wso2-security-disable'].map((key) => at.get(key).flag());
   const flag = flags.find((value) => value !== undefined);
   if (flag !== undefined) return flag;
-  const type = at.get('x-auth-type').value;
-  if (typeof type === 'string') return type.toLowerCase() === 'none';
+  const type = at.get('x-auth-type').text('"Application User"');
+  if (type !== undefined) return type.toLowerCase() === 'none';
   const security = at.get('security').value;
   return Array.isArray(security) && security.length === 0 ? true : undefined;
 }
@@ -72,16 +72,30 @@ function scopesAt(at: Cursor): readonly string[] | undefined {
     .map((key) => at.get(key).value)
     .filter((value) => value !== undefined);
   if (security.value === undefined && older.length === 0) return undefined;
-  const scopes = [
-    ...security
-      .list()
-      .flatMap(({ isTable, value }) => (isTable ? Object.values(value as object) : []))
-      .flat(),
-    ...older.flatMap((value) => (typeof value === 'string' ? value.split(/[ ,]+/) : value)),
-  ].filter((scope): scope is string => typeof scope === 'string' && scope !== '');
+  const requirements = security.list().map(({ value }) => value);
+  const written = [
+    ...requirements.flatMap((value) => (isTable(value) ? Object.values(value) : [])),
+    ...older.map((value) => (typeof value === 'string' ? value.split(/[ ,]+/) : value)),
+  ]
+    .flat()
+    .filter((scope) => scope !== '' && scope !== null);
+  const scopes = written.filter((scope) => typeof scope === 'string');
+  // Any of them may be one that is needed.
+  if (scopes.length < written.length || !requirements.every(isTable))
+    at.error('has scopes that are no texts; write security: [{default: ["orders:read"]}]');
   if (scopes.length <= maxScopes) return [...new Set(scopes)].sort();
   at.error(`asks for ${scopes.length} scopes, more than ${maxScopes} are not read; write fewer`);
   return [];
+}
+
+const isTable = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Security that stands where nobody asks for it: it may have been meant for the document. */
+export function checkElsewhere(at: Cursor): void {
+  for (const key of at.keys())
+    if ((key.startsWith('x-') && keys.known.includes(key)) || keyProblem(key, keys) !== undefined)
+      at.get(key).error('is read at the document, a path or an operation only; write it there');
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Cursor } from '../../documents/cursor.ts';
 import { shown } from '../../documents/problem.ts';
 import type { WrittenOperation } from '../written.ts';
 import {
+  checkElsewhere,
   type OwnSecurity,
   readOwnSecurity,
   type TokenAsk,
@@ -37,8 +38,8 @@ export type ApiOperation = {
 
 const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const;
 
-/** All that OpenAPI 2 and 3 let stand in a path item, extensions aside. */
-const itemKeys: readonly string[] = [...methods, '$ref', 'summary', 'description', 'servers', 'parameters'];
+/** What else may be a table in a path item, extensions aside. */
+const itemKeys: readonly string[] = ['servers', 'parameters', 'security'];
 
 export function readOpenApi(document: Cursor): OpenApi {
   const notes: { key: string; text: string }[] = [];
@@ -48,6 +49,8 @@ export function readOpenApi(document: Cursor): OpenApi {
   document.noSlips(['paths', 'channels']);
   if (!partOf(document).at.isWritten)
     document.error('has no paths, so that nobody knows what its operations ask for; write them');
+  for (const at of [document.get('info'), document.get('components'), partOf(document).at])
+    checkElsewhere(at);
   const mutualSsl = [whole.mutualSsl];
   const untaken: (Untaken | undefined)[] = [];
   const [widened, openEnded] = [new Map<string, Cursor>(), new Set<string>()];
@@ -79,7 +82,12 @@ export function readOpenApi(document: Cursor): OpenApi {
       groups.set(key, group);
     }
   }
-  if (groups.size === 0) untaken.push(untakenIn([whole], tokenOf([whole])));
+  if (groups.size === 0) {
+    untaken.push(untakenIn([whole], tokenOf([whole])));
+    const { at } = partOf(document);
+    if (at.keys().length > 0)
+      at.error('has no operation that is read here (references are not followed); write the methods');
+  }
   const found = untaken.filter((one) => one !== undefined);
   for (const { at, what } of new Map(found.filter(({ isAll }) => isAll).map((one) => [one.at, one])).values())
     at.error(`can be called by ${what}, which is not taken here; add oauth2, or take it out`);
@@ -125,9 +133,12 @@ function operationsOf(item: Cursor): readonly Asking[] {
   };
   if (item.path[0] === 'paths') {
     // An operation that nobody finds asks for nothing.
-    for (const [key, at] of item.entries())
-      if (!itemKeys.includes(key) && !key.startsWith('x-'))
+    for (const [key, at] of item.entries()) {
+      const isMethod = (methods as readonly string[]).includes(key);
+      if (isMethod && at.isWritten && !at.isTable) at.error(`found ${at.found}; write a table`);
+      if (!isMethod && at.isTable && !itemKeys.includes(key) && !key.startsWith('x-'))
         at.error(`is no method; there are: ${methods.join(', ')}`);
+    }
     return methods.flatMap(asked);
   }
   // Both ways go through one connection: what either of them asks for.

@@ -45,7 +45,8 @@ export function readProjectApi(
     return { apis: [lost], warnings: [], nobody: undefined };
   }
   // apictl's form has everything below `data`, an older one at the top.
-  const data = whole.get('data').isTable ? whole.get('data') : whole;
+  const data = whole.get('data').isWritten ? whole.get('data') : whole;
+  if (!data.isTable) data.error(`found ${data.found}; write a table`);
   const id = data.get('id').isTable ? data.get('id') : data;
   const name = firstOf(id.get('name'), id.get('apiName')).neededText('"Petstore"') ?? 'unknown';
   const version = firstOf(id.get('version'), id.get('apiVersion')).version('"1.0.5"');
@@ -162,7 +163,16 @@ const eitherOf: Asked = {
 
 /** undefined: there is none, and all below the base path is the API. */
 function definitionOf(project: Project, found: Findings): OpenApi | undefined {
-  const name = namedLike(project, /^(Definitions|Meta-information)\/(swagger|asyncapi)\.(ya?ml|json)$/i);
+  const isDefinition = /^(Definitions|Meta-information)\/(swagger|openapi|asyncapi)\.(ya?ml|json)$/i;
+  const name = namedLike(project, isDefinition);
+  const other = project.names.find((one) => one !== name && isDefinition.test(one));
+  if (name !== undefined && other !== undefined)
+    found.problems.push({
+      file: project.wholeOf(other),
+      line: 1,
+      key: '',
+      message: `is a second definition beside ${name}, and may ask for something else; keep one of them`,
+    });
   const document = name === undefined ? undefined : documentOf(project, name, found);
   return document && readOpenApi(document);
 }

@@ -127,3 +127,87 @@ for (const [kind, files, file, keys] of rows)
           if (apis !== undefined) assert.deepEqual(apis, right, `${how}: ${slip(word)}`);
         }
     });
+
+const openApi = (operation: string, top = ''): Texts => ({
+  'a.yaml': `openapi: 3.0.0\nx-wso2-basePath: /a\n${top.includes('info:') ? '' : 'info: {title: a, version: "1"}\n'}${top}paths:\n  /x:\n    get: ${operation}\n`,
+});
+const inProject = (api: string, more: Texts = {}): Texts => ({
+  ...project,
+  'api.yaml': `data:\n  name: a\n  version: "1"\n  context: /a\n  ${api}\n`,
+  ...more,
+});
+const conf = (top: string, operation = ''): Texts => ({
+  'a.apk-conf': `name: a\nversion: "1"\nbasePath: /a\n${top}\noperations: [{target: /x, verb: GET${operation}}]\n`,
+});
+const route = (rule: string): Texts => ({
+  'a.yaml': `apiVersion: dp.wso2.com/v1alpha2\nkind: API\nmetadata: {name: a}\nspec: {apiName: a, apiVersion: "1", apiType: REST, basePath: /a/1, production: [{routeRefs: [r]}]}\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\nspec: {rules: [{matches: [{path: {type: PathPrefix, value: /x}, method: GET}], ${rule}}]}\n---\napiVersion: dp.wso2.com/v1alpha1\nkind: Scope\nmetadata: {name: s}\nspec: {names: [s]}\n---\napiVersion: dp.wso2.com/v1alpha2\nkind: Backend\nmetadata: {name: b}\nspec: {services: [{host: h, port: 80}]}\n`,
+});
+const scope = 'filters: [{type: ExtensionRef, extensionRef: {group: dp.wso2.com, kind: Scope, name: s}}]';
+
+test('the files of the next tests are good but for what they are about', () => {
+  assert.ok(read('microgateway', openApi('{security: [{o: [s]}]}')));
+  assert.ok(read('choreo-connect', inProject('securityScheme: [oauth2]')));
+  assert.ok(read('apk', conf('', ', scopes: [s]')));
+  assert.ok(read('apk', route(`${scope}, backendRefs: [{group: dp.wso2.com, kind: Backend, name: b}]`)));
+});
+
+/** Where nobody asks for it, or as nobody reads it. */
+const misplaced: readonly [sentence: string, kind: DefinitionEntry['kind'], files: Texts][] = [
+  ['scopes in a list in a list', 'microgateway', openApi('{x-scope: [[s]]}')],
+  ['scopes in a table', 'microgateway', openApi('{x-scope: {name: s}}')],
+  ['scopes without a scheme', 'microgateway', openApi('{security: [s]}')],
+  ['scopes as keys', 'microgateway', openApi('{security: [{o: {s: read}}]}')],
+  ['a scope that is a number', 'microgateway', openApi('{security: [{o: [1]}]}')],
+  ['x-auth-type in a list', 'microgateway', openApi('{x-auth-type: [Any]}')],
+  ['an operation in a list', 'microgateway', openApi('[{x-scope: s}]')],
+  [
+    'an operation behind a reference',
+    'microgateway',
+    {
+      'a.yaml':
+        'openapi: 3.0.0\ninfo: {title: a, version: "1"}\nx-wso2-basePath: /a\npaths: {/x: {$ref: "#/x"}}\n',
+    },
+  ],
+  [
+    'paths under another name',
+    'microgateway',
+    {
+      'a.yaml':
+        'openapi: 3.1.0\ninfo: {title: a, version: "1"}\nx-wso2-basePath: /a\nwebhooks: {/x: {get: {x-scope: s}}}\n',
+    },
+  ],
+  [
+    'mutual TLS in info',
+    'microgateway',
+    openApi('{}', 'info: {title: a, version: "1", x-wso2-mutual-ssl: mandatory}\n'),
+  ],
+  ['mutual TLS in components', 'microgateway', openApi('{}', 'components: {x-wso2-mutual-ssl: mandatory}\n')],
+  [
+    'a second definition',
+    'api-manager',
+    inProject('securityScheme: [oauth2]', {
+      'Definitions/swagger.json': '{"openapi":"3.0.0","paths":{"/x":{"get":{}}}}',
+    }),
+  ],
+  [
+    'data in a list',
+    'choreo-connect',
+    inProject('', {
+      'api.yaml': 'name: a\nversion: "1"\ncontext: /a\ndata: [{securityScheme: [mutualssl_mandatory]}]\n',
+    }),
+  ],
+  [
+    'authentication at an operation',
+    'apk',
+    conf('', ', authentication: [{authType: mTLS, required: mandatory}]'),
+  ],
+  ['mTLS beside authentication', 'apk', conf('mtls: {required: mandatory}')],
+  ['scopes at the API', 'apk', conf('scopes: [s]')],
+  [
+    'a scope at a backend',
+    'apk',
+    route(`backendRefs: [{group: dp.wso2.com, kind: Backend, name: b, ${scope}}]`),
+  ],
+];
+for (const [sentence, kind, files] of misplaced)
+  test(`${kind}: ${sentence} opens nothing`, () => assert.equal(read(kind, files), undefined));
