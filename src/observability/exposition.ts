@@ -77,11 +77,16 @@ export function line(
 ): string {
   const own = labels === undefined ? '' : labelsText(labels);
   const bound = le === undefined ? '' : `le="${boundText(le, format)}"`;
-  const all = [own, bound, common].filter((text) => text !== '').join(',');
+  const all = joined(joined(own, bound), common);
   const counted = `${name}${part ?? ''}${all === '' ? '' : `{${all}}`} ${numberText(value)}`;
   if (format === 'text' || exemplar === undefined) return `${counted}\n`;
   return `${counted} # {${labelsText(exemplar.labels)}} ${numberText(exemplar.value)} ${exemplar.at}\n`;
 }
+
+const joined = (some: string, more: string): string => {
+  if (some === '') return more;
+  return more === '' ? some : `${some},${more}`;
+};
 
 export const labelsText = (labels: Labels): string =>
   Object.entries(labels)
