@@ -501,10 +501,11 @@ function end({ judge, shortLived, ask }: World): Disturbance {
         judge.announce({ [name]: '401 certificate_expired' });
         await at(last + 1_020);
         judge.settle([name]);
-        await answered([load], 5);
+        await until(() => (load.counts['right refusal'] ?? 0) > 0);
+        // On a machine that stands still nobody may have been answered before.
+        return (load.counts['right admission'] ?? 0) > 0;
       } finally {
-        const { 'right admission': before = 0, 'right refusal': after = 0 } = await load.stop();
-        assert.ok(before > 0 && after > 0, `${before} before its end and ${after} after it`);
+        await load.stop();
       }
     },
     undo: async () => {},
