@@ -73,6 +73,9 @@ const newRowsWithin = 1_000;
 /** Milliseconds that a start waits for foreign files; those that were not read by then refuse, until they are. */
 const definitionsWithin = 30_000;
 
+/** Milliseconds until what could not be read is read again, each time twice as long. */
+const againIn = { first: 5_000, longest: 900_000 };
+
 /**
  * Who asks for a change: everything is read again; files seem to be others, and may say the same; a database said that it
  * has other rows; foreign files were read.
@@ -108,6 +111,7 @@ export class Configuration {
   /** As it was told last. */
   #told: string | undefined;
   #working: Promise<void> | undefined;
+  readonly #again: { times: number; timer?: NodeJS.Timeout } = { times: 0 };
   /** The reading, still going on, of the foreign files of what is in force. */
   #reading: Reading | undefined;
 
@@ -204,11 +208,13 @@ export class Configuration {
 
   /** Reads everything again. What comes of it is told. */
   reload(): void {
+    this.#again.times = 0;
     this.#want('everything');
   }
 
   /** The same, but what says what is in force makes no new configuration. */
   reread(): void {
+    this.#again.times = 0;
     this.#want('files');
   }
 
@@ -225,6 +231,7 @@ export class Configuration {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#again.timer);
     await Promise.all([
       this.#ownReader?.close(),
       this.#reading?.reader.close(),
@@ -232,6 +239,14 @@ export class Configuration {
       this.#revocation.close(),
       this.#tables.close(),
     ]);
+  }
+
+  /** A reading came to nothing, and what it did not read may never change again: nobody else would ask. */
+  #readAgain(): void {
+    clearTimeout(this.#again.timer);
+    const { first, longest } = againIn;
+    const milliseconds = Math.min(first * 2 ** this.#again.times++, longest);
+    this.#again.timer = setTimeout(() => this.#want('files'), milliseconds).unref();
   }
 
   #want(change: Change): void {
@@ -251,6 +266,7 @@ export class Configuration {
       } catch (error) {
         // Whoever closes it ends what is being read.
         if (this.#isClosed) break;
+        if (error instanceof ReadingError) this.#readAgain();
         // A fault of ours, or a reading that came to nothing, must not end a service that runs.
         const reason =
           error instanceof ReadingError ? `reading it ${error.message}` : String((error as Error).stack);
@@ -354,6 +370,7 @@ export class Configuration {
       const isAll = files === undefined && digest !== undefined;
       const read = new Map([...(isAll ? [] : (known?.read ?? [])), ...entryReading.read]);
       readings.set(id, { ...entryReading, read });
+      if (digest === undefined && !this.#isClosed) this.#readAgain();
       if (this.#reading !== reading) return;
       this.#takeIn(reading);
       // With the last of them the end is there, too.

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -104,6 +105,40 @@ test('a start with what is wrong says so, and leaves nothing running', async () 
   const started = await configuration.start();
   assert.ok('problems' in started);
   assert.match(started.problems[0]!.message, /unknown key; did you mean "file"/);
+});
+
+test('a reader that something kills, as for want of memory, is followed by another that nobody asks for', {
+  timeout: 60_000,
+}, async () => {
+  const apis = Array.from(
+    { length: 3_000 },
+    (_, i) => `[[apis]]\nname = "a"\nversion = "${i}"\nbasePath = "/a${i}"\nmutualSSL = "off"\n`,
+  ).join('');
+  const at = folder('killed', [], apis);
+  const readers = (): readonly number[] =>
+    execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(process.pid)], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line.includes('reader'))
+      .map((line) => Number.parseInt(line, 10));
+  await running(at, async ({ configuration, event, events }) => {
+    // Until one is caught before it was done.
+    for (let i = 0; !events.some(isRefused); i++) {
+      writeFileSync(join(at, 'config.toml'), config(`tier = "${i}"\n${apis}`));
+      configuration.reread();
+      for (let found = readers(); ; found = readers()) {
+        for (const pid of found) process.kill(pid, 'SIGKILL');
+        if (found.length > 0) break;
+        await new Promise(setImmediate);
+      }
+      const { kind, ...said } = await event((each) => isInForce(each) || isRefused(each));
+      if (kind === 'refused-whole') assert.match(JSON.stringify(said), /was ended \(SIGKILL\)/);
+    }
+    await event(isInForce);
+    assert.match(
+      readFileSync(join(at, 'config.toml'), 'utf8'),
+      RegExp(`"${configuration.inForce.config.clients[0]!.tier}"`),
+    );
+  });
 });
 
 test('a reload that is refused changes nothing, and the next good one counts', async () => {
