@@ -48,7 +48,8 @@ const part = (maxEntries: number, maxBytes: number): Part => ({
 /**
  * Certificates by their bytes, so that one that comes again is neither read nor, being the same object, validated
  * again. Two parts: whatever comes goes into `strangers`; what proves to be in a valid path moves on to `known`, from
- * where strangers can't push it out.
+ * where strangers can't push it out. What is only sent along goes there at once, or nowhere: strangers send much of it,
+ * which would grow old in memory.
  */
 export class CertificateCache {
   readonly #known: Part;
@@ -57,6 +58,8 @@ export class CertificateCache {
   readonly #seed = randomBytes(16);
   /** Readings since it was made, by what they found. */
   readonly #readings: Record<'known' | 'stranger' | 'unseen', number> = { known: 0, stranger: 0, unseen: 0 };
+  /** Of what was sent along with the certificate before, what was read as a whole. */
+  readonly #readBefore: Entry[] = [];
 
   /** Bytes are limited to 2 KiB an entry on average; read, the worst certificates take some thirty times that. */
   constructor({ maxKnown = 16_384, maxStrangers = 1024 } = {}) {
@@ -101,21 +104,25 @@ export class CertificateCache {
 
   /**
    * What was sent along with a certificate. Of one that is not remembered the names are read, and the rest once a path
-   * may lead through it. One that can't be read is left out: it can't complete a path, and the others still may.
+   * may lead through it; it is remembered once one that is valid did. One that can't be read is left out: it can't
+   * complete a path, and the others still may.
    */
   offered(ders: readonly Uint8Array[]): readonly Offered[] {
+    for (const entry of this.#readBefore.splice(0)) if (isVouched(entry)) this.#add(this.#known, entry);
     return ders.map((der) => this.#offered(der)).filter((offered) => offered !== undefined);
   }
 
   #offered(der: Uint8Array): Offered | undefined {
-    const read = () => {
-      const certificate = this.read(der);
-      return certificate instanceof CertificateError ? undefined : certificate;
-    };
     const hash = this.#hashOf(der);
     const isRemembered =
       find(this.#known, hash, der) !== undefined || find(this.#strangers, hash, der) !== undefined;
-    return isRemembered ? read() : readNames(der, read);
+    if (isRemembered) return readable(this.read(der));
+    return readNames(der, () => {
+      this.#readings.unseen++;
+      const entry = readEntry(hash, der);
+      this.#readBefore.push(entry);
+      return readable(entry.read);
+    });
   }
 
   /**
@@ -187,6 +194,9 @@ function drop(from: Part, slot: number, entry: Entry): void {
   from.entries.delete(slot);
   from.bytes -= entry.der.length;
 }
+
+const readable = (read: Certificate | CertificateError): Certificate | undefined =>
+  read instanceof CertificateError ? undefined : read;
 
 const isVouched = ({ read }: Entry): boolean => !(read instanceof CertificateError) && vouched.has(read);
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CertificateCache } from '../../../../src/pki/certificate/certificate-cache.ts';
+import { CertificateCache, vouchFor } from '../../../../src/pki/certificate/certificate-cache.ts';
 import { isUnread, type Unread } from '../../../../src/pki/certificate/offered.ts';
 import { createEffort } from '../../../../src/pki/path/effort.ts';
 import { validatePath } from '../../../../src/pki/path/path-validation.ts';
@@ -29,7 +29,15 @@ test('of what was sent along the names are read, and the rest when it is asked f
   assert.deepEqual([unseen(cache), first.certificate], [0, undefined]);
   const read = first.read();
   assert.deepEqual([unseen(cache), first.certificate, first.read()], [1, read, read]);
-  assert.deepEqual(cache.offered([interCa.der]), [read], 'what is remembered comes whole');
+  const [again] = cache.offered([interCa.der]);
+  assert.ok(isUnread(again!), 'it was in no valid path, and is not remembered');
+  const second = again.read();
+  vouchFor(second!);
+  assert.deepEqual(cache.offered([interCa.der]), [second], 'what is remembered comes whole');
+  assert.deepEqual(cache.state.parts, {
+    known: { entries: 1, bytes: interCa.der.length },
+    stranger: { entries: 0, bytes: 0 },
+  });
 });
 
 test('what is no certificate completes no path, whether its names tell or the rest', () => {
