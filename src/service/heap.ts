@@ -1,16 +1,16 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
  * For a process that has loaded what it needs and from now on answers. V8 would let the leavings of some ten thousand
  * calls lie about (200 MB), and then take all of them away at once while Checks wait. So a full collection comes once the
- * heap has grown by half, and the space of new objects, which loading has made large, is made small and grows no more.
- * Measured: docs/performance.md. Set here, however the process was started; earlier, a large configuration would take a
- * quarter longer to load.
+ * heap has grown by some 24 MB, and the space of new objects, which loading has made large, is made small and grows no
+ * more. Measured: docs/performance.md. Set here, however the process was started; earlier, a large configuration would
+ * take a quarter longer to load.
  */
 export function keepHeapSmall(): void {
-  setFlagsFromString('--heap-growing-percent=50');
+  limitGrowth();
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (options: {
@@ -20,6 +20,16 @@ export function keepHeapSmall(): void {
   setFlagsFromString('--no-expose-gc');
   // The one kind that shrinks the space of new objects.
   collect({ type: 'major', flavor: 'last-resort' });
+  limitGrowth(); // more, now that it is small
+}
+
+/** Leavings that may lie about in a small heap, in bytes. */
+const leavings = 24 * 1024 * 1024;
+
+/** Counts from the next full collection on. A large heap grows by half: to look through it takes longer. */
+function limitGrowth(): void {
+  const percent = Math.max(50, Math.round((100 * leavings) / getHeapStatistics().used_heap_size));
+  setFlagsFromString(`--heap-growing-percent=${percent}`);
 }
 
 type Collection = { readonly detail: { readonly kind: number } };
@@ -40,6 +50,7 @@ export function collectBeside(): void {
     observer.disconnect();
     setFlagsFromString('--no-memory-saver-mode');
     setFlagsFromString('--incremental-marking-soft-trigger=0');
+    limitGrowth();
   });
   observer.observe({ entryTypes: ['gc'] });
 }
