@@ -5,7 +5,7 @@ const maxLength = 16_384;
 /** Bytes that tell texts apart, spread over them: of a certificate, half are key and signature. */
 const samples = 32;
 
-type Slot = { readonly bytes: Buffer; readonly text: string };
+type Slot = { readonly bytes: Uint8Array; readonly text: string };
 
 /**
  * Texts as they stand in messages, found by their bytes: names of headers, hosts, what the route says, certificates are
@@ -31,7 +31,8 @@ export class KnownTexts {
     const known = this.#slots[at];
     if (known !== undefined && isAt(bytes, start, end, known.bytes)) return known.text;
     const slot = {
-      bytes: Buffer.from(bytes.subarray(start, end)),
+      // With memory of their own: a few bytes of Node's pool keep all 64 KiB of it.
+      bytes: new Uint8Array(bytes.subarray(start, end)),
       text: bytes.toString(this.#coding, start, end),
     };
     this.#keep(at, slot);
@@ -48,7 +49,7 @@ export class KnownTexts {
   }
 }
 
-function isAt(bytes: Buffer, start: number, end: number, wanted: Buffer): boolean {
+function isAt(bytes: Buffer, start: number, end: number, wanted: Uint8Array): boolean {
   const { length } = wanted;
   if (length !== end - start) return false;
   if (length > samples) return bytes.compare(wanted, 0, length, start, end) === 0;

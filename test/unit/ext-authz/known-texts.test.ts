@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { KnownTexts } from '../../../src/ext-authz/known-texts.ts';
 
@@ -42,4 +44,22 @@ test('any bytes are read as node reads them, also where the message is overwritt
     }),
     { numRuns: 500 },
   );
+});
+
+test('what is remembered keeps no memory but its own', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const known = new KnownTexts('utf8');
+  collect();
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 200; i++) {
+    const bytes = Buffer.from(`host-${i}.example.com`);
+    known.read(bytes, 0, bytes.length);
+    // Others use up the rest of Node's pool.
+    for (let j = 0; j < 40; j++) Buffer.from('x'.repeat(2_000));
+  }
+  collect();
+  const held = process.memoryUsage().arrayBuffers - before;
+  assert.ok(held < 1_000_000, `${held} bytes for 200 names`);
+  assert.equal(known.read(Buffer.from('a'), 0, 1), 'a', 'they were remembered until here');
 });
