@@ -1,3 +1,4 @@
+import { createServer, type Server as Listener } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import {
   logVerbosity,
@@ -22,6 +23,7 @@ const protoFolder = fileURLToPath(new URL('../../proto/', import.meta.url));
  */
 export class GrpcJsServer {
   readonly #server: Server;
+  readonly #listeners: Listener[] = [];
 
   constructor({ methods, maxMessageBytes }: Pick<GrpcServerOptions, 'methods' | 'maxMessageBytes'>) {
     // It tells its errors to its caller; its own lines on standard error would break a JSON log.
@@ -42,20 +44,18 @@ export class GrpcJsServer {
     ).addToServer(this.#server);
   }
 
-  listen(endpoint: Endpoint, tls?: ServerTls): Promise<number> {
-    const address =
-      'socket' in endpoint
-        ? `unix:${endpoint.socket}`
-        : `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, credentialsOf(tls), (error, port) => {
-        if (error) return reject(error);
-        // It has no listener of its own any more, and one connection that can't be taken (accept(2)) would end the process.
-        for (const server of (this.#server as unknown as Bound).http2Servers.keys())
-          server.on('error', () => {});
-        resolve(port);
-      });
+  /** Sockets are of our own making: those of `bindAsync` have no listener for errors, and a failed accept(2) ends the process. */
+  async listen(endpoint: Endpoint, tls?: ServerTls): Promise<number> {
+    const injector = this.#server.createConnectionInjector(credentialsOf(tls));
+    const listener = createServer((socket) => injector.injectConnection(socket));
+    await new Promise<void>((resolve, reject) => {
+      listener.on('error', reject);
+      if ('socket' in endpoint) listener.listen(endpoint.socket, resolve);
+      else listener.listen(endpoint.port, endpoint.host, resolve);
     });
+    this.#listeners.push(listener);
+    const address = listener.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
   /** It does not say who is connected. */
@@ -64,17 +64,19 @@ export class GrpcJsServer {
   }
 
   drain(): Promise<void> {
+    this.#stopListening();
     return new Promise((resolve) => this.#server.tryShutdown(() => resolve()));
   }
 
   async close(): Promise<void> {
+    this.#stopListening();
     this.#server.forceShutdown();
   }
-}
 
-/** What grpc-js calls private. */
-type Bound = { readonly http2Servers: ReadonlyMap<Listening, unknown> };
-type Listening = { readonly on: (event: 'error', listener: () => void) => unknown };
+  #stopListening(): void {
+    for (const listener of this.#listeners) listener.close();
+  }
+}
 
 const credentialsOf = (tls: ServerTls | undefined): ServerCredentials =>
   tls === undefined

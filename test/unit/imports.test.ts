@@ -163,6 +163,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'provision/router-files': ['fs'],
   'envoy-config': ['net', 'path'],
   'ext-authz': ['url'],
+  'ext-authz/grpc-js-lane': ['net*', 'url'],
   'ext-authz/unix-socket': ['crypto', 'fs/promises', 'net*', 'path'],
   service: ['child_process'],
   'service/control-socket': ['net*'],
