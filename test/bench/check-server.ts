@@ -28,6 +28,7 @@ import { Shadow } from '../../src/service/shadow.ts';
 import { Traces } from '../../src/service/traces.ts';
 import { after } from '../../src/soon.ts';
 import { createAuthority } from '../support/certificate-authority.ts';
+import { isAdmission } from '../support/check-frames.ts';
 import { freePort } from '../support/free-port.ts';
 
 /** shadowed: watched, and decided by the same configuration once more. */
@@ -207,7 +208,7 @@ function firstAnswer(at: number): Promise<string> {
     stream.on('end', () => {
       session.close();
       const answer = Buffer.concat(parts);
-      if (answer[5] !== 0x0a || !answer.subarray(5).includes(0x1a)) reject(new Error('not admitted'));
+      if (!isAdmission(answer)) reject(new Error('not admitted'));
       else resolve(answer.toString('base64'));
     });
   });

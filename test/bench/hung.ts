@@ -8,8 +8,7 @@ import { type Pki, preparePki } from '../../demo/pki.ts';
 import { type Stack, startStack } from '../../demo/stack.ts';
 import { type FoundEnvoy, findEnvoy } from '../../envoy/find-envoy.ts';
 import { type Authority, createAuthority, type Issued } from '../support/certificate-authority.ts';
-import { checkPath } from '../support/check-services.ts';
-import { codec } from '../support/plain-codec.ts';
+import { checkFrame, isAdmitted } from '../support/check-frames.ts';
 
 const rounds = 9;
 const perSlice = 300;
@@ -121,12 +120,7 @@ const ways: Readonly<Record<string, (stack: Stack, known: Issued, pki: Pki) => P
     await once(session, 'connect');
     return {
       meet: async () => {},
-      ask: async (leaf) => {
-        const frame = frameOf(leaf);
-        const answer = await answerOf(session, frame);
-        // An `ok_response` behind status 0.
-        return answer[5] === 0x0a && answer.subarray(5).includes(0x1a);
-      },
+      ask: (leaf) => isAdmitted(session, checkFrame(path, leaf.pem)),
       close: () => session.close(),
     };
   },
@@ -153,31 +147,6 @@ const ways: Readonly<Record<string, (stack: Stack, known: Issued, pki: Pki) => P
     };
   },
 };
-
-function frameOf({ pem }: Issued): Buffer {
-  const message = codec.requestSerialize({
-    attributes: {
-      source: { address: { socket_address: { address: '10.1.2.3' } }, certificate: encodeURIComponent(pem) },
-      request: { http: { method: 'GET', path, host: 'localhost', scheme: 'https', protocol: 'HTTP/2' } },
-    },
-  });
-  const frame = Buffer.concat([Buffer.alloc(5), message]);
-  frame.writeUInt32BE(message.length, 1);
-  return frame;
-}
-
-async function answerOf(session: ClientHttp2Session, frame: Buffer): Promise<Buffer> {
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': checkPath,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-  });
-  stream.end(frame);
-  const parts: Buffer[] = [];
-  for await (const part of stream) parts.push(part as Buffer);
-  return Buffer.concat(parts);
-}
 
 type Spans = { readonly known: number[]; readonly first: number[]; refused: number };
 

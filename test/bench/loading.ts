@@ -5,9 +5,8 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { selfSigned } from '../support/certificate-authority.ts';
-import { checkPath } from '../support/check-services.ts';
+import { checkFrame, isAdmitted } from '../support/check-frames.ts';
 import { Child } from '../support/child.ts';
-import { codec } from '../support/plain-codec.ts';
 
 const apis = 10_000;
 const clientsEach = 5;
@@ -48,7 +47,7 @@ export async function run(): Promise<void> {
       createConnection: () => connectSocket(join(folder, 'authz.sock')),
     });
     // On a busy machine foreign files may be in force only a while after it.
-    const last = frameOf(apis - 1, pems[clientOf(apis - 1, 0)]!);
+    const last = checkFrame(pathOf(apis - 1), pems[clientOf(apis - 1, 0)]!);
     while (!(await isAdmitted(session, last))) await new Promise((later) => setTimeout(later, 100));
     await measured.row(`${name}: start`, began);
     await holdsWhatItSays(session, pems);
@@ -193,14 +192,17 @@ const withChildren = (pid: number): readonly number[] => {
 async function holdsWhatItSays(session: ClientHttp2Session, pems: readonly string[]): Promise<void> {
   for (let i = 0; i < apis; i += 50) {
     const [own, other] = [clientOf(i, i % clientsEach), clientOf(i + 1, 0)];
-    if (!(await isAdmitted(session, frameOf(i, pems[own]!)))) throw new Error(`api-${i}: not admitted`);
-    if (await isAdmitted(session, frameOf(i, pems[other]!))) throw new Error(`api-${i}: admitted`);
+    if (!(await isAdmitted(session, checkFrame(pathOf(i), pems[own]!))))
+      throw new Error(`api-${i}: not admitted`);
+    if (await isAdmitted(session, checkFrame(pathOf(i), pems[other]!))) throw new Error(`api-${i}: admitted`);
   }
 }
 
 /** 100 a second, whatever the answers take. @returns stops it; resolves to the longest of all, in milliseconds */
 function askSteadily(session: ClientHttp2Session, pems: readonly string[]): () => Promise<number> {
-  const frames = Array.from({ length: 50 }, (_, k) => frameOf(k * 200, pems[clientOf(k * 200, 0)]!));
+  const frames = Array.from({ length: 50 }, (_, k) =>
+    checkFrame(pathOf(k * 200), pems[clientOf(k * 200, 0)]!),
+  );
   const asked: Promise<number>[] = [];
   const ask = async (frame: Buffer): Promise<number> => {
     const began = performance.now();
@@ -214,37 +216,4 @@ function askSteadily(session: ClientHttp2Session, pems: readonly string[]): () =
   };
 }
 
-function frameOf(i: number, pem: string): Buffer {
-  const message = codec.requestSerialize({
-    attributes: {
-      source: { address: { socket_address: { address: '10.1.2.3' } }, certificate: encodeURIComponent(pem) },
-      request: {
-        http: {
-          method: 'GET',
-          path: `/api-${i}/1/items/7`,
-          host: 'localhost',
-          scheme: 'https',
-          protocol: 'HTTP/2',
-        },
-      },
-    },
-  });
-  const frame = Buffer.concat([Buffer.alloc(5), message]);
-  frame.writeUInt32BE(message.length, 1);
-  return frame;
-}
-
-async function isAdmitted(session: ClientHttp2Session, frame: Buffer): Promise<boolean> {
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': checkPath,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-  });
-  stream.end(frame);
-  const parts: Buffer[] = [];
-  for await (const part of stream) parts.push(part as Buffer);
-  const answer = Buffer.concat(parts);
-  // Behind the status stands `ok_response`, or `denied_response`.
-  return answer[5 + (answer[5] === 0x0a ? 2 + answer[6]! : 0)] === 0x1a;
-}
+const pathOf = (i: number): string => `/api-${i}/1/items/7`;

@@ -1,24 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readDefinition } from '../../../src/definitions/readers.ts';
 import type { DefinitionEntry, WrittenApi } from '../../../src/definitions/written.ts';
-import { FileProblem } from '../../../src/documents/files.ts';
+import { readTexts } from '../../support/definition-texts.ts';
 
-/** A folder of one file, in memory. */
 function read(kind: DefinitionEntry['kind'], name: string, text: string): readonly WrittenApi[] {
-  const file = `/d/${name}`;
-  const bytes = (path: string): Buffer => {
-    if (path === file) return Buffer.from(text);
-    throw new FileProblem('does not exist');
-  };
-  const { apis, problems } = readDefinition({
-    kind,
-    path: '/d',
-    trustedSenders: undefined,
-    backend: 'https://b.example',
-    home: undefined,
-    files: { bytes, text: (path) => bytes(path).toString(), list: () => [file] },
-  });
+  const { apis, problems } = readTexts(kind, { [name]: text });
   assert.deepEqual([...problems, ...apis.flatMap((api) => api.problems)], []);
   return apis.map(({ written }) => written);
 }

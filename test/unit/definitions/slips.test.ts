@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readDefinition } from '../../../src/definitions/readers.ts';
 import type { DefinitionEntry, WrittenApi } from '../../../src/definitions/written.ts';
-import { FileProblem } from '../../../src/documents/files.ts';
 import { selfSigned } from '../../support/certificate-authority.ts';
+import { readTexts } from '../../support/definition-texts.ts';
 
 /**
  * WSO2's products take no notice of a key that they don't know. What closes an API and is misspelt, in whatever way,
@@ -13,25 +12,9 @@ const { pem } = await selfSigned({ subject: 'CN=acme' });
 
 type Texts = Readonly<Record<string, string>>;
 
-/** What is made of the files, in memory; undefined: something is wrong with them, and nobody is admitted. */
+/** What is made of the files; undefined: something is wrong with them, and nobody is admitted. */
 function read(kind: DefinitionEntry['kind'], texts: Texts): readonly WrittenApi[] | undefined {
-  const text = (path: string): string => {
-    const found = texts[path.slice('/d/'.length)];
-    if (found === undefined) throw new FileProblem('does not exist');
-    return found;
-  };
-  const { apis, problems } = readDefinition({
-    kind,
-    path: '/d',
-    trustedSenders: undefined,
-    backend: 'https://b.example',
-    home: undefined,
-    files: {
-      text,
-      bytes: (path) => Buffer.from(text(path)),
-      list: () => Object.keys(texts).map((name) => `/d/${name}`),
-    },
-  });
+  const { apis, problems } = readTexts(kind, texts);
   const isRefused = problems.length > 0 || apis.length === 0 || apis.some((api) => api.problems.length > 0);
   return isRefused ? undefined : apis.map(({ written }) => written);
 }

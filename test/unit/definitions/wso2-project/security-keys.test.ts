@@ -1,25 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { problemLine } from '../../../../src/config/problem.ts';
-import { readDefinition } from '../../../../src/definitions/readers.ts';
 import type { DefinedApi, DefinitionEntry } from '../../../../src/definitions/written.ts';
-import { FileProblem, type Files } from '../../../../src/documents/files.ts';
+import { readTexts } from '../../../support/definition-texts.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
-const inMemory = (texts: Texts): Files => {
-  const text = (path: string): string => {
-    const found = texts[path];
-    if (found === undefined) throw new FileProblem('does not exist; write the path of a readable file');
-    return found;
-  };
-  return { text, bytes: (path) => Buffer.from(text(path)), list: () => Object.keys(texts).sort() };
-};
-
 function read(kind: DefinitionEntry['kind'], files: Texts): { api: DefinedApi; warnings: readonly string[] } {
-  const texts = Object.fromEntries(Object.entries(files).map(([name, text]) => [`/d/${name}`, text]));
-  const entry = { kind, path: '/d', trustedSenders: undefined, backend: undefined, home: undefined };
-  const { apis, warnings } = readDefinition({ ...entry, files: inMemory(texts) });
+  const { apis, warnings } = readTexts(kind, files);
   assert.equal(apis.length, 1);
   return { api: apis[0]!, warnings: warnings.map(problemLine) };
 }
