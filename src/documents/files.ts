@@ -21,9 +21,12 @@ export class FileProblem extends Error {
   override readonly name: string = 'FileProblem';
   /** 1-based; 1 where it is about the file as a whole. */
   readonly line: number;
-  constructor(message: string, line = 1) {
+  /** Nothing is wrong with the file, as far as is known: another moment may read it. */
+  readonly mayPass: boolean;
+  constructor(message: string, line = 1, mayPass = false) {
     super(message);
     this.line = line;
+    this.mayPass = mayPass;
   }
 }
 
@@ -146,7 +149,7 @@ function realOf(path: string): string | undefined {
 export function readBytes(path: string, most = maxBytes, check = (_: number): void => {}): Buffer {
   let file: number | undefined;
   try {
-    if (isUnlisted(path)) throw new FileProblem(unlisted);
+    if (isUnlisted(path)) throw new FileProblem(unlisted, 1, !isClosed(path));
     // To open a device may do something.
     checkKind(statSync(path));
     // By now a pipe may stand there, and to open it otherwise would wait for ever.
@@ -163,11 +166,25 @@ export function readBytes(path: string, most = maxBytes, check = (_: number): vo
       ENOENT: 'does not exist',
       EACCES: 'is not readable by this user',
     };
+    if (passing.has(code ?? '')) throw new FileProblem(`can not be read at the moment (${code})`, 1, true);
     throw new FileProblem(
       `${reasons[code ?? ''] ?? `can not be read (${code})`}; write the path of a readable file`,
     );
   } finally {
     if (file !== undefined) closeSync(file);
+  }
+}
+
+/** What the system, or the disk, has too little of for the moment. */
+const passing = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EIO', 'ESTALE', 'ETIMEDOUT']);
+
+/** A folder that could not be listed, and can't now, for a reason that stays. */
+function isClosed(folder: string): boolean {
+  try {
+    readdirSync(folder);
+    return false;
+  } catch (error) {
+    return !passing.has((error as NodeJS.ErrnoException).code ?? '');
   }
 }
 
@@ -272,7 +289,7 @@ function* below({ root, leadsOn, isMeant }: Meant, folders: string[] = []): Gene
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException;
       if (folder !== root) yield `${folder}${sep}`;
-      else if (!['ENOENT', 'ENOTDIR'].includes(code)) throw new FileProblem(unlisted);
+      else if (!['ENOENT', 'ENOTDIR'].includes(code)) throw new FileProblem(unlisted, 1, passing.has(code));
       continue;
     }
     for (const entry of entries) {
@@ -280,8 +297,10 @@ function* below({ root, leadsOn, isMeant }: Meant, folders: string[] = []): Gene
       const kind = entry.isDirectory() ? 'folder' : entry.isFile() ? 'file' : kindOf(name);
       if (kind === 'folder') {
         if (!leadsOn(name)) continue;
-        if (!entry.isSymbolicLink()) next.push(name);
-        else if (isBelow(realOf(name) ?? '', realOf(root) ?? root)) links.push(name);
+        const to = entry.isSymbolicLink() ? realOf(name) : name;
+        if (to === name) next.push(name);
+        else if (to === undefined) yield `${name}${sep}`;
+        else if (isBelow(to, realOf(root) ?? root)) links.push(name);
       } else if (kind !== 'other' && isMeant(name)) {
         if (++count > maxFiles)
           throw new FileProblem(`names more than ${maxFiles} files, which are not read`);

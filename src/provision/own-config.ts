@@ -13,12 +13,17 @@ export type OwnConfig = ConfigText & {
   readonly files: Files;
   /** Every path that was read, the file's own first. */
   readonly read: Stamps;
+  /** Not all could be read, for want of something that may be there in a moment. */
+  readonly mayPass: boolean;
   /** Of all of it: whoever has the same has nothing new. */
   readonly digest: string;
 };
 
 /** The same as data, to be sent from one thread to another. */
-export type OwnConfigData = Pick<OwnConfig, 'config' | 'lines' | 'ignored' | 'warnings' | 'digest' | 'read'> &
+export type OwnConfigData = Pick<
+  OwnConfig,
+  'config' | 'lines' | 'ignored' | 'warnings' | 'digest' | 'read' | 'mayPass'
+> &
   Remembered;
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -26,7 +31,7 @@ export type OwnResult<T> = { readonly ok: T } | { readonly problems: readonly Pr
 /** Also of a faulty one it is known what was read. */
 export type OwnReading<T = OwnConfig> =
   | { readonly ok: T }
-  | { readonly problems: readonly Problem[]; readonly read: Stamps };
+  | ({ readonly problems: readonly Problem[] } & Pick<OwnConfig, 'read' | 'mayPass'>);
 
 /** @param env where `$env{NAME}` is looked up */
 export function readOwnConfig(file: string, env: Env, disk: Files): OwnReading {
@@ -38,12 +43,17 @@ export function readOwnData(file: string, env: Env, disk: Files): OwnReading<Own
   const files = remembering(disk);
   try {
     const read = readConfig(files.text(file), file, env);
-    return 'config' in read ? { ok: withFiles(file, read, files) } : { problems: read, read: files.stamps };
+    return 'config' in read ? { ok: withFiles(file, read, files) } : { problems: read, ...seen(files) };
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
-    return { problems: [{ file, line: error.line, key: '', message: error.message }], read: files.stamps };
+    return { problems: [{ file, line: error.line, key: '', message: error.message }], ...seen(files) };
   }
 }
+
+const seen = ({ stamps, mayPass }: ReturnType<typeof remembering>): Pick<OwnConfig, 'read' | 'mayPass'> => ({
+  read: stamps,
+  mayPass,
+});
 
 /** What `readRest` has of a faulty file, with the files that it names. */
 export function readOwnRest(file: string, env: Env, disk: Files): OwnConfig | undefined {
@@ -66,14 +76,14 @@ function withFiles(
   const { router, ...ours } = config;
   for (const path of filesNamed({ ...ours, router: router.downstream }))
     touch(files, resolve(dirname(file), path));
-  const { remembered, stamps: read } = files;
-  return { config, lines, ignored, warnings, digest: digestOf(remembered), read, ...remembered };
+  const { remembered } = files;
+  return { config, lines, ignored, warnings, digest: digestOf(remembered), ...seen(files), ...remembered };
 }
 
 export function fromData(file: string, data: OwnConfigData): OwnConfig {
-  const { config, lines, ignored, warnings, digest, read, contents, lists } = data;
+  const { config, lines, ignored, warnings, digest, read, mayPass, contents, lists } = data;
   const files = fromMemory({ contents, lists });
-  return { config, ...linesIn(lines), ignored, warnings, file, files, digest, read };
+  return { config, ...linesIn(lines), ignored, warnings, file, files, digest, read, mayPass };
 }
 
 /** Keys that are paths of something else, of what feeds read, or of what is written: each of its lines would be a change. */

@@ -30,8 +30,12 @@ export type Ask =
       readonly known: Source | undefined;
     };
 
+/** As it was known. */
+export type Same = { readonly same: true; readonly read: Stamps; readonly mayPass: boolean };
+
 export type EntryFacts = {
   readonly read: Stamps;
+  readonly mayPass: boolean;
   readonly digest: string;
   readonly paths: readonly string[];
   readonly listed: readonly string[];
@@ -45,7 +49,8 @@ function answer(ask: Ask): Readonly<Record<string, unknown>> {
   if (ask.what === 'own') {
     const read = readOwnData(ask.file, ask.env, disk);
     if ('problems' in read) return read;
-    if (read.ok.digest === ask.known) return { same: true, read: read.ok.read };
+    if (read.ok.digest === ask.known)
+      return { same: true, read: read.ok.read, mayPass: read.ok.mayPass } satisfies Same;
     const { config, ...data } = read.ok;
     return {
       ...data,
@@ -59,13 +64,15 @@ function answer(ask: Ask): Readonly<Record<string, unknown>> {
     ask.remembered === undefined
       ? remembering(filesOf(entry), mostTogether)
       : remembering(fromMemory(ask.remembered));
-  if (ask.known !== undefined && isSame(ask, ask.known, from)) return { same: true, read: from.stamps };
+  if (ask.known !== undefined && isSame(ask, ask.known, from))
+    return { same: true, read: from.stamps, mayPass: from.mayPass } satisfies Same;
   // What was read for that is not read once more; and what the reader does not ask for does not count.
   const files = remembering(from);
   const definitions = readEntry(entry, tables, files);
   const { remembered, stamps: read } = files;
   const facts: EntryFacts = {
     read,
+    mayPass: from.mayPass,
     digest: createHash('sha256').update(serialize(definitions)).digest('base64'),
     paths: [...remembered.contents.keys()],
     listed: [...remembered.lists.keys()],

@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { extname } from 'node:path';
 import type { Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
@@ -9,7 +11,7 @@ import { atMost } from '../feeds/deadline.ts';
 import type { Definitions, Entry } from './definitions.ts';
 import { fromData, type OwnConfig, type OwnConfigData, type OwnReading } from './own-config.ts';
 import { Parts } from './parts.ts';
-import type { Answer, Ask, EntryFacts, Source } from './reader.ts';
+import type { Answer, Ask, EntryFacts, Same, Source } from './reader.ts';
 import type { Remembered } from './remembered-files.ts';
 import { inSlices, type Sliced } from './slices.ts';
 
@@ -19,6 +21,8 @@ export type EntryReading = {
   readonly definitions: Definitions;
   /** Every path that was read, and the folders of those that were listed. */
   readonly read: Stamps;
+  /** Not all could be read, for want of something that may be there in a moment. */
+  readonly mayPass: boolean;
   /** Of `definitions`; undefined: nobody knows what the files say. */
   readonly digest: string | undefined;
   /** From where, so that the same is not read into the same once more; undefined: nobody knows. */
@@ -69,9 +73,9 @@ export class ReadingProcess {
           apis: Config['apis'];
           clients: Config['clients'];
         })
-      | { readonly problems: readonly Problem[]; readonly read: Stamps }
-      | { readonly same: true; readonly read: Stamps };
-    if ('same' in answer) return { ok: { ...known!, read: answer.read } };
+      | Extract<OwnReading, { readonly problems: readonly Problem[] }>
+      | Same;
+    if ('same' in answer) return { ok: { ...known!, read: answer.read, mayPass: answer.mayPass } };
     if ('problems' in answer) return answer;
     const { apis, clients, config, ...data } = answer;
     return { ok: fromData(file, { ...data, config: { ...config, apis, clients } }) };
@@ -88,14 +92,13 @@ export class ReadingProcess {
     { remembered, known }: { remembered?: Remembered | undefined; known?: EntryReading | undefined } = {},
   ): Promise<EntryReading> {
     const ask = { what: 'entry', entry, tables, remembered, known: known?.source } as const;
-    const answer = (await this.#ask(ask)) as
-      | (Definitions & Remembered & EntryFacts)
-      | { readonly same: true; readonly read: Stamps };
-    if ('same' in answer) return { ...known!, read: answer.read };
-    const { read, digest, paths, listed, inputs, contents, lists, ...definitions } = answer;
+    const answer = (await this.#ask(ask)) as (Definitions & Remembered & EntryFacts) | Same;
+    if ('same' in answer) return { ...known!, read: answer.read, mayPass: answer.mayPass };
+    const { read, mayPass, digest, paths, listed, inputs, contents, lists, ...definitions } = answer;
     return {
       definitions: { ...definitions, apis: await inSlices(shareTexts(definitions.apis)) },
       read,
+      mayPass,
       digest,
       source: { paths, lists: listed, digest: inputs },
       remembered: entry.database === undefined ? undefined : { contents, lists },
@@ -124,13 +127,7 @@ export class ReadingProcess {
   }
 
   #start(): ChildProcess {
-    // The environment, with what is secret in it, is none of its business.
-    const child = fork(reader, {
-      env: {},
-      execArgv: ['--disable-sigusr1', `--max-old-space-size=${this.#limits.heapMegabytes}`],
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    });
+    const child = forked(this.#limits);
     this.#child = child;
     // Whoever asks hears of it.
     child.on('error', () => {});
@@ -145,6 +142,8 @@ export class ReadingProcess {
     const { patience, heapMegabytes } = this.#limits;
     const child = this.#child ?? this.#start();
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    // Whoever asks may have been told otherwise by then.
+    promise.catch(() => {});
     const fail = (reason: string): void => reject(new ReadingError(reason));
     const parts = new Parts();
     const onMessage = (answer: Answer): void => {
@@ -159,7 +158,8 @@ export class ReadingProcess {
     child.on('message', onMessage).once('error', onError).once('exit', onExit);
     const timer = setTimeout(() => fail(`took more than ${patience / 1000} s`), patience);
     try {
-      child.send(ask);
+      // One that could not be started, for want of descriptors or memory, says so in a moment.
+      if (child.connected) child.send(ask);
       return await promise;
     } catch (error) {
       // Whatever it is at, the next one begins anew.
@@ -169,6 +169,35 @@ export class ReadingProcess {
       clearTimeout(timer);
       child.off('message', onMessage).off('error', onError).off('exit', onExit);
     }
+  }
+}
+
+/** @throws ReadingError: the system has not what it takes, as far as Node does not tell it by an event */
+function forked({ heapMegabytes }: ReadingLimits): ChildProcess {
+  try {
+    checkRoom();
+    return fork(reader, {
+      // The environment, with what is secret in it, is none of its business.
+      env: {},
+      execArgv: ['--disable-sigusr1', `--max-old-space-size=${heapMegabytes}`],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+  } catch (error) {
+    throw new ReadingError(`failed: ${(error as Error).message}`);
+  }
+}
+
+/** Where there are fewer descriptors, Node keeps open for good those that it got. */
+const descriptors = 8;
+
+/** @throws Error: the process, or the system, has not so many left */
+function checkRoom(): void {
+  const opened: number[] = [];
+  try {
+    while (opened.length < descriptors) opened.push(openSync(devNull, 'r'));
+  } finally {
+    for (const file of opened) closeSync(file);
   }
 }
 

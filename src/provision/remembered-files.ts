@@ -6,7 +6,7 @@ export type Remembered = {
   readonly contents: ReadonlyMap<string, Uint8Array | Refusal>;
   readonly lists: ReadonlyMap<string, readonly string[] | Refusal>;
 };
-type Refusal = { readonly problem: string };
+type Refusal = { readonly problem: string; readonly mayPass: boolean };
 
 /**
  * Bytes of all files that one path means: ten thousand projects have half of it. They stand beside the heap, whose limit
@@ -15,14 +15,15 @@ type Refusal = { readonly problem: string };
 export const mostTogether = 1024 * 1024 * 1024;
 
 /**
- * Reads through `files`, each path once, and remembers it; and what stood there just before it was read.
+ * Reads through `files`, each path once, and remembers it; and what stood there just before it was read. `mayPass`: some
+ * of it could not be read for want of something that may be there in a moment.
  *
  * @param most bytes of all together; what is beyond is told as a file that can't be read
  */
 export function remembering(
   files: Files,
   most = Number.POSITIVE_INFINITY,
-): Files & { readonly remembered: Remembered; readonly stamps: Stamps } {
+): Files & { readonly remembered: Remembered; readonly stamps: Stamps; readonly mayPass: boolean } {
   const contents = new Map<string, Uint8Array | Refusal>();
   const lists = new Map<string, readonly string[] | Refusal>();
   const stamps = new Map<string, string>();
@@ -48,6 +49,9 @@ export function remembering(
   return {
     ...reading,
     stamps,
+    get mayPass() {
+      return [...contents.values(), ...lists.values()].some((found) => 'mayPass' in found && found.mayPass);
+    },
     ...(changing && {
       changing: { ...changing, stamp: (path: string) => stamps.get(path) ?? changing.stamp(path) },
     }),
@@ -56,7 +60,7 @@ export function remembering(
 
 /** Nothing but what was remembered. */
 export function fromMemory(remembered: Remembered): Files & { readonly remembered: Remembered } {
-  const missing = (path: string): Refusal => ({ problem: `was not read before: ${path}` });
+  const missing = (path: string): Refusal => ({ problem: `was not read before: ${path}`, mayPass: false });
   return reader(
     remembered,
     (path) => remembered.contents.get(path) ?? missing(path),
@@ -94,11 +98,11 @@ function attempt<T>(read: () => T): T | Refusal {
     return read();
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
-    return { problem: error.message };
+    return { problem: error.message, mayPass: error.mayPass };
   }
 }
 
 function orThrow<T extends object>(found: T | Refusal): T {
-  if ('problem' in found) throw new FileProblem(found.problem);
+  if ('problem' in found) throw new FileProblem(found.problem, 1, found.mayPass);
   return found;
 }

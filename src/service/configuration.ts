@@ -21,6 +21,7 @@ import { type Provisioned, provision } from '../provision/provision.ts';
 import { type EntryReading, ReadingError, ReadingProcess } from '../provision/reading-process.ts';
 import type { Remembered } from '../provision/remembered-files.ts';
 import { inSlices } from '../provision/slices.ts';
+import { AnotherTry } from './another-try.ts';
 import { describeChanges, type Written } from './changes.ts';
 import type { Status } from './control-socket.ts';
 
@@ -73,9 +74,6 @@ const newRowsWithin = 1_000;
 /** Milliseconds that a start waits for foreign files; those that were not read by then refuse, until they are. */
 const definitionsWithin = 30_000;
 
-/** Milliseconds until what could not be read is read again, each time twice as long. */
-const againIn = { first: 5_000, longest: 900_000 };
-
 /**
  * Who asks for a change: everything is read again; files seem to be others, and may say the same; a database said that it
  * has other rows; foreign files were read.
@@ -111,7 +109,7 @@ export class Configuration {
   /** As it was told last. */
   #told: string | undefined;
   #working: Promise<void> | undefined;
-  readonly #again: { times: number; timer?: NodeJS.Timeout } = { times: 0 };
+  readonly #again = new AnotherTry(() => this.#want('files'));
   /** The reading, still going on, of the foreign files of what is in force. */
   #reading: Reading | undefined;
 
@@ -148,21 +146,29 @@ export class Configuration {
     let reading: Reading | undefined;
     try {
       const own = await this.#readFirst();
-      this.#lastRead = ('ok' in own ? own.ok : own).read;
-      if ('problems' in own) return own;
+      const { read, mayPass } = 'ok' in own ? own.ok : own;
+      this.#lastRead = read;
+      if ('problems' in own) return this.#notStarted(own, mayPass);
+      if (mayPass) this.#again.wait();
       const rows = await this.#latestRows(own.ok, firstRowsWithin);
       const entries = entriesOf(own.ok.config, resolver(file));
       reading = this.#read(entries, rows);
       await atMost(definitionsWithin, reading.done);
       const taken = reading.readings.size;
       const result = await this.#prepare(own.ok, entries, reading.readings, 'refuse-unread');
-      if ('problems' in result) return result;
+      if ('problems' in result) return this.#notStarted(result, mayPass);
       await this.#takeOver(own.ok, rows, result.ok, { reading, taken });
       return { ok: this.inForce };
     } finally {
       if (this.#inForce === undefined) await Promise.all([this.close(), reading?.reader.close()]);
       this.#working = this.#work();
     }
+  }
+
+  /** @throws ReadingError: it is worth another try, and here somebody tries */
+  #notStarted({ problems }: { readonly problems: readonly Problem[] }, mayPass: boolean): OwnResult<InForce> {
+    if (this.#options.isBeside && mayPass) throw new ReadingError(problems.map(problemLine).join('; '));
+    return { problems };
   }
 
   async #readFirst(): Promise<OwnReading> {
@@ -208,13 +214,13 @@ export class Configuration {
 
   /** Reads everything again. What comes of it is told. */
   reload(): void {
-    this.#again.times = 0;
+    this.#again.asked();
     this.#want('everything');
   }
 
   /** The same, but what says what is in force makes no new configuration. */
   reread(): void {
-    this.#again.times = 0;
+    this.#again.asked();
     this.#want('files');
   }
 
@@ -231,7 +237,7 @@ export class Configuration {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    clearTimeout(this.#again.timer);
+    this.#again.close();
     await Promise.all([
       this.#ownReader?.close(),
       this.#reading?.reader.close(),
@@ -239,14 +245,6 @@ export class Configuration {
       this.#revocation.close(),
       this.#tables.close(),
     ]);
-  }
-
-  /** A reading came to nothing, and what it did not read may never change again: nobody else would ask. */
-  #readAgain(): void {
-    clearTimeout(this.#again.timer);
-    const { first, longest } = againIn;
-    const milliseconds = Math.min(first * 2 ** this.#again.times++, longest);
-    this.#again.timer = setTimeout(() => this.#want('files'), milliseconds).unref();
   }
 
   #want(change: Change): void {
@@ -266,7 +264,7 @@ export class Configuration {
       } catch (error) {
         // Whoever closes it ends what is being read.
         if (this.#isClosed) break;
-        if (error instanceof ReadingError) this.#readAgain();
+        if (error instanceof ReadingError) this.#again.wait();
         // A fault of ours, or a reading that came to nothing, must not end a service that runs.
         const reason =
           error instanceof ReadingError ? `reading it ${error.message}` : String((error as Error).stack);
@@ -308,7 +306,10 @@ export class Configuration {
     try {
       const own = await reader.own(file, env, known);
       if (this.#isClosed) return;
-      this.#lastRead = ('ok' in own ? own.ok : own).read;
+      const { read, mayPass } = 'ok' in own ? own.ok : own;
+      this.#lastRead = read;
+      // What stands there may never change again.
+      if (mayPass) this.#again.wait();
       if ('problems' in own) return this.#refuse({ kind: 'refused', problems: own.problems }, true);
       if (isEmptied(own.ok) && this.inForce.config.apis.length > 0) {
         const reason = 'the file has no APIs any more, as if it were being written. Restart to have none';
@@ -370,7 +371,7 @@ export class Configuration {
       const isAll = files === undefined && digest !== undefined;
       const read = new Map([...(isAll ? [] : (known?.read ?? [])), ...entryReading.read]);
       readings.set(id, { ...entryReading, read });
-      if (digest === undefined && !this.#isClosed) this.#readAgain();
+      if (entryReading.mayPass && !this.#isClosed) this.#again.wait();
       if (this.#reading !== reading) return;
       this.#takeIn(reading);
       // With the last of them the end is there, too.

@@ -1,3 +1,5 @@
+import { ReadingError } from '../provision/reading-process.ts';
+import { AnotherTry } from './another-try.ts';
 import {
   Configuration,
   type ConfigurationEvent,
@@ -22,6 +24,7 @@ export class NextConfiguration {
   /** It was asked for again during its start. */
   #isAskedAgain = false;
   #isClosed = false;
+  readonly #again = new AnotherTry(() => this.#startAgain());
   #starting: Promise<void>;
 
   /** @param options told of its first state, too, good or not */
@@ -57,6 +60,7 @@ export class NextConfiguration {
   }
 
   reload(): void {
+    this.#again.asked();
     if (this.#state === 'started') this.#configuration.reload();
     else this.#startAgain();
   }
@@ -64,11 +68,13 @@ export class NextConfiguration {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#watcher.close();
+    this.#again.close();
     await this.#configuration.close();
     await this.#starting;
   }
 
   #reread(): void {
+    this.#again.asked();
     if (this.#state === 'started') this.#configuration.reread();
     else this.#startAgain();
   }
@@ -99,6 +105,7 @@ export class NextConfiguration {
     } catch (error) {
       if (this.#isClosed) return;
       this.#state = 'faulty';
+      if (error instanceof ReadingError) this.#again.wait();
       this.#tell({ kind: 'refused-whole', reason: (error as Error).message });
     }
     const isAskedAgain = this.#isAskedAgain;

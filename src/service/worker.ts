@@ -25,6 +25,9 @@ const provenAfter = 60_000;
 /** For ending, beyond its own drain time: after that it hangs. */
 const endsWithin = 5_000;
 
+/** sysexits(3): a fault of ours, as whatever kills a process that is just starting; and no process to be had. */
+const [software, osError] = [70, 71];
+
 /** One of several processes: started again whenever it ends, until it is told to stop. */
 export class Worker {
   readonly #options: WorkerOptions;
@@ -103,10 +106,18 @@ export class Worker {
   /** From its start to its end. */
   #once(): Promise<{ readonly code: number | undefined; readonly signal: string | undefined }> {
     const { number, spawn, onServing, log, patience } = this.#options;
-    const child = spawn(number);
-    this.#child = child;
     this.#mustReload = false;
     this.#starts++;
+    let child: ChildProcess;
+    try {
+      child = spawn(number);
+    } catch (error) {
+      // Most of what the system may lack comes as an event; for want of memory Node throws.
+      log().error(`a worker can't be started: ${(error as Error).message}`, { worker: number });
+      this.#settle(osError);
+      return Promise.resolve({ code: osError, signal: undefined });
+    }
+    this.#child = child;
     child.on('message', (message: Serving | ScrapeAnswer) => {
       // What it said last may come after its end.
       if (isScrapeAnswer(message) || isSignOfLife(message) || this.#child !== child) return;
@@ -127,8 +138,7 @@ export class Worker {
         this.#child = undefined;
         const isStart = this.#serving === undefined;
         this.#serving = undefined;
-        // 70: a fault of ours (sysexits(3)), as whatever kills a process that is just starting.
-        if (isStart) this.#settle(code ?? 70);
+        if (isStart) this.#settle(code ?? software);
         resolve({ code: code ?? undefined, signal: signal ?? undefined });
       };
       child.once('exit', ended);

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,6 +148,39 @@ test('a reader that something kills, as for want of memory, is followed by anoth
     );
   });
 });
+
+/** A file that is there and gives an I/O error, until a good one stands in its place. */
+function onBadDisk(file: string): () => void {
+  const good = readFileSync(file);
+  rmSync(file);
+  symlinkSync('/proc/self/mem', file);
+  return () => {
+    writeFileSync(`${file}~`, good);
+    renameSync(`${file}~`, file);
+  };
+}
+
+for (const [what, file, isBad] of [
+  ['its own', 'acme.pem', isRefused],
+  ['a foreign', 'apis/pets.apk-conf', isInForce],
+] as const)
+  test(`what the disk does not give for a moment is read again, and nobody asks for it: ${what} file`, async () => {
+    const at = folder(`disk-${what}`, ['pets']);
+    writeFileSync(join(at, 'config.toml'), config().replace('"apis/"', '"apis/pets.apk-conf"'));
+    await running(at, async ({ configuration, event, code }) => {
+      await configuration.settled();
+      const mend = onBadDisk(join(at, file));
+      configuration.reload();
+      await event(isBad);
+      const { faulty, refused } = configuration.state;
+      assert.match([...faulty, ...refused].join(), /can not be read at the moment \(EIO\)/);
+      assert.equal(await code('/own/x', acme), 'allow');
+      assert.equal(await code('/pets/1/x'), 'allow');
+      mend();
+      await event((each) => isInForce(each) || each.kind === 'unchanged');
+      assert.deepEqual([configuration.state.faulty, configuration.state.refused], [[], []]);
+    });
+  });
 
 test('a reload that is refused changes nothing, and the next good one counts', async () => {
   const at = folder('refused', ['pets']);

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Client, credentials } from '@grpc/grpc-js';
+import { Child } from '../support/child.ts';
 import { EnforcerProcess } from '../support/enforcer-process.ts';
 import { freePort } from '../support/free-port.ts';
 import { openCheck } from '../support/open-check.ts';
@@ -258,3 +259,26 @@ for (const [args, code, text] of [
     assert.match(ended.stderr, text);
   });
 }
+
+test('a reload while strangers hold all descriptors fails, ends nothing, and is made up for', async () => {
+  const port = await freePort();
+  const config = configure('descriptors.toml', `port = ${port}`);
+  const few = ['/bin/sh', '-c', 'ulimit -n 64 && exec "$0" "$@"'];
+  const enforcer = new Child('enforcer', [...few, process.execPath, main, 'serve', '--config', config]);
+  await enforcer.line(/\bstarted\b/);
+  const strangers: Socket[] = [];
+  const opened = (): number => readdirSync(`/proc/${enforcer.pid}/fd`).length;
+  const before = opened();
+  while (opened() < 64) {
+    const stranger = connect(port, '127.0.0.1').on('error', () => {});
+    strangers.push(stranger);
+    // The kernel takes more than the process does.
+    await Promise.race([once(stranger, 'connect'), once(stranger, 'close')]);
+  }
+  enforcer.kill('SIGHUP');
+  await enforcer.line(/not reloaded: reading it failed: EMFILE/);
+  for (const stranger of strangers) stranger.destroy();
+  await enforcer.line(/the files are again as they are in force/);
+  assert.ok(opened() <= before + 2, `${opened()} descriptors, and ${before} before`);
+  await enforcer.stop();
+});

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -66,6 +74,27 @@ function hearing() {
     },
   };
 }
+
+test('a next configuration whose files the disk does not give for a moment is read again', async () => {
+  const { next } = folder('disk');
+  const { tell, kinds, until } = hearing();
+  writeFileSync(next, other);
+  const file = join(root, 'disk', 'next', 'globex.pem');
+  rmSync(file);
+  symlinkSync('/proc/self/mem', file);
+  const configuration = new NextConfiguration({ file: next, env: {}, tell });
+  configuration.watch(false);
+  try {
+    await until(1);
+    assert.deepEqual(kinds(), ['refused-whole']);
+    rmSync(file);
+    writeFileSync(file, globex.pem);
+    await until(2);
+    assert.equal(configuration.inForce?.generation, 1);
+  } finally {
+    await configuration.close();
+  }
+});
 
 test('a next configuration that is missing, broken, good, broken, as it was, and another: what counts of it', async () => {
   const { next } = folder('life');

@@ -157,8 +157,8 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'feeds/crl-thread': ['fs', 'worker_threads'],
   'feeds/revocation-cache': ['fs/promises', 'path'],
   provision: ['crypto', 'net', 'path', 'tls'],
-  // Its own process reads, by `documents/files`; what Envoy opens is only asked whether it can be opened.
-  'provision/reading-process': ['child_process', 'events'],
+  // Its own process reads, by `documents/files` (here it is only asked whether it can be started); what Envoy opens is only asked whether it can be opened.
+  'provision/reading-process': ['child_process', 'events', 'fs', 'os'],
   'provision/reader': ['v8'],
   'provision/router-files': ['fs'],
   'envoy-config': ['net', 'path'],

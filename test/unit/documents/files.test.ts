@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import fs, { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { after, test } from 'node:test';
 import { readDefinition } from '../../../src/definitions/readers.ts';
-import { decodeText, diskWithin, type FileProblem, filesAt } from '../../../src/documents/files.ts';
+import { decodeText, diskWithin, FileProblem, filesAt, readBytes } from '../../../src/documents/files.ts';
 
 const utf16 = (text: string): Buffer => Buffer.from(text, 'utf16le');
 const encodings: readonly [
@@ -91,6 +92,48 @@ for (const [sentence, path, files] of [
       files,
       'by a relative path',
     );
+  });
+
+/** What the system lacks for the moment, and gives at the next call. */
+const lacking: readonly [method: 'readdirSync' | 'realpathSync' | 'openSync', at: string, code: string][] = [
+  ['readdirSync', 'deep', 'EMFILE'],
+  ['readdirSync', '', 'ENFILE'],
+  ['realpathSync', 'mounted', 'EIO'],
+  ['openSync', 'c.yaml', 'EMFILE'],
+];
+for (const [method, at, code] of lacking)
+  test(`nothing is lost, and another try is worth it, where ${method} of "${at}" says ${code}`, (t) => {
+    const whole = filesAt(listed);
+    const plain = fs[method] as (...args: readonly unknown[]) => unknown;
+    let isLacking = true;
+    t.mock.method(fs, method, ((path: string, ...more: readonly unknown[]) => {
+      if (path !== join(listed, at) || !isLacking) return plain(path, ...more);
+      isLacking = false;
+      throw Object.assign(new Error(code), { code });
+    }) as never);
+    syncBuiltinESMExports();
+    t.after(() => {
+      t.mock.restoreAll();
+      syncBuiltinESMExports();
+    });
+    const problems: FileProblem[] = [];
+    const noted = <T>(read: () => T): T | undefined => {
+      try {
+        return read();
+      } catch (error) {
+        assert.ok(error instanceof FileProblem);
+        problems.push(error);
+        return undefined;
+      }
+    };
+    const found = noted(() => filesAt(listed)) ?? [];
+    for (const file of found) if (!file.includes('gone')) noted(() => readBytes(file));
+    assert.deepEqual(
+      problems.map(({ mayPass }) => mayPass),
+      [true],
+    );
+    assert.equal(isLacking, false);
+    assert.deepEqual(filesAt(listed), whole);
   });
 
 test('the files of what is not there', () => {

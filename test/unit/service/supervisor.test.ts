@@ -11,11 +11,12 @@ const serving: Serving = {
   metrics: undefined,
 };
 
-/** What each start of a worker comes to, one after the other: it serves, or ends with this exit code or by this signal. */
-type Starts = readonly ('serves' | number | 'SIGKILL')[];
+/** What each start of a worker comes to: it serves, ends with this exit code or by this signal, or there is no process. */
+type Starts = readonly ('serves' | number | 'SIGKILL' | 'ENOMEM')[];
 
 /** A process that is none. */
 function child(start: Starts[number] | undefined): ChildProcess {
+  if (start === 'ENOMEM') throw new Error('spawn ENOMEM');
   const events = new EventEmitter();
   setImmediate(() => {
     if (start === 'serves') events.emit('message', serving);
@@ -51,6 +52,18 @@ const table: readonly {
     code: 0,
     started: [1, 2],
   },
+  {
+    name: 'there is no memory for the first',
+    starts: [['ENOMEM'], []],
+    code: 71,
+    started: [1, 0],
+  },
+  {
+    name: 'there is no memory for the second: the first goes on',
+    starts: [['serves'], ['ENOMEM', 'serves']],
+    code: 0,
+    started: [1, 2],
+  },
 ];
 
 for (const { name, starts, code, started } of table)
@@ -64,8 +77,7 @@ for (const { name, starts, code, started } of table)
       },
       spawn: (worker) => {
         const at = worker - 1;
-        const made = child(starts[at]?.[counts[at]!]);
-        counts[at]!++;
+        const made = child(starts[at]?.[counts[at]!++]);
         const isLast = worker === 2 && starts[1]?.[counts[at]! - 1] === 'serves';
         if (isLast) made.once('message', () => setImmediate(() => signal('SIGTERM')));
         return made;
