@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, link, lstat, rename, rm, stat } from 'node:fs/promises';
+import { chmod, link, lstat, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** What a unix socket's address has room for (unix(7)). */
 const longestPath = 107;
@@ -9,7 +8,8 @@ const longestPath = 107;
 /**
  * Listens on a unix socket, in the place of one that nobody answers on any more. It is made under a name of its own and
  * linked to its place: Node removes the name that it listens by when it closes, whoever may have that place by then (the
- * next instance, whose start removed the file of this one).
+ * next instance, whose start removed the file of this one). That name is in a folder which nobody else may look into:
+ * the system makes a socket as the umask has it, and whoever is connected before its mode is set stays so.
  *
  * @param listen begins to listen by the name that it is given
  * @returns how to remove it, once that is closed: what another has put in its place stays
@@ -21,12 +21,17 @@ export async function listenOnSocket(
   listen: (path: string) => Promise<unknown>,
 ): Promise<() => Promise<void>> {
   await claimSocket(path);
-  const aside = `${path}~${randomBytes(3).toString('hex')}`;
-  const name = Buffer.byteLength(aside) > longestPath ? path : aside;
   try {
-    await listen(name);
-    await chmod(name, mode);
-    if (name !== path) await putInPlace(name, path);
+    const folder = await mkdtemp(join(dirname(path), '.'));
+    try {
+      const aside = join(folder, 's');
+      const name = Buffer.byteLength(aside) > longestPath ? path : aside;
+      await listen(name);
+      await chmod(name, mode);
+      if (name !== path) await putInPlace(name, path);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   } catch (error) {
     throw Object.assign(error as Error, { address: path });
   }

@@ -164,7 +164,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'envoy-config': ['net', 'path'],
   'ext-authz': ['url'],
   'ext-authz/grpc-js-lane': ['net*', 'url'],
-  'ext-authz/unix-socket': ['crypto', 'fs/promises', 'net*', 'path'],
+  'ext-authz/unix-socket': ['fs/promises', 'net*', 'path'],
   service: ['child_process'],
   'service/control-socket': ['net*'],
   'service/envoy-certificates': ['fs/promises'],

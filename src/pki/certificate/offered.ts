@@ -30,7 +30,8 @@ export function readNames(der: Uint8Array, read: Unread['read']): Unread | undef
     const issuer = readName(fields.next(tags.sequence, 'issuer'));
     fields.next(tags.sequence, 'validity');
     const subject = readName(fields.next(tags.sequence, 'subject'));
-    let certificate: Certificate | undefined;
+    // Also that it can't be read: many trust stores may ask for it.
+    let known: { readonly certificate: Certificate | undefined } | undefined;
     return {
       der,
       issuer,
@@ -39,11 +40,11 @@ export function readNames(der: Uint8Array, read: Unread['read']): Unread | undef
         return hash('sha256', der);
       },
       read() {
-        certificate ??= read();
-        return certificate;
+        known ??= { certificate: read() };
+        return known.certificate;
       },
       get certificate() {
-        return certificate;
+        return known?.certificate;
       },
     };
   } catch (error) {

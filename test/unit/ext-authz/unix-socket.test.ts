@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { claimSocket } from '../../../src/ext-authz/unix-socket.ts';
+import { claimSocket, listenOnSocket } from '../../../src/ext-authz/unix-socket.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'socket-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -30,3 +30,24 @@ test('a socket whose owner is too busy to accept is not taken away', { timeout: 
   }
   await assert.rejects(claimSocket(path), /another process answers on the socket/);
 });
+
+for (const umask of [0o000, 0o022])
+  test(`nobody else can connect before the mode is set, whatever the umask: ${umask.toString(8)}`, async () => {
+    const shared = mkdtempSync(join(folder, 'shared-'));
+    chmodSync(shared, 0o777);
+    const path = join(shared, 'control.sock');
+    const server = createServer();
+    const before = process.umask(umask);
+    let others: number | undefined;
+    const remove = await listenOnSocket(path, 0o600, async (name) => {
+      server.listen(name);
+      await once(server, 'listening');
+      others = statSync(dirname(name)).mode & statSync(name).mode & 0o077;
+    }).finally(() => process.umask(before));
+    after(() => server.close());
+    assert.equal(others, 0);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.deepEqual(readdirSync(shared), ['control.sock']);
+    await remove();
+    assert.deepEqual(readdirSync(shared), []);
+  });
