@@ -21,9 +21,11 @@ export type FeedSource<T> = {
   readonly from: string;
   /** May throw; need not end, for nobody waits longer than `within`. undefined: it is as it was before. */
   readonly read: (request: FeedRequest<T>) => Promise<Reading<T> | undefined>;
-  /** What an earlier process kept: asked once, before the first read. undefined: nothing usable. */
+  /** What is at hand: asked once, when the feed is made, and known from then on. undefined: nothing usable. */
+  readonly known?: () => Reading<T> | undefined;
+  /** What an earlier process kept: asked once, before the first read, where nothing is known. undefined: nothing usable. */
   readonly stored?: () => Promise<Reading<T> | undefined>;
-  /** A value is there, and is another one than before. */
+  /** A value is there that was not when the feed was made, and is another one than before. */
   readonly onChange?: (value: T, before: T | undefined) => void;
   readonly close?: () => Promise<void>;
 };
@@ -93,6 +95,8 @@ export class Feed<T> {
     this.#source = source;
     this.#tell = tell;
     this.#times = times;
+    const known = source.known?.();
+    if (known !== undefined) this.#latest = { ...known, at: performance.now(), readAt: Date.now() };
   }
 
   /** The last good value, the same until there is another; undefined: none yet. */
@@ -155,7 +159,7 @@ export class Feed<T> {
   async #read(): Promise<void> {
     clearTimeout(this.#timer);
     this.#due = Number.POSITIVE_INFINITY;
-    if (this.#source.stored !== undefined) {
+    if (this.#source.stored !== undefined && this.#latest === undefined) {
       this.#stored ??= this.#readStored();
       // A disk may hang, too: then the source is asked all the same, and what was kept counts once it is there.
       await atMost(Math.min(storedWithin, this.#times.within), this.#stored);

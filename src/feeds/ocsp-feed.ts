@@ -118,17 +118,19 @@ class OcspSource {
   sent: OcspSent | undefined;
 
   constructor(address: OcspAddress, around: RevocationSurroundings, before: OcspSent | undefined) {
-    this.sent = before;
     this.#address = address;
     this.#around = around;
     const { certificate, url } = address;
     this.#from = `${withoutSecrets(url)} about ${named(certificate)}, serial number ${certificate.serialNumber}`;
+    // Whoever is asked about for the first time since a restart need not wait for a disk either.
+    this.sent = before ?? sentOf(around.cache()?.readAhead(this.#key));
   }
 
   get asked() {
     return {
       from: this.#from,
       read: (request: FeedRequest<OcspAnswer>) => this.#read(request),
+      known: () => this.#known(),
       stored: () => this.#stored(),
     };
   }
@@ -225,22 +227,29 @@ class OcspSource {
     return `ocsp ${this.#address.url} ${this.#address.certificate.sha256} ${this.#address.issuer.sha256}`;
   }
 
+  #known(): Reading<OcspAnswer> | undefined {
+    if (this.sent === undefined) return undefined;
+    try {
+      return readingOf(this.#judge(this.sent));
+    } catch {
+      // If it lies on the disk, `stored` says what is wrong with it.
+      this.sent = undefined;
+      return undefined;
+    }
+  }
+
   async #stored(): Promise<Reading<OcspAnswer> | undefined> {
     const cache = this.#around.cache();
     const tell = (trouble: { readonly kind: 'not-kept' | 'thrown-away'; readonly reason: string }): void =>
       this.#around.tell({ feed: 'ocsp', from: this.#from, ...trouble });
-    const [before, kept] = [
-      this.sent,
-      this.sent === undefined ? await cache?.read(this.#key, tell) : undefined,
-    ];
-    const sent = before ?? sentOf(kept);
+    const sent = sentOf(await cache?.read(this.#key, tell));
     if (sent === undefined) return undefined;
     try {
       const answer = this.#judge(sent);
       this.sent = sent;
       return readingOf(answer);
     } catch (error) {
-      if (kept !== undefined) await cache?.throwAway(this.#key, (error as Error).message, tell);
+      await cache?.throwAway(this.#key, (error as Error).message, tell);
       return undefined;
     }
   }
@@ -251,12 +260,13 @@ const isOlder = (answer: OcspAnswer, before: OcspAnswer): boolean =>
   answer.window.from < before.window.from ||
   (answer.window.from === before.window.from && before.status === 'revoked' && answer.status !== 'revoked');
 
+/** As if it came now: a disk is trusted no more than the network, and says only itself when it was sent. */
 function sentOf(kept: Kept | undefined): OcspSent | undefined {
   const bytes = kept?.parts[0];
-  const { nonce, readAt = '' } = kept?.notes ?? {};
-  const at = Date.parse(readAt);
-  if (bytes === undefined || !(at <= Date.now())) return undefined;
-  return { bytes, nonce: nonce === undefined ? undefined : Buffer.from(nonce, 'hex'), at };
+  const { nonce } = kept?.notes ?? {};
+  return (
+    bytes && { bytes, nonce: nonce === undefined ? undefined : Buffer.from(nonce, 'hex'), at: Date.now() }
+  );
 }
 
 const readingOf = (answer: OcspAnswer): Reading<OcspAnswer> => {

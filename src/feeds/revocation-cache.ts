@@ -23,6 +23,9 @@ const maxFiles = 20_000;
 /** So many writes. */
 const prunedEvery = 64;
 
+/** What is read ahead, each copy and all together: OCSP answers have some 2 KB. */
+const ahead = { each: 64 * 1024, bytes: 32 * 1024 * 1024, kept: 600_000 };
+
 /**
  * Last good copies in a folder, for restarts while their sources are down. Nothing depends on it: a disk that is full or
  * may not be written is told, and nothing else.
@@ -34,6 +37,9 @@ export class RevocationCache {
   #writing: Promise<void> = Promise.resolve();
   #isFailing = false;
   #written = 0;
+  /** By file. */
+  readonly #ahead = new Map<string, Buffer>();
+  #readingAhead: Promise<void> | undefined;
 
   constructor(folder: string, limits = { bytes: maxBytes, files: maxFiles }) {
     this.#folder = folder;
@@ -61,6 +67,49 @@ export class RevocationCache {
     }
   }
 
+  /**
+   * Reads the small ones, so that at the first request about a certificate what is kept of it is at hand. Once: what comes
+   * later is known to who had it written.
+   */
+  loadAhead(): Promise<void> {
+    this.#readingAhead ??= this.#loadAhead();
+    return this.#readingAhead;
+  }
+
+  async #loadAhead(): Promise<void> {
+    const room = Buffer.alloc(ahead.each);
+    let bytes = 0;
+    for (const name of await readdir(this.#folder).catch(() => [])) {
+      if (!name.endsWith('.revocation')) continue;
+      const file = join(this.#folder, name);
+      const load = async (): Promise<void> => {
+        // What can't be read is told where it is asked for.
+        const copy = await smallIn(file, room).catch(() => undefined);
+        bytes += copy?.length ?? 0;
+        if (copy !== undefined && bytes <= ahead.bytes) this.#ahead.set(file, copy);
+      };
+      // In turn with writes, so that what is older never stands for what was written since.
+      this.#writing = this.#writing.then(load);
+      await this.#writing;
+      if (bytes > ahead.bytes) break;
+    }
+    // Whose owners have not come by then come late enough for the disk.
+    setTimeout(() => this.#ahead.clear(), ahead.kept).unref();
+  }
+
+  /** Once. @returns undefined: it was not read ahead, or is not whole, which `read` tells */
+  readAhead(key: string): Kept | undefined {
+    const file = this.#fileOf(key);
+    const bytes = this.#ahead.get(file);
+    if (bytes === undefined) return undefined;
+    this.#ahead.delete(file);
+    try {
+      return parse(bytes, key);
+    } catch {
+      return undefined;
+    }
+  }
+
   async throwAway(key: string, reason: string, tell: (trouble: CacheTrouble) => void): Promise<void> {
     const file = this.#fileOf(key);
     tell({ kind: 'thrown-away', reason: `${file} ${reason}` });
@@ -82,8 +131,7 @@ export class RevocationCache {
 
   /** Of a file, and nothing else that may lie there under its name: a pipe has no end, and a link leads elsewhere. */
   async #bytesOf(file: string): Promise<Buffer> {
-    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-    const handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const handle = await open(file, asFile);
     try {
       const stats = await handle.stat();
       if (!stats.isFile()) throw new Error('is no file');
@@ -98,7 +146,9 @@ export class RevocationCache {
   write(key: string, kept: Kept, tell: (trouble: CacheTrouble) => void): Promise<void> {
     this.#writing = this.#writing.then(async () => {
       try {
-        await this.#write(this.#fileOf(key), key, kept);
+        const file = this.#fileOf(key);
+        await this.#write(file, key, kept);
+        this.#ahead.delete(file);
         this.#isFailing = false;
         if (this.#written++ % prunedEvery === 0) await this.#prune();
       } catch (error) {
@@ -166,6 +216,19 @@ export class RevocationCache {
 
   #fileOf(key: string): string {
     return join(this.#folder, `${hash('sha256', key)}.revocation`);
+  }
+}
+
+const asFile = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** In as few turns as can be, for there may be ten thousand. undefined: it has more than there is room for. */
+async function smallIn(file: string, room: Buffer): Promise<Buffer | undefined> {
+  const handle = await open(file, asFile);
+  try {
+    const { bytesRead } = await handle.read(room, 0, room.length, 0);
+    return bytesRead < room.length ? Buffer.from(room.subarray(0, bytesRead)) : undefined;
+  } finally {
+    await handle.close();
   }
 }
 

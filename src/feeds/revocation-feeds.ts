@@ -132,14 +132,18 @@ export class RevocationFeeds implements RevocationKnowledge {
   }
 
   /**
-   * Starts what a configuration names that is about to come into force.
+   * Starts what a configuration names that is about to come into force, and reads ahead what was kept of answers.
    * @returns when all of it was read once, well or not, or after so many milliseconds
    */
   async prepare(settings: RevocationSettings | undefined, longest: number): Promise<void> {
     if (settings === undefined) return;
     this.#coming = settings;
     this.#takeSigners([...(this.#inForce?.signers ?? []), ...settings.signers]);
-    await this.#configured.start(this.#feedsOf(settings), longest);
+    const isAsked = settings.sources.some(({ kinds }) => kinds.includes('ocsp'));
+    await Promise.all([
+      this.#configured.start(this.#feedsOf(settings), longest),
+      isAsked && atMost(longest, this.#cacheOf(settings)?.loadAhead() ?? Promise.resolve()),
+    ]);
   }
 
   /** In one step: from now on this is what is known. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { opensslCa } from '../support/openssl-ca.ts';
@@ -157,6 +158,68 @@ describe('by openssl ocsp', { timeout: 120_000 }, () => {
     responder.stop();
     await service.feed(({ kind }) => kind === 'failed');
     assert.match(await service.verdict(client), /^certificate_revoked/, 'its last word stands');
+  });
+
+  it('after a restart, by what was kept: at the first request, and no more than if it came just now', async () => {
+    const ca = opensslCa('Kept OCSP CA');
+    const [client, other, revoked] = [ca.issue('client'), ca.issue('other'), ca.issue('revoked')];
+    ca.revoke('revoked');
+    const responder = await ca.ocsp();
+    const proxied = await webServer(async (_, response, body) => {
+      const answer = await fetch(responder.url, { method: 'POST', body: new Uint8Array(body) });
+      response.end(new Uint8Array(await answer.arrayBuffer()));
+    });
+    // By POST alone, for what stands between.
+    const lines = [`ocspResponder = "${proxied.url}/?"`, 'cacheDir = "cache"', 'timeout = 1'];
+    const first = await running(ca, table(...lines));
+    for (const each of [client, other, revoked]) {
+      await first.verdict(each);
+      await first.feed(({ kind }) => kind === 'read');
+    }
+    await first.stop();
+    const kept = join(first.folder, 'cache');
+    const files = readdirSync(kept).map((name) => join(kept, name));
+    assert.equal(files.length, 3);
+    const whole = new Map(files.map((file) => [file, readFileSync(file)]));
+    proxied.answer = () => {};
+    /** Its body as another one, and its head so that nothing of that is seen. */
+    const forged = (file: string, change: (body: Buffer) => Uint8Array): Uint8Array => {
+      const bytes = whole.get(file)!;
+      const end = bytes.indexOf(0x0a);
+      const body = change(Buffer.from(bytes.subarray(end + 1)));
+      const sha256 = createHash('sha256').update(body).digest('hex');
+      const head = { ...JSON.parse(bytes.subarray(0, end).toString()), lengths: [body.length], sha256 };
+      return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
+    };
+    const bodyOf = (file: string): Buffer => whole.get(file)!.subarray(whole.get(file)!.indexOf(0x0a) + 1);
+    const flipped = (body: Buffer): Buffer => {
+      // A second of its producedAt.
+      body[body.indexOf(Buffer.from('Z')) - 1]! ^= 1;
+      return body;
+    };
+    const pending = /^revocation_pending/;
+    type Row = readonly [what: string, write: (file: string, i: number) => Uint8Array, expected: RegExp];
+    const rows: readonly Row[] = [
+      ['as they were', (file) => whole.get(file)!, /^allow$/],
+      ['with another signature', (file) => forged(file, flipped), pending],
+      [
+        'each about another certificate',
+        (file, i) => forged(file, () => bodyOf(files[(i + 1) % 3]!)),
+        pending,
+      ],
+      ['each the copy of another', (_, i) => whole.get(files[(i + 1) % 3]!)!, pending],
+      ['cut off', (file) => whole.get(file)!.subarray(0, -1), pending],
+    ];
+    for (const [what, write, expected] of rows) {
+      for (const [i, file] of files.entries()) writeFileSync(file, write(file, i));
+      const service = await running(ca, table(...lines), { folder: first.folder });
+      assert.match(await service.verdict(client), expected, what);
+      assert.match(await service.verdict(other), expected, what);
+      const isWhole = what === 'as they were';
+      assert.match(await service.verdict(revoked), isWhole ? /^certificate_revoked/ : pending, what);
+      await service.stop();
+    }
+    responder.stop();
   });
 
   it('a responder that hangs: pending, then unknown; both by the policy', async () => {

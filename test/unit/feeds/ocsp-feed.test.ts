@@ -7,8 +7,8 @@ import { feedLines } from '../../../src/feeds/feed-event.ts';
 import { type OcspAddress, OcspFeed } from '../../../src/feeds/ocsp-feed.ts';
 import { RevocationCache } from '../../../src/feeds/revocation-cache.ts';
 import { writeOcspRequest } from '../../../src/pki/revocation/ocsp-request.ts';
-import { extension, octets } from '../pki/der-writer.ts';
-import { certify, entity } from '../pki/forge.ts';
+import { der, extension, octets, oid, sequence } from '../pki/der-writer.ts';
+import { certify, entity, validity } from '../pki/forge.ts';
 import {
   certId,
   forgeOcsp,
@@ -227,6 +227,58 @@ describe('what a responder says', () => {
     assert.equal(second.feed.latest, undefined, 'by a policy that is stricter, when it was sent');
     assert.deepEqual(readdirSync(dir), []);
   });
+
+  const responder = entity('Responder');
+  const ended = certify(
+    ca.who,
+    responder,
+    [
+      extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.9'))),
+      extension('1.3.6.1.5.5.7.48.1.5', der(0x05)),
+    ],
+    {
+      validity: validity(Date.now() - 4 * hour, Date.now() - hour),
+    },
+  );
+  const early = { thisUpdate: wholeSecond(Date.now() - 3 * hour) };
+  const kept: readonly (readonly [what: string, bytes: Uint8Array, expected: string | undefined])[] = [
+    ['is good', responseOf(), 'good'],
+    ['says that it is revoked', responseOf({ status: revoked(1) }), 'revoked'],
+    ['is out of date', responseOf({ ...early, nextUpdate: Date.now() - 2 * hour }), undefined],
+    ['is about another', responseOf({ id: certId(ca.who, neighbour) }), undefined],
+    ['is signed by another', forgeOcsp(other.who, { responses: [single()] }), undefined],
+    [
+      'was sent, as is noted beside it, while the certificate of who signed it was valid',
+      forgeOcsp(responder, {
+        responses: [single(early)],
+        producedAt: early.thisUpdate,
+        certificates: [ended],
+      }),
+      undefined,
+    ],
+  ];
+  for (const [what, bytes, expected] of kept)
+    it(`that was kept and ${what} is at hand at once as ${expected ?? 'nothing'}, and no more than if it came now`, async () => {
+      const dir = mkdtempSync(join(tmpdir(), 'ocsp-feed-'));
+      after(() => rmSync(dir, { recursive: true }));
+      const down: Answer = (request) => request.socket.destroy();
+      const server = await webServer(down);
+      const key = `ocsp ${server.url}/ ${certificate.sha256} ${ca.certificate.sha256}`;
+      const readAt = new Date(Date.now() - 2.5 * hour).toISOString();
+      await new RevocationCache(dir).write(
+        key,
+        { notes: { feed: 'ocsp', readAt }, parts: [bytes] },
+        ({ reason }) => assert.fail(reason),
+      );
+      const cache = new RevocationCache(dir);
+      await cache.loadAhead();
+      const { feed, world } = await feedOf(down, {}, cache, server.url);
+      assert.equal(feed.latest?.status, expected);
+      await feed.start();
+      assert.equal(feed.latest?.status, expected, 'nor once the disk was asked');
+      assert.equal(world.changes, expected === undefined ? 1 : 0);
+      assert.equal(readdirSync(dir).length, expected === undefined ? 0 : 1, 'it is thrown away');
+    });
 
   const stale: readonly (readonly [what: string, more: Partial<Single>, expected: string | undefined])[] = [
     ['good, out of date', { nextUpdate: Date.now() - hour / 2 }, undefined],
