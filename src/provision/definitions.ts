@@ -153,9 +153,11 @@ const [aPath, aHost] = [basePathSchema(), hostPattern()];
 
 function readablePath(basePath: string): string | undefined {
   if (aPath.safeParse(basePath).success) return basePath;
-  const [first, ...segments] = basePath.split('/');
+  // What WSO2's samples have behind a blank is a comment (`/ticker   // the context`).
+  const [first, ...segments] = basePath.split(/\s/, 1)[0]!.split('/');
   const wrong = segments.findIndex((segment) => segment === '' || !aPath.safeParse(`/${segment}`).success);
-  return first !== '' || wrong < 1 ? undefined : `/${segments.slice(0, wrong).join('/')}`;
+  if (first !== '' || segments.length === 0 || wrong === 0) return undefined;
+  return `/${segments.slice(0, wrong === -1 ? undefined : wrong).join('/')}`;
 }
 
 /** Its certificate is taken in: the file may be away later, when it is fallen back on. */

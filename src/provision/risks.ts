@@ -26,6 +26,8 @@ export function warnAboutRisks(reviewed: Reviewed, findings: Findings): void {
 
 function warnAboutApis({ own, snapshot: { apis }, isRouted, now }: Reviewed, { warn }: Findings): void {
   for (const [i, api] of apis.apis.entries()) {
+    // What is told of it already: it admits nobody, whatever its placeholder asks for.
+    if (api.fault !== undefined) continue;
     const isOwn = i < own.apis.length;
     // What comes of foreign files has no line here.
     const at = isOwn ? ['apis', i] : ['definitions'];

@@ -80,7 +80,13 @@ function oneOf<Key extends 'header' | 'isChainMode'>(
 
 /** `[apimgt.mutual_ssl]`. */
 function readDeployment(root: Cursor): Said {
-  root.get('apimgt').noSlips(['mutual_ssl']);
+  root.noSlips(['apimgt']);
+  for (const [name, at] of root.entries()) {
+    if (!at.isTable) continue;
+    at.noSlips(['mutual_ssl']);
+    if (name !== 'apimgt' && at.get('mutual_ssl').isWritten)
+      at.get('mutual_ssl').error('is not read here; write [apimgt.mutual_ssl]');
+  }
   const at = root.get('apimgt', 'mutual_ssl');
   if (at.value === undefined) return {};
   if (!at.isTable) at.error('is no table; write [apimgt.mutual_ssl]');
@@ -135,6 +141,7 @@ function readApiManagerXml(root: Cursor): Said {
       'mutual SSL is switched off there; here each API that asks for a certificate gets none but with it',
     );
   const mutual = first(root, 'MutualSSL');
+  mutual?.noSlips(['ClientCertificateHeader', 'CertificateHeader', 'EnableCertificateChainValidation']);
   const named = mutual && (first(mutual, 'ClientCertificateHeader') ?? first(mutual, 'CertificateHeader'));
   const chain = mutual && first(mutual, 'EnableCertificateChainValidation');
   const header = named && textOf(named);

@@ -30,7 +30,7 @@ export function readChoreoConnect(entry: DefinitionEntry): Definition {
       found.warnings.push(...read.warnings, ...(read.nobody === undefined ? [] : [read.nobody]));
   }
   const file = confAmong(projects.others, entry, found.warnings);
-  const { tokenServices, sources } = file === undefined ? nothing : readConf(file, entry, found);
+  const { tokenServices, sources, lost } = file === undefined ? nothing : readConf(file, entry, found);
   if (apis.length === 0 && found.problems.length === 0 && tokenServices.length === 0)
     found.problems.push({
       file: entry.path,
@@ -38,7 +38,7 @@ export function readChoreoConnect(entry: DefinitionEntry): Definition {
       key: '',
       message: 'has no API project in it; it needs a folder (or archive) with an api.yaml',
     });
-  return { apis: apis.map((api) => withSources(api, sources)), tokenServices, ...found };
+  return { apis: apis.map((api) => withSources(api, sources, lost)), tokenServices, ...found };
 }
 
 /** The one at the top: what lies deeper is a project's, or somebody else's, and must not speak for all. */
@@ -60,50 +60,78 @@ function confAmong(
 }
 
 /** Where its config.toml says that certificates come from; without one, where ours does. */
-const withSources = (api: DefinedApi, sources: readonly WrittenSource[] | undefined): DefinedApi =>
-  sources === undefined || api.written.mutualSSL === 'off'
+const withSources = (
+  api: DefinedApi,
+  sources: readonly WrittenSource[] | undefined,
+  lost: readonly Problem[],
+): DefinedApi =>
+  api.written.mutualSSL === 'off'
     ? api
-    : { ...api, written: { ...api.written, sources } };
+    : {
+        ...api,
+        problems: [...api.problems, ...lost],
+        written: { ...api.written, ...(sources && { sources }) },
+      };
 
 type Conf = {
   readonly tokenServices: readonly DefinedTokenService[];
   readonly sources: readonly WrittenSource[] | undefined;
+  /** What makes all APIs doubtful that ask for a certificate: another header than is meant would be any client's own. */
+  readonly lost: readonly Problem[];
 };
 
-const nothing: Conf = { tokenServices: [], sources: undefined };
+const nothing: Conf = { tokenServices: [], sources: undefined, lost: [] };
 
 /** What of its config.toml concerns clients: issuers, and how a certificate comes. */
 function readConf(file: string, entry: DefinitionEntry, found: Findings): Conf {
   const toml = attempt(file, found, () => parseForeignToml(filesOf(entry).text(file)));
   if (toml === undefined) return nothing;
-  const security = Cursor.of(file, toml, found).get('enforcer', 'security');
-  const mutualSSL = security.get('mutualSSL');
+  const whole = Cursor.of(file, toml, found);
+  const enforcer = whole.get('enforcer');
+  const security = enforcer.get('security');
+  const lost: Findings = { problems: [], warnings: found.warnings };
+  whole.into(lost).noSlips(['enforcer']);
+  enforcer.into(lost).noSlips(['security']);
+  security.into(lost).noSlips(['mutualSSL', 'tokenService']);
+  const mutualSSL = security.get('mutualSSL').into(lost);
+  const sources = mutualSSL.isWritten ? sourcesOf(mutualSSL, entry) : undefined;
+  found.problems.push(...lost.problems);
   return {
     tokenServices: security.get('tokenService').list().flatMap(readIssuer),
-    sources: mutualSSL.isTable ? sourcesOf(mutualSSL, entry) : undefined,
+    sources,
+    lost: lost.problems,
   };
 }
 
 /** `[enforcer.security.mutualSSL]`: the handshake's certificate, or the header's, from those who may send it. */
 function sourcesOf(mutualSSL: Cursor, entry: DefinitionEntry): readonly WrittenSource[] {
   const { trustedSenders } = entry;
+  if (!mutualSSL.isTable) mutualSSL.error(`found ${mutualSSL.found}; write [enforcer.security.mutualSSL]`);
+  mutualSSL.noSlips(mutualSslKeys);
   const outbound = mutualSSL.get('enableOutboundCertificateHeader');
   if (outbound.value === true)
     outbound.warn(
       'the backend gets a certificate header only with this key in our own config.toml; it is then the verified one',
     );
   const validation = mutualSSL.get('enableClientValidation');
-  if (validation.value !== false) return [{ format: 'peer' }];
+  if (validation.flag() !== false) return [{ format: 'peer' }];
   if (trustedSenders === undefined) {
     validation.warn(
       `certificates come in a header there, but nobody is trusted to send it: only certificates of TLS clients count; ${adviceFor(entry).trustedSenders}, your load balancer’s addresses`,
     );
     return [{ format: 'peer' }];
   }
-  const header = textIn(mutualSSL, 'certificateHeader') ?? 'X-WSO2-CLIENT-CERTIFICATE';
-  const format = mutualSSL.get('clientCertificateEncode').value === true ? 'percent-pem' : 'auto';
+  const header = mutualSSL.get('certificateHeader').text('"X-SSL-CERT"') ?? 'X-WSO2-CLIENT-CERTIFICATE';
+  const format = mutualSSL.get('clientCertificateEncode').flag() === true ? 'percent-pem' : 'auto';
   return [{ format, header, trustedSenders }];
 }
+
+const mutualSslKeys = [
+  'certificateHeader',
+  'enableClientValidation',
+  'clientCertificateEncode',
+  'enableOutboundCertificateHeader',
+];
 
 const issuerKeys = [
   'name',

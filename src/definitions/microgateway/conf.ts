@@ -114,6 +114,7 @@ function headerIn(at: Cursor): string | undefined {
 }
 
 function readBinding(at: Cursor): readonly Binding[] {
+  at.noSlips(['name', 'version', 'aliasList', 'certificateHeaderName', 'certificateHeadername']);
   const aliases = at.get('aliasList').value;
   const [name, version] = [at.get('name').value, at.get('version').value];
   if (

@@ -87,8 +87,9 @@ function readFile(
   return documents.flatMap((document) => {
     const own = { problems: [...conf.lost], warnings: found.warnings };
     const at = Cursor.of(file, document, own);
-    const isOurs = at.get('openapi').value !== undefined || at.get('swagger').value !== undefined;
-    return isOurs ? [readApi(at, conf, entry, own)] : [];
+    at.noSlips(['openapi', 'swagger']);
+    const isOurs = ['openapi', 'swagger'].some((key) => at.get(key).value !== undefined);
+    return isOurs || own.problems.length > conf.lost.length ? [readApi(at, conf, entry, own)] : [];
   });
 }
 

@@ -41,12 +41,19 @@ const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'tr
 /** What else may be a table in a path item, extensions aside. */
 const itemKeys: readonly string[] = ['servers', 'parameters', 'security'];
 
+/** The same of a channel. */
+const channelKeys: readonly string[] = ['publish', 'subscribe', 'parameters', 'bindings'];
+
 export function readOpenApi(document: Cursor): OpenApi {
   const notes: { key: string; text: string }[] = [];
   const groups = new Map<string, ApiOperation & { readonly methods: string[] }>();
   // Once for all operations: their number times that of its scopes has no bound.
   const whole = readOwnSecurity(document);
-  document.noSlips(['paths', 'channels']);
+  document.noSlips(['paths', 'channels', 'x-wso2-basePath', 'basePath']);
+  const { isAsync } = partOf(document);
+  // In version 3 operations stand beside the channels, and their security with them.
+  if (isAsync && !String(document.get('asyncapi').value).startsWith('2.'))
+    document.get('asyncapi').error('is read in version 2 only; export the definition in that');
   if (!partOf(document).at.isWritten)
     document.error('has no paths, so that nobody knows what its operations ask for; write them');
   for (const at of [document.get('info'), document.get('components'), partOf(document).at])
@@ -141,6 +148,9 @@ function operationsOf(item: Cursor): readonly Asking[] {
     }
     return methods.flatMap(asked);
   }
+  for (const [key, at] of item.entries())
+    if (at.isTable && !channelKeys.includes(key) && !key.startsWith('x-'))
+      at.error('is no operation; there are: publish, subscribe');
   // Both ways go through one connection: what either of them asks for.
   const [one, other] = ['publish', 'subscribe'].flatMap(asked).map(({ own }) => own);
   const scopes = [...new Set([...(one?.scopes ?? []), ...(other?.scopes ?? [])])];

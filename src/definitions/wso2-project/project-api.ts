@@ -1,6 +1,7 @@
 import { Cursor, type Findings, noFindings } from '../../documents/cursor.ts';
 import { attempt } from '../../documents/files.ts';
-import type { Problem } from '../../documents/problem.ts';
+import { slipOf } from '../../documents/near.ts';
+import { type Problem, shown } from '../../documents/problem.ts';
 import type { DefinedApi, DefinitionEntry, WrittenApi } from '../written.ts';
 import { valueIn, withoutOuterSlashes } from './broken-text.ts';
 import { type ApiOperation, type OpenApi, readOpenApi, usable, writeOperations } from './openapi.ts';
@@ -47,6 +48,7 @@ export function readProjectApi(
   // apictl's form has everything below `data`, an older one at the top.
   const data = whole.get('data').isWritten ? whole.get('data') : whole;
   if (!data.isTable) data.error(`found ${data.found}; write a table`);
+  data.noSlips(['operations', 'type', 'isDefaultVersion']);
   const id = data.get('id').isTable ? data.get('id') : data;
   const name = firstOf(id.get('name'), id.get('apiName')).neededText('"Petstore"') ?? 'unknown';
   const version = firstOf(id.get('version'), id.get('apiVersion')).version('"1.0.5"');
@@ -71,7 +73,7 @@ export function readProjectApi(
       mutualSSL: asked.mutualSSL,
       ...(asked.mutualSSL !== 'off' && { clients, optionalCertificate: 'ignore-wrong' as const }),
       applicationSecurity: asked.applicationSecurity,
-      ...(asked.applicationSecurity !== 'off' && scopesOf(data, definition)),
+      ...(asked.applicationSecurity !== 'off' && scopesOf(data, definition, found)),
       ...(definition !== undefined && { operations: writeOperations(operations, asked.applicationSecurity) }),
       errorFormat,
       ...(backend !== undefined && { backend }),
@@ -201,18 +203,40 @@ function agreed(
 
 /**
  * Of operations that api.yaml alone has: GraphQL's fields go to one path, and which is asked for stands in the body,
- * which nobody reads here. What any of them needs counts for all.
+ * which nobody reads here. What any of them needs counts for all. Where there is a definition that alone counts, as for
+ * API Manager, which reads it last, and Choreo Connect, which reads no scopes elsewhere.
  */
-function scopesOf(data: Cursor, definition: OpenApi | undefined): Pick<WrittenApi, 'scopes' | 'scopesMatch'> {
-  const isGraphQl = String(data.get('type').value).toUpperCase() === 'GRAPHQL';
-  if (definition !== undefined && !isGraphQl) return {};
-  const sets = data
-    .get('operations')
-    .list()
-    .map((operation) => operation.get('scopes').texts('"orders:read"').toSorted());
-  const asking = new Set(sets.filter((set) => set.length > 0).map((set) => JSON.stringify(set)));
+function scopesOf(
+  data: Cursor,
+  definition: OpenApi | undefined,
+  found: Findings,
+): Pick<WrittenApi, 'scopes' | 'scopesMatch'> {
+  const isInDefinition = definition !== undefined && !isGraphQl(data.get('type'));
+  const operations = data.get('operations').into(isInDefinition ? noFindings() : found);
+  const sets = operations.list().map((operation) => {
+    if (!operation.isTable) operation.error(`found ${operation.found}; write a table`);
+    operation.noSlips(['scopes']);
+    return operation.get('scopes').texts('"orders:read"').toSorted();
+  });
   const scopes = [...new Set(sets.flat())].sort();
+  if (isInDefinition) {
+    const asked = new Set(definition.operations.flatMap((operation) => operation.scopes));
+    const other = scopes.find((scope) => !asked.has(scope));
+    if (other !== undefined)
+      data
+        .get('operations')
+        .warn(`asks for the scope ${shown(other)}, and the definition does not: the definition counts`);
+    return {};
+  }
+  const asking = new Set(sets.filter((set) => set.length > 0).map((set) => JSON.stringify(set)));
   return scopes.length === 0 ? {} : { scopes, scopesMatch: asking.size > 1 ? 'all' : 'any' };
+}
+
+function isGraphQl(type: Cursor): boolean {
+  const written = String(type.value);
+  if (written.toUpperCase() === 'GRAPHQL') return true;
+  if (slipOf(written, ['GRAPHQL']) !== undefined) type.error(`found ${type.found}; did you mean "GRAPHQL"?`);
+  return false;
 }
 
 /** `/ctx` and version, unless the context has it, by template or in full. */
@@ -234,10 +258,14 @@ function placeWithoutVersion(context: string, version: string): string {
 function hostsOf(project: Project, found: Findings): readonly string[] {
   const name = namedLike(project, /^deployment_environments\.ya?ml$/);
   const whole = name === undefined ? undefined : documentOf(project, name, found);
+  whole?.noSlips(['data']);
   const hosts = whole
     ?.get('data')
     .list()
-    .map((element) => element.get('deploymentVhost').text('"localhost"'));
+    .map((element) => {
+      element.noSlips(['deploymentVhost']);
+      return element.get('deploymentVhost').text('"localhost"');
+    });
   return [...new Set(hosts)].filter((host) => host !== undefined);
 }
 

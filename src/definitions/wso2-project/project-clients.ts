@@ -1,5 +1,6 @@
 import type { Cursor, Findings } from '../../documents/cursor.ts';
 import { FileProblem } from '../../documents/files.ts';
+import { shown } from '../../documents/problem.ts';
 import { certificatesIn, pemOf, withoutIssuers } from '../pem-clients.ts';
 import type { WrittenApi, WrittenClient } from '../written.ts';
 import { documentOf, firstOf, namedLike } from './project-document.ts';
@@ -22,6 +23,7 @@ export function clientsOf(
   tellOthers(elements, api);
   const seen = new Map<string, string>();
   return elements.flatMap((element): readonly WrittenClient[] => {
+    element.noSlips(['alias', 'certificate', 'tierName']);
     const alias = element.get('alias').neededText('"acme"');
     const file = element.get('certificate').neededText('"acme.crt"');
     const tier = element.get('tierName').text('"Gold"');
@@ -62,7 +64,7 @@ function certificateOf(project: Project, folder: string, file: string, at: Curso
   // Older archives have the certificate itself in the list.
   const isInline = file.includes('-----BEGIN');
   if (!isInline && /[/\\]/.test(file))
-    return at.error(`found "${file}"; write the name of a file beside this one`);
+    return at.error(`found ${shown(file)}; write the name of a file beside this one`);
   const content = isInline ? file : contentOf(project, folder, file, at);
   if (content === undefined) return undefined;
   const found = certificatesIn(content);
@@ -79,9 +81,9 @@ function certificateOf(project: Project, folder: string, file: string, at: Curso
 function contentOf(project: Project, folder: string, file: string, at: Cursor): Uint8Array | undefined {
   try {
     const content = project.readBytes(`${folder}${file}`);
-    return content ?? at.error(`found "${file}", which is not beside this file; put it there`);
+    return content ?? at.error(`found ${shown(file)}, which is not beside this file; put it there`);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
-    return at.error(`found "${file}", which ${error.message}`);
+    return at.error(`found ${shown(file)}, which ${error.message}`);
   }
 }

@@ -50,6 +50,18 @@ const project = {
     'openapi: 3.0.0\npaths:\n  /x:\n    get:\n      security: [{default: [s]}]\n      x-wso2-application-security: {optional: false}\n',
 };
 
+const apiYaml = (more: string): string => `data:\n  name: a\n  version: "1"\n  context: /a\n  ${more}\n`;
+const graphQl = apiYaml(
+  'type: GRAPHQL\n  securityScheme: [oauth2]\n  operations:\n    - {target: x, verb: QUERY, scopes: [s]}',
+);
+const mutual = apiYaml('securityScheme: [mutualssl, mutualssl_mandatory]');
+const acme = {
+  'Client-certificates/client_certificates.yaml':
+    'data:\n  - {alias: acme, certificate: acme.crt, tierName: Gold}\n',
+  'Client-certificates/acme.crt': pem,
+};
+const openApiHead = 'openapi: 3.0.0\ninfo: {title: a, version: "1"}\n';
+
 const rows: readonly [kind: DefinitionEntry['kind'], files: Texts, file: string, keys: readonly string[]][] =
   [
     [
@@ -87,8 +99,79 @@ const rows: readonly [kind: DefinitionEntry['kind'], files: Texts, file: string,
         'x-scope',
       ],
     ],
+    [
+      'microgateway',
+      {
+        'a.yaml': `${openApiHead}x-wso2-basePath: /a\npaths: {/x: {get: {x-scope: s}}}\n`,
+        'b.yaml': `${openApiHead.replace('title: a', 'title: b')}x-wso2-basePath: /b\nbasePath: /v2\npaths: {/x: {get: {x-scope: s}}}\n`,
+      },
+      'b.yaml',
+      ['openapi', 'x-wso2-basePath'],
+    ],
+    [
+      'microgateway',
+      {
+        'a.yaml': `${openApiHead}x-wso2-basePath: /a\npaths: {/x: {get: {}}}\n`,
+        'micro-gw.conf':
+          '[mutualSSLConfig]\nsslVerifyClient = "require"\n[[mutualSSLConfig.api.certificates]]\nname = "b"\nversion = "1"\naliasList = ["acme"]\n',
+      },
+      'micro-gw.conf',
+      ['mutualSSLConfig', 'sslVerifyClient', 'require', 'aliasList'],
+    ],
+    [
+      'choreo-connect',
+      {
+        'p/api.yaml': mutual,
+        'config.toml':
+          '[enforcer.security.mutualSSL]\nenableClientValidation = false\ncertificateHeader = "X-SSL-CERT"\n',
+      },
+      'config.toml',
+      ['enforcer', 'security', 'mutualSSL', 'enableClientValidation', 'certificateHeader'],
+    ],
+    [
+      'api-manager',
+      {
+        'api.yaml': mutual,
+        'deployment.toml':
+          '[apimgt.mutual_ssl]\nenable_client_validation = false\ncertificate_header = "X-SSL-CERT"\n',
+      },
+      'deployment.toml',
+      ['apimgt', 'mutual_ssl', 'enable_client_validation', 'certificate_header'],
+    ],
     ...(['choreo-connect', 'api-manager'] as const).flatMap((kind): (typeof rows)[number][] => [
       [kind, project, 'api.yaml', ['securityScheme', 'mutualssl', 'mutualssl_mandatory', 'oauth2']],
+      [kind, { 'api.yaml': graphQl }, 'api.yaml', ['data', 'operations', 'scopes']],
+      [
+        kind,
+        { 'api.yaml': graphQl, 'Definitions/swagger.yaml': 'openapi: 3.0.0\npaths: {/x: {get: {}}}\n' },
+        'api.yaml',
+        ['type', 'GRAPHQL', 'operations', 'scopes'],
+      ],
+      [
+        kind,
+        {
+          'api.yaml': apiYaml('securityScheme: [oauth2]'),
+          'Definitions/asyncapi.yaml':
+            'asyncapi: 2.0.0\nchannels:\n  /x:\n    subscribe: {x-scopes: [s]}\n    publish: {security: [{default: [t]}]}\n',
+        },
+        'Definitions/asyncapi.yaml',
+        ['asyncapi', 'channels', 'subscribe', 'publish', 'x-scopes', 'security'],
+      ],
+      [
+        kind,
+        { 'api.yaml': mutual, ...acme },
+        'Client-certificates/client_certificates.yaml',
+        ['alias', 'certificate', 'tierName'],
+      ],
+      [
+        kind,
+        {
+          'api.yaml': mutual,
+          'deployment_environments.yaml': 'data:\n  - {deploymentVhost: a.example}\n',
+        },
+        'deployment_environments.yaml',
+        ['data', 'deploymentVhost'],
+      ],
       [
         kind,
         project,
@@ -186,6 +269,61 @@ const misplaced: readonly [sentence: string, kind: DefinitionEntry['kind'], file
   ],
   ['mTLS beside authentication', 'apk', conf('mtls: {required: mandatory}')],
   ['scopes at the API', 'apk', conf('scopes: [s]')],
+  [
+    'mutual_ssl in another table',
+    'api-manager',
+    { 'api.yaml': mutual, 'deployment.toml': '[apim.mutual_ssl]\ncertificate_header = "X-SSL-CERT"\n' },
+  ],
+  [
+    'a slip of the header’s name in XML',
+    'api-manager',
+    {
+      'api.yaml': mutual,
+      'api-manager.xml':
+        '<APIManager><MutualSSL><ClientCertficateHeader>X-SSL-CERT</ClientCertficateHeader></MutualSSL></APIManager>',
+    },
+  ],
+  [
+    'mutualSSL that is no table',
+    'choreo-connect',
+    {
+      'p/api.yaml': mutual,
+      'config.toml': '[enforcer.security]\nmutualSSL = "X-SSL-CERT"\n',
+    },
+  ],
+  [
+    'a header that is a list',
+    'choreo-connect',
+    {
+      'p/api.yaml': mutual,
+      'config.toml':
+        '[enforcer.security.mutualSSL]\nenableClientValidation = false\ncertificateHeader = ["X-SSL-CERT"]\n',
+    },
+  ],
+  [
+    'an operation of GraphQL that is a text',
+    'api-manager',
+    {
+      'api.yaml': apiYaml('type: GRAPHQL\n  securityScheme: [oauth2]\n  operations: [x]'),
+    },
+  ],
+  [
+    'AsyncAPI 3, with its scopes at operations of its own',
+    'api-manager',
+    {
+      'api.yaml': apiYaml('securityScheme: [oauth2]'),
+      'Definitions/asyncapi.yaml':
+        'asyncapi: 3.0.0\nchannels: {x: {address: /x}}\noperations: {o: {action: send, security: [{default: [s]}]}}\n',
+    },
+  ],
+  [
+    'another word for what a channel takes',
+    'choreo-connect',
+    {
+      'api.yaml': apiYaml('securityScheme: [oauth2]'),
+      'Definitions/asyncapi.yaml': 'asyncapi: 2.0.0\nchannels: {/x: {send: {x-scopes: [s]}}}\n',
+    },
+  ],
   [
     'a scope at a backend',
     'apk',

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { problemLine } from '../../../src/config/problem.ts';
+import { createFindings } from '../../../src/provision/findings.ts';
 import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { warnAboutRisks } from '../../../src/provision/risks.ts';
 import { now, selfSigned } from '../../support/certificate-authority.ts';
 import { outcome } from '../../support/enforcer.ts';
 import { createTokenIssuer } from '../../support/token-issuer.ts';
@@ -446,6 +448,12 @@ for (const [why, kind, files, path] of [
     { 'a.yaml': bijira('basePath: /pay\n  hosts: [api.test, "http://b"]') },
     '/pay/x',
   ],
+  [
+    'a comment stands behind its path, as in WSO2’s sample of a WebSocket API',
+    'choreo-connect',
+    { 'api.yaml': versioned.replace('/pay', '/pay    // where it is') },
+    '/pay/1.0/x',
+  ],
   ['its path ends in a template', 'bijira', { 'a.yaml': bijira('basePath: "/pay/{tenant}/x"') }, '/pay/1/x'],
 ] as const) {
   test(`${kind}: an API keeps its place from a shorter path where ${why}`, async () => {
@@ -454,5 +462,12 @@ for (const [why, kind, files, path] of [
     const of = (path: string, host: string) => outcome({ path, host }, loaded.snapshot);
     assert.equal(await of(path, 'api.test'), 'api_misconfigured');
     assert.equal(await of('/else', 'site.test'), 'allowed', 'and no other');
+    // Nor does a review call it open.
+    const review = createFindings('config.toml', loaded.text.lineOf);
+    warnAboutRisks({ own: loaded.config, snapshot: loaded.snapshot, isRouted: false, now }, review);
+    assert.deepEqual(
+      review.warnings.map(({ message }) => message.slice(0, 13)),
+      ['"own" is open'],
+    );
   });
 }

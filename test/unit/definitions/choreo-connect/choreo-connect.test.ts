@@ -490,6 +490,28 @@ for (const [sentence, operations, asked] of fields) {
   });
 }
 
+const inBoth: readonly [sentence: string, ofApi: string, ofDefinition: string, warns: boolean][] = [
+  ['the same in both', 's', 's', false],
+  ['more in the definition', '', 's', false],
+  ['one that the definition does not ask for: that is what counts, which is told', 's', '', true],
+];
+for (const [sentence, ofApi, ofDefinition, warns] of inBoth) {
+  test(`scopes of api.yaml’s operations beside a definition: ${sentence}`, () => {
+    const { apis, warnings } = read({
+      'api.yaml': apiYaml(['oauth2'], `  operations: [{target: /x, verb: GET, scopes: [${ofApi}]}]\n`),
+      'Definitions/swagger.yaml': `openapi: 3.0.0\npaths: {/x: {get: {security: [{default: [${ofDefinition}]}]}}}\n`,
+    });
+    assert.deepEqual(apis[0]?.problems, []);
+    assert.deepEqual(
+      warnings.map(({ key, message }) => `${key} ${message}`),
+      warns
+        ? ['data.operations asks for the scope "s", and the definition does not: the definition counts']
+        : [],
+    );
+    assert.deepEqual(apis[0]?.written.operations?.[0]?.scopes, ofDefinition === '' ? undefined : ['s']);
+  });
+}
+
 test('one config.toml counts, at the top of the path; what lies deeper speaks for nobody', () => {
   const issuer = (name: string): string =>
     `[[enforcer.security.tokenService]]\nname = "${name}"\nissuer = "https://${name}"\njwksURL = "https://${name}/jwks"\n`;

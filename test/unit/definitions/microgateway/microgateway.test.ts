@@ -122,6 +122,17 @@ for (const [why, mutual, binding, header] of headers) {
   });
 }
 
+test('a slip in the header’s name of one API: the default header may be any client’s own', () => {
+  const { problems } = api(
+    {
+      'micro-gw.conf': conf('"ballerina"', '', 'certificateHeaderNmae = "X-B"'),
+      'a.yaml': openApi(),
+    },
+    { trustedSenders: ['10.0.0.1'] },
+  );
+  assert.match(problems[0]?.message ?? '', /did you mean "certificateHeaderName"/);
+});
+
 const modes: readonly [
   why: string,
   mutual: string,
