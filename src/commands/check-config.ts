@@ -1,9 +1,10 @@
 import { type Problem, problemLine, withoutSecrets } from '../config/problem.ts';
-import { inert, jsonText } from '../observability/paper.ts';
+import { jsonText } from '../observability/paper.ts';
 import { countClients, type LoadedConfig } from '../provision/load-config.ts';
 import { tierLine } from '../provision/tiers.ts';
 import { type Command, configOf, configOption, type Exit, exit, say } from './command.ts';
 import { load } from './load.ts';
+import { printLines, tellLines } from './output.ts';
 import { readFilesOnce, stateLine } from './revocation.ts';
 import { toSarif } from './sarif.ts';
 
@@ -34,7 +35,7 @@ open APIs, aliases that nothing uses, CAs that issue for others, too.
     const forTools = values.json === true || values.sarif === true;
     const tell = (level: 'error' | 'warning', problem: Problem): void => {
       told[`${level}s`].push(problem);
-      if (!forTools) process.stderr.write(`${level}: ${problemLine(problem)}\n`);
+      if (!forTools) tellLines(`${level}: ${problemLine(problem)}`);
     };
     const loaded = await load(file, { tell, isReview: true });
     const revocation = typeof loaded === 'number' ? [] : await revocationLines(file, loaded, tell);
@@ -48,17 +49,13 @@ open APIs, aliases that nothing uses, CAs that issue for others, too.
     if (typeof loaded === 'number') return loaded;
     if (!isGood) return exit.config;
     const { config, ignored } = loaded;
-    if (ignored.length > 0) process.stderr.write(`not ours, and ignored: ${ignored.join(' ')}\n`);
+    if (ignored.length > 0) tellLines(`not ours, and ignored: ${ignored.join(' ')}`);
     const counts = [
       counted(config.apis.length, 'API'),
       counted(countClients(config), 'client'),
       counted(told.warnings.length, 'warning'),
     ];
-    await say(
-      [...tierLines(loaded.tiers), ...revocation, `${file}: good (${counts.join(', ')})`]
-        .map((line) => `${line}\n`)
-        .join(''),
-    );
+    await printLines([...tierLines(loaded.tiers), ...revocation, `${file}: good (${counts.join(', ')})`]);
     return code;
   },
 };
@@ -66,7 +63,7 @@ open APIs, aliases that nothing uses, CAs that issue for others, too.
 export type Told = { readonly errors: Problem[]; readonly warnings: Problem[] };
 
 const tierLines = (tiers: LoadedConfig['tiers']): readonly string[] => [
-  ...tiers.map((tier) => inert(`tier ${tierLine(tier)}`)),
+  ...tiers.map((tier) => `tier ${tierLine(tier)}`),
   ...(tiers.length === 0 ? [] : ['tiers: Envoy counts, by what envoy-config last wrote for it']),
 ];
 

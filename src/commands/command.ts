@@ -1,6 +1,6 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
 import { type Problem, problemLine } from '../config/problem.ts';
-import { print } from './output.ts';
+import { print, tellLines } from './output.ts';
 
 /** Exit codes by sysexits(3). */
 export const exit = {
@@ -38,7 +38,7 @@ export const configOption = { config: { type: 'string', default: 'config.toml' }
 export const configOf = ({ config }: Values): string => String(config);
 
 export function refuse(problems: readonly Problem[]): Exit {
-  for (const problem of problems) process.stderr.write(`error: ${problemLine(problem)}\n`);
+  tellLines(...problems.map((problem) => `error: ${problemLine(problem)}`));
   return exit.config;
 }
 

@@ -1,8 +1,9 @@
+import { jsonEscapes } from '../observability/paper.ts';
 import { serviceOfWorker } from '../provision/service.ts';
 import { readServiceAddress } from '../provision/service-address.ts';
 import { type Asked, askControl, type Status } from '../service/control-socket.ts';
 import { configOf, configOption, type Exit, exit, UsageError, type Values } from './command.ts';
-import { print } from './output.ts';
+import { print, tellLines } from './output.ts';
 
 /** Of the commands that ask a running service about its configuration. */
 export const controlOptions = {
@@ -21,14 +22,14 @@ export async function ask(asked: Asked, values: Values): Promise<Exit> {
     ),
   );
   for (const answer of answers) {
-    if ('trouble' in answer) process.stderr.write(`mtls-enforcer: ${answer.trouble}\n`);
-    else await print(`${JSON.stringify(answer)}\n`);
+    if ('trouble' in answer) tellLines(`mtls-enforcer: ${answer.trouble}`);
+    else await print(`${jsonEscapes(JSON.stringify(answer))}\n`);
   }
   const told = new Set(answers.flatMap((answer) => ('trouble' in answer ? [] : answer.refused)));
-  for (const problem of told) process.stderr.write(`error: ${problem}\n`);
+  tellLines(...[...told].map((problem) => `error: ${problem}`));
   const digests = new Set(answers.map((answer) => ('trouble' in answer ? undefined : digestOf(answer))));
   if (digests.size > 1 && !digests.has(undefined))
-    process.stderr.write('warning: the workers have different configurations in force\n');
+    tellLines('warning: the workers have different configurations in force');
   if (answers.some((answer) => 'trouble' in answer)) return exit.unavailable;
   return told.size > 0 ? exit.config : exit.ok;
 }

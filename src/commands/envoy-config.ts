@@ -3,9 +3,9 @@ import { writeEnvoyConfig } from '../envoy-config/bootstrap.ts';
 import { bootstrapFile, dynamicEnvoyFiles } from '../envoy-config/dynamic.ts';
 import { resolver } from '../provision/own-config.ts';
 import { EnvoyFolder } from '../service/envoy-folder.ts';
-import { type Command, configOf, configOption, say } from './command.ts';
+import { type Command, configOf, configOption, exit, say } from './command.ts';
 import { load } from './load.ts';
-import { OutputError } from './output.ts';
+import { OutputError, printLines } from './output.ts';
 import { workersOf, workersOption } from './workers.ts';
 
 export const envoyConfig: Command = {
@@ -47,7 +47,8 @@ date, so that a new API, host, backend or certificate is in force without touchi
       } catch (error) {
         throw new OutputError(`can't write into ${folder}: ${(error as Error).message}`);
       }
-      return say(`${join(folder, bootstrapFile)}\n`);
+      await printLines([join(folder, bootstrapFile)]);
+      return exit.ok;
     }
     return say(
       writeEnvoyConfig(config, {

@@ -1,6 +1,7 @@
 import { problemLine } from '../config/problem.ts';
 import type { Listener } from '../ext-authz/server.ts';
 import { type Command, configOf, configOption, exit, say, UsageError, type Values } from './command.ts';
+import { tellLines } from './output.ts';
 
 export const health: Command = {
   usage: '[--config FILE]',
@@ -21,7 +22,7 @@ Where mutual TLS is configured, give the service a socket as well: that is asked
     const { askHealth } = await import('../ext-authz/health-client.ts');
     const asked = listeners.map((listener) => askHealth(listener, 2000));
     const troubles = (await Promise.all(asked)).filter((trouble) => trouble !== undefined);
-    for (const trouble of troubles) process.stderr.write(`mtls-enforcer: ${trouble}\n`);
+    tellLines(...troubles.map((trouble) => `mtls-enforcer: ${trouble}`));
     return troubles.length === asked.length ? exit.unavailable : say('SERVING\n');
   },
 };
@@ -42,13 +43,11 @@ async function listenersToAsk(values: Values): Promise<readonly Listener[]> {
     { length: workers },
     (_, i) => listenersOf(serviceOfWorker(service, i + 1)).at(-1)!, // the socket, where there is one
   );
-  for (const problem of problems) process.stderr.write(`warning: ${problemLine(problem)}\n`);
+  tellLines(...problems.map((problem) => `warning: ${problemLine(problem)}`));
   if (problems.length > 0) {
     const [listener] = listeners as [Listener];
     const where = 'socket' in listener ? listener.socket : `${listener.address}:${listener.port}`;
-    process.stderr.write(
-      `warning: the service may run all the same, with what the file said before; asked at ${where}\n`,
-    );
+    tellLines(`warning: the service may run all the same, with what the file said before; asked at ${where}`);
   }
   return listeners;
 }

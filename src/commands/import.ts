@@ -6,7 +6,7 @@ import { readDefinition } from '../definitions/readers.ts';
 import { writeToml } from '../definitions/write-toml.ts';
 import { disk } from '../documents/files.ts';
 import { type Command, exit, refuse, UsageError } from './command.ts';
-import { print } from './output.ts';
+import { print, tellLines } from './output.ts';
 
 export const importFiles: Command = {
   usage: '--from KIND PATH',
@@ -41,8 +41,7 @@ Nothing needs to be moved over: [[definitions]] in config.toml reads the same fi
       isImport: true,
     });
     const definition = underRules(read, disk);
-    for (const warning of eachOnce(definition.warnings))
-      process.stderr.write(`warning: ${problemLine(warning)}\n`);
+    tellLines(...eachOnce(definition.warnings).map((warning) => `warning: ${problemLine(warning)}`));
     await print(writeToml(definition));
     const problems = eachOnce([...definition.problems, ...definition.apis.flatMap((api) => api.problems)]);
     return problems.length === 0 ? exit.ok : refuse(problems);

@@ -2,6 +2,7 @@ import { RevocationFeeds } from '../feeds/revocation-feeds.ts';
 import type { LoadedConfig } from '../provision/load-config.ts';
 import type { Exit } from './command.ts';
 import { load, tellErrors } from './load.ts';
+import { tellLines } from './output.ts';
 
 /** A configuration to decide by in this process, with what "serve" would have fetched. */
 export type ForDecisions = LoadedConfig & {
@@ -24,7 +25,7 @@ export async function loadForDecisions(
   const keys = needsKeys ? loaded.feeds : [];
   await Promise.all(keys.map((feed) => feed.start()));
   for (const { from, lastError } of keys.map(({ state }) => state))
-    if (lastError !== undefined) process.stderr.write(`warning: jwks ${from}: ${lastError}\n`);
+    if (lastError !== undefined) tellLines(`warning: jwks ${from}: ${lastError}`);
   if (loaded.revocation !== undefined) {
     // Of all other certificates nobody asks, and cacheDir is the running service's.
     revocation.takeOver({ ...loaded.revocation, cacheDir: undefined, ahead: [] });

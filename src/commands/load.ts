@@ -10,10 +10,11 @@ import { readOwnConfig, readOwnRest } from '../provision/own-config.ts';
 import { warnAboutRisks } from '../provision/risks.ts';
 import { checkRouterFiles } from '../provision/router-files.ts';
 import { type Exit, exit } from './command.ts';
+import { tellLines } from './output.ts';
 
 export type Tell = (level: 'error' | 'warning', problem: Problem) => void;
 
-const tellAll: Tell = (level, problem) => void process.stderr.write(`${level}: ${problemLine(problem)}\n`);
+const tellAll: Tell = (level, problem) => tellLines(`${level}: ${problemLine(problem)}`);
 /** For commands that are about something else. */
 export const tellErrors: Tell = (level, problem) => {
   if (level === 'error') tellAll(level, problem);
@@ -51,7 +52,7 @@ export async function load(
   const own = readOwnConfig(file, process.env, disk);
   if ('problems' in own) return refuse([...own.problems, ...whatElse(file, own.problems, forEnvoy)]);
   const tables = new ClientCertificateTables((event) => {
-    if (event.kind === 'failed') process.stderr.write(`error: ${event.from}: ${event.reason}\n`);
+    if (event.kind === 'failed') tellLines(`error: ${event.from}: ${event.reason}`);
   });
   const rows = await tables.use(tablesOf(own.ok.config));
   await tables.close();

@@ -1,4 +1,5 @@
 import { fstatSync, writeFileSync } from 'node:fs';
+import { inert } from '../observability/paper.ts';
 
 /** Standard output did not take all of it: the disk is full, or the reader went away. */
 export class OutputError extends Error {
@@ -21,6 +22,15 @@ export async function print(text: string): Promise<void> {
       cause: error,
     });
   }
+}
+
+/** Each on a line of its own, whatever is in it: paths that were typed, names of strangers, what a server said. */
+export const printLines = (lines: readonly string[]): Promise<void> =>
+  print(lines.map((line) => `${inert(line)}\n`).join(''));
+
+/** The same on standard error, beside what was asked for. */
+export function tellLines(...lines: readonly string[]): void {
+  for (const line of lines) process.stderr.write(`${inert(line)}\n`);
 }
 
 function isStream(fd: number): boolean {

@@ -3,6 +3,7 @@ import { RevocationCache } from '../feeds/revocation-cache.ts';
 import { RevocationFeeds, type RevocationSettings } from '../feeds/revocation-feeds.ts';
 import { type Command, configOf, configOption, exit, say } from './command.ts';
 import { load } from './load.ts';
+import { printLines } from './output.ts';
 
 export const revocation: Command = {
   usage: '[--config FILE]',
@@ -24,7 +25,7 @@ Exits 0, or 69 where a source fails.
     if (settings === undefined)
       return say('revocation is not looked at: [enforcer.security.revocation] names no source and no mode\n');
     const states = await readOnce(settings);
-    await say([...states.map(stateLine), ...(await keptLines(settings))].map((line) => `${line}\n`).join(''));
+    await printLines([...states.map(stateLine), ...(await keptLines(settings))]);
     return states.some(({ failures }) => failures > 0) ? exit.unavailable : exit.ok;
   },
 };

@@ -31,9 +31,16 @@ const resultOf = (level: 'error' | 'warning', { file, line, key, message }: Prob
   locations: [
     {
       physicalLocation: {
-        artifactLocation: { uri: encodeURI(file).replaceAll(/[?#]/g, encodeURIComponent) },
+        artifactLocation: { uri: uriOf(file) },
         region: { startLine: line },
       },
     },
   ],
 });
+
+/** RFC 3986 4.2: of a path that is relative, what has a colon would be a scheme, and what begins with two slashes a host. */
+function uriOf(file: string): string {
+  const uri = encodeURI(file.toWellFormed()).replaceAll(/[?#]/g, encodeURIComponent);
+  if (uri.startsWith('//')) return `/.${uri}`;
+  return /^[^/]*:/.test(uri) ? `./${uri}` : uri;
+}

@@ -4,7 +4,7 @@ import type { Signal } from '../service/serve.ts';
 import { giveSignsOfLife } from '../service/sign-of-life.ts';
 import { Systemd, watchdogMilliseconds } from '../service/systemd.ts';
 import { type Command, configOf, configOption, type Exit, exit, refuse } from './command.ts';
-import { endWithoutReader } from './output.ts';
+import { endWithoutReader, tellLines } from './output.ts';
 import { version } from './version.ts';
 import { numberOf, workersOf, workersOption } from './workers.ts';
 
@@ -94,7 +94,7 @@ async function serveAll(file: string, workers: number): Promise<Exit> {
 function tellSystemd(): Systemd {
   const systemd = new Systemd({
     env: process.env,
-    onTrouble: (message) => process.stderr.write(`mtls-enforcer: ${message}\n`),
+    onTrouble: (message) => tellLines(`mtls-enforcer: ${message}`),
   });
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => systemd.stopping());
   return systemd;

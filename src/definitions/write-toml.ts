@@ -1,4 +1,5 @@
 import { problemLine } from '../config/problem.ts';
+import { inert, quotedEscapes } from '../observability/paper.ts';
 import { publishedTiers } from './published-tiers.ts';
 import type { DefinedApi, Definition } from './written.ts';
 
@@ -66,7 +67,8 @@ function writeTable(heading: string, table: Table, said: (key: string) => string
   return `[${heading}]\n${lines.join('')}${lists.length === 0 ? '' : '\n'}${lists.join('\n')}`;
 }
 
-const bare = (key: string): string => (/^[A-Za-z0-9_-]+$/.test(key) ? key : JSON.stringify(key));
+const bare = (key: string): string =>
+  /^[A-Za-z0-9_-]+$/.test(key) ? key : quotedEscapes(JSON.stringify(key));
 
 function writeValue(value: Value): string {
   if (typeof value === 'string') return writeText(value);
@@ -78,15 +80,15 @@ function writeValue(value: Value): string {
   return String(value);
 }
 
-/** PEM as it is read by people; all else on one line, with TOML's escapes, which are JSON's. */
+/** PEM as it is read by people; all else on one line, with TOML's escapes, which JSON's are. */
 const writeText = (text: string): string =>
   /^[\x20-\x26\x28-\x7e\n]+$/.test(text) && text.includes('\n')
     ? `'''\n${text.endsWith('\n') ? text : `${text}\n`}'''`
-    : JSON.stringify(text).replaceAll('\x7f', '\\u007f');
+    : quotedEscapes(JSON.stringify(text));
 
 /** Whatever stands in a foreign file, a comment ends where it should. */
 const comment = (text: string): string =>
   text
     .split(/[\r\n]+/)
-    .map((line) => `# ${line.replaceAll(/\p{Cc}/gu, ' ')}\n`)
+    .map((line) => `# ${inert(line)}\n`)
     .join('');

@@ -1,7 +1,7 @@
-import { stringify } from 'yaml';
 import { descriptorKey, keyFields, rateLimitDomain } from '../provision/tier-keys.ts';
 import type { Limit, Tier } from '../provision/tiers.ts';
 import { limitedTiers } from './tiers.ts';
+import { asYaml } from './yaml.ts';
 
 const head = `# Written by "mtls-enforcer ratelimit-config" from config.toml: change that, and write this again.
 # For envoyproxy/ratelimit: a file in $RUNTIME_ROOT/$RUNTIME_SUBDIRECTORY/config/. More in docs/tiers.md of mtls-enforcer.
@@ -10,17 +10,14 @@ const head = `# Written by "mtls-enforcer ratelimit-config" from config.toml: ch
 /** What envoyproxy/ratelimit counts for the Envoys that `envoy-config` writes for. */
 export const writeRateLimitConfig = (tiers: readonly Tier[]): string =>
   head +
-  stringify(
-    {
-      domain: rateLimitDomain,
-      descriptors: limitedTiers(tiers).map(({ name, limit }) => ({
-        key: keyFields[limit.key][0],
-        value: name,
-        descriptors: [below(keyFields[limit.key].slice(1), limit)],
-      })),
-    },
-    { lineWidth: 0, defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN' },
-  );
+  asYaml({
+    domain: rateLimitDomain,
+    descriptors: limitedTiers(tiers).map(({ name, limit }) => ({
+      key: keyFields[limit.key][0],
+      value: name,
+      descriptors: [below(keyFields[limit.key].slice(1), limit)],
+    })),
+  });
 
 /** Without a value: each value is counted apart. */
 function below([field = '', ...others]: readonly string[], limit: Limit): object {

@@ -34,6 +34,18 @@ const acting = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 export const inert = (text: string): string =>
   text.replace(acting, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 
+/** The same for what is YAML or TOML: in a quoted text readers of it get the same back. */
+export const quotedEscapes = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) =>
+      line.replace(acting, (character) => {
+        const point = character.codePointAt(0)!.toString(16);
+        return point.length > 4 ? `\\U${point.padStart(8, '0')}` : `\\u${point.padStart(4, '0')}`;
+      }),
+    )
+    .join('\n');
+
 /** The same for what is JSON, which leaves some of it bare: a reader of JSON gets the same text back. */
 export const jsonEscapes = (text: string): string =>
   text.replace(acting, (character) =>
