@@ -106,6 +106,6 @@ function settingChanges(
   of: (one: Compared) => unknown,
 ): readonly Change[] {
   const text = (one: Compared): string =>
-    JSON.stringify([of(one), [...filesNamed(of(one))].map((path) => one.contentOf(path))]);
+    JSON.stringify([of(one), filesNamed(of(one)).map((path) => one.contentOf(path))]);
   return text(before) === text(after) ? [] : either(`${what}: settings changed`);
 }

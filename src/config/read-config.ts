@@ -12,11 +12,17 @@ export type ConfigText = {
   readonly lineOf: TomlFile['lineOf'];
   readonly isWritten: TomlFile['isWritten'];
   /** What both look up, as data. */
-  readonly lines: TomlFile['lines'];
+  readonly lines: ConfigLines;
   /** Tables and keys that are Choreo Connect's alone, for one line in the log. */
   readonly ignored: readonly string[];
   /** Tables that nobody knows: a newer Choreo Connect's, or one of ours in another place. */
   readonly warnings: readonly Problem[];
+};
+
+export type ConfigLines = {
+  readonly toml: TomlLines;
+  /** Where the token services stand that were kept, if some were left out. */
+  readonly services?: readonly number[] | undefined;
 };
 
 type JsonSchema = {
@@ -74,7 +80,7 @@ function interpret(
   const services = isChoreoConnectFile(ignored) ? withIssuers(ours) : undefined;
   for (const path of services?.leftOut ?? [])
     warnings.push({ file, line: toml.lineOf(path), key: keyText(path), message: noIssuer });
-  const writtenAt = services?.writtenAt ?? ((path: readonly PropertyKey[]) => path);
+  const writtenAt = placesOf(services?.kept);
   const report = (path: readonly PropertyKey[], message: string): void => problem(writtenAt(path), message);
   const filledIn = withEnvironment(ours, env, [], report) as Table;
   const result = configSchema.safeParse(filledIn);
@@ -92,7 +98,7 @@ function interpret(
       return (
         config && {
           config,
-          ...linesIn(services === undefined ? toml.lines : services.moved(toml.lines)),
+          ...linesOf({ toml: toml.lines, services: services?.kept }),
           ignored,
           warnings: warnings.sort((a, b) => a.line - b.line),
         }
@@ -104,42 +110,42 @@ function interpret(
 const noIssuer =
   'has no issuer, as Choreo Connect has it for API keys, which are not taken here; it is left out';
 
-/** Choreo Connect's file has token services without an issuer. Those behind them are told of by the index that they are written at. */
+export const linesOf = (
+  lines: ConfigLines,
+): { readonly lines: ConfigLines } & Pick<ConfigText, 'lineOf' | 'isWritten'> => ({
+  ...linesIn(lines.toml, placesOf(lines.services)),
+  lines,
+});
+
+const tokenServices = ['enforcer', 'security', 'tokenService'];
+
+/** Choreo Connect's file has token services without an issuer. */
 function withIssuers(ours: Table): {
   readonly leftOut: readonly (readonly PropertyKey[])[];
-  /** Where that stands in the file which now has this path. */
-  readonly writtenAt: (path: readonly PropertyKey[]) => readonly PropertyKey[];
-  /** The lines of what is kept, under the paths that it has now. */
-  readonly moved: (lines: TomlLines) => TomlLines;
+  /** Of each that is kept the index that it is written at. */
+  readonly kept: readonly number[];
 } {
-  const list = ['enforcer', 'security', 'tokenService'];
-  const security = valueAt(ours, list.slice(0, -1)) as Record<string, unknown> | undefined;
+  const security = valueAt(ours, tokenServices.slice(0, -1)) as Record<string, unknown> | undefined;
   const services: unknown[] = Array.isArray(security?.tokenService) ? security.tokenService : [];
   // Misspelt, it is an error as everywhere.
   const hasIssuer = (service: unknown): boolean =>
     !isTable(service) || Object.keys(service).some((key) => nearest(key, ['issuer']) !== undefined);
   const kept = [...services.keys()].filter((i) => hasIssuer(services[i]));
   if (security !== undefined && services.length > 0) security.tokenService = kept.map((i) => services[i]);
-  return {
-    leftOut: [...services.keys()].filter((i) => !hasIssuer(services[i])).map((i) => [...list, i]),
-    writtenAt: (path) => {
-      const [index] = path.slice(list.length);
-      const isBelow = typeof index === 'number' && list.every((name, i) => path[i] === name);
-      return isBelow ? [...list, kept[index] ?? index, ...path.slice(list.length + 1)] : path;
-    },
-    moved: (lines) =>
-      new Map(
-        [...lines].flatMap(([key, line]) => {
-          const path = JSON.parse(key) as (string | number)[];
-          const index = path[list.length];
-          if (typeof index !== 'number' || !list.every((name, i) => path[i] === name)) return [[key, line]];
-          const now = kept.indexOf(index);
-          if (now === -1) return [];
-          return [[JSON.stringify(path.with(list.length, now)), line]];
-        }),
-      ),
-  };
+  const leftOut = [...services.keys()]
+    .filter((i) => !hasIssuer(services[i]))
+    .map((i) => [...tokenServices, i]);
+  return { leftOut, kept };
 }
+
+/** Where that stands in the file which now has this path: those behind one that was left out have moved. */
+const placesOf =
+  (kept?: readonly number[]) =>
+  (path: readonly PropertyKey[]): readonly PropertyKey[] => {
+    const index = path[tokenServices.length];
+    const isBelow = typeof index === 'number' && tokenServices.every((name, i) => path[i] === name);
+    return isBelow && kept?.[index] !== undefined ? path.with(tokenServices.length, kept[index]) : path;
+  };
 
 /** Leaves out what Choreo Connect documents and we don't use, and whole tables that nobody knows. */
 function withoutForeign(
@@ -173,26 +179,36 @@ function mayBeNewer(key: string, value: unknown, known: readonly string[]): bool
   return tables && nearest(key, known) === undefined;
 }
 
-/** Replaces `$env{NAME}` as Choreo Connect does, anywhere in a text. */
+/**
+ * Replaces `$env{NAME}` as Choreo Connect does, anywhere in a text.
+ *
+ * @param path is the same list all the way down: of most values nobody wants to know where they stand
+ */
 function withEnvironment(
   value: unknown,
   env: Env,
-  path: readonly PropertyKey[],
+  path: PropertyKey[],
   report: (path: readonly PropertyKey[], message: string) => void,
 ): unknown {
   if (typeof value === 'string') {
+    if (!value.includes('$env{')) return value;
     return value.replace(/\$env\{([^}]*)\}/g, (whole, name: string) => {
       const found = Object.hasOwn(env, name) ? env[name] : undefined;
       if (found === undefined)
-        report(path, `the environment variable ${name} is not set; set it, or write the value`);
+        report([...path], `the environment variable ${name} is not set; set it, or write the value`);
       return found ?? whole;
     });
   }
-  if (Array.isArray(value)) return value.map((inner, i) => withEnvironment(inner, env, [...path, i], report));
+  const below = (key: PropertyKey, inner: unknown): unknown => {
+    path.push(key);
+    const filledIn = withEnvironment(inner, env, path, report);
+    path.pop();
+    return filledIn;
+  };
+  if (Array.isArray(value)) return value.map((inner, i) => below(i, inner));
   if (!isTable(value)) return value;
   const table: Record<string, unknown> = Object.create(null);
-  for (const [key, inner] of Object.entries(value))
-    table[key] = withEnvironment(inner, env, [...path, key], report);
+  for (const key of Object.keys(value)) table[key] = below(key, value[key]);
   return table;
 }
 

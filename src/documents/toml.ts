@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { FileProblem } from './files.ts';
 
@@ -17,14 +18,64 @@ export type TomlFile = {
   readonly lines: TomlLines;
 };
 
-/** By path, as JSON text. */
-export type TomlLines = ReadonlyMap<string, number>;
+/**
+ * A tree of keys, each with its line, in a handful of arrays: of 300,000 keys it is one value that goes from process to
+ * process at once. Key 0 is the file itself.
+ */
+export type TomlLines = {
+  /** Each once. */
+  readonly names: readonly string[];
+  /** What a key is called below its parent: an even number is twice a place in `names`, an odd one twice an index and 1. */
+  readonly labels: Uint32Array;
+  readonly parents: Uint32Array;
+  readonly lines: Uint32Array;
+  /** Finds a key by its parent and label: it stands at their hash, or behind others up to the first 0. */
+  readonly slots: Uint32Array;
+  /** Drawn for each file, so that nobody can write one whose keys all have one hash. */
+  readonly seeds: readonly [parent: number, label: number];
+};
 
-export const linesIn = (lines: TomlLines): Pick<TomlFile, 'lines' | 'lineOf' | 'isWritten'> => ({
-  lines,
-  lineOf: (path) => nearestLine(lines, path),
-  isWritten: (path) => lines.has(JSON.stringify(path)),
-});
+/** @param writtenAt where that stands in the file which is asked for by this path */
+export function linesIn(
+  lines: TomlLines,
+  writtenAt = (path: readonly PropertyKey[]): readonly PropertyKey[] => path,
+): Pick<TomlFile, 'lines' | 'lineOf' | 'isWritten'> {
+  const numbers = new Map(lines.names.map((name, i) => [name, i]));
+  const find = (path: readonly PropertyKey[]): { readonly key: number; readonly isWhole: boolean } => {
+    let key = 0;
+    for (const step of path) {
+      const number = typeof step === 'number' ? step : numbers.get(String(step));
+      const below = number === undefined ? 0 : lines.slots[slotOf(lines, key, labelOf(step, number))]!;
+      if (below === 0) return { key, isWhole: false };
+      key = below;
+    }
+    return { key, isWhole: true };
+  };
+  return {
+    lines,
+    lineOf: (path) => lines.lines[find(writtenAt(path)).key]!,
+    isWritten: (path) => find(writtenAt(path)).isWhole,
+  };
+}
+
+const labelOf = (step: PropertyKey, number: number): number =>
+  2 * number + (typeof step === 'number' ? 1 : 0);
+
+type Growing = { readonly labels: ArrayLike<number>; readonly parents: ArrayLike<number> };
+
+/** Where a key stands, or would. */
+function slotOf(
+  { labels, parents, slots, seeds }: Pick<TomlLines, 'slots' | 'seeds'> & Growing,
+  parent: number,
+  label: number,
+): number {
+  const mask = slots.length - 1;
+  let slot = (Math.imul(parent, seeds[0]) + Math.imul(label, seeds[1])) >>> 7;
+  for (; ; slot++) {
+    const key = slots[slot & mask]!;
+    if (key === 0 || (parents[key] === parent && labels[key] === label)) return slot & mask;
+  }
+}
 
 export class TomlSyntaxError extends FileProblem {
   override readonly name = 'TomlSyntaxError';
@@ -88,38 +139,27 @@ function checkLength(nodes: readonly Node[], text: string): void {
   }
 }
 
-/** Paths as JSON text, so that no separator can be forged from inside a key. */
-function keyLines(text: string, nodes: readonly Node[]): ReadonlyMap<string, number> {
+function keyLines(text: string, nodes: readonly Node[]): TomlLines {
   const lineAt = lineCounter(text);
-  const lines = new Map<string, number>();
-  const tableCounts = new Map<string, number>();
-  let table: readonly PropertyKey[] = [];
+  const tree = new KeyTree(nodes.length);
+  /** Of lists of tables, and of each the last. */
+  const lasts = new Map<number, { readonly key: number; readonly index: number }>();
+  let table = 0;
 
-  const remember = (path: readonly PropertyKey[], offset: number): void => {
-    const key = JSON.stringify(path);
-    if (!lines.has(key)) lines.set(key, lineAt(offset));
-  };
-  const inLastElements = (names: readonly string[]): PropertyKey[] => {
-    const path: PropertyKey[] = [];
-    for (const name of names) {
-      path.push(name);
-      const count = tableCounts.get(JSON.stringify(path));
-      if (count !== undefined) path.push(count - 1);
-    }
-    return path;
-  };
-  const assign = (parent: readonly PropertyKey[], node: Node): void => {
+  const inLast = (key: number): number => lasts.get(key)?.key ?? key;
+  const assign = (parent: number, node: Node): void => {
+    const line = lineAt(node.offset);
     const names = typeof node.key === 'string' ? [node.key] : (node.key ?? []);
-    for (let i = 1; i <= names.length; i++) remember([...parent, ...names.slice(0, i)], node.offset);
-    descend([...parent, ...names], node.value as Node | undefined);
+    let key = parent;
+    for (const name of names) key = tree.below(key, name, line);
+    descend(key, node.value as Node | undefined);
   };
-  const descend = (path: readonly PropertyKey[], node: Node | undefined): void => {
+  const descend = (key: number, node: Node | undefined): void => {
     if (node?.type === 'InlineTable') {
-      for (const entry of node.value as readonly Node[]) if (entry.key !== undefined) assign(path, entry);
+      for (const entry of node.value as readonly Node[]) if (entry.key !== undefined) assign(key, entry);
     } else if (node?.type === 'Array') {
       (node.value as readonly Node[]).forEach((element, index) => {
-        remember([...path, index], element.offset);
-        descend([...path, index], element);
+        descend(tree.below(key, index, lineAt(element.offset)), element);
       });
     }
   };
@@ -129,26 +169,73 @@ function keyLines(text: string, nodes: readonly Node[]): ReadonlyMap<string, num
       assign(table, node);
       continue;
     }
+    const line = lineAt(node.offset);
     const names = node.value as readonly string[];
-    if (node.type === 'ArrayPath') {
-      const path = [...inLastElements(names.slice(0, -1)), names.at(-1)!];
-      const count = tableCounts.get(JSON.stringify(path)) ?? 0;
-      tableCounts.set(JSON.stringify(path), count + 1);
-      remember(path, node.offset);
+    table = 0;
+    for (const [i, name] of names.entries()) {
+      table = tree.below(table, name, line);
+      if (node.type === 'ArrayPath' && i === names.length - 1) {
+        const index = (lasts.get(table)?.index ?? -1) + 1;
+        lasts.set(table, { key: tree.below(table, index, line), index });
+      }
+      table = inLast(table);
     }
-    table = inLastElements(names);
-    for (let i = 1; i <= names.length; i++) remember(inLastElements(names.slice(0, i)), node.offset);
   }
-  return lines;
+  return tree.data;
 }
 
-function nearestLine(lines: ReadonlyMap<string, number>, path: readonly PropertyKey[]): number {
-  for (let length = path.length; length > 0; length--) {
-    const line = lines.get(JSON.stringify(path.slice(0, length)));
-    if (line !== undefined) return line;
+class KeyTree {
+  readonly #names = new Map<string, number>();
+  readonly #lines = [1];
+  readonly #keys = { labels: [0], parents: [0], slots: new Uint32Array(), seeds: [odd(), odd()] as const };
+
+  /** @param expected keys, about */
+  constructor(expected: number) {
+    this.#keys.slots = new Uint32Array(2 ** Math.ceil(Math.log2(4 * expected + 4)));
   }
-  return 1;
+
+  /** @param line where it stands, unless it is known from before */
+  below(parent: number, step: string | number, line: number): number {
+    const { labels, parents, slots } = this.#keys;
+    const label = labelOf(step, typeof step === 'number' ? step : this.#numberOf(step));
+    const slot = slotOf(this.#keys, parent, label);
+    if (slots[slot] !== 0) return slots[slot]!;
+    const key = this.#lines.push(line) - 1;
+    labels.push(label);
+    parents.push(parent);
+    slots[slot] = key;
+    if (2 * key > slots.length) this.#grow();
+    return key;
+  }
+
+  get data(): TomlLines {
+    const { labels, parents, slots, seeds } = this.#keys;
+    const [names, lines] = [[...this.#names.keys()], Uint32Array.from(this.#lines)];
+    return {
+      names,
+      labels: Uint32Array.from(labels),
+      parents: Uint32Array.from(parents),
+      lines,
+      slots,
+      seeds,
+    };
+  }
+
+  #numberOf(name: string): number {
+    const known = this.#names.get(name) ?? this.#names.size;
+    this.#names.set(name, known);
+    return known;
+  }
+
+  #grow(): void {
+    const { labels, parents, slots } = this.#keys;
+    this.#keys.slots = new Uint32Array(2 * slots.length);
+    for (let key = 1; key < parents.length; key++)
+      this.#keys.slots[slotOf(this.#keys, parents[key]!, labels[key]!)] = key;
+  }
 }
+
+const odd = (): number => 2 * randomInt(2 ** 30) + 1;
 
 function lineCounter(text: string): (offset: number) => number {
   const starts = [0];

@@ -214,14 +214,21 @@ const nothingKnown: RevocationKnowledge = { version: 0, crls: new Map() };
 type CertificateTexts = ReadonlyMap<string, Certificate>;
 
 /** @throws FileProblem, as `certificateIn` does */
-const rememberingCertificates =
-  (before: CertificateTexts, now: Map<string, Certificate>) =>
-  (content: string | Uint8Array): Certificate => {
-    const text = typeof content === 'string' ? content : Buffer.from(content).toString('latin1');
+function rememberingCertificates(before: CertificateTexts, now: Map<string, Certificate>) {
+  const byText = (text: string, content: string | Uint8Array): Certificate => {
     const certificate = now.get(text) ?? before.get(text) ?? certificateIn(content);
     now.set(text, certificate);
     return certificate;
   };
+  // A file that thousands name is there once, and compared once.
+  const ofFiles = new WeakMap<Uint8Array, Certificate>();
+  return (content: string | Uint8Array): Certificate => {
+    if (typeof content === 'string') return byText(content, content);
+    const certificate = ofFiles.get(content) ?? byText(Buffer.from(content).toString('latin1'), content);
+    ofFiles.set(content, certificate);
+    return certificate;
+  };
+}
 
 const headersOf = (all: readonly CertificateSources[]): readonly string[] =>
   all.flatMap(({ headers }) =>

@@ -62,12 +62,12 @@ export function createFindings(
   };
   const resolvePath = (path: string): string => resolve(dirname(file), path);
   const content = (name: string): Buffer => files.bytes(resolvePath(name));
-  const reading = <T>(path: Path, found: string, read: () => T): T | undefined => {
+  const reading = <T>(path: Path, name: string | undefined, read: () => T): T | undefined => {
     try {
       return read();
     } catch (problem) {
       if (!(problem instanceof FileProblem)) throw problem;
-      error(path, `found ${found}, which ${problem.message}`);
+      error(path, `found ${name === undefined ? 'a text' : shown(name)}, which ${problem.message}`);
       return undefined;
     }
   };
@@ -80,8 +80,8 @@ export function createFindings(
     problemAt: (path, message) => locate(path, message).problem,
     count: () => [...foreign.errors.values()].reduce((sum, { length }) => sum + length, errors.length),
     resolve: resolvePath,
-    file: (path, name, read) => reading(path, shown(name), () => read(content(name))),
+    file: (path, name, read) => reading(path, name, () => read(content(name))),
     content,
-    text: (path, text, read) => reading(path, 'a text', () => read(text)),
+    text: (path, text, read) => reading(path, undefined, () => read(text)),
   };
 }

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import type { Problem } from '../config/problem.ts';
-import { type ConfigText, readConfig, readRest } from '../config/read-config.ts';
+import { type ConfigText, linesOf, readConfig, readRest } from '../config/read-config.ts';
 import { FileProblem, type Files } from '../documents/files.ts';
 import type { Stamps } from '../documents/stamps.ts';
-import { linesIn } from '../documents/toml.ts';
 import { fromMemory, type Remembered, remembering } from './remembered-files.ts';
 
 /** config.toml, read and checked once, and the content of all files that it names but those of `[[definitions]]`. */
@@ -74,7 +73,8 @@ function withFiles(
 ): OwnConfigData {
   // Envoy's own keys are none of the service's business.
   const { router, ...ours } = config;
-  for (const path of filesNamed({ ...ours, router: router.downstream }))
+  // Thousands of clients may have one.
+  for (const path of new Set(filesNamed({ ...ours, router: router.downstream })))
     touch(files, resolve(dirname(file), path));
   const { remembered } = files;
   return { config, lines, ignored, warnings, digest: digestOf(remembered), ...seen(files), ...remembered };
@@ -83,21 +83,23 @@ function withFiles(
 export function fromData(file: string, data: OwnConfigData): OwnConfig {
   const { config, lines, ignored, warnings, digest, read, mayPass, contents, lists } = data;
   const files = fromMemory({ contents, lists });
-  return { config, ...linesIn(lines), ignored, warnings, file, files, digest, read, mayPass };
+  return { config, ...linesOf(lines), ignored, warnings, file, files, digest, read, mayPass };
 }
 
 /** Keys that are paths of something else, of what feeds read, or of what is written: each of its lines would be a change. */
 const noFiles = new Set(['path', 'paths', 'basePath', 'definitions', 'crlFiles', 'audit']);
 
 /** The files that a configuration names: every text whose key says so. What is no file after all costs one look. */
-export function* filesNamed(value: unknown): Generator<string> {
-  if (typeof value !== 'object' || value === null) return;
+export function filesNamed(value: unknown, found: string[] = []): readonly string[] {
+  if (typeof value !== 'object' || value === null) return found;
   for (const [key, inner] of Object.entries(value)) {
+    if (typeof inner !== 'string' && typeof inner !== 'object') continue;
     if (noFiles.has(key)) continue;
     const named = /((path|file)s?|ocspResponderCertificate)$/i.test(key) ? [inner].flat() : [];
-    yield* named.filter((path) => typeof path === 'string');
-    if (named.length === 0) yield* filesNamed(inner);
+    found.push(...named.filter((path) => typeof path === 'string'));
+    if (named.length === 0) filesNamed(inner, found);
   }
+  return found;
 }
 
 /** What is wrong with a file is told where it is used. */

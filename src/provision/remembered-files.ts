@@ -74,8 +74,9 @@ function reader(
   list: (path: string) => readonly string[] | Refusal,
 ): Files & { readonly remembered: Remembered } {
   const bytes = (path: string): Buffer => {
-    const { buffer, byteOffset, byteLength } = orThrow(content(path));
-    return Buffer.from(buffer, byteOffset, byteLength);
+    const found = orThrow(content(path));
+    // From another process they come as plain bytes.
+    return Buffer.isBuffer(found) ? found : Buffer.from(found.buffer, found.byteOffset, found.byteLength);
   };
   return {
     remembered,

@@ -1,6 +1,5 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
 /**
  * For a process that has loaded what it needs and from now on answers. V8 would let the leavings of some ten thousand
@@ -10,17 +9,8 @@ import { runInNewContext } from 'node:vm';
  * take a quarter longer to load.
  */
 export function keepHeapSmall(): void {
-  limitGrowth();
   setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as (options: {
-    readonly type: string;
-    readonly flavor: string;
-  }) => void;
-  setFlagsFromString('--no-expose-gc');
-  // The one kind that shrinks the space of new objects.
-  collect({ type: 'major', flavor: 'last-resort' });
-  limitGrowth(); // more, now that it is small
+  collectBeside();
 }
 
 /** Leavings that may lie about in a small heap, in bytes. */
@@ -35,11 +25,15 @@ function limitGrowth(): void {
 type Collection = { readonly detail: { readonly kind: number } };
 
 /**
- * For a process that has just let go of much, as of a configuration that is no longer in force, and whose callers wait for
- * nothing: a full collection begins now, in small steps and mostly on other threads, and what it frees is the system's
- * again. V8 by itself would wait until the heap has grown by half of all that was in it at once, and then keep the pages.
+ * For a process that has just let go of much, as of what loading left behind or of a configuration that is no longer in
+ * force, and whose callers wait for nothing: a full collection begins now, in small steps and mostly on other threads, and
+ * what it frees is the system's again, the space of new objects as well. V8 by itself would wait until the heap has grown
+ * by half of all that was in it at once, and then keep the pages.
  */
 export function collectBeside(): void {
+  asked++;
+  if (asked > 1) return;
+  limitGrowth();
   setFlagsFromString('--memory-saver-mode');
   // Of what is left up to the next full collection: as good as none.
   setFlagsFromString('--incremental-marking-soft-trigger=1');
@@ -47,6 +41,9 @@ export function collectBeside(): void {
     const kinds = collections.getEntries().map((entry) => (entry as unknown as Collection).detail.kind);
     const isDone = kinds.includes(constants.NODE_PERFORMANCE_GC_MAJOR);
     if (!isDone) return;
+    // One that had begun before leaves what was let go of since.
+    asked = Math.min(asked - 1, 1);
+    if (asked > 0) return;
     observer.disconnect();
     setFlagsFromString('--no-memory-saver-mode');
     setFlagsFromString('--incremental-marking-soft-trigger=0');
@@ -54,3 +51,6 @@ export function collectBeside(): void {
   });
   observer.observe({ entryTypes: ['gc'] });
 }
+
+/** Collections that are still to come. */
+let asked = 0;

@@ -32,11 +32,23 @@ const lines: readonly [path: readonly PropertyKey[], line: number, what: string]
   [['arr', 1, 'sub', 'deep', 'inner'], 12, 'a table below the last of an array of tables'],
   [['arr', 1, 'list', 0, 'm'], 14, 'an array of tables in one'],
   [['arr', 1, 'missing'], 10, 'a key that is not there: the table around it'],
+  [['arr', '1'], 8, 'a key that is spelt as an index: the list'],
   [['nothing'], 1, 'nothing of it is there: the first line'],
 ];
 for (const [path, line, what] of lines) {
   test(`line of ${what}`, () => assert.equal(parseToml(text).lineOf(path), line));
 }
+
+test('of a large file, too, each key has its own line, be it there or not', () => {
+  const many = Array.from({ length: 3_000 }, (_, i) => `[[many]]\nkey-${i} = [${i}]\n`);
+  const { lineOf, isWritten } = parseToml(many.join(''));
+  for (const i of many.keys()) {
+    assert.equal(lineOf(['many', i, `key-${i}`, 0]), 2 * i + 2);
+    assert.equal(isWritten(['many', i, `key-${i}`, 1]), false);
+    assert.equal(isWritten(['many', i, `key-${(i + 1) % many.length}`]), false);
+  }
+  assert.equal(isWritten(['many', many.length]), false);
+});
 
 test('a syntax error has its line', () => {
   assert.throws(
