@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { type Command, type Exit, exit, say, UsageError } from './commands/command.ts';
 import { OutputError } from './commands/output.ts';
-import { version } from './commands/version.ts';
 import { inert } from './observability/paper.ts';
+import { version } from './provision/version.ts';
 import { ListenError } from './service/listen-trouble.ts';
 
 /**

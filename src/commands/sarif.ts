@@ -1,6 +1,6 @@
 import type { Problem } from '../config/problem.ts';
 import { jsonText } from '../observability/paper.ts';
-import { version } from './version.ts';
+import { version } from '../provision/version.ts';
 
 /** SARIF 2.1.0 (OASIS), as code review tools take it. */
 export function toSarif({

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
+import { version } from '../provision/version.ts';
 import { readWorkers } from '../provision/written-workers.ts';
 import type { Signal } from '../service/serve.ts';
 import { giveSignsOfLife } from '../service/sign-of-life.ts';
 import { Systemd, watchdogMilliseconds } from '../service/systemd.ts';
 import { type Command, configOf, configOption, type Exit, exit, refuse } from './command.ts';
 import { endWithoutReader, tellLines } from './output.ts';
-import { version } from './version.ts';
 import { numberOf, workersOf, workersOption } from './workers.ts';
 
 export const serve: Command = {

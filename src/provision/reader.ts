@@ -9,6 +9,7 @@ import { type Entry, readEntry } from './definitions.ts';
 import { readOwnData } from './own-config.ts';
 import { inParts, type Part } from './parts.ts';
 import { fromMemory, mostTogether, type Remembered, remembering } from './remembered-files.ts';
+import { version } from './version.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -30,6 +31,9 @@ export type Ask =
       readonly known: Source | undefined;
     };
 
+/** Of which version: another one reads what whoever asks does not know, and what is not understood must not open. */
+export type Question = { readonly version: string; readonly ask: Ask };
+
 /** As it was known. */
 export type Same = { readonly same: true; readonly read: Stamps; readonly mayPass: boolean };
 
@@ -41,6 +45,8 @@ export type EntryFacts = {
   readonly listed: readonly string[];
   readonly inputs: string;
 };
+
+type EntryAsk = Extract<Ask, { readonly what: 'entry' }>;
 
 /** One after the other, to each question. */
 export type Answer = { readonly part: Part } | { readonly isWhole: true } | { readonly failure: string };
@@ -82,7 +88,7 @@ function answer(ask: Ask): Readonly<Record<string, unknown>> {
 }
 
 function isSame(
-  ask: Extract<Ask, { readonly what: 'entry' }>,
+  ask: EntryAsk,
   { lists, paths, digest }: Source,
   files: ReturnType<typeof remembering>,
 ): boolean {
@@ -91,10 +97,7 @@ function isSame(
   return digestOfInputs(ask, files.remembered) === digest;
 }
 
-function digestOfInputs(
-  { entry, tables }: Extract<Ask, { readonly what: 'entry' }>,
-  { contents, lists }: Remembered,
-): string {
+function digestOfInputs({ entry, tables }: EntryAsk, { contents, lists }: Remembered): string {
   const rows = entry.database === undefined ? undefined : tables.get(entry.database);
   const hash = createHash('sha256').update(serialize([entry, rows, lists, [...contents.keys()]]));
   for (const content of contents.values()) {
@@ -114,12 +117,18 @@ const send = (message: Answer): Promise<void> =>
     process.send!(message, (error: Error | null) => (error ? failed(error) : sent())),
   );
 
-process.on('message', async (ask: Ask) => {
+const own = version();
+
+process.on('message', async ({ version, ask }: Question) => {
   try {
+    if (version !== own) {
+      const failure = `is not done: the program on the disk is of version ${own}, and what runs of ${version}; restart it`;
+      return await send({ failure });
+    }
     for (const part of inParts(answer(ask))) await send({ part });
     await send({ isWhole: true });
   } catch (error) {
-    await send({ failure: String((error as Error).stack) });
+    await send({ failure: `failed in the enforcer itself: ${(error as Error).stack}` });
   }
 });
 // A terminal, or systemd, tells all processes; in its good order the service ends this one itself.

@@ -11,9 +11,10 @@ import { atMost } from '../feeds/deadline.ts';
 import type { Definitions, Entry } from './definitions.ts';
 import { fromData, type OwnConfig, type OwnConfigData, type OwnReading } from './own-config.ts';
 import { Parts } from './parts.ts';
-import type { Answer, Ask, EntryFacts, Same, Source } from './reader.ts';
+import type { Answer, Ask, EntryFacts, Question, Same, Source } from './reader.ts';
 import type { Remembered } from './remembered-files.ts';
 import { inSlices, type Sliced } from './slices.ts';
+import { version as versionOnDisk } from './version.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 /** What an entry's files say, and what is to be known of that reading. */
@@ -40,9 +41,11 @@ export type ReadingLimits = {
   /** Milliseconds for one answer. */
   readonly patience: number;
   readonly heapMegabytes: number;
+  /** Of the program that asks. */
+  readonly version: string;
 };
 /** Ten thousand APIs take some ten seconds and 400 MB. */
-const usual: ReadingLimits = { patience: 60_000, heapMegabytes: 2_048 };
+const usual: ReadingLimits = { patience: 60_000, heapMegabytes: 2_048, version: versionOnDisk() };
 
 const reader = new URL(`reader${extname(import.meta.url)}`, import.meta.url);
 
@@ -139,7 +142,7 @@ export class ReadingProcess {
 
   async #ask(ask: Ask): Promise<unknown> {
     if (this.#isEnded) throw new ReadingError('was ended');
-    const { patience, heapMegabytes } = this.#limits;
+    const { patience, heapMegabytes, version } = this.#limits;
     const child = this.#child ?? this.#start();
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     // Whoever asks may have been told otherwise by then.
@@ -148,7 +151,7 @@ export class ReadingProcess {
     const parts = new Parts();
     const onMessage = (answer: Answer): void => {
       if ('part' in answer) parts.add(answer.part);
-      else if ('failure' in answer) fail(`failed in the enforcer itself: ${answer.failure}`);
+      else if ('failure' in answer) fail(answer.failure);
       else resolve(parts.whole);
     };
     const onError = (error: Error): void => fail(`failed: ${error.message}`);
@@ -159,7 +162,7 @@ export class ReadingProcess {
     const timer = setTimeout(() => fail(`took more than ${patience / 1000} s`), patience);
     try {
       // One that could not be started, for want of descriptors or memory, says so in a moment.
-      if (child.connected) child.send(ask);
+      if (child.connected) child.send({ version, ask } satisfies Question);
       return await promise;
     } catch (error) {
       // Whatever it is at, the next one begins anew.

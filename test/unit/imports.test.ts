@@ -161,6 +161,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   // Its own process reads, by `documents/files` (here it is only asked whether it can be started); what Envoy opens is only asked whether it can be opened.
   'provision/reading-process': ['child_process', 'events', 'fs', 'os'],
   'provision/reader': ['v8'],
+  'provision/version': ['fs'],
   'provision/router-files': ['fs'],
   'envoy-config': ['net', 'path'],
   'ext-authz': ['url'],

@@ -8,6 +8,7 @@ import { disk } from '../../../src/documents/files.ts';
 import { type Entry, entriesOf, readEntry } from '../../../src/provision/definitions.ts';
 import { readOwnConfig, resolver } from '../../../src/provision/own-config.ts';
 import { ReadingError, type ReadingLimits, ReadingProcess } from '../../../src/provision/reading-process.ts';
+import { version } from '../../../src/provision/version.ts';
 import { selfSigned } from '../../support/certificate-authority.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'reading-'));
@@ -40,7 +41,7 @@ function theEntry(): Entry {
   assert.ok('ok' in own);
   return entriesOf(own.ok.config, resolver(file))[0]!;
 }
-const limits: ReadingLimits = { patience: 60_000, heapMegabytes: 512 };
+const limits: ReadingLimits = { patience: 60_000, heapMegabytes: 512, version: version() };
 const failsWith = (message: RegExp) => (error: unknown) =>
   error instanceof ReadingError && message.test(error.message);
 
@@ -73,6 +74,14 @@ test('whoever asks is told of a reading that takes too long, needs too much, or 
   await asked;
   await assert.rejects(ask(reader), failsWith(/^was ended$/));
 });
+
+test('what was upgraded beneath a service that runs reads nothing for it', () =>
+  assert.rejects(
+    reading((reader) => reader.own(file, {}), { ...limits, version: '0.0.1' }),
+    failsWith(
+      /^is not done: the program on the disk is of version .*, and what runs of 0\.0\.1; restart it$/,
+    ),
+  ));
 
 test('a reading that hangs ends by itself, and not those after it', async () => {
   const reader = new ReadingProcess({ ...limits, patience: 5_000 });
