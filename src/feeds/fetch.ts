@@ -5,6 +5,7 @@ import {
   request as requestHttp,
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { boundInterim, readPieces } from './crumbs.ts';
 import { isPublicAddress, literalAddress, lookupPublic, notPublic } from './public-address.ts';
 
 export type FetchOptions = {
@@ -73,6 +74,7 @@ export function fetchChanged(url: string, options: FetchOptions): Promise<Fetche
       },
     );
     sent.on('error', reject);
+    boundInterim(sent);
     // Without a listener, a 101 ends in `close` alone: neither an error nor a response.
     sent.on('upgrade', (_, socket) => {
       socket.destroy();
@@ -120,7 +122,7 @@ function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> 
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    response.on('data', (chunk: Buffer) => {
+    readPieces(response, (chunk) => {
       length += chunk.length;
       chunks.push(chunk);
       if (length <= maxBytes) return;

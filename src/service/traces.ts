@@ -3,6 +3,7 @@ import { type ClientRequest, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Attributes } from '../attributes.ts';
 import type { Decision } from '../decision.ts';
+import { boundInterim, readPieces } from '../feeds/crumbs.ts';
 import type { Decided } from '../observability/audit.ts';
 import { counter, type Family } from '../observability/exposition.ts';
 import { attributesOf, decisionSpan, type Span } from '../observability/span.ts';
@@ -125,6 +126,7 @@ export class Traces {
       request.on('error', (error) =>
         resolve(isLate(error) ? `no answer within ${timeout} ms` : reasonOf(error)),
       );
+      boundInterim(request);
       // Without a listener, a 101 ends in `close` alone: neither an error nor a response.
       request.on('upgrade', (_, socket) => {
         socket.destroy();
@@ -133,8 +135,8 @@ export class Traces {
       request.on('response', (response) => {
         const { statusCode = 0 } = response;
         let read = 0;
-        response.on('data', (chunk: Buffer) => {
-          read += chunk.length;
+        readPieces(response, (piece) => {
+          read += piece.length;
           if (read > maxAnswer) response.destroy();
         });
         // Told by its end.

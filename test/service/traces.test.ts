@@ -132,6 +132,16 @@ for (const { what, answer, headers, reason } of [
   { what: 'speaks no HTTP', answer: 'junk\r\n\r\n', reason: 'HPE_INVALID_CONSTANT' },
   { what: 'never gets to its answer', answer: 'HTTP/1.1 103 \r\n\r\n', reason: 'ECONNRESET' },
   {
+    what: 'has one interim answer after the other',
+    answer: 'HTTP/1.1 102 \r\n\r\n'.repeat(1_000),
+    reason: 'it sent more than 16 interim answers (1xx)',
+  },
+  {
+    what: 'has an answer in crumbs',
+    answer: `HTTP/1.1 200 \r\ntransfer-encoding: chunked\r\n\r\n${'1\r\n{\r\n'.repeat(5_000)}`,
+    reason: 'it sent its answer in crumbs',
+  },
+  {
     what: 'redirects',
     answer: 'HTTP/1.1 302 \r\nlocation: /\r\ncontent-length: 0\r\n\r\n',
     reason: 'HTTP 302',

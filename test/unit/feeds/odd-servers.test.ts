@@ -56,7 +56,15 @@ const overHttp: readonly [what: string, answer: (socket: Socket) => unknown, rea
   ['a connection that is reset', reset, /ECONNRESET/],
   ['junk', junk, /^Parse Error/],
   ['silence', silence, /^no whole answer within 0\.2 s$/],
-  ['103 for ever', forEver('HTTP/1.1 103 Early Hints\r\n\r\n'), /^no whole answer within 0\.2 s$/],
+  ['103 for ever', forEver('HTTP/1.1 103 Early Hints\r\n\r\n'), /^it sent more than 16 interim answers/],
+  [
+    'a body in crumbs',
+    (socket) => {
+      socket.write(`${ok}Transfer-Encoding: chunked\r\n\r\n`);
+      forEver('1\r\n{\r\n')(socket);
+    },
+    /^it sent its answer in crumbs$/,
+  ],
   ['a header without end', forEver('HTTP/1.1 200 OK\r\nx: '), /^Parse Error|hang up|no whole answer/],
   [
     'a body that is promised',
