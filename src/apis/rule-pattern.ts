@@ -53,6 +53,10 @@ export function uriPatternProblem(pattern: string): Problem {
   if (scheme === undefined || (host === undefined && scheme.includes('.')))
     return 'write it with its scheme, for example "https://example.com/tenants/*"';
   if (/[^\x21-\x7e]/.test(pattern)) return 'write it without spaces, and as certificates have it: in ASCII';
+  if (host === '' && scheme !== 'file') return 'write the host behind "//" as well, as certificates have it';
+  if (pattern === `${scheme}:`) return 'write all of it, as certificates have it';
+  if (/^(?:https?|wss?|spiffe|ftp):/i.test(pattern) && host === undefined)
+    return `write "//" behind "${scheme}:", as certificates have it`;
   if (!pattern.includes('*')) return undefined;
   if (host === undefined || /[?#]/.test(path ?? ''))
     return 'write it in full: "*" is for scheme://host/path only, without what follows "?" or "#"';

@@ -150,21 +150,35 @@ function whyNotKey(file: Buffer, chain: readonly X509Certificate[]): string | un
 
 /** Nobody, or no Envoy, takes such a certificate. */
 function whyUseless(leaf: X509Certificate, purpose: Pair['purpose']): string | undefined {
-  const { asymmetricKeyType, asymmetricKeyDetails } = leaf.publicKey;
-  const bits = asymmetricKeyDetails?.modulusLength;
+  const { asymmetricKeyType = 'an unknown kind', asymmetricKeyDetails } = leaf.publicKey;
+  if (!['rsa', 'ec', 'ed25519'].includes(asymmetricKeyType))
+    return `has a key of the kind ${asymmetricKeyType}, and Envoy takes RSA (rsaEncryption), EC and Ed25519; make a new key`;
+  const { modulusLength: bits, publicExponent } = asymmetricKeyDetails ?? {};
   if (bits !== undefined && bits < 2048)
     return `has an RSA key of ${bits} bits, and Envoy takes 2048 or more; make a new key`;
+  // BoringSSL's bound.
+  if (publicExponent !== undefined && publicExponent >= 2n ** 33n)
+    return 'has an RSA key whose exponent has more than 33 bits, which Envoy does not take; make a new key';
   if (
     asymmetricKeyType === 'ec' &&
     !['prime256v1', 'secp384r1', 'secp521r1'].includes(asymmetricKeyDetails?.namedCurve ?? '')
   )
     return `has a key on the curve ${asymmetricKeyDetails?.namedCurve}, and Envoy takes P-256, P-384 and P-521; make a new key`;
+  if (asymmetricKeyType === 'ec' && hasExplicitCurve(leaf))
+    return 'has a key with explicit curve parameters, which Envoy does not take; make a new key on a named curve';
   if (asymmetricKeyType === 'ec' && isForNoSignature(leaf)) return forNoSignature;
   const [oid, name] = purposes[purpose];
   // Node calls the extended key usage so.
   if (leaf.keyUsage !== undefined && !leaf.keyUsage.includes(oid) && !leaf.keyUsage.includes('2.5.29.37.0'))
     return `is not for TLS ${purpose}s (extended key usage without ${name}); have it issued with that`;
   return undefined;
+}
+
+/** id-ecPublicKey with something behind it that is no object identifier (RFC 5480 2.1.1). Node calls such a curve by name. */
+function hasExplicitCurve({ raw }: X509Certificate): boolean {
+  const ecPublicKey = Buffer.from('06072a8648ce3d0201', 'hex');
+  const at = raw.indexOf(ecPublicKey);
+  return at !== -1 && raw[at + ecPublicKey.length] !== 0x06;
 }
 
 const forNoSignature =

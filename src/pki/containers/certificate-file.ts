@@ -27,7 +27,7 @@ export type CertificateFile =
  */
 export function readCertificateFile(content: string | Uint8Array): CertificateFile {
   if (typeof content === 'string') return fromText(content);
-  return isDer(content) ? fromDer(content) : (javaKeyStore(content) ?? fromText(textOf(content)));
+  return isDer(content) ? fromDer(content) : (container(content) ?? fromText(textOf(content)));
 }
 
 /** A SEQUENCE whose length has octets of its own, or is that of the file: no text begins so. */
@@ -44,8 +44,9 @@ function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
-function javaKeyStore(bytes: Uint8Array): CertificateFile | undefined {
+function container(bytes: Uint8Array): CertificateFile | undefined {
   const magic = Buffer.from(bytes.subarray(0, 4)).toString('hex');
+  if (magic.startsWith('1f8b') || magic === '504b0304') return no('is an archive; unpack it first');
   if (magic !== 'feedfeed' && magic !== 'cececece') return undefined;
   return no(
     'is a Java key store; write its certificate out: keytool -exportcert -rfc -alias ALIAS -keystore FILE -file client.pem',
@@ -135,10 +136,28 @@ function fromBase64(text: string): CertificateFile | undefined {
   const base64 = text.replace(/\\[nr]|\s+/g, '');
   const bytes = Buffer.from(base64, 'base64');
   if (bytes.toString('base64') !== base64) return undefined;
-  if (isDer(bytes)) return fromDer(new Uint8Array(bytes));
+  if (isDer(bytes)) return inBase64(fromDer(new Uint8Array(bytes)));
   const inner = bytes.toString('utf8');
   return inner.includes('-----BEGIN ') ? fromText(inner) : undefined;
 }
+
+/** No command for DER reads it as it is. */
+const inBase64 = (file: CertificateFile): CertificateFile =>
+  file.ok || !file.problem.includes('openssl')
+    ? file
+    : no(`${file.problem}; before that, since the file is base64 of it: base64 -d`);
+
+/** What people take for a certificate, or save in its place. */
+const lookalikes: readonly (readonly [begins: RegExp, problem: string])[] = [
+  [/^(?:ssh-|ecdsa-sha2-|sk-ssh-)/, 'is an OpenSSH public key, no certificate; write the certificate itself'],
+  [
+    /^Certificate:\s+Data:/,
+    'is what openssl x509 -text -noout prints of a certificate, without the certificate; leave -noout out',
+  ],
+  [/^-----BEGIN(?:%20|\+)CERTIFICATE/, 'is a percent-encoded certificate, as headers have it; decode it'],
+  [/^30[ :]?8[0-4][0-9a-f\s:]+$/i, 'is a certificate in hex; make DER of it: xxd -r -p FILE FILE.der'],
+  [/^<(?:!doctype|html|\?xml)/i, 'is a page of HTML or XML; fetch the certificate anew'],
+];
 
 const kindsByLabel: readonly (readonly [label: RegExp, kind: Exclude<DerKind, 'certificate'>])[] = [
   [/^(PKCS7|PKCS #7 SIGNED DATA|CMS|CERTIFICATE CHAIN)$/, 'PKCS#7'],
@@ -153,6 +172,8 @@ function without(text: string, blocks: readonly PemBlock[]): string {
     const kind = kindsByLabel.find(([pattern]) => pattern.test(label))?.[1];
     if (kind !== undefined) return otherKind(kind, 'PEM');
   }
+  const lookalike = lookalikes.find(([begins]) => begins.test(text.trimStart()))?.[1];
+  if (lookalike !== undefined) return lookalike;
   const near = text
     .split(/\r\n|\n|\r/)
     .findIndex((line) => /[-\u2010-\u2015]{1,8} ?(BEGIN|END) /i.test(line));

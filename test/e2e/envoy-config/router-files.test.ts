@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -48,6 +49,16 @@ const ed25519ForNoSignatures = await ca.issue({
 const expiredCa = await createAuthority({ subject: 'CN=Expired CA', notAfter: new Date(now - day) });
 const endingCa = await createAuthority({ subject: 'CN=Ending CA', notAfter: new Date(now + day) });
 
+/** Certificate and key of a kind that only OpenSSL makes. */
+function ofKind(...key: readonly string[]): readonly [pem: string, privateKeyPem: string] {
+  const openssl = (...args: readonly string[]): string =>
+    execFileSync('openssl', args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  openssl('genpkey', ...key, '-out', 'odd.key');
+  return [
+    openssl('req', '-x509', '-key', 'odd.key', '-subj', '/CN=router', '-days', '3650'),
+    readFileSync(join(folder, 'odd.key'), 'utf8'),
+  ];
+}
 const L = leaf.pem;
 const I = inter.pem;
 const K = leaf.privateKeyPem;
@@ -194,6 +205,22 @@ const pairs: readonly [why: string, certPath: File, keyPath: File, expected?: Ex
     certificate('has no certificate in it, but a CERTIFICATE REQUEST'),
   ],
   ['a public key for a private one', L, publicKey, privateKey('has no private key in it, but a PUBLIC KEY')],
+  [
+    'a key for RSASSA-PSS alone',
+    ...ofKind('-algorithm', 'RSA-PSS'),
+    certificate('has a key of the kind rsa-pss'),
+  ],
+  ['an Ed448 key', ...ofKind('-algorithm', 'ED448'), certificate('has a key of the kind ed448')],
+  [
+    'an RSA key with a large exponent',
+    ...ofKind('-algorithm', 'RSA', '-pkeyopt', `rsa_keygen_pubexp:${2 ** 35 + 1}`),
+    certificate('has an RSA key whose exponent'),
+  ],
+  [
+    'a curve that is written out',
+    ...ofKind('-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-pkeyopt', 'ec_param_enc:explicit'),
+    certificate('has a key with explicit curve parameters'),
+  ],
   ['a weak RSA key', weak.pem, weak.privateKeyPem, certificate('has an RSA key of 1024 bits')],
   [
     'a certificate that is for no signatures',

@@ -124,6 +124,22 @@ const told: readonly [sentence: string, content: string | Uint8Array, why: RegEx
   ['a public key', block('PUBLIC KEY', Buffer.alloc(9)), /^is a public key without a certificate/],
   ['a CRL alone', block('X509 CRL', Buffer.alloc(9)), /^is a revocation list \(CRL\)/],
   ['JKS', makeJks([['a', a.der]], 'changeit'), /^is a Java key store; .*keytool -exportcert -rfc/],
+  ['an OpenSSH key', 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI me@here\n', /^is an OpenSSH public key/],
+  ['what openssl prints', 'Certificate:\n    Data:\n        Version: 3 (0x2)\n', /leave -noout out$/],
+  ['a header’s value', encodeURIComponent(a.pem), /^is a percent-encoded certificate/],
+  [
+    'hex',
+    Buffer.from(a.der).toString('hex').replace(/.{60}/g, '$&\n'),
+    /^is a certificate in hex; .*xxd -r -p/,
+  ],
+  ['a page of a proxy', '<!DOCTYPE html>\n<title>503</title>\n', /^is a page of HTML/],
+  ['a ZIP archive', Buffer.from('504b03041400', 'hex'), /^is an archive/],
+  ['gzip', Buffer.from('1f8b0800', 'hex'), /^is an archive/],
+  [
+    'PKCS#7 in base64 without armour',
+    Buffer.from('308006092a864886f70d010702a0803080', 'hex').toString('base64'),
+    /^is PKCS#7 .*; before that, since the file is base64 of it: base64 -d$/,
+  ],
   ['PKCS#7 in BER', Buffer.from('308006092a864886f70d010702a0803080', 'hex'), /^is PKCS#7 \(\.p7b\)/],
   ['PKCS#12 in BER', Buffer.from('3080020103308006092a864886f70d010701a0', 'hex'), /^is PKCS#12/],
 ];
