@@ -122,7 +122,8 @@ const inDialect = (name: string, dialect: string): string => `${dialect.replace(
 
 /**
  * Whether a claim of this name is ours to make, also where we have nothing to say: a token's would pass for it. Many
- * backends read names whatever their case (.NET, Go, Jackson if it is told to), and URLs whatever slashes are doubled.
+ * backends read names whatever their case (.NET, Go, Jackson if it is told to; Java takes a dotless i for one with its dot),
+ * and URLs whatever slashes are doubled.
  */
 export const isOwnClaim = (claim: string, dialect: string): boolean =>
   [...registered, ...ownNames.map((name) => inDialect(name, dialect))].some(
@@ -131,9 +132,11 @@ export const isOwnClaim = (claim: string, dialect: string): boolean =>
 
 const plainClaim = (claim: string): string =>
   claim
-    .normalize('NFKC')
+    .normalize('NFKD')
+    .toUpperCase()
     .toLowerCase()
-    .replaceAll(/\s|\p{Cf}|\/(?=\/|$)/gu, '');
+    .replaceAll(/\s|[\p{C}\p{M}]/gu, '')
+    .replaceAll(/\/(?=\/|$)/g, '');
 
 /** Named as Choreo Connect names them. */
 function claimsOf(identity: BackendIdentity, dialect: string): Record<string, unknown> {

@@ -38,6 +38,8 @@ export type ApiOperation = {
 
 const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const;
 
+const noOperation = 'has no operation that is read here (references are not followed); write the methods';
+
 /** What else may be a table in a path item, extensions aside. */
 const itemKeys: readonly string[] = ['servers', 'parameters', 'security'];
 
@@ -92,8 +94,7 @@ export function readOpenApi(document: Cursor): OpenApi {
   if (groups.size === 0) {
     untaken.push(untakenIn([whole], tokenOf([whole])));
     const { at } = partOf(document);
-    if (at.keys().length > 0)
-      at.error('has no operation that is read here (references are not followed); write the methods');
+    if (at.keys().length > 0) at.error(noOperation);
   }
   const found = untaken.filter((one) => one !== undefined);
   for (const { at, what } of new Map(found.filter(({ isAll }) => isAll).map((one) => [one.at, one])).values())
@@ -146,6 +147,9 @@ function operationsOf(item: Cursor): readonly Asking[] {
       if (!isMethod && at.isTable && !itemKeys.includes(key) && !key.startsWith('x-'))
         at.error(`is no method; there are: ${methods.join(', ')}`);
     }
+    item.notCutOff(...methods);
+    // A path that ends in * would have what was meant here.
+    if (!methods.some((key) => item.get(key).isWritten)) item.error(noOperation);
     return methods.flatMap(asked);
   }
   for (const [key, at] of item.entries())

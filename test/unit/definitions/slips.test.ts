@@ -217,6 +217,9 @@ test('the files of the next tests are good but for what they are about', () => {
   assert.ok(read('apk', route(`${scope}, backendRefs: [{group: dp.wso2.com, kind: Backend, name: b}]`)));
 });
 
+const besideOpen =
+  'openapi: 3.0.0\ninfo: {title: a, version: "1"}\nx-wso2-basePath: /a\npaths:\n  /*: {get: {x-auth-type: None}}\n';
+
 /** Where nobody asks for it, or as nobody reads it. */
 const misplaced: readonly [sentence: string, kind: DefinitionEntry['kind'], files: Texts][] = [
   ['scopes in a list in a list', 'microgateway', openApi('{x-scope: [[s]]}')],
@@ -233,6 +236,26 @@ const misplaced: readonly [sentence: string, kind: DefinitionEntry['kind'], file
       'a.yaml':
         'openapi: 3.0.0\ninfo: {title: a, version: "1"}\nx-wso2-basePath: /a\npaths: {/x: {$ref: "#/x"}}\n',
     },
+  ],
+  [
+    'a path behind a reference, beside a path that ends in * and is open',
+    'microgateway',
+    { 'a.yaml': `${besideOpen}  /x: {$ref: "#/y"}\n` },
+  ],
+  [
+    'a path with nothing behind it, beside a path that ends in * and is open',
+    'microgateway',
+    { 'a.yaml': `${besideOpen}  /x: \n` },
+  ],
+  [
+    'a path with parameters alone, beside a path that ends in * and is open',
+    'microgateway',
+    { 'a.yaml': `${besideOpen}  /x: {parameters: []}\n` },
+  ],
+  [
+    'a method with nothing behind it, beside a path that ends in * and is open',
+    'microgateway',
+    { 'a.yaml': `${besideOpen}  /x: {get: , post: {}}\n` },
   ],
   [
     'paths under another name',

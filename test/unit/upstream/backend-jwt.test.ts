@@ -57,7 +57,14 @@ test('a mapped claim never passes for ours, also where we have nothing to say', 
       ...['clientalias', 'tier', 'enduser', 'scope'].map((name) => `${dialect}/${name}`),
       // As case-blind readers read them; and ſ, which Go takes for an s.
       ...['Sub', 'ISS', '\u017fub', ' sub', `${dialect}/ClientAlias`, `${dialect}//tier`, `${dialect}/tier/`],
-      ...['HTTP://wso2.org/claims/tier', `${dialect}/t\uff49er`, `${dialect}/\u200btier`],
+      ...[
+        'HTTP://wso2.org/claims/tier',
+        `${dialect}/t\uff49er`,
+        `${dialect}/t\u0131er`,
+        `${dialect}/t\u0130er`,
+        'iss\0',
+        `${dialect}/\u200btier`,
+      ],
     ].map((name) => [name, 'forged']),
   );
   for (const claimDialect of [dialect, `${dialect}/`]) {
