@@ -38,7 +38,7 @@ function showable(value: unknown): unknown {
 }
 
 /** However it is misspelt: a slash too few, or no scheme before a password. */
-const mayBeAddress = /:\/\/|^\s*(?:https?|wss?|postgres|postgresql|jdbc):|^[^\s@]+:[^\s@]+@/i;
+const mayBeAddress = /:\/\/|^\s*(?:https?|wss?|postgres|postgresql|jdbc):|^[^\s@:]*:[^\s@]+@/i;
 
 /** A URL for logs and messages: no password, no query, no fragment. */
 export function withoutSecrets(url: string): string {

@@ -8,7 +8,7 @@ export function hasRepeatedMember(json: string): boolean {
   /** Names seen in each object that is open; undefined for a list. */
   const open: (Set<string> | undefined)[] = [];
   let isName = false;
-  for (const [piece] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]/g)) {
+  for (const [piece] of json.matchAll(/"(?:[^"\\]|\\.?)*(?:"|$)|[{}[\],:]/g)) {
     if (piece === '{') open.push(new Set());
     else if (piece === '[') open.push(undefined);
     else if (piece === '}' || piece === ']') open.pop();

@@ -31,7 +31,7 @@ export function backendOf(url: string): Backend {
     host: hostname.replace(/^\[|\]$/g, ''),
     port: port === '' ? (tls ? 443 : 80) : Number(port),
     authority: host,
-    path: pathname.replace(/\/+$/, ''),
+    path: pathname.replace(/(?<!\/)\/+$/, ''),
   };
 }
 

@@ -29,7 +29,9 @@ export function traceSettings(env: Env): { ok: TraceSettings } | { problem: stri
         'OTEL_EXPORTER_OTLP_PROTOCOL is grpc; write http/json, and the port for OTLP over HTTP (4318) into the endpoint',
     };
   const name = own ? 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT' : 'OTEL_EXPORTER_OTLP_ENDPOINT';
-  const url = URL.parse(own || `${(general || 'http://localhost:4318').replace(/\/+$/, '')}/v1/traces`);
+  const url = URL.parse(
+    own || `${(general || 'http://localhost:4318').replace(/(?<!\/)\/+$/, '')}/v1/traces`,
+  );
   if (url === null || !/^https?:$/.test(url.protocol))
     return { problem: `${name} is no URL of http or https; write one, such as http://localhost:4318` };
   const headers = pairs(env.OTEL_EXPORTER_OTLP_TRACES_HEADERS || env.OTEL_EXPORTER_OTLP_HEADERS);

@@ -93,7 +93,7 @@ export const basePath = () =>
     })
     .refine((value) => !value.includes('*'), {
       error: ({ input }) =>
-        `write it without "*", a base path covers all below it: "${String(input).replace(/\/?\*.*$/, '') || '/'}"`,
+        `write it without "*", a base path covers all below it: "${String(input).split('*', 1)[0]!.slice(0, 200).replace(/\/$/, '') || '/'}"`,
     })
     .refine(
       (value) =>
