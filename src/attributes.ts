@@ -6,6 +6,21 @@
 /** One header line. Name in lower case; value's bytes as latin1, so that none is lost. */
 export type Header = readonly [name: string, value: string];
 
+/**
+ * Header lines in the order sent: a list, or what finds them where they stand in a message, so that no text is made of
+ * those that nobody asks for.
+ */
+export type Headers = readonly Header[] | HeadersInPlace;
+export type HeadersInPlace = Iterable<Header> & {
+  /** Of each line; one of which only the last counts may be there more often. */
+  readonly names: readonly string[];
+  readonly valuesOf: (name: string) => readonly string[];
+};
+
+/** What the route says, by key. */
+export type Extensions = Iterable<readonly [key: string, value: string]> &
+  Pick<ReadonlyMap<string, string>, 'get' | 'has'>;
+
 export type Attributes = {
   readonly source: {
     /** IP address of the direct TCP peer, whatever X-Forwarded-For says; undefined for a pipe. */
@@ -21,7 +36,7 @@ export type Attributes = {
     readonly host: string;
     readonly scheme: string;
     readonly protocol: string;
-    readonly headers: readonly Header[];
+    readonly headers: Headers;
     /**
      * true: Envoy sent `header_map` (`encode_raw_headers`), repeats stand apart.
      * false: Envoy sent `headers`, repeats are joined by ',' and look like lists.
@@ -29,15 +44,22 @@ export type Attributes = {
     readonly headersAreRaw: boolean;
   };
   /** Of the route that Envoy chose: set by the router's configuration, never by the client. */
-  readonly contextExtensions: ReadonlyMap<string, string>;
+  readonly contextExtensions: Extensions;
 };
 
 /** All values of the header called `name` (lower case), in the order sent. */
-export function headerValues(attributes: Attributes, name: string): readonly string[] {
+export const headerValues = ({ http }: Attributes, name: string): readonly string[] =>
+  valuesIn(http.headers, name);
+
+export function valuesIn(headers: Headers, name: string): readonly string[] {
+  if ('valuesOf' in headers) return headers.valuesOf(name);
   const values: string[] = [];
-  for (const header of attributes.http.headers) if (header[0] === name) values.push(header[1]);
+  for (const header of headers) if (header[0] === name) values.push(header[1]);
   return values;
 }
+
+export const namesIn = (headers: Headers): readonly string[] =>
+  'names' in headers ? headers.names : headers.map(([name]) => name);
 
 /** The plain listener's routes say so; the scheme tells it where somebody else wrote Envoy's configuration. */
 export const isPlaintext = ({ contextExtensions, http }: Attributes): boolean =>
@@ -49,7 +71,7 @@ export const isPlaintext = ({ contextExtensions, http }: Attributes): boolean =>
  */
 export const requestId = ({ http }: Attributes): string | undefined => requestIdIn(http.headers);
 
-export function requestIdIn(headers: readonly Header[]): string | undefined {
-  const id = headers.find(([name]) => name === 'x-request-id')?.[1];
+export function requestIdIn(headers: Headers): string | undefined {
+  const [id] = valuesIn(headers, 'x-request-id');
   return id !== undefined && /^[\w.:+/=-]{1,128}$/.test(id) ? id : undefined;
 }

@@ -3,7 +3,7 @@ import { findApi, isAnotherApi } from './apis/api-index.ts';
 import { type Bound, bind, type Unbound } from './apis/binding.ts';
 import { findOperation, type Operation, type OperationFailure } from './apis/operations.ts';
 import { pathAmbiguity } from './apis/request-path.ts';
-import type { Security } from './apis/security.ts';
+import type { Client, Security } from './apis/security.ts';
 import type { Attributes } from './attributes.ts';
 import { describeAbsence } from './client-certificate/absence.ts';
 import type { Presented, PresentedChain } from './client-certificate/presented.ts';
@@ -62,7 +62,7 @@ export function decide(
   const operation = 'path' in asked ? asked.path : undefined;
 
   const circumstances = { snapshot, now, trace };
-  const evidence = readEvidence(attributes, security, circumstances);
+  const evidence = new Evidence(attributes, security, circumstances);
   const certificate = judgeCertificate(evidence, security, circumstances);
   trace?.({ kind: 'certificate', verdict: certificate });
   // A refusal that no token can mend is given without looking at one.
@@ -70,26 +70,16 @@ export function decide(
   return after(token, (token) => {
     trace?.({ kind: 'token', verdict: token });
     const denied = weigh(security, certificate, token);
-    const told = { certificateFrom: evidence.certificateFrom(), operation };
-    if (denied === undefined) return { ...admission(api, certificate, token, evidence), ...told };
+    if (denied === undefined) return admission(api, certificate, token, evidence, operation);
     const scopes = security.tokens && { scopes: security.tokens.scopes };
     return {
       ...deny(denied.code, detailOf(denied), api, leafOf(certificate)),
       ...scopes,
-      ...told,
+      certificateFrom: evidence.certificateFrom,
+      operation,
     };
   });
 }
-
-/** What came with a request to prove who sends it: read once, and only where somebody asks. Nothing of it is judged. */
-type Evidence = {
-  readonly certificate: () => PresentedCertificate;
-  /** Of the certificate that was looked at so far. */
-  readonly certificateFrom: () => PresentedChain['source'] | undefined;
-  readonly token: SentToken | TokenFailure;
-  /** What came in place of a certificate, for the log. */
-  readonly explainAbsence: () => string;
-};
 
 export type PresentedCertificate =
   | Exclude<Presented, PresentedChain>
@@ -106,40 +96,52 @@ type Circumstances = {
   readonly trace: Trace | undefined;
 };
 
-function readEvidence(
-  attributes: Attributes,
-  { sources, tokens }: Security,
-  { snapshot: { certificates, answers }, now, trace }: Circumstances,
-): Evidence {
-  let certificateFrom: PresentedChain['source'] | undefined;
-  const readCertificate = (): PresentedCertificate => {
-    const presented = readPresented(attributes, sources, now);
+/** What came with a request to prove who sends it: read once, and only where somebody asks. Nothing of it is judged. */
+class Evidence {
+  readonly token: SentToken | TokenFailure;
+  readonly #attributes: Attributes;
+  readonly #security: Security;
+  readonly #circumstances: Circumstances;
+  #presented: PresentedCertificate | undefined;
+  #certificateFrom: PresentedChain['source'] | undefined;
+
+  constructor(attributes: Attributes, security: Security, circumstances: Circumstances) {
+    this.#attributes = attributes;
+    this.#security = security;
+    this.#circumstances = circumstances;
+    const { tokenHeader } = circumstances.snapshot.answers;
+    // Of an API that has nothing to do with tokens, the header is its backend's.
+    this.token = security.tokens === undefined ? noToken : readBearerToken(attributes, tokenHeader);
+  }
+
+  get certificate(): PresentedCertificate {
+    if (this.#presented === undefined) {
+      const presented = this.#read();
+      this.#circumstances.trace?.({ kind: 'presented', presented });
+      this.#presented = presented;
+    }
+    return this.#presented;
+  }
+
+  /** Of the certificate that was looked at so far. */
+  get certificateFrom(): PresentedChain['source'] | undefined {
+    return this.#certificateFrom;
+  }
+
+  /** What came in place of a certificate, for the log. */
+  explainAbsence(): string {
+    return describeAbsence(this.#attributes, this.#security.sources);
+  }
+
+  #read(): PresentedCertificate {
+    const { snapshot, now } = this.#circumstances;
+    const presented = readPresented(this.#attributes, this.#security.sources, now);
     if (presented.kind !== 'chain') return presented;
-    certificateFrom = presented.source;
-    const leaf = certificates.read(presented.leaf);
+    this.#certificateFrom = presented.source;
+    const leaf = snapshot.certificates.read(presented.leaf);
     if (leaf instanceof CertificateError) return { kind: 'unreadable', error: leaf };
     return { kind: 'certificate', leaf, intermediates: presented.intermediates };
-  };
-  const readAndTell = (): PresentedCertificate => {
-    const presented = readCertificate();
-    trace?.({ kind: 'presented', presented });
-    return presented;
-  };
-  return {
-    certificate: once(readAndTell),
-    certificateFrom: () => certificateFrom,
-    // Of an API that has nothing to do with tokens, the header is its backend's.
-    token: tokens === undefined ? noToken : readBearerToken(attributes, answers.tokenHeader),
-    explainAbsence: () => describeAbsence(attributes, sources),
-  };
-}
-
-function once<T>(read: () => T): () => T {
-  let known: { readonly value: T } | undefined;
-  return () => {
-    known ??= { value: read() };
-    return known.value;
-  };
+  }
 }
 
 /** The operation, where the API lists any, else the API as a whole. */
@@ -162,14 +164,13 @@ function judgeCertificate(
 ): CertificateVerdict {
   const { certificates, everyone, revocation, searchLimit, rejectUntrustedHeader } = snapshot;
   if (mutualSsl === 'off') return { kind: 'none' };
-  const presented = evidence.certificate();
-  const absent: CertificateVerdict = { kind: 'none', explain: evidence.explainAbsence };
-  if (presented.kind === 'none') return absent;
+  const presented = evidence.certificate;
+  if (presented.kind === 'none') return absent(evidence);
   if (presented.kind === 'error') {
     const { code, detail } = presented;
     // Where none is needed, a stranger's header is worth as much as no header.
     return code === 'header_sender_untrusted' && mutualSsl === 'optional' && !rejectUntrustedHeader
-      ? absent
+      ? absent(evidence)
       : { kind: 'wrong', code, detail };
   }
   if (presented.kind === 'unreadable') {
@@ -183,18 +184,42 @@ function judgeCertificate(
   const result = bind({ leaf, intermediates, now, revocation, effort }, clients, everyone);
   if (notes !== undefined) trace?.({ kind: 'bound', result, notes });
   if (!result.isBound) return { kind: 'wrong', certificate: leaf, ...result };
-  const { alias, isOwn, tier } = result.client;
-  const between = result.path.slice(1).map(({ der }) => der);
-  return { kind: 'verified', client: { alias, isOwn, tier, certificate: leaf, intermediates: between } };
+  return { kind: 'verified', client: verifiedAs(result.client, leaf, result.path) };
+}
+
+const absent = (evidence: Evidence): CertificateVerdict => ({
+  kind: 'none',
+  explain: () => evidence.explainAbsence(),
+});
+
+/** By the path: the same object at each request, by which an answer is found again. */
+const verified = new WeakMap<readonly Certificate[], VerifiedClient>();
+function verifiedAs(
+  { alias, isOwn, tier }: Client,
+  leaf: Certificate,
+  path: readonly Certificate[],
+): VerifiedClient {
+  const known = verified.get(path);
+  const isIt =
+    known !== undefined &&
+    known.certificate === leaf &&
+    known.alias === alias &&
+    known.isOwn === isOwn &&
+    known.tier === tier;
+  if (isIt) return known;
+  const intermediates = path.slice(1).map(({ der }) => der);
+  const client = { alias, isOwn, tier, certificate: leaf, intermediates };
+  verified.set(path, client);
+  return client;
 }
 
 function judgeToken(
-  { token, certificate }: Evidence,
+  evidence: Evidence,
   { applicationSecurity, tokens }: Security,
   now: number,
 ): Soon<TokenVerdict> {
   if (applicationSecurity === 'off' || tokens === undefined) return noToken;
-  return judgeAccessToken(token, tokens, () => possessionOf(certificate()), now);
+  return judgeAccessToken(evidence.token, tokens, () => possessionOf(evidence.certificate), now);
 }
 
 function possessionOf(presented: PresentedCertificate): Possession {
@@ -215,15 +240,18 @@ function admission(
   certificate: CertificateVerdict,
   token: TokenVerdict,
   evidence: Evidence,
+  operation: string | undefined,
 ): Admission {
-  const client: VerifiedClient | undefined = certificate.kind === 'verified' ? certificate.client : undefined;
-  return {
+  const admission: { -readonly [field in keyof Admission]: Admission[field] } = {
     outcome: 'allow',
     api: nameOf(api),
-    ...(client && { client }),
-    ...(token.kind === 'verified' && { token: token.token }),
     tokenHeader: tokenHeaderState(token, evidence),
+    certificateFrom: evidence.certificateFrom,
+    operation,
   };
+  if (certificate.kind === 'verified') admission.client = certificate.client;
+  if (token.kind === 'verified') admission.token = token.token;
+  return admission;
 }
 
 /** Of an API that has to do with tokens, none reaches the backend unverified; what is no token (Basic) is its own. */

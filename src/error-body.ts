@@ -1,5 +1,5 @@
 import type { ErrorFormat } from './apis/api.ts';
-import type { Header } from './attributes.ts';
+import { type Headers, valuesIn } from './attributes.ts';
 import { type DenialCode, type DenialRow, denials } from './decision.ts';
 
 /** What the caller speaks, and so reads. */
@@ -8,8 +8,8 @@ export type Protocol = 'rest' | 'grpc' | 'soap-1.1' | 'soap-1.2';
 type Body = { readonly contentType: string; readonly text: string };
 
 /** By what the caller itself sends (SOAP 1.1 section 6.1.1, SOAP 1.2 part 2 section 7.1.4). */
-export function protocolOf(headers: readonly Header[]): Protocol {
-  const value = (wanted: string): string | undefined => headers.find(([name]) => name === wanted)?.[1];
+export function protocolOf(headers: Headers): Protocol {
+  const value = (wanted: string): string | undefined => valuesIn(headers, wanted)[0];
   const type = value('content-type')?.toLowerCase() ?? '';
   if (type.startsWith('application/grpc')) return 'grpc';
   if (type.startsWith('application/soap+xml')) return 'soap-1.2';

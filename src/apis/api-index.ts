@@ -1,4 +1,4 @@
-import type { Attributes } from '../attributes.ts';
+import type { Attributes, Extensions } from '../attributes.ts';
 import type { Api } from './api.ts';
 import { isAmbiguousHost, normalizeHost, otherReading } from './request-path.ts';
 
@@ -66,7 +66,11 @@ export function indexApis(
 /** The API that the request is for; undefined: none, which admits nothing. */
 export function findApi(attributes: Attributes, index: ApiIndex): Api | undefined {
   const { contextExtensions, http } = attributes;
-  const routeNamesIt = ['vHost', 'basePath', 'version', 'name'].some((key) => contextExtensions.has(key));
+  const routeNamesIt =
+    contextExtensions.has('vHost') ||
+    contextExtensions.has('basePath') ||
+    contextExtensions.has('version') ||
+    contextExtensions.has('name');
   return routeNamesIt ? findByRoute(contextExtensions, index) : findByPath(http.host, http.path, index);
 }
 
@@ -87,7 +91,7 @@ export function isAnotherApi(attributes: Attributes, index: ApiIndex): boolean {
  * and version, which must then be unique. Where both are sent they must agree. Never a second try by path: a route
  * that names an API is not to be overruled by what the client wrote.
  */
-function findByRoute(route: ReadonlyMap<string, string>, index: ApiIndex): Api | undefined {
+function findByRoute(route: Extensions, index: ApiIndex): Api | undefined {
   const vHost = route.get('vHost');
   const basePath = route.get('basePath');
   const version = route.get('version');

@@ -29,8 +29,9 @@ export type Unbound = {
  */
 export function bind(request: PathRequest, clients: BoundClients, everyone: Everyone): Bound | Unbound {
   const { leaf, now } = request;
-  const exact = (clients.exact.get(leaf.sha256) ?? []).filter(({ term }) => isInForce(term, now));
-  const verdict = (exact[0]?.validator ?? everyone.validator).validate(request);
+  const exact = clients.exact.get(leaf.sha256) ?? none;
+  const first = exact.find(({ term }) => isInForce(term, now));
+  const verdict = (first?.validator ?? everyone.validator).validate(request);
   if (!verdict.valid)
     return { ...refusal(verdict), explain: () => whyUntrusted(leaf, verdict.code, everyone) };
 
@@ -52,6 +53,8 @@ export function bind(request: PathRequest, clients: BoundClients, everyone: Ever
     explain: () => whyNotBound(leaf, [...verdict.path.slice(1), verdict.anchor], clients, everyone),
   };
 }
+
+const none: readonly Client[] = [];
 
 /** Whether there is a path to what the client's entry names. The one that was found already is one, more often than not. */
 const judgeFor = ({ validator }: Client, request: PathRequest, found: PathAccepted): PathVerdict =>

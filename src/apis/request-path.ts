@@ -45,8 +45,9 @@ export const isAmbiguousHost = (host: string): boolean =>
  * @returns undefined where that changes nothing
  */
 export function otherReading(path: string): string | undefined {
-  const [judged = ''] = path.split('?', 1);
-  if (!/[%;]/.test(judged)) return undefined;
+  const end = path.indexOf('?');
+  const judged = end === -1 ? path : path.slice(0, end);
+  if (!judged.includes('%') && !judged.includes(';')) return undefined;
   return judged
     .split('/')
     .map((segment) => decoded(segment).split(';', 1)[0]!)

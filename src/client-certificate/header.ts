@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Attributes, headerValues } from '../attributes.ts';
+import { type Attributes, headerValues, namesIn } from '../attributes.ts';
 import { likenessOf } from './formats/likeness.ts';
 import { defaultLimits, type Limits, type Reading } from './formats/reading.ts';
 import type { ReadingCaches } from './formats/reading-cache.ts';
@@ -25,7 +25,7 @@ export const headerIsPresent = (attributes: Attributes, source: HeaderSource): b
   (source.chainHeader !== undefined && isPresent(attributes, source.chainHeader));
 
 const isPresent = (attributes: Attributes, name: string): boolean =>
-  attributes.http.headers.some((header) => header[0] === name);
+  namesIn(attributes.http.headers).includes(name);
 
 /** Reads the header of a sender that was found to be trusted. */
 export function readHeader(attributes: Attributes, source: HeaderSource): Presented {

@@ -3,7 +3,13 @@ import { readPercentPem } from './formats/percent.ts';
 import { type Limits, peerLimits } from './formats/reading.ts';
 import type { ReadingCaches } from './formats/reading-cache.ts';
 import { readXfcc, readXfccChain, XFCC } from './formats/xfcc.ts';
-import { none, type Presented, presentedError } from './presented.ts';
+import {
+  none,
+  type Presented,
+  type PresentedChain,
+  type PresentedError,
+  presentedError,
+} from './presented.ts';
 
 export type PeerSource = {
   /** Take intermediates from XFCC's Chain. Only where Envoy overwrites that header. */
@@ -23,23 +29,37 @@ export type PeerSource = {
  * the intermediates only, and only if it begins with that leaf. Unless it is told to give the leaf as well.
  */
 export function readPeer(attributes: Attributes, source: PeerSource): Presented {
-  const own = readCertificate(attributes, source);
-  if (own.kind === 'error') return own;
-  if (source.leafFromXfcc) return agreed(own, readOwnXfcc(attributes, source));
-  if (own.kind === 'none' || !source.presentedChain) return own;
-  const value = headerValues(attributes, XFCC).join(',');
-  if (value === '') return own;
+  const { certificate } = attributes.source;
+  if (source.leafFromXfcc) {
+    const own = certificate === '' ? none : readCertificate(certificate, source);
+    return own.kind === 'error' ? own : agreed(own, readOwnXfcc(attributes, source));
+  }
+  if (certificate === '') return none;
+  const xfcc = source.presentedChain ? joined(headerValues(attributes, XFCC)) : '';
+  const read = () => readWithChain(certificate, xfcc, source);
+  return source.caches ? source.caches.both.get(certificate, read, xfcc) : read();
+}
+
+/** @param xfcc '': nothing is read of it */
+function readWithChain(
+  certificate: string,
+  xfcc: string,
+  source: PeerSource,
+): PresentedChain | PresentedError {
+  const own = readCertificate(certificate, source);
+  if (own.kind === 'error' || xfcc === '') return own;
   const limits = source.limits ?? peerLimits;
-  if (value.length > xfccLength(limits)) return tooLong(value);
-  const leaf = { der: own.leaf, text: attributes.source.certificate };
-  const chain = readXfccChain(value, leaf, limits, source.caches?.chain);
+  if (xfcc.length > xfccLength(limits)) return tooLong(xfcc);
+  const leaf = { der: own.leaf, text: certificate };
+  const chain = readXfccChain(xfcc, leaf, limits, source.caches?.chain);
   return chain?.kind === 'error' ? chain : { ...own, intermediates: chain?.ders.slice(1) ?? [] };
 }
 
+const joined = (values: readonly string[]): string => (values.length === 1 ? values[0]! : values.join(','));
+
 /** `source.certificate`: percent-encoded PEM of the leaf. */
-function readCertificate({ source: { certificate } }: Attributes, source: PeerSource): Presented {
+function readCertificate(certificate: string, source: PeerSource): PresentedChain | PresentedError {
   const limits = source.limits ?? peerLimits;
-  if (certificate === '') return none;
   if (certificate.length > limits.certificateLength)
     return presentedError(
       'peer_certificate_too_long',
@@ -58,7 +78,7 @@ function readCertificate({ source: { certificate } }: Attributes, source: PeerSo
 /** XFCC of the Envoy that asks: one element (SANITIZE_SET), whatever a client sent is gone. */
 function readOwnXfcc(attributes: Attributes, source: PeerSource): Presented {
   const limits = source.limits ?? peerLimits;
-  const value = headerValues(attributes, XFCC).join(',');
+  const value = joined(headerValues(attributes, XFCC));
   if (value === '') return none;
   // That Envoy writes it for TLS clients only.
   if (isPlaintext(attributes)) return presentedError('header_over_plaintext', `${XFCC} on plain HTTP`);
@@ -82,5 +102,5 @@ function agreed(own: Presented, sent: Presented): Presented {
 /** Cert, and Chain, which begins with the same again. */
 const xfccLength = (limits: Limits): number => limits.certificateLength + limits.chainLength;
 
-const tooLong = (value: string): Presented =>
+const tooLong = (value: string): PresentedError =>
   presentedError('chain_too_long', `${XFCC} has ${value.length} characters`);

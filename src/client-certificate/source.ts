@@ -57,6 +57,7 @@ export function fittingSources(
   { headers, peer, verifySender }: CertificateSources,
   now: number,
 ): readonly HeaderSource[] {
+  if (headers.length === 0) return headers;
   const { address } = attributes.source;
   let alias: string | undefined;
   if (verifySender !== undefined && headers.some(({ senders }) => senders.aliases.size > 0)) {

@@ -1,4 +1,4 @@
-import type { Header } from '../attributes.ts';
+import type { Headers } from '../attributes.ts';
 import type { ApiName, Decision, Denial, VerifiedClient } from '../decision.ts';
 import { protocolOf } from '../error-body.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
@@ -29,16 +29,14 @@ class Answers {
     this.#settings = settings;
   }
 
-  write(decision: Decision, received: readonly Header[], backendJwt: string | undefined): Buffer {
+  write(decision: Decision, received: Headers, backendJwt: string | undefined): Buffer {
     if (decision.outcome === 'deny') return this.#denial(decision, received);
     // What a client misspells is removed by name, which no other answer says.
     if (misspelled(received, this.#settings).length > 0) return this.#plain(decision, received, backendJwt);
     const key = decision.client?.certificate ?? decision.api;
-    const isIt = (known: Admitted): boolean =>
-      known.backendJwt === backendJwt && saysTheSame(known.told, decision);
-    const young = this.#young.get(key)?.find(isIt);
+    const young = find(this.#young.get(key), decision, backendJwt);
     if (young !== undefined) return young.framed;
-    const known = this.#old.get(key)?.find(isIt) ?? {
+    const known = find(this.#old.get(key), decision, backendJwt) ?? {
       told: toldOf(decision),
       backendJwt,
       framed: unpooled(this.#plain(decision, received, backendJwt)),
@@ -47,7 +45,7 @@ class Answers {
     return known.framed;
   }
 
-  #denial(denial: Denial, received: readonly Header[]): Buffer {
+  #denial(denial: Denial, received: Headers): Buffer {
     const { code, api, certificate } = denial;
     // A stranger's certificate is another each time; and scopes are the operation's.
     if (certificate !== undefined || code === 'token_scope_missing')
@@ -58,14 +56,14 @@ class Answers {
     const kind = `${code} ${protocolOf(received)}`;
     let prepared = known.get(kind);
     if (prepared === undefined) {
-      const others = received.filter(([name]) => name !== 'x-request-id');
+      const others = [...received].filter(([name]) => name !== 'x-request-id');
       prepared = prepareDenial(writeCheckResponse(denial, this.#settings, others));
       known.set(kind, prepared);
     }
     return prepared(requestIdOption(received));
   }
 
-  #plain(decision: Decision, received: readonly Header[], backendJwt: string | undefined): Buffer {
+  #plain(decision: Decision, received: Headers, backendJwt: string | undefined): Buffer {
     return encodeCheckResponse(writeCheckResponse(decision, this.#settings, received, backendJwt));
   }
 
@@ -89,7 +87,7 @@ const bySettings = new WeakMap<AnswerSettings, Answers>();
 export function writeAnswer(
   decision: Decision,
   settings: AnswerSettings,
-  received: readonly Header[],
+  received: Headers,
   backendJwt?: string,
 ): Buffer {
   let answers = bySettings.get(settings);
@@ -113,7 +111,8 @@ function sameFields<T extends object>(
 ): Same<T | undefined> {
   const names = Object.keys(fields) as (keyof T)[];
   return (a, b) => {
-    if (a === undefined || b === undefined) return a === b;
+    if (a === b) return true;
+    if (a === undefined || b === undefined) return false;
     for (const name of names) {
       const [left, right] = [a[name], b[name]];
       const isSame = left === undefined || right === undefined ? left === right : fields[name](left, right);
@@ -135,6 +134,17 @@ const saysTheSame = sameFields<Told>({
   token: sameFields<NonNullable<Told['token']>>({ clientId: isIt, subject: isIt, scopes: sameItems }),
   tokenHeader: isIt,
 });
+
+function find(
+  answers: readonly Admitted[] | undefined,
+  told: Told,
+  backendJwt: string | undefined,
+): Admitted | undefined {
+  if (answers !== undefined)
+    for (const known of answers)
+      if (known.backendJwt === backendJwt && saysTheSame(known.told, told)) return known;
+  return undefined;
+}
 
 /** Without the rest of the token, which nobody should keep. */
 const toldOf = ({ api, client, token, tokenHeader }: Told): Told => ({

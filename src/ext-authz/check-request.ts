@@ -1,4 +1,4 @@
-import type { Attributes, Header } from '../attributes.ts';
+import type { Attributes, Extensions, Header, HeadersInPlace } from '../attributes.ts';
 import { knownCertificateHeaders } from '../client-certificate/formats/table.ts';
 import { KnownTexts } from './known-texts.ts';
 import { bytesField, WireError, WireReader } from './wire.ts';
@@ -13,9 +13,9 @@ type Draft = {
   scheme: string;
   protocol: string;
   /** Repeats joined by ','; only without encode_raw_headers. */
-  joined: Map<string, string> | undefined;
-  raw: Header[] | undefined;
-  contextExtensions: Map<string, string>;
+  joined: HeaderLines | undefined;
+  raw: HeaderLines | undefined;
+  contextExtensions: Entries;
 };
 
 /** What nearly every message repeats; apart, so that a flood of certificates leaves the names alone. */
@@ -25,8 +25,107 @@ const certificateHeaders = new KnownTexts('latin1');
 /** Of no other headers are values kept: they may be secrets. */
 const certificateNames = new Set(knownCertificateHeaders);
 
-const headerValue = (wire: WireReader, end: number, name: string): string =>
-  certificateNames.has(name) ? wire.knownText(end, certificateHeaders) : wire.latin1(end);
+/**
+ * Header lines where they stand in the message: of most values no text is ever made. Who keeps the attributes keeps all
+ * that came with the message in one piece, 64 KiB at most unless it is longer itself.
+ */
+class HeaderLines implements HeadersInPlace {
+  readonly names: string[] = [];
+  readonly #message: Buffer;
+  /** Where each stands, its length first. */
+  readonly #lines: number[] = [];
+  /** As protobuf's maps are: of two lines of one key the last counts, in the place of the first. */
+  readonly #isMap: boolean;
+
+  constructor(message: Buffer, isMap: boolean) {
+    this.#message = message;
+    this.#isMap = isMap;
+  }
+
+  /** Reads the name of the line that begins here, and passes over it. */
+  add(wire: WireReader, end: number): void {
+    this.#lines.push(wire.at);
+    this.names.push(keyOf(wire, wire.end(end)).toLowerCase());
+  }
+
+  valuesOf(wanted: string): readonly string[] {
+    const { names } = this;
+    const first = names.indexOf(wanted);
+    if (first === -1) return noValues;
+    if (names.indexOf(wanted, first + 1) === -1) return [this.#valueOf(first)];
+    const values: string[] = [];
+    for (const [name, value] of this) if (name === wanted) values.push(value);
+    return values;
+  }
+
+  *[Symbol.iterator](): Generator<Header> {
+    const { names } = this;
+    if (!this.#isMap)
+      for (let line = 0; line < names.length; line++) yield [names[line]!, this.#valueOf(line)];
+    // By keys as they were sent: names may be the same where these are not.
+    else for (const line of this.#lastOfKeys()) yield [names[line]!, this.#valueOf(line)];
+  }
+
+  #lastOfKeys(): Iterable<number> {
+    const lines = new Map<string, number>();
+    for (let line = 0; line < this.names.length; line++) {
+      const wire = this.#at(line);
+      lines.set(keyOf(wire, wire.end(this.#message.length)), line);
+    }
+    return lines.values();
+  }
+
+  #valueOf(line: number): string {
+    const wire = this.#at(line);
+    const end = wire.end(this.#message.length);
+    let value = 0;
+    let raw = 0;
+    while (wire.at < end) {
+      const tag = wire.tag(end);
+      if (tag === bytesField(2)) value = wire.pass(end);
+      else if (tag === bytesField(3) && !this.#isMap) raw = wire.pass(end);
+      else wire.skip(tag, end);
+    }
+    wire.at = raw || value;
+    if (wire.at === 0) return '';
+    return certificateNames.has(this.names[line]!)
+      ? wire.knownText(end, certificateHeaders)
+      : wire.latin1(end);
+  }
+
+  #at(line: number): WireReader {
+    const wire = new WireReader(this.#message);
+    wire.at = this.#lines[line]!;
+    return wire;
+  }
+}
+const noValues: readonly string[] = [];
+
+/** A few texts by key, of which the last of each counts. */
+class Entries implements Extensions {
+  /** Key, value, key, value. */
+  readonly #texts: string[] = [];
+
+  add(key: string, value: string): void {
+    this.#texts.push(key, value);
+  }
+
+  get(key: string): string | undefined {
+    for (let at = this.#texts.length - 2; at >= 0; at -= 2)
+      if (this.#texts[at] === key) return this.#texts[at + 1];
+    return undefined;
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  *[Symbol.iterator](): Generator<readonly [string, string]> {
+    const all = new Map<string, string>();
+    for (let at = 0; at < this.#texts.length; at += 2) all.set(this.#texts[at]!, this.#texts[at + 1]!);
+    yield* all;
+  }
+}
 
 type Reader = (wire: WireReader, end: number, draft: Draft) => void;
 
@@ -47,7 +146,7 @@ export function readCheckRequest(message: Buffer): Attributes | undefined {
     protocol: '',
     joined: undefined,
     raw: undefined,
-    contextExtensions: new Map(),
+    contextExtensions: new Entries(),
   };
   try {
     readRequest(new WireReader(message), message.length, draft);
@@ -65,18 +164,14 @@ export function readCheckRequest(message: Buffer): Attributes | undefined {
       host,
       scheme,
       protocol,
-      headers: raw ?? listOf(joined),
+      headers: raw ?? joined ?? noHeaders,
       headersAreRaw: raw !== undefined,
     },
     contextExtensions,
   };
 }
 
-function listOf(joined: ReadonlyMap<string, string> | undefined): readonly Header[] {
-  const headers: Header[] = [];
-  if (joined !== undefined) for (const [name, value] of joined) headers.push([name.toLowerCase(), value]);
-  return headers;
-}
+const noHeaders: readonly Header[] = [];
 
 /** CheckRequest. */
 const readRequest: Reader = (wire, end, draft) => {
@@ -143,7 +238,8 @@ const readHttp: Reader = (wire, end, draft) => {
         draft.method = wire.knownText(end, shortTexts);
         break;
       case bytesField(3):
-        readJoinedHeader(wire, wire.end(end), draft);
+        draft.joined ??= new HeaderLines(wire.bytes, true);
+        draft.joined.add(wire, end);
         break;
       case bytesField(4):
         draft.path = wire.text(end);
@@ -166,47 +262,30 @@ const readHttp: Reader = (wire, end, draft) => {
   }
 };
 
-/** HeaderMap. */
+/** HeaderMap, of HeaderValue: `raw_value`, and `value` where there is none. */
 const readHeaderMap: Reader = (wire, end, draft) => {
   while (wire.at < end) {
     const tag = wire.tag(end);
-    if (tag === bytesField(1)) readRawHeader(wire, wire.end(end), draft);
-    else wire.skip(tag, end);
+    if (tag === bytesField(1)) {
+      draft.raw ??= new HeaderLines(wire.bytes, false);
+      draft.raw.add(wire, end);
+    } else wire.skip(tag, end);
   }
 };
 
-/** HeaderValue: `raw_value`, and `value` where there is none. */
-const readRawHeader: Reader = (wire, end, draft) => {
+/** Field 1 of what begins here; '' where there is none. All of it is passed over. */
+function keyOf(wire: WireReader, end: number): string {
   let key = '';
-  let value = '';
-  let raw = '';
   while (wire.at < end) {
     const tag = wire.tag(end);
     if (tag === bytesField(1)) key = wire.knownText(end, shortTexts);
-    else if (tag === bytesField(2)) value = headerValue(wire, end, key);
-    else if (tag === bytesField(3)) raw = headerValue(wire, end, key);
     else wire.skip(tag, end);
   }
-  draft.raw ??= [];
-  draft.raw.push([key.toLowerCase(), raw === '' ? value : raw]);
-};
-
-/** Entry of `headers`. */
-const readJoinedHeader: Reader = (wire, end, draft) => {
-  let key = '';
-  let value = '';
-  while (wire.at < end) {
-    const tag = wire.tag(end);
-    if (tag === bytesField(1)) key = wire.knownText(end, shortTexts);
-    else if (tag === bytesField(2)) value = headerValue(wire, end, key);
-    else wire.skip(tag, end);
-  }
-  draft.joined ??= new Map();
-  draft.joined.set(key, value);
-};
+  return key;
+}
 
 /** Entry of a map of texts. */
-function readEntry(wire: WireReader, end: number, map: Map<string, string>): void {
+function readEntry(wire: WireReader, end: number, entries: Entries): void {
   let key = '';
   let value = '';
   while (wire.at < end) {
@@ -215,5 +294,5 @@ function readEntry(wire: WireReader, end: number, map: Map<string, string>): voi
     else if (tag === bytesField(2)) value = wire.knownText(end, shortTexts);
     else wire.skip(tag, end);
   }
-  map.set(key, value);
+  entries.add(key, value);
 }

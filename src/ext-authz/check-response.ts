@@ -1,4 +1,4 @@
-import { type Header, requestIdIn } from '../attributes.ts';
+import { type Headers, requestIdIn } from '../attributes.ts';
 import { type Admission, type Decision, type Denial, type DenialRow, denials } from '../decision.ts';
 import { errorBody, protocolOf } from '../error-body.ts';
 import { formatName } from '../pki/certificate/name.ts';
@@ -35,7 +35,7 @@ type Struct = { readonly fields: Readonly<Record<string, { readonly stringValue:
 export const writeCheckResponse = (
   decision: Decision,
   answers: AnswerSettings,
-  received: readonly Header[],
+  received: Headers,
   backendJwt?: string,
 ): CheckResponse =>
   decision.outcome === 'allow'
@@ -46,7 +46,7 @@ export const writeCheckResponse = (
 function admitted(
   admission: Admission,
   answers: AnswerSettings,
-  received: readonly Header[],
+  received: Headers,
   backendJwt: string | undefined,
 ): CheckResponse {
   const { set, remove } = backendHeaders(admission, answers, received, backendJwt);
@@ -63,7 +63,7 @@ function admitted(
 function denied(
   { code, api, certificate, scopes }: Denial,
   answers: AnswerSettings,
-  received: readonly Header[],
+  received: Headers,
 ): CheckResponse {
   const { status } = denials[code];
   const format = api?.errorFormat ?? answers.errorFormat;
@@ -91,7 +91,7 @@ function denied(
 }
 
 /** What a client can quote. Envoy's own, where it sets it as well, takes its place. */
-export function requestIdOption(received: readonly Header[]): readonly HeaderValueOption[] {
+export function requestIdOption(received: Headers): readonly HeaderValueOption[] {
   const id = requestIdIn(received);
   return id === undefined ? [] : [option('x-request-id', id)];
 }

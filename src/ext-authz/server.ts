@@ -1,4 +1,4 @@
-import type { Attributes } from '../attributes.ts';
+import type { Attributes, Headers } from '../attributes.ts';
 import type { Decision } from '../decision.ts';
 import type { Method, Reply } from '../grpc/call.ts';
 import { createHealth } from '../grpc/health.ts';
@@ -6,7 +6,7 @@ import { GrpcServer, type ServerTls } from '../grpc/server.ts';
 import { status } from '../grpc/status.ts';
 import type { Decided } from '../observability/audit.ts';
 import type { AnswerSettings } from '../snapshot.ts';
-import { after, type Soon } from '../soon.ts';
+import type { Soon } from '../soon.ts';
 import { writeAnswer } from './answer.ts';
 import { readCheckRequest } from './check-request.ts';
 import { listenOnSocket } from './unix-socket.ts';
@@ -117,32 +117,48 @@ export async function startServer(options: ServerOptions): Promise<ExtAuthzServe
  * Every Check that can be read is answered: a fault on the way is a denial, never an error to Envoy, never an admission.
  * What even the denial fails of is an error to Envoy, which refuses the request.
  */
-function answer(
-  message: Buffer,
-  startedAt: number | undefined,
-  { check, answers, onAnswered, onError }: ServerOptions,
-): Soon<Reply> {
-  let received: Attributes['http']['headers'] = [];
-  const told = (framed: Buffer, decided?: Decided): Buffer => {
-    if (startedAt !== undefined) onAnswered?.(performance.now() - startedAt, decided);
-    return framed;
-  };
-  const fault = (error: unknown): Reply => {
-    onError(error instanceof Error ? error : new Error(String(error)));
-    const denial = { outcome: 'deny', code: 'internal_error', detail: '' } as const;
-    return told(writeAnswer(denial, answers(), received));
-  };
+function answer(message: Buffer, startedAt: number | undefined, options: ServerOptions): Soon<Reply> {
+  let received: Headers = [];
   try {
     const attributes = readCheckRequest(message);
     if (attributes === undefined) return status('internal', 'no CheckRequest');
     received = attributes.http.headers;
-    const written = after(check(attributes), ({ decision, answers, backendJwt, decided }) =>
-      told(writeAnswer(decision, answers, received, backendJwt), decided),
-    );
-    return written instanceof Promise ? written.catch(fault) : written;
+    const checked = options.check(attributes);
+    return checked instanceof Promise
+      ? checked
+          .then((known) => written(known, received, startedAt, options))
+          .catch((error: unknown) => fault(error, received, startedAt, options))
+      : written(checked, received, startedAt, options);
   } catch (error) {
-    return fault(error);
+    return fault(error, received, startedAt, options);
   }
+}
+
+function written(
+  { decision, answers, backendJwt, decided }: Checked,
+  received: Headers,
+  startedAt: number | undefined,
+  { onAnswered }: ServerOptions,
+): Buffer {
+  const framed = writeAnswer(decision, answers, received, backendJwt);
+  if (startedAt !== undefined) onAnswered?.(performance.now() - startedAt, decided);
+  return framed;
+}
+
+function fault(
+  error: unknown,
+  received: Headers,
+  startedAt: number | undefined,
+  options: ServerOptions,
+): Reply {
+  options.onError(error instanceof Error ? error : new Error(String(error)));
+  const decision = { outcome: 'deny', code: 'internal_error', detail: '' } as const;
+  return written(
+    { decision, answers: options.answers(), backendJwt: undefined },
+    received,
+    startedAt,
+    options,
+  );
 }
 
 /** @param sockets how to remove the one that was made goes here */

@@ -75,6 +75,17 @@ export class WireReader {
     return this.bytes.toString('latin1', start, this.at);
   }
 
+  /**
+   * Passes over a text.
+   *
+   * @returns where it stands, for whoever reads it from there; 0: it is empty
+   */
+  pass(end: number): number {
+    const begin = this.at;
+    const start = this.#open(end);
+    return start === this.at ? 0 : begin;
+  }
+
   /** Passes over what the tag, which was read already, stands before. */
   skip(tag: number, end: number, depth = 0): void {
     switch (tag & 7) {

@@ -211,7 +211,7 @@ export class GrpcServer {
       state.lastCall = now;
       const call = new Call(stream, headers, this.#optionsNow, now);
       this.#calls.add(call);
-      stream.once('close', () => {
+      stream.on('close', () => {
         call.closed();
         this.#calls.delete(call);
         this.#onChange();

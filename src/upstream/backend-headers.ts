@@ -1,4 +1,4 @@
-import type { Header } from '../attributes.ts';
+import { type Header, type Headers, namesIn } from '../attributes.ts';
 import type { CertificateFormat } from '../client-certificate/formats/table.ts';
 import { writeCertificate } from '../client-certificate/outbound.ts';
 import type { Admission, ApiName, VerifiedClient } from '../decision.ts';
@@ -67,7 +67,7 @@ function identityOf({ client, token }: Told) {
 export function backendHeaders(
   admission: Told,
   settings: BackendSettings,
-  received: readonly Header[],
+  received: Headers,
   jwt: string | undefined,
 ): BackendHeaders {
   const { client, tokenHeader } = admission;
@@ -133,10 +133,10 @@ const accountOf = ({ name, version, basePath }: ApiName, { alias, isOwn }: Verif
  * goes with the other.
  * The generated Envoy configuration has done that before; one written by hand may have not.
  */
-export function misspelled(received: readonly Header[], settings: BackendSettings): readonly string[] {
+export function misspelled(received: Headers, settings: BackendSettings): readonly string[] {
   const { written, read, known } = ownNames.get(settings) ?? namesOf(settings);
   const found: string[] = [];
-  for (const [name] of received) {
+  for (const name of namesIn(received)) {
     let isOne = known.get(name);
     if (isOne === undefined) {
       isOne = !written.has(name) && read.has(asCgi(name));

@@ -21,6 +21,7 @@ import type { ApiName, Decision } from '../../src/decision.ts';
 import { type ExtAuthzServer, type Listener, startServer } from '../../src/ext-authz/server.ts';
 import { type Soon, after as then } from '../../src/soon.ts';
 import { plainAnswers } from '../support/apis.ts';
+import { plain } from '../support/attributes.ts';
 import { createAuthority } from '../support/certificate-authority.ts';
 
 const allow: Decision = {
@@ -124,10 +125,10 @@ const extension = field(10, text(1, 'vHost'), text(2, '*'));
 const checkRequest = field(1, source, field(4, http), extension, field(77, Buffer.from('unknown')));
 
 /** What the service made of one message. */
-async function read(message: Uint8Array): Promise<Attributes | undefined> {
-  let seen: Attributes | undefined;
+async function read(message: Uint8Array) {
+  let seen: ReturnType<typeof plain> | undefined;
   const check = (attributes: Attributes): Decision => {
-    seen = attributes;
+    seen = plain(attributes);
     return allow;
   };
   await withServer({ check }, async (_, at) => void (await call(at, message)));

@@ -28,3 +28,10 @@ export const request = (parts: RequestParts = {}): Attributes => ({
   },
   contextExtensions: new Map(Object.entries(parts.contextExtensions ?? {})),
 });
+
+/** As plain data, to be compared. */
+export const plain = (attributes: Attributes) => ({
+  ...attributes,
+  http: { ...attributes.http, headers: [...attributes.http.headers] },
+  contextExtensions: new Map(attributes.contextExtensions),
+});

@@ -108,7 +108,9 @@ export class CertificateCache {
    * complete a path, and the others still may.
    */
   offered(ders: readonly Uint8Array[]): readonly Offered[] {
-    for (const entry of this.#readBefore.splice(0)) if (isVouched(entry)) this.#add(this.#known, entry);
+    if (this.#readBefore.length > 0)
+      for (const entry of this.#readBefore.splice(0)) if (isVouched(entry)) this.#add(this.#known, entry);
+    if (ders.length === 0) return none;
     return ders.map((der) => this.#offered(der)).filter((offered) => offered !== undefined);
   }
 
@@ -176,6 +178,8 @@ export class CertificateCache {
     this.#add(this.#known, entry);
   }
 }
+
+const none: readonly Offered[] = [];
 
 function find({ entries }: Part, hash: number, der: Uint8Array): Entry | undefined {
   for (let slot = hash; slot < hash + slots; slot++) {

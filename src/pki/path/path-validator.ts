@@ -59,13 +59,12 @@ export class PathValidator {
   validate(request: PathRequest): PathVerdict {
     const { leaf, intermediates, now, revocation, effort } = request;
     const version = revocation?.version;
-    const current = (this.#verdicts.get(leaf) ?? []).filter(
-      ({ from, until, revocationVersion }) => now >= from && now < until && revocationVersion === version,
-    );
-    const valid = current.find(({ offered }) => offered === undefined);
-    if (valid !== undefined) return valid.verdict;
+    const known = this.#verdicts.get(leaf) ?? none;
+    for (const each of known)
+      if (each.offered === undefined && holds(each, now, version)) return each.verdict;
+    const current = known.filter((each) => holds(each, now, version));
     const offered = current.length === 0 ? '' : hashOf(intermediates);
-    const refused = current.find((known) => known.offered === offered);
+    const refused = current.find((each) => each.offered === offered);
     if (refused !== undefined) return refused.verdict;
     const trustStore = this.#trustStore;
     if (!this.#remembersRefusals) {
@@ -138,6 +137,14 @@ export class PathValidator {
     ];
   }
 }
+
+const none: readonly Remembered[] = [];
+
+const holds = (
+  { from, until, revocationVersion }: Remembered,
+  now: number,
+  version: number | undefined,
+): boolean => now >= from && now < until && revocationVersion === version;
 
 const unreachable = failure('issuer_unknown', 0, 'no name above the certificate is that of a trusted CA');
 

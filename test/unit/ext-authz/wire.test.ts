@@ -1,11 +1,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Attributes } from '../../../src/attributes.ts';
+import { type Attributes, type Header, namesIn, valuesIn } from '../../../src/attributes.ts';
 import { readCheckRequest } from '../../../src/ext-authz/check-request.ts';
 import type { CheckResponse } from '../../../src/ext-authz/check-response.ts';
 import { encodeCheckResponse } from '../../../src/ext-authz/encode.ts';
 import { attributesOf, codec, type Decoded, isOdd } from '../../support/plain-codec.ts';
+
+/** What is looked up is what is listed. */
+function checkLookups({ http, contextExtensions }: Attributes): void {
+  const listed = [...http.headers];
+  const names = namesIn(http.headers);
+  assert.deepEqual([...new Set(names)], [...new Set(listed.map(([name]) => name))]);
+  for (const name of [...names, 'x-absent'])
+    assert.deepEqual(
+      valuesIn(http.headers, name),
+      listed.flatMap(([other, value]) => (other === name ? [value] : [])),
+    );
+  const entries = new Map(contextExtensions);
+  for (const key of [...entries.keys(), 'absent']) {
+    assert.equal(contextExtensions.get(key), entries.get(key));
+    assert.equal(contextExtensions.has(key), entries.has(key));
+  }
+}
 
 /** Headers of a map, and context extensions, have no order. */
 const comparable = (attributes: Attributes | undefined) =>
@@ -14,7 +31,7 @@ const comparable = (attributes: Attributes | undefined) =>
     http: {
       ...attributes.http,
       headers: attributes.http.headersAreRaw
-        ? attributes.http.headers
+        ? [...attributes.http.headers]
         : [...attributes.http.headers].map((pair) => JSON.stringify(pair)).sort(),
     },
     contextExtensions: [...attributes.contextExtensions].map((pair) => JSON.stringify(pair)).sort(),
@@ -80,6 +97,7 @@ test('any CheckRequest is read as proto-loader reads it', () => {
         comparable(readCheckRequest(bytes)),
         comparable(attributesOf(codec.requestDeserialize(bytes))),
       );
+      checkLookups(readCheckRequest(bytes)!);
     }),
     { numRuns: 1000 },
   );
@@ -99,6 +117,7 @@ test('mutated bytes are refused by both, or read alike, or are of the kinds that
         const ours = readCheckRequest(mutated);
         // Nothing is made up: what is refused here may be taken there (a text cut at the end of the message).
         if (ours === undefined) return;
+        checkLookups(ours);
         let theirs: Decoded;
         try {
           theirs = codec.requestDeserialize(mutated);
@@ -171,6 +190,92 @@ const paths: readonly [string, Buffer, string | undefined][] = [
 ];
 for (const [name, bytes, path] of paths)
   test(`${name}: ${path ?? 'refused'}`, () => assert.equal(readCheckRequest(bytes)?.http.path, path));
+
+const entry = (key: string, value: string, number = 2): Buffer =>
+  Buffer.concat([field(1, key), field(number, value)]);
+const inMap = (...entries: Buffer[]): Buffer => inHttp(...entries.map((each) => field(3, each)));
+const inList = (...lines: Buffer[]): Buffer =>
+  inHttp(field(13, Buffer.concat(lines.map((each) => field(1, each)))));
+const lines: readonly [string, Buffer, readonly Header[]][] = [
+  [
+    'a key of the map that comes twice counts as it comes last, where it came first',
+    inMap(entry('a', '1'), entry('b', '2'), entry('a', '3')),
+    [
+      ['a', '3'],
+      ['b', '2'],
+    ],
+  ],
+  [
+    'keys that differ in their case are two, of one name',
+    inMap(entry('A', '1'), entry('a', '2'), entry('A', '3')),
+    [
+      ['a', '3'],
+      ['a', '2'],
+    ],
+  ],
+  [
+    'an entry without its value is empty',
+    inMap(field(1, 'a'), entry('b', '')),
+    [
+      ['a', ''],
+      ['b', ''],
+    ],
+  ],
+  ['an entry without its key has no name', inMap(field(2, 'a')), [['', 'a']]],
+  [
+    'a value that comes twice counts as it comes last',
+    inMap(Buffer.concat([entry('a', '1'), field(2, '')])),
+    [['a', '']],
+  ],
+  [
+    'lines of the list stand apart',
+    inList(entry('a', '1'), entry('A', '2'), entry('a', '1')),
+    [
+      ['a', '1'],
+      ['a', '2'],
+      ['a', '1'],
+    ],
+  ],
+  [
+    'raw_value comes before value',
+    inList(Buffer.concat([entry('a', 'raw', 3), field(2, 'value')])),
+    [['a', 'raw']],
+  ],
+  [
+    'an empty raw_value is none',
+    inList(Buffer.concat([entry('a', 'raw', 3), field(2, 'value'), field(3, '')])),
+    [['a', 'value']],
+  ],
+  [
+    'a length in more bytes than it needs',
+    inList(Buffer.concat([field(1, 'a'), Buffer.of(0x1a, 0x80, 0x00, 0x12, 0x81, 0x00, 98)])),
+    [['a', 'b']],
+  ],
+  [
+    'the list is taken where both come',
+    Buffer.concat([inMap(entry('a', '1')), inList(entry('b', '2'))]),
+    [['b', '2']],
+  ],
+];
+for (const [name, bytes, headers] of lines)
+  test(`headers: ${name}`, () => {
+    const attributes = readCheckRequest(bytes)!;
+    assert.deepEqual([...attributes.http.headers], headers);
+    checkLookups(attributes);
+  });
+
+test('of what the route says, a key that comes twice counts as it comes last', () => {
+  const extensions = [entry('a', '1'), entry('b', '2'), entry('a', '3')].map((each) => field(10, each));
+  const attributes = readCheckRequest(field(1, Buffer.concat(extensions)))!;
+  assert.deepEqual(
+    [...attributes.contextExtensions],
+    [
+      ['a', '3'],
+      ['b', '2'],
+    ],
+  );
+  checkLookups(attributes);
+});
 
 const header = fc.record({ header: fc.record({ key: text, value: text }) });
 const response: fc.Arbitrary<CheckResponse> = fc.record({

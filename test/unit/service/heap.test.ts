@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { getHeapSpaceStatistics } from 'node:v8';
 import { collectBeside, keepHeapSmall } from '../../../src/service/heap.ts';
 
 const megabytes = 1024 * 1024;
@@ -21,4 +22,21 @@ test('what was let go of is the system’s again, without waiting for the heap t
     assert.ok(Date.now() < end, 'it is kept');
     await new Promise((resume) => setTimeout(resume, 5));
   }
+});
+
+test('who is asked much has 4 MB for new objects, however many are kept, and no more', async () => {
+  const sizeOfYoung = (): number => {
+    const space = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')!;
+    return (space.space_used_size + space.space_available_size) / megabytes;
+  };
+  keepHeapSmall();
+  const kept: object[] = [];
+  const work = async (): Promise<void> => {
+    for (let i = 0; i < 20_000; i++) kept[kept.length % 300_000] = { i };
+    await new Promise((resume) => setImmediate(resume));
+  };
+  for (const end = Date.now() + 20_000; sizeOfYoung() < 3.9 || sizeOfYoung() > 4; await work())
+    assert.ok(Date.now() < end, `${sizeOfYoung()} MB`);
+  for (let i = 0; i < 50; i++) await work();
+  assert.ok(sizeOfYoung() <= 4, `${sizeOfYoung()} MB`);
 });
