@@ -100,3 +100,19 @@ test('a certificate that is the client and what its token is bound to is read on
   const tokenOnly = await looks('mutualSSL = "off"\napplicationSecurity = "mandatory"', undefined);
   assert.deepEqual(tokenOnly, { outcome: 'allow', certificate: 0, headers: 1 });
 });
+
+test('one certificate that two APIs know by two aliases, and a third by another tier: each is told its own', () => {
+  const toml = `${['a', 'b', 'c'].map((alias) => `[[clients]]\nalias = "${alias}"\nfile = "acme.pem"\n${alias === 'c' ? 'tier = "Gold"\n' : ''}`).join('')}
+${['a', 'b', 'c'].map((alias) => `[[apis]]\nname = "${alias}"\nversion = "1"\nbasePath = "/${alias}"\naliases = ["${alias}"]\n`).join('')}`;
+  const { snapshot } = load(toml, files);
+  const certificate = encodeURIComponent(acme.pem);
+  for (let round = 0; round < 3; round++)
+    for (const alias of ['a', 'b', 'c']) {
+      const decision = decide(request({ path: `/${alias}/x`, certificate }), snapshot, now);
+      assert.ok(!(decision instanceof Promise) && decision.outcome === 'allow');
+      assert.deepEqual(
+        [decision.client?.alias, decision.client?.tier],
+        [alias, alias === 'c' ? 'Gold' : undefined],
+      );
+    }
+});

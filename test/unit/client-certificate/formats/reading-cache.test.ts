@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { certificates } from '../../../../src/client-certificate/formats/reading.ts';
-import { ReadingCache, readingCaches } from '../../../../src/client-certificate/formats/reading-cache.ts';
+import {
+  ReadingCache,
+  type ReadingCaches,
+  readingCaches,
+} from '../../../../src/client-certificate/formats/reading-cache.ts';
 import {
   type CertificateFormat,
   formatOf,
@@ -55,6 +59,32 @@ test('peer: a known chain does not save the leaf from being compared', () => {
   assert.equal(second.intermediates[0], first.intermediates[0]);
   const other = present(root);
   assert.equal(other.kind === 'error' && other.code, 'chain_leaf_mismatch');
+});
+
+test('peer: what came along is read by what came this time, as without a cache', () => {
+  const present = (along: readonly Uint8Array[] | undefined, of: Uint8Array, caches?: ReadingCaches) =>
+    readPresented(
+      request({
+        certificate: escaped(pem(leaf)),
+        headers: along === undefined ? [] : writeCertificate('xfcc', of, along),
+      }),
+      { peer: { presentedChain: true, caches }, headers: [], allowHeaderOverPlaintext: false },
+      0,
+    );
+  const rows: readonly (readonly [what: string, along: Uint8Array[] | undefined, of?: Uint8Array])[] = [
+    ['a chain', [intermediate]],
+    ['no header', undefined],
+    ['a longer chain', [intermediate, root]],
+    ["another's chain", [intermediate], root],
+    ['the chain again', [intermediate]],
+    ['the leaf alone', []],
+  ];
+  const caches = readingCaches();
+  for (const round of [1, 2])
+    for (const [what, along, of = leaf] of rows)
+      assert.deepEqual(present(along, of, caches), present(along, of), `${what}, round ${round}`);
+  const again = present([intermediate], leaf, caches);
+  assert.equal(present([intermediate], leaf, caches), again, 'the same object where nothing has changed');
 });
 
 test('errors are not kept, and texts that look alike in the sample are told apart', () => {
