@@ -9,6 +9,7 @@ import { explanationText } from '../src/explain/text.ts';
 import { plainPaper } from '../src/observability/paper.ts';
 import { formatName } from '../src/pki/certificate/name.ts';
 import type { OcspAnswer } from '../src/pki/revocation/revocation-state.ts';
+import { atOnce } from '../src/provision/slices.ts';
 import type { Snapshot } from '../src/snapshot.ts';
 import { load } from '../test/support/enforcer.ts';
 import { createTokenIssuer } from '../test/support/token-issuer.ts';
@@ -185,11 +186,13 @@ const examples: Readonly<Record<DenialCode, Example | Without>> = {
   api_misconfigured: {
     snapshot: (snapshot) => ({
       ...snapshot,
-      apis: indexApis(
-        snapshot.apis.apis.map((api) => ({
-          ...api,
-          fault: 'orders/api.yaml:12: data.clientCertificates: …',
-        })),
+      apis: atOnce(
+        indexApis(
+          snapshot.apis.apis.map((api) => ({
+            ...api,
+            fault: 'orders/api.yaml:12: data.clientCertificates: …',
+          })),
+        ),
       ).index,
     }),
   },

@@ -26,21 +26,24 @@ export type PlaceTaken = {
 };
 
 /**
+ * Can be put down at each `yield`.
+ *
  * @param foreignFrom from this one on they are of foreign files, which take no host, place or name from the others
  * @returns the index, in which the first of two claimants keeps the place, and every place claimed twice.
  */
-export function indexApis(
+export function* indexApis(
   apis: readonly Api[],
   foreignFrom = apis.length,
-): { index: ApiIndex; taken: readonly PlaceTaken[] } {
+): Generator<void, { index: ApiIndex; taken: readonly PlaceTaken[] }> {
   const byHost = new Map<
     string,
     { byBasePath: Map<string, Api>; depth: number; own?: HostApis | undefined }
   >();
   const byNameAndVersion = new Map<string, Api[]>();
   const taken: PlaceTaken[] = [];
-  const own = foreignFrom < apis.length ? indexApis(apis.slice(0, foreignFrom)).index : undefined;
+  const own = foreignFrom < apis.length ? (yield* indexApis(apis.slice(0, foreignFrom))).index : undefined;
   for (const [i, api] of apis.entries()) {
+    yield;
     const isForeign = i >= foreignFrom;
     const name = nameKey(api.name, api.version);
     if (!isForeign || own?.byNameAndVersion.has(name) !== true) append(byNameAndVersion, name, api);

@@ -23,13 +23,16 @@ export function certificateHeaders(config: Config): readonly string[] {
 /** Those of them that a source of certificates may be configured to read, or is. */
 function sourceHeaders({ enforcer, apis }: Config): readonly string[] {
   const { certificateHeader, sources } = enforcer.security.mutualSSL;
-  const ownSources = apis.flatMap((api) => [api, ...api.operations].map(({ sources: own = [] }) => own));
+  const all = [...sources];
+  // Few of ten thousand APIs have any.
+  for (const { sources: own = [], operations } of apis) {
+    all.push(...own);
+    for (const { sources: its = [] } of operations) all.push(...its);
+  }
   return [
     ...knownCertificateHeaders,
     certificateHeader ?? '',
-    ...[sources, ...ownSources]
-      .flat()
-      .flatMap(({ header, chainHeader }) => [header ?? '', chainHeader ?? '']),
+    ...all.flatMap(({ header, chainHeader }) => [header ?? '', chainHeader ?? '']),
   ];
 }
 

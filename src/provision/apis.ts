@@ -37,7 +37,7 @@ export function* buildApis(ground: Ground): Sliced<ApiIndex> {
     });
   }
 
-  const { index, taken } = indexApis(apis, ground.foreignFrom);
+  const { index, taken } = yield* indexApis(apis, ground.foreignFrom);
   for (const { host, basePath, first, second } of taken) {
     findings.error(
       ['apis', apis.indexOf(second), 'basePath'],

@@ -107,29 +107,30 @@ export function* build(
   const clientReading = { ...reading, cas: { trusted, intermediates, strength, readOne } };
   yield;
   const listed = yield* readClients({ entries: config.clients, at: ['clients'], scope: '' }, clientReading);
-  warnAboutSize(listed, config, findings);
-  yield;
+  yield* warnAboutSize(listed, config, findings);
   const clients = [...listed, ...(yield* readOwnClients(config, clientReading))];
   yield;
   const trust = yield* buildTrust(clients, trusted, intermediates, strength);
+  yield;
+  const ofClients = clients.flatMap((entry) => (entry.kind === 'certificate' ? [entry.certificate] : []));
+  yield;
+  const withCas = clients.filter((entry) => entry.kind === 'ca');
   yield;
   const revocation = readRevocation(
     config.enforcer.security.revocation,
     {
       ...trust,
-      intermediates: [
-        ...intermediates,
-        ...clients.flatMap((entry) => (entry.kind === 'ca' ? (entry.cas ?? []) : [])),
-      ],
-      clients: clients.flatMap((entry) => (entry.kind === 'certificate' ? [entry.certificate] : [])),
-      cas: clients.flatMap((entry) =>
-        entry.kind === 'ca' && entry.revocation !== undefined
-          ? (entry.cas ?? []).map((certificate) => ({ ...entry.revocation!, certificate }))
-          : [],
+      intermediates: [...intermediates, ...withCas.flatMap(({ cas }) => cas ?? [])],
+      clients: ofClients,
+      cas: withCas.flatMap((entry) =>
+        entry.revocation === undefined
+          ? []
+          : (entry.cas ?? []).map((certificate) => ({ ...entry.revocation!, certificate })),
       ),
     },
     findings,
   );
+  yield;
   const senders = yield* buildSenders(config, clients, reading);
   const sourceGround = {
     settings: config.enforcer.security.mutualSSL,
@@ -155,9 +156,7 @@ export function* build(
       }),
     ]),
   );
-  yield;
-  const directory = groupByScope(trust);
-  yield;
+  const directory = yield* groupByScope(trust);
   const ownIssuers: Issuers = { known: services.issuers, takesAll: false };
   const apis = yield* buildApis({
     config,
@@ -192,7 +191,7 @@ export function* build(
       issuers,
       service,
     }),
-    tiers: readTiers(config, foreignFrom, findings),
+    tiers: yield* readTiers(config, foreignFrom, findings),
     feeds: [...services.feeds, ...[...byEntry.values()].flatMap(({ feeds }) => feeds)],
     problems: [...byEntry.values()].flatMap(({ problems }) => problems),
     certificates,

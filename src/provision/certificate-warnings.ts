@@ -10,6 +10,7 @@ import { createTrustStore } from '../pki/path/trust-store.ts';
 import { endsSoon, instant } from './dates.ts';
 import type { Findings, Reading } from './findings.ts';
 import type { Strength } from './leniency.ts';
+import type { Sliced } from './slices.ts';
 import type { ClientEntry } from './trust.ts';
 
 type Path = readonly PropertyKey[];
@@ -82,11 +83,16 @@ function whyUseless(certificate: Certificate, strength: Strength = defaultPolicy
  * A header has to hold the certificate, percent-encoded as a rule; a TLS handshake takes more. One with hundreds of names
  * is larger than either.
  */
-export function warnAboutSize(clients: readonly ClientEntry[], config: Config, findings: Findings): void {
+export function* warnAboutSize(
+  clients: readonly ClientEntry[],
+  config: Config,
+  findings: Findings,
+): Sliced<void> {
   const { enableClientValidation, sources } = config.enforcer.security.mutualSSL;
   const inHeader = !enableClientValidation || sources.some(({ format }) => format !== 'peer');
   const { certificateLength: longest } = inHeader ? defaultLimits : peerLimits;
   for (const entry of clients) {
+    yield;
     // Base64 in lines makes four thirds of it, and percent-encoding three of a character at most.
     if (entry.kind !== 'certificate' || 5 * entry.certificate.der.length < longest) continue;
     const { length } = encodeURIComponent(pemOf(entry.certificate.der));

@@ -30,7 +30,7 @@ export function* readClients(
   reading: ClientReading,
 ): Sliced<readonly ClientEntry[]> {
   const { findings } = reading;
-  checkAliases(at, entries, findings);
+  yield* checkAliases(at, entries, findings);
   const read: ClientEntry[] = [];
   for (const [index, client] of entries.entries()) {
     const path = [...at, index];
@@ -48,6 +48,7 @@ export function* readClients(
 export function* readOwnClients({ apis }: Config, reading: ClientReading): Sliced<ClientEntry[]> {
   const entries: ClientEntry[] = [];
   for (const [i, { clients, operations }] of apis.entries()) {
+    yield;
     const own = { entries: clients, at: ['apis', i, 'clients'], scope: scopeOf(i) };
     entries.push(...(yield* readClients(own, reading)));
     for (const [j, { clients = [] }] of operations.entries()) {
@@ -59,12 +60,14 @@ export function* readOwnClients({ apis }: Config, reading: ClientReading): Slice
 }
 
 /** An alias may have several entries, all of one tier and spelt alike. */
-function checkAliases(at: Path, written: readonly Written[], findings: Findings): void {
+function* checkAliases(at: Path, written: readonly Written[], findings: Findings): Sliced<void> {
   const seen = new Map<string, Written>();
-  written.forEach((client, i) => {
-    const first = seen.get(client.alias.toLowerCase());
+  for (const [i, client] of written.entries()) {
+    yield;
+    const alias = client.alias.toLowerCase();
+    const first = seen.get(alias);
     if (first === undefined) {
-      seen.set(client.alias.toLowerCase(), client);
+      seen.set(alias, client);
     } else if (first.alias !== client.alias) {
       findings.error(
         [...at, i, 'alias'],
@@ -76,7 +79,7 @@ function checkAliases(at: Path, written: readonly Written[], findings: Findings)
         `alias "${client.alias}" has tier ${JSON.stringify(client.tier ?? '')} here and ${JSON.stringify(first.tier ?? '')} in an entry before; write the same in both`,
       );
     }
-  });
+  }
 }
 
 type Kind =

@@ -3,12 +3,19 @@ import { nearest } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { createEffort } from '../pki/path/effort.ts';
 import type { Findings, Reading } from './findings.ts';
+import type { Sliced } from './slices.ts';
 import { fingerprintsOf, type Trust, type TrustedClient } from './trust.ts';
 
 type Path = readonly PropertyKey[];
 
-/** Clients by where they were written, each in its order: '' for `[[clients]]`, else by `scopeOf`. */
-export type Directory = ReadonlyMap<string, readonly TrustedClient[]>;
+/** Clients by where they were written: '' for `[[clients]]`, else by `scopeOf`. */
+export type Directory = ReadonlyMap<string, Scope>;
+type Scope = {
+  /** Each in its order. */
+  readonly all: readonly TrustedClient[];
+  /** In lower case. */
+  readonly byAlias: ReadonlyMap<string, readonly TrustedClient[]>;
+};
 
 export const scopeOf = (api: number, operation?: number): string =>
   operation === undefined ? `${api}` : `${api}.${operation}`;
@@ -16,8 +23,20 @@ export const scopeOf = (api: number, operation?: number): string =>
 /** Whose scope that is. */
 export const apiOf = (scope: string): number => Number(scope.split('.')[0]);
 
-export const groupByScope = ({ clients }: Trust): Directory =>
-  Map.groupBy(clients, ({ entry }) => entry.scope);
+export function* groupByScope({ clients }: Trust): Sliced<Directory> {
+  const scopes = new Map<string, { all: TrustedClient[]; byAlias: Map<string, TrustedClient[]> }>();
+  for (const client of clients) {
+    yield;
+    const scope = scopes.get(client.entry.scope) ?? { all: [], byAlias: new Map<string, TrustedClient[]>() };
+    scopes.set(client.entry.scope, scope);
+    scope.all.push(client);
+    const alias = client.alias.toLowerCase();
+    const known = scope.byAlias.get(alias);
+    if (known === undefined) scope.byAlias.set(alias, [client]);
+    else known.push(client);
+  }
+  return scopes;
+}
 
 /** What aliases are looked up in. */
 type Lookup = {
@@ -33,11 +52,11 @@ export function chooseClients(
   at: Path,
   { directory, config, findings }: Lookup,
 ): readonly TrustedClient[] {
-  if (aliases === undefined) return scopes[0] === '' ? [] : (directory.get(scopes[0]!) ?? []);
+  if (aliases === undefined) return scopes[0] === '' ? [] : (directory.get(scopes[0]!)?.all ?? []);
   return aliases.flatMap((alias, j) => {
     const wanted = alias.toLowerCase();
     for (const scope of scopes) {
-      const found = inScope(directory, scope).get(wanted);
+      const found = directory.get(scope)?.byAlias.get(wanted);
       if (found !== undefined) return found;
     }
     const names = config.clients.map((client) => client.alias);
@@ -52,22 +71,11 @@ export function chooseClients(
   });
 }
 
-/** Made once a list: thousands of APIs look up in the same. */
-const byAlias = new WeakMap<readonly TrustedClient[], ReadonlyMap<string, readonly TrustedClient[]>>();
-const nobody: readonly TrustedClient[] = [];
-
-function inScope(directory: Directory, scope: string): ReadonlyMap<string, readonly TrustedClient[]> {
-  const clients = directory.get(scope) ?? nobody;
-  const known = byAlias.get(clients) ?? Map.groupBy(clients, ({ alias }) => alias.toLowerCase());
-  byAlias.set(clients, known);
-  return known;
-}
-
 /** Of those scopes, and no others. */
 export const ownClients = (
   scopes: readonly string[],
   { directory }: Pick<Lookup, 'directory'>,
-): readonly TrustedClient[] => scopes.flatMap((scope) => directory.get(scope) ?? []);
+): readonly TrustedClient[] => scopes.flatMap((scope) => directory.get(scope)?.all ?? []);
 
 /**
  * Clients as `apis` looks them up.

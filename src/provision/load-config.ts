@@ -51,10 +51,14 @@ export function provisionOnce(
 }
 
 /** Those of `[[clients]]`, and those that an API or operation has for itself. */
-export const countClients = ({ clients, apis }: Config): number =>
-  apis
-    .flatMap((api) => [api, ...api.operations])
-    .reduce((count, { clients: own = [] }) => count + own.length, clients.length);
+export function countClients({ clients, apis }: Config): number {
+  let count = clients.length;
+  for (const api of apis) {
+    count += api.clients.length;
+    for (const operation of api.operations) count += operation.clients?.length ?? 0;
+  }
+  return count;
+}
 
 export const isProblems = <T>(result: T | readonly Problem[]): result is readonly Problem[] =>
   Array.isArray(result);

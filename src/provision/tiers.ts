@@ -5,6 +5,7 @@ import { readPolicyFile } from '../definitions/policy-file.ts';
 import { publishedTiers } from '../definitions/published-tiers.ts';
 import { decodeText } from '../documents/files.ts';
 import type { Findings } from './findings.ts';
+import type { Sliced } from './slices.ts';
 
 /** What a tier allows each that is counted apart. */
 export type Tier = {
@@ -32,7 +33,7 @@ type Path = readonly PropertyKey[];
  *
  * @param foreignFrom index of the first API of a foreign file
  */
-export function readTiers(config: Config, foreignFrom: number, findings: Findings): readonly Tier[] {
+export function* readTiers(config: Config, foreignFrom: number, findings: Findings): Sliced<readonly Tier[]> {
   config.tiers.forEach((written, i) => {
     checkTier(written, ['tiers', i], findings);
     checkName(config.tiers, i, findings);
@@ -42,7 +43,7 @@ export function readTiers(config: Config, foreignFrom: number, findings: Finding
         'the service of [router.rateLimit] counts in fixed windows and knows no burst, so that it does not count; leave it out',
       );
   });
-  const used = usedTiers(config, foreignFrom);
+  const used = yield* usedTiers(config, foreignFrom);
   const published = [...used.values()].flatMap(({ name, at, isForeign }): readonly Found[] =>
     isForeign && publishedTiers.has(name) ? [{ name, limit: limitOf({ name }), at }] : [],
   );
@@ -167,23 +168,25 @@ function warnAboutNumber(tiers: readonly Tier[], { router }: Config, findings: F
 type Used = { readonly name: string; readonly at: Path; readonly isForeign: boolean };
 
 /** By its name the first client that has it; whether it is a foreign file's. */
-function usedTiers(config: Config, foreignFrom: number): ReadonlyMap<string, Used> {
+function* usedTiers(config: Config, foreignFrom: number): Sliced<ReadonlyMap<string, Used>> {
   const used = new Map<string, Used>();
-  const gather = (clients: Config['clients'] = [], at: Path, isForeign: boolean): void =>
-    clients.forEach(({ tier }, i) => {
-      if (tier === undefined) return;
+  function* gather(clients: Config['clients'], at: Path, isForeign: boolean): Sliced<void> {
+    for (const [i, { tier }] of clients.entries()) {
+      yield;
+      if (tier === undefined) continue;
       const before = used.get(tier);
       if (before === undefined) used.set(tier, { name: tier, at: [...at, i, 'tier'], isForeign });
       else if (isForeign) used.set(tier, { ...before, isForeign });
-    });
-  gather(config.clients, ['clients'], false);
-  config.apis.forEach((api, i) => {
+    }
+  }
+  yield* gather(config.clients, ['clients'], false);
+  for (const [i, api] of config.apis.entries()) {
+    yield;
     const isForeign = i >= foreignFrom;
-    gather(api.clients, ['apis', i, 'clients'], isForeign);
-    api.operations.forEach(({ clients }, j) => {
-      gather(clients, ['apis', i, 'operations', j, 'clients'], isForeign);
-    });
-  });
+    yield* gather(api.clients, ['apis', i, 'clients'], isForeign);
+    for (const [j, { clients = [] }] of api.operations.entries())
+      yield* gather(clients, ['apis', i, 'operations', j, 'clients'], isForeign);
+  }
   return used;
 }
 

@@ -49,8 +49,8 @@ function* clientChanges(before: Written, after: Written): Sliced<readonly string
     else found.changed.push(alias);
   }
   return [
-    ...named('aliases added', missingIn(now, old)),
-    ...named('aliases removed', missingIn(old, now)),
+    ...named('aliases added', yield* missingIn(now, old)),
+    ...named('aliases removed', yield* missingIn(old, now)),
     ...named('aliases with other certificates', found.certificates),
     ...named('aliases switched off', found.off),
     ...named('aliases switched on', found.on),
@@ -76,8 +76,8 @@ function* apiChanges(before: Config, after: Config): Sliced<readonly string[]> {
     if (others !== undefined && !same(apis, others)) changed.push(name);
   }
   return [
-    ...named('APIs added', missingIn(now, old)),
-    ...named('APIs removed', missingIn(old, now)),
+    ...named('APIs added', yield* missingIn(now, old)),
+    ...named('APIs removed', yield* missingIn(old, now)),
     ...named('APIs changed', changed),
   ];
 }
@@ -123,15 +123,25 @@ function* grouped<T>(
   const groups = new Map<string, T[]>();
   for (const one of all) {
     yield;
-    const group = groups.get(nameOf(one));
-    if (group === undefined) groups.set(nameOf(one), [one]);
+    const name = nameOf(one);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [one]);
     else group.push(one);
   }
   return groups;
 }
 
-const missingIn = (some: ReadonlyMap<string, unknown>, others: ReadonlyMap<string, unknown>): string[] =>
-  [...some.keys()].filter((name) => !others.has(name));
+function* missingIn(
+  some: ReadonlyMap<string, unknown>,
+  others: ReadonlyMap<string, unknown>,
+): Sliced<readonly string[]> {
+  const missing: string[] = [];
+  for (const name of some.keys()) {
+    yield;
+    if (!others.has(name)) missing.push(name);
+  }
+  return missing;
+}
 
 /** A line has an end, whatever was changed. */
 const atMost = 20;

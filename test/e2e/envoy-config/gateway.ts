@@ -9,6 +9,7 @@ import { readConfig } from '../../../src/config/read-config.ts';
 import type { Config } from '../../../src/config/schema/config.ts';
 import { writeEnvoyConfig } from '../../../src/envoy-config/bootstrap.ts';
 import type { EnforcerAccess } from '../../../src/envoy-config/options.ts';
+import { atOnce } from '../../../src/provision/slices.ts';
 import { apiAt } from '../../support/apis.ts';
 import { type Backend, type SeenRequest, startBackend } from '../../support/backend.ts';
 import {
@@ -158,15 +159,17 @@ export function configOf(toml: string): Config {
 
 /** The APIs as the enforcer finds them. */
 const indexOf = (config: Config): ApiIndex =>
-  indexApis(
-    config.apis.map(
-      (api): Api =>
-        apiAt({
-          name: api.name,
-          version: api.version,
-          basePath: trimSlash(api.basePath),
-          hosts: api.hosts.map(normalizeHost),
-        }),
+  atOnce(
+    indexApis(
+      config.apis.map(
+        (api): Api =>
+          apiAt({
+            name: api.name,
+            version: api.version,
+            basePath: trimSlash(api.basePath),
+            hosts: api.hosts.map(normalizeHost),
+          }),
+      ),
     ),
   ).index;
 

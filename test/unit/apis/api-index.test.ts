@@ -1,22 +1,25 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findApi, indexApis } from '../../../src/apis/api-index.ts';
+import { atOnce } from '../../../src/provision/slices.ts';
 import { apiAt } from '../../support/apis.ts';
 import { request } from '../../support/attributes.ts';
 
 const api = (name: string, version: string, hosts: string[], basePath: string) =>
   apiAt({ name, version, hosts, basePath });
 
-const { index } = indexApis([
-  api('root', '1', ['root.example.com'], ''),
-  api('pets', '1', ['*'], '/pets'),
-  api('pets', '2', ['*'], '/pets/2'),
-  api('orders', '1', ['api.example.com'], '/orders'),
-  api('wild', '1', ['*.example.com'], '/wild'),
-  api('deeper', '1', ['*.eu.example.com'], '/wild'),
-  api('twin', '1', ['a.test'], '/twin'),
-  api('twin', '1', ['b.test'], '/twin'),
-]);
+const { index } = atOnce(
+  indexApis([
+    api('root', '1', ['root.example.com'], ''),
+    api('pets', '1', ['*'], '/pets'),
+    api('pets', '2', ['*'], '/pets/2'),
+    api('orders', '1', ['api.example.com'], '/orders'),
+    api('wild', '1', ['*.example.com'], '/wild'),
+    api('deeper', '1', ['*.eu.example.com'], '/wild'),
+    api('twin', '1', ['a.test'], '/twin'),
+    api('twin', '1', ['b.test'], '/twin'),
+  ]),
+);
 const found = (route: Record<string, string>, host: string, path: string): string | undefined => {
   const api = findApi(request({ host, path, contextExtensions: route }), index);
   return api && `${api.name} ${api.version}`;
@@ -90,17 +93,19 @@ test('an API that the route names is never looked up by path, whatever the path 
   assert.equal(found({ name: 'none', version: '1' }, 'x.test', '/pets'), undefined);
 });
 
-const mixed = indexApis(
-  [
-    api('own', '1', ['*'], '/own'),
-    api('eu', '1', ['*.eu.test'], '/own'),
-    api('named', '1', ['named.test'], '/other'),
-    api('theirs', '1', ['api.test', 'x.eu.test', 'named.test'], '/theirs'),
-    api('below', '1', ['api.test'], '/own/deep/er'),
-    api('taker', '1', ['api.test', '*.test'], '/own'),
-    api('own', '1', ['api.test'], '/twin'),
-  ],
-  3,
+const mixed = atOnce(
+  indexApis(
+    [
+      api('own', '1', ['*'], '/own'),
+      api('eu', '1', ['*.eu.test'], '/own'),
+      api('named', '1', ['named.test'], '/other'),
+      api('theirs', '1', ['api.test', 'x.eu.test', 'named.test'], '/theirs'),
+      api('below', '1', ['api.test'], '/own/deep/er'),
+      api('taker', '1', ['api.test', '*.test'], '/own'),
+      api('own', '1', ['api.test'], '/twin'),
+    ],
+    3,
+  ),
 );
 const beside: readonly [host: string, path: string, api: string | undefined, why: string][] = [
   ['api.test', '/theirs', 'theirs', 'a foreign API on a host that it alone names'],
@@ -134,7 +139,9 @@ test('a foreign API takes neither place nor name from config.toml’s own, and i
 });
 
 test('two APIs that claim one place are told, and the first keeps it', () => {
-  const { taken, index } = indexApis([api('a', '1', ['*', 'x.test'], '/p'), api('b', '2', ['x.test'], '/p')]);
+  const { taken, index } = atOnce(
+    indexApis([api('a', '1', ['*', 'x.test'], '/p'), api('b', '2', ['x.test'], '/p')]),
+  );
   assert.deepEqual(
     taken.map(({ host, basePath, first, second }) => [host, basePath, first.name, second.name]),
     [['x.test', '/p', 'a', 'b']],
