@@ -136,11 +136,26 @@ const hostApis = (host: string, { byHost }: ApiIndex): HostApis | undefined => h
 export function hostIn<T>(byHost: ReadonlyMap<string, T>, host: string): T | undefined {
   const exact = byHost.get(host);
   if (exact !== undefined && !host.startsWith('*')) return exact;
-  for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+  // A host of 30,000 labels costs no more than the longest that anybody has.
+  const first = Math.max(1, host.length + 1 - longestIn(byHost));
+  for (let dot = host.indexOf('.', first); dot !== -1; dot = host.indexOf('.', dot + 1)) {
     const wildcard = byHost.get(`*${host.slice(dot)}`);
     if (wildcard !== undefined) return wildcard;
   }
   return byHost.get('*');
+}
+
+/** Of maps that are whole. */
+const longest = new WeakMap<object, number>();
+
+function longestIn(byHost: ReadonlyMap<string, unknown>): number {
+  let known = longest.get(byHost);
+  if (known === undefined) {
+    known = 0;
+    for (const host of byHost.keys()) known = Math.max(known, host.length);
+    longest.set(byHost, known);
+  }
+  return known;
 }
 
 /** As one string that no name can forge, its length standing before it. */

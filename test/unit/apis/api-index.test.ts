@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findApi, indexApis } from '../../../src/apis/api-index.ts';
+import { findApi, hostIn, indexApis } from '../../../src/apis/api-index.ts';
 import { atOnce } from '../../../src/provision/slices.ts';
 import { apiAt } from '../../support/apis.ts';
 import { request } from '../../support/attributes.ts';
@@ -53,6 +53,23 @@ const byPath: readonly [host: string, path: string, api: string | undefined, why
 for (const [host, path, api, why] of byPath) {
   test(`${host}${path} is ${api ?? 'none'}: ${why}`, () => assert.equal(found({}, host, path), api));
 }
+
+test('a host of 30,000 labels is looked for under no more names than the longest wildcard has letters', () => {
+  let asked = 0;
+  class Counted extends Map<string, string> {
+    override get(host: string): string | undefined {
+      asked++;
+      return super.get(host);
+    }
+  }
+  const hosts = new Counted([
+    ['*.example.com', 'wild'],
+    ['*', 'all'],
+  ]);
+  assert.equal(hostIn(hosts, `${'a.'.repeat(30_000)}example.com`), 'wild');
+  assert.equal(hostIn(hosts, 'a.'.repeat(30_000)), 'all');
+  assert.ok(asked < 30, `${asked}`);
+});
 
 const byRoute: readonly [route: Record<string, string>, api: string | undefined, why: string][] = [
   [{ vHost: '*', basePath: '/pets', version: '1' }, 'pets 1', 'vHost, basePath and version'],
