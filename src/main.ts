@@ -37,7 +37,7 @@ ${(await loadAll())
   mtls-enforcer COMMAND --help
 
 FILE is config.toml in this folder unless given. Exit codes: 0 good, 1 the answer is no, 64 wrong usage, 69 can't
-listen or not serving, 74 can't write its output, 78 wrong configuration.
+listen or not serving, 74 can't write its output or, for the moment, read its files, 78 wrong configuration.
 `;
 
 /** Of any command, or of none. */

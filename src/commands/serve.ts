@@ -42,9 +42,10 @@ async function serveOne(file: string, worker: number | undefined): Promise<Exit>
   process.title = worker === undefined ? 'mtls-enforcer' : `mtls-enforcer-${worker}`;
   const { serve: runService } = await import('../service/serve.ts');
   const { answerScrapes } = await import('../service/scrapes.ts');
+  const { ReadingError } = await import('../provision/reading-process.ts');
   const hasSupervisor = process.send !== undefined;
   const systemd = hasSupervisor ? undefined : tellSystemd();
-  const problems = await runService({
+  const service = runService({
     file,
     env: process.env,
     version: version(),
@@ -61,10 +62,18 @@ async function serveOne(file: string, worker: number | undefined): Promise<Exit>
         }
       : undefined,
   });
+  // No fault of the configuration: whoever starts it may well try again.
+  const unread = (error: unknown): string => {
+    if (error instanceof ReadingError) return error.message;
+    throw error;
+  };
+  const problems = await service.catch(unread);
   systemd?.close();
   if (process.connected) process.disconnect();
   endWithoutReader();
-  return problems.length === 0 ? exit.ok : refuse(problems);
+  if (typeof problems !== 'string') return problems.length === 0 ? exit.ok : refuse(problems);
+  tellLines(`error: ${problems}`);
+  return exit.ioError;
 }
 
 async function serveAll(file: string, workers: number): Promise<Exit> {

@@ -138,7 +138,11 @@ export class Configuration {
     return this.#revocation.ocspStates();
   }
 
-  /** The first configuration, or what is wrong with it: then all that it began is ended. */
+  /**
+   * The first configuration, or what is wrong with it: then all that it began is ended.
+   *
+   * @throws ReadingError: not all could be read, through no fault of what stands there
+   */
   async start(): Promise<OwnResult<InForce>> {
     const { file } = this.#options;
     // What changes meanwhile is done once it is in force.
@@ -165,9 +169,9 @@ export class Configuration {
     }
   }
 
-  /** @throws ReadingError: it is worth another try, and here somebody tries */
+  /** @throws ReadingError: it is worth another try */
   #notStarted({ problems }: { readonly problems: readonly Problem[] }, mayPass: boolean): OwnResult<InForce> {
-    if (this.#options.isBeside && mayPass) throw new ReadingError(problems.map(problemLine).join('; '));
+    if (mayPass) throw new ReadingError(problems.map(problemLine).join('; '));
     return { problems };
   }
 

@@ -282,3 +282,13 @@ test('a reload while strangers hold all descriptors fails, ends nothing, and is 
   assert.ok(opened() <= before + 2, `${opened()} descriptors, and ${before} before`);
   await enforcer.stop();
 });
+
+test('a start at which the disk does not give a file for a moment is none of a wrong configuration: 74, not 78', async () => {
+  const config = configure('disk.toml', 'port = 1\n[[clients]]\nalias = "a"\nfile = "/proc/self/mem"');
+  const { code, stderr } = await run('serve', '--config', config);
+  assert.equal(code, 74, stderr);
+  assert.match(
+    stderr,
+    /^error: .*disk\.toml:\d+: clients\[0\]\.file: .*can not be read at the moment \(EIO\)/m,
+  );
+});
