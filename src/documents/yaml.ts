@@ -188,6 +188,9 @@ function readTable(map: YAMLMap, reading: Reading): Node {
         if (!merged.has(name)) merged.set(name, below);
       continue;
     }
+    // What it was to merge may close something.
+    if (name.trim() === '<<')
+      reading.fail('has << in quotes, or with blanks, which merges nothing; write it without', key);
     if (own.has(name))
       reading.fail(
         `Map keys must be unique: ${JSON.stringify(name)} stands here a second time; write it once`,

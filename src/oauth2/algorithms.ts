@@ -26,12 +26,17 @@ const curves: Readonly<Record<string, readonly Algorithm[]>> = {
   secp521r1: ['ES512'],
 };
 
-/** What a key can sign by; none where it is of another kind, or too weak (RFC 7518 sections 3.3 and 3.5: 2048 bits). */
+/**
+ * What a key can sign by; none where it is of another kind, or too weak (RFC 7518 sections 3.3 and 3.5: 2048 bits). With
+ * 1 for an exponent everybody signs: a signature is what it should come to. As certificates' keys are held to it.
+ */
 export function algorithmsOf(key: KeyObject): readonly Algorithm[] {
-  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
+  const { modulusLength = 0, publicExponent = 0n, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {
     case 'rsa':
-      return modulusLength >= 2048 ? algorithms.filter((name) => /^[RP]S/.test(name)) : [];
+      return modulusLength >= 2048 && publicExponent >= 3n && publicExponent % 2n === 1n
+        ? algorithms.filter((name) => /^[RP]S/.test(name))
+        : [];
     case 'ec':
       return curves[namedCurve] ?? [];
     case 'ed25519':

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
-import { FileProblem } from '../documents/files.ts';
+import { decodeText, FileProblem } from '../documents/files.ts';
 import type { JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
 import type { Issuer } from '../oauth2/issuer.ts';
 import { issuerKeys, type PublishedKeys } from '../oauth2/issuer-keys.ts';
@@ -148,6 +148,11 @@ function readPublished(
   }
   if (jwksPath !== undefined) {
     const keys = findings.file([...at, 'jwksPath'], jwksPath, readJwksFile);
+    if (keys?.keys.length === 0)
+      findings.warn(
+        [...at, 'jwksPath'],
+        `found ${shown(jwksPath)}, which has no key: all tokens are refused`,
+      );
     for (const reason of keys?.unused ?? []) findings.warn([...at, 'jwksPath'], `not used: ${reason}`);
     return (
       keys && {
@@ -169,7 +174,7 @@ function readPublished(
 }
 
 function readJwksFile(content: Buffer) {
-  const keys = parseJwks(content.toString('utf8'));
+  const keys = parseJwks(decodeText(content).replace(/^\ufeff/, ''));
   if (typeof keys === 'string') throw new FileProblem(keys);
   return keys;
 }

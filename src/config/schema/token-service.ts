@@ -10,9 +10,9 @@ export const tokenService = table({
   name: text('a name, for example "Resident Key Manager"').describe(
     'Its name, by which `issuers` of an API mean it.',
   ),
-  issuer: text('the issuer, for example "https://idp.example.com"').describe(
-    'What its tokens say in `iss`, exactly.',
-  ),
+  issuer: text('the issuer, for example "https://idp.example.com"')
+    .regex(/^\S(?:.*\S)?$/s, { error: 'write it without blanks around it, as tokens have it in iss' })
+    .describe('What its tokens say in `iss`, exactly.'),
   jwksURL: absoluteUrl({ query: true, empty: true })
     .optional()
     .describe(

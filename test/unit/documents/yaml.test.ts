@@ -27,7 +27,6 @@ const merges: readonly [sentence: string, text: string, expected: unknown][] = [
   ['a merge in what is merged', 'a: [&a {x: 1}, &c {<<: *a, z: 3}]\nb: {<<: *c}\n', { x: 1, z: 3 }],
   ['a mapping that is written out', 'b: {<<: {x: 1}}\n', { x: 1 }],
   ['by its tag, whatever the key is', 'a: &a {x: 1}\nb: {!!merge "<<": *a, y: 2}\n', { x: 1, y: 2 }],
-  ['in quotes it is a key as any other', 'b: {"<<": {x: 1}}\n', { '<<': { x: 1 } }],
   [
     'a key that could reach a prototype',
     'a: &a {__proto__: 1}\nb: {<<: *a}\n',
@@ -52,6 +51,9 @@ const wrong: readonly [sentence: string, text: string, line: number, message: Re
   ['a key twice in JSON', '{"a": 1,\n "\\u0061": 2}', 2, /unique: "a"/],
   ['a key twice, once in quotes', '1: a\n"1": b\n', 2, /unique: "1"/],
   ['a key twice below a merge', 'a: &a {x: 1}\nb:\n  <<: *a\n  y: 1\n  y: 2\n', 5, /unique: "y"/],
+  ['in quotes', 'a: &a {x: 1}\nb:\n  "<<": *a\n', 3, /^has << in quotes/],
+  ['with a blank behind it', "b: {'<< ': {x: 1}}\n", 1, /^has << in quotes/],
+  ['in JSON', '{"b":{"<<":{"x":1}}}', 1, /^has << in quotes/],
   ['a list merged', 'b:\n  <<: [1]\n', 2, /^has something else than a mapping behind <<$/],
   ['nothing merged', 'a: 1\n<<:\n', 2, /behind <<$/],
   ['an alias without anchor', 'a: *nobody\n', 1, /^has the alias \*nobody without an anchor/],

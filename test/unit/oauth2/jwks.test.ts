@@ -6,6 +6,7 @@ import { parseJwks } from '../../../src/oauth2/jwks.ts';
 import { createTokenIssuer } from '../../support/token-issuer.ts';
 
 const { jwk } = createTokenIssuer(0);
+const rsa2048 = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'jwk' });
 const rsa1024 = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' });
 const full = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' });
 
@@ -17,6 +18,16 @@ const rows: readonly [why: string, text: string, expected: RegExp | number][] = 
   ['keys that are an object', '{"keys":{}}', /no list "keys"/],
   ['a secret', JSON.stringify({ keys: [{ kty: 'oct', k: 'AAAA', kid: 's' }] }), /key "s" is a secret/],
   ['a private key', JSON.stringify({ keys: [full] }), /has its private part in it/],
+  [
+    'an RSA key whose exponent is 1, by which everybody signs',
+    JSON.stringify({ keys: [{ ...rsa2048, e: 'AQ' }] }),
+    /kind, size or algorithm/,
+  ],
+  [
+    'an RSA key whose exponent is even',
+    JSON.stringify({ keys: [{ ...rsa2048, e: 'Ag' }] }),
+    /kind, size or algorithm/,
+  ],
   ['an RSA key that is too short', JSON.stringify({ keys: [rsa1024] }), /kind, size or algorithm/],
   ['for encryption', JSON.stringify({ keys: [{ ...jwk, use: 'enc' }] }), /not for signatures/],
   ['for signing only', JSON.stringify({ keys: [{ ...jwk, key_ops: ['sign'] }] }), /not for verifying/],

@@ -62,6 +62,11 @@ const wrong: readonly [why: string, toml: string, message: RegExp][] = [
     /algorithms\[0\]: found "none"; write one of "RS256"/,
   ],
   [
+    'an issuer with a blank at its end, which no token has',
+    service().replace(/issuer = "([^"]*)"/, 'issuer = "$1 "') + api(),
+    /issuer: found .*; write it without blanks around it/,
+  ],
+  [
     'HMAC',
     service('jwksPath = "jwks.json"\nalgorithms = ["HS256"]') + api(),
     /algorithms\[0\]: found "HS256"; write one of/,
