@@ -9,6 +9,7 @@ import {
   type ForeignService,
   placeholder,
 } from './definitions.ts';
+import type { Sliced } from './slices.ts';
 
 /** What foreign files said when they were last good. */
 export type LastGood = {
@@ -43,7 +44,10 @@ export type State = ForeignApi & { readonly state: 'good' | 'last-good' | 'fault
  * nobody knows what it would have said: what it said last and says no more is as it was. And of a path at which
  * something is wrong (an empty folder, one that is away for the moment) nobody knows which files there would be.
  */
-export function firstStates({ id, apis, path, problems }: Definitions, before: LastGood): State[] {
+export function* firstStates(
+  { id, apis, path, problems }: Definitions,
+  before: LastGood,
+): Sliced<readonly State[]> {
   const isLost = (foreign: ForeignApi): boolean =>
     foreign.problems.length > 0 && !before.apis.has(foreign.key);
   const isBroken = brokenAt(path, [
@@ -53,14 +57,16 @@ export function firstStates({ id, apis, path, problems }: Definitions, before: L
   const known = new Set(apis.map(({ key }) => key));
   const isMissing = ({ key, entry, origin }: Pick<ForeignApi, 'key' | 'entry' | 'origin'>): boolean =>
     entry === id && isBroken(origin.file) && !known.has(key);
+  yield;
   const missing = [...before.apis.values()].filter(isMissing);
   const restored = new Set(missing.map(({ origin }) => origin.file));
-  const states = apis.flatMap((foreign): State[] => {
-    if (foreign.problems.length === 0) return [{ ...foreign, state: 'good' }];
-    return isLost(foreign) && restored.has(foreign.origin.file)
-      ? []
-      : [setBack(foreign, before, foreign.problems)];
-  });
+  const states: State[] = [];
+  for (const foreign of apis) {
+    yield;
+    if (foreign.problems.length === 0) states.push({ ...foreign, state: 'good' });
+    else if (!isLost(foreign) || !restored.has(foreign.origin.file))
+      states.push(setBack(foreign, before, foreign.problems));
+  }
   return [
     ...states,
     ...missing.map((good) => ({ ...good, problems: [], state: 'last-good' as const })),
@@ -195,10 +201,14 @@ export function setBack(foreign: ForeignApi, before: LastGood, problems: readonl
  * config.toml's APIs, and behind them those of foreign files, whenever they were read: who may send a certificate header
  * config.toml says now.
  */
-export function merge(config: Config, states: readonly State[], entries: readonly Entry[]): Config {
+export function* merge(config: Config, states: readonly State[], entries: readonly Entry[]): Sliced<Config> {
   const senders = new Map(entries.map(({ id, trustedSenders = [] }) => [id, new Set(trustedSenders)]));
-  const foreign = states.map(({ api, entry }) => trusting(api, senders.get(entry) ?? new Set()));
-  return { ...config, apis: [...config.apis, ...foreign] };
+  const apis = [...config.apis];
+  for (const { api, entry } of states) {
+    yield;
+    apis.push(trusting(api, senders.get(entry) ?? new Set()));
+  }
+  return { ...config, apis };
 }
 
 function trusting(api: ForeignApi['api'], senders: ReadonlySet<string>): ForeignApi['api'] {

@@ -13,6 +13,7 @@ import {
   type LastGood,
   merge,
   nothingYet,
+  type State,
   setBack,
 } from './last-good.ts';
 import { type OwnConfig, resolver } from './own-config.ts';
@@ -66,7 +67,9 @@ export function* provision(
     ({ entry }) => !named.has(entry),
   );
   yield;
-  const found = [...definitions.flatMap((each) => firstStates(each, before)), ...gone];
+  const listed: (readonly State[])[] = [];
+  for (const each of definitions) listed.push(yield* firstStates(each, before));
+  const found = [...listed.flat(), ...gone];
   yield;
   const first = settlePlaces(found, before);
   yield;
@@ -78,8 +81,7 @@ export function* provision(
   ];
   const ownApis = own.config.apis.length;
   for (;;) {
-    const config = merge(own.config, states, entries);
-    yield;
+    const config = yield* merge(own.config, states, entries);
     const foreign: ForeignFindings = {
       originOf: (index) => states[index - ownApis]?.origin,
       errors: new Map(),
