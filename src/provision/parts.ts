@@ -8,7 +8,8 @@ export type Part = { readonly key: string } & (
   | { readonly value: unknown }
 );
 
-const size = 100;
+/** Of a part: entries, and bytes of files among them, but for one that has more by itself. */
+const most = { entries: 100, bytes: 1024 * 1024 };
 
 /** Lists and maps that are fields of `value` go in parts; all else as it is. */
 export function* inParts(value: Readonly<Record<string, unknown>>): Generator<Part> {
@@ -40,5 +41,20 @@ export class Parts {
 
 /** At least one, so that what is empty is there. */
 function* slices<T>(all: readonly T[]): Generator<readonly T[]> {
-  for (let from = 0; from === 0 || from < all.length; from += size) yield all.slice(from, from + size);
+  let from = 0;
+  let bytes = 0;
+  for (const [at, one] of all.entries()) {
+    const own = bytesIn(one);
+    if (at > from && (at - from >= most.entries || bytes + own > most.bytes)) {
+      yield all.slice(from, at);
+      from = at;
+      bytes = 0;
+    }
+    bytes += own;
+  }
+  yield all.slice(from);
 }
+
+/** Of a map's entry. */
+const bytesIn = (one: unknown): number =>
+  Array.isArray(one) && one[1] instanceof Uint8Array ? one[1].byteLength : 0;

@@ -7,7 +7,7 @@ import type { Stamps } from '../documents/stamps.ts';
 import type { TableRows } from '../feeds/api-manager-table.ts';
 import { type Entry, readEntry } from './definitions.ts';
 import { readOwnData } from './own-config.ts';
-import { inParts, type Part } from './parts.ts';
+import { inParts, type Part, Parts } from './parts.ts';
 import { fromMemory, mostTogether, type Remembered, remembering } from './remembered-files.ts';
 import { version } from './version.ts';
 
@@ -27,12 +27,17 @@ export type Ask =
       readonly what: 'entry';
       readonly entry: Entry;
       readonly tables: TableRows;
-      readonly remembered: Remembered | undefined;
       readonly known: Source | undefined;
+      /** The files as they were; undefined: as they are. */
+      readonly contents: Remembered['contents'] | undefined;
+      readonly lists: Remembered['lists'] | undefined;
     };
 
-/** Of which version: another one reads what whoever asks does not know, and what is not understood must not open. */
-export type Question = { readonly version: string; readonly ask: Ask };
+/**
+ * An `Ask`, one after the other. Of which version: another one reads what whoever asks does not know, and what is not
+ * understood must not open.
+ */
+export type Question = { readonly part: Part } | { readonly isWhole: true; readonly version: string };
 
 /** As it was known. */
 export type Same = { readonly same: true; readonly read: Stamps; readonly mayPass: boolean };
@@ -65,11 +70,11 @@ function answer(ask: Ask): Readonly<Record<string, unknown>> {
       config: { ...config, apis: [], clients: [] },
     };
   }
-  const { entry, tables } = ask;
+  const { entry, tables, contents, lists } = ask;
   const from =
-    ask.remembered === undefined
+    contents === undefined || lists === undefined
       ? remembering(filesOf(entry), mostTogether)
-      : remembering(fromMemory(ask.remembered));
+      : remembering(fromMemory({ contents, lists }));
   if (ask.known !== undefined && isSame(ask, ask.known, from))
     return { same: true, read: from.stamps, mayPass: from.mayPass } satisfies Same;
   // What was read for that is not read once more; and what the reader does not ask for does not count.
@@ -122,11 +127,15 @@ const send = (message: Answer): Promise<void> =>
   );
 
 const own = version();
+let asked = new Parts();
 
-process.on('message', async ({ version, ask }: Question) => {
+process.on('message', async (question: Question) => {
+  if ('part' in question) return asked.add(question.part);
+  const ask = asked.whole as Ask;
+  asked = new Parts();
   try {
-    if (version !== own) {
-      const failure = `is not done: the program on the disk is of version ${own}, and what runs of ${version}; restart it`;
+    if (question.version !== own) {
+      const failure = `is not done: the program on the disk is of version ${own}, and what runs of ${question.version}; restart it`;
       return await send({ failure });
     }
     for (const part of inParts(answer(ask))) await send({ part });

@@ -10,7 +10,7 @@ import type { TableRows } from '../feeds/api-manager-table.ts';
 import { atMost } from '../feeds/deadline.ts';
 import type { Definitions, Entry } from './definitions.ts';
 import { fromData, type OwnConfig, type OwnConfigData, type OwnReading } from './own-config.ts';
-import { Parts } from './parts.ts';
+import { inParts, Parts } from './parts.ts';
 import type { Answer, Ask, EntryFacts, Question, Same, Source } from './reader.ts';
 import type { Remembered } from './remembered-files.ts';
 import { inSlices, type Sliced } from './slices.ts';
@@ -94,7 +94,14 @@ export class ReadingProcess {
     tables: TableRows,
     { remembered, known }: { remembered?: Remembered | undefined; known?: EntryReading | undefined } = {},
   ): Promise<EntryReading> {
-    const ask = { what: 'entry', entry, tables, remembered, known: known?.source } as const;
+    const ask = {
+      what: 'entry',
+      entry,
+      tables,
+      known: known?.source,
+      contents: remembered?.contents,
+      lists: remembered?.lists,
+    } as const;
     const answer = (await this.#ask(ask)) as (Definitions & Remembered & EntryFacts) | Same;
     if ('same' in answer) return { ...known!, read: answer.read, mayPass: answer.mayPass };
     const { read, mayPass, digest, paths, listed, inputs, contents, lists, ...definitions } = answer;
@@ -149,6 +156,8 @@ export class ReadingProcess {
     promise.catch(() => {});
     const fail = (reason: string): void => reject(new ReadingError(reason));
     const parts = new Parts();
+    const send = (question: Question): Promise<void> =>
+      new Promise((sent) => child.send(question, (error) => (error ? onError(error) : sent())));
     const onMessage = (answer: Answer): void => {
       if ('part' in answer) parts.add(answer.part);
       else if ('failure' in answer) fail(answer.failure);
@@ -162,7 +171,11 @@ export class ReadingProcess {
     const timer = setTimeout(() => fail(`took more than ${patience / 1000} s`), patience);
     try {
       // One that could not be started, for want of descriptors or memory, says so in a moment.
-      if (child.connected) child.send({ version, ask } satisfies Question);
+      if (child.connected) {
+        // In parts, each once the one before is gone: as a whole it would keep this process busy.
+        for (const part of inParts(ask)) await Promise.race([send({ part }), promise]);
+        void send({ isWhole: true, version });
+      }
       return await promise;
     } catch (error) {
       // Whatever it is at, the next one begins anew.
