@@ -4,7 +4,7 @@ import { XFCC } from '../client-certificate/formats/xfcc.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import type { Findings } from './findings.ts';
-import { inboundHeader } from './sources.ts';
+import { inboundHeader, takenHeaders } from './sources.ts';
 
 /** `[enforcer.answers]` and the outbound certificate, as `ext-authz` needs them. */
 export function readAnswers(
@@ -86,6 +86,9 @@ const toldHeaders = ({ enforcer: { answers, jwtGenerator } }: Config) => [
   ['header', ['enforcer', 'jwtGenerator', 'header'], jwtGenerator.header.toLowerCase()] as const,
 ];
 
+/** One name to backends behind CGI and its heirs, whatever stands for the hyphen. */
+const folded = (name: string): string => name.replaceAll(/[_.]/g, '-');
+
 /** An API's own source can't take the certificate from a header that tells the backend something. */
 export function checkToldHeaders(
   config: Config,
@@ -93,8 +96,9 @@ export function checkToldHeaders(
   at: readonly PropertyKey[],
   findings: Findings,
 ): void {
+  const certificates = new Set(headers.map(folded));
   for (const [key, , name] of toldHeaders(config)) {
-    if (name !== '' && headers.includes(name))
+    if (name !== '' && certificates.has(folded(name)))
       findings.error(
         at,
         `found "${name}" as a certificate header, which the backend gets from us (${key}); write another name`,
@@ -102,29 +106,43 @@ export function checkToldHeaders(
   }
 }
 
-/** A header can't be told and removed at once. */
+/** A header can't be told and removed at once, nor be another's. */
 export function checkAnswers(
   config: Config,
-  { headersToRemove, outbound }: AnswerSettings,
+  { headersToRemove, outbound, reasonHeader = '', tokenHeader }: AnswerSettings,
   findings: Findings,
 ): void {
-  const certificates = [
-    ...headersToRemove,
-    ...knownCertificateHeaders,
-    outbound?.header,
-    outbound?.chainHeader,
-  ];
-  const seen = new Map<string, string>();
+  const certificates = new Set(
+    [...headersToRemove, ...knownCertificateHeaders, outbound?.header, outbound?.chainHeader]
+      .filter((name) => name !== undefined)
+      .map(folded),
+  );
+  const ofHttp = (at: readonly PropertyKey[], name: string): void =>
+    findings.error(at, `found "${name}", which HTTP itself uses; write the name of a header of its own`);
+  const ofToken = ['enforcer', 'security', 'authHeader', 'authorizationHeader'];
+  const seen = new Map([[folded(tokenHeader.name), 'authorizationHeader']]);
   for (const [key, at, name] of toldHeaders(config)) {
     if (name === '') continue;
-    const other = seen.get(name);
-    if (certificates.includes(name))
+    const other = seen.get(folded(name));
+    if (certificates.has(folded(name)))
       findings.error(
         at,
         `found "${name}", which is a certificate header and removed before the backend; write another name`,
       );
     else if (other !== undefined)
       findings.error(at, `found "${name}", which ${other} has already; write another name`);
-    seen.set(name, key);
+    else if (takenHeaders.includes(name) && name !== 'authorization') ofHttp(at, name);
+    seen.set(folded(name), key);
   }
+  const isToldAlready = (name: string): boolean =>
+    name === tokenHeader.name && certificates.has(folded(name));
+  if (isToldAlready(tokenHeader.name))
+    findings.error(ofToken, `found "${tokenHeader.name}", which is a certificate header; write another name`);
+  for (const [at, name] of [
+    [['enforcer', 'answers', 'reasonHeader'], reasonHeader],
+    [ofToken, tokenHeader.name === 'authorization' ? '' : tokenHeader.name],
+    [['enforcer', 'security', 'mutualSSL', 'outboundHeader'], outbound?.header ?? ''],
+    [['enforcer', 'security', 'mutualSSL', 'outboundChainHeader'], outbound?.chainHeader ?? ''],
+  ] as const)
+    if (takenHeaders.includes(name) && (at === ofToken || !isToldAlready(name))) ofHttp(at, name);
 }

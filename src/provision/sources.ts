@@ -195,7 +195,7 @@ const limitsOf = ({ maxCertificates }: MutualSsl, limits: Limits): Limits => ({
 });
 
 /** Headers that something else needs: taking a certificate from them, or removing them, breaks requests. */
-const taken = [
+export const takenHeaders: readonly string[] = [
   'authorization',
   'connection',
   'content-length',
@@ -208,7 +208,7 @@ const taken = [
 ];
 
 function checkHeader(header: string, path: Path, findings: Findings): void {
-  if (taken.includes(header))
+  if (takenHeaders.includes(header))
     findings.error(
       path,
       `found "${header}", which HTTP itself uses; write the name of a header of its own, for example "X-WSO2-CLIENT-CERTIFICATE"`,

@@ -324,6 +324,41 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     /^config.toml:3: enforcer.answers.tierHeader: found "x-who", which aliasHeader has already/,
   ],
   [
+    'two that CGI takes for one',
+    '[enforcer.answers]\naliasHeader = "X-Who.is"\ntierHeader = "x-who_is"\n',
+    /^config.toml:3: enforcer.answers.tierHeader: found "x-who_is", which aliasHeader has already/,
+  ],
+  [
+    'an identity header that HTTP needs',
+    '[enforcer.answers]\naliasHeader = "Content-Length"\n',
+    /^config.toml:2: enforcer.answers.aliasHeader: found "content-length", which HTTP itself uses/,
+  ],
+  [
+    'the reason of a denial in the place of its length',
+    '[enforcer.answers]\nreasonHeader = "content-length"\n',
+    /^config.toml:2: enforcer.answers.reasonHeader: found "content-length", which HTTP itself uses/,
+  ],
+  [
+    'the certificate for the backend in the place of the host',
+    '[enforcer.security.mutualSSL]\nenableOutboundCertificateHeader = true\noutboundHeader = "Host"\n',
+    /^config.toml:3: enforcer.security.mutualSSL.outboundHeader: found "host", which HTTP itself uses/,
+  ],
+  [
+    'the certificate for the backend in the place of the token',
+    '[enforcer.security.mutualSSL]\nenableOutboundCertificateHeader = true\noutboundHeader = "Authorization"\n',
+    /enforcer.security.authHeader.authorizationHeader: found "authorization", which is a certificate header/,
+  ],
+  [
+    'tokens in a header by which the backend is told something',
+    '[enforcer.security.authHeader]\nauthorizationHeader = "x_client_cert_tier"\n',
+    /enforcer.answers.tierHeader: found "x-client-cert-tier", which authorizationHeader has already/,
+  ],
+  [
+    'a certificate header that CGI takes for an identity header',
+    '[[enforcer.security.mutualSSL.sources]]\nformat = "auto"\nheader = "X.Client.Cert.Alias"\ntrustedSenders = ["10.0.0.1"]\n',
+    /enforcer.answers.aliasHeader: found "x-client-cert-alias", which is a certificate header/,
+  ],
+  [
     'verification in the handshake beside senders',
     `[router.downstream.tls]\ntrustedCertPath = "ca.pem"\nverifyInHandshake = true\n[[enforcer.security.mutualSSL.senders]]\nalias = "lb"\nfile = "own.pem"\n`,
     /^config.toml:3: router.downstream.tls.verifyInHandshake: found true beside senders/,
