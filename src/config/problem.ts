@@ -4,9 +4,15 @@ import { inert } from '../observability/paper.ts';
 
 export { keyText, type Problem, shown, withoutSecrets } from '../documents/problem.ts';
 
+/** Characters of a key, and of a message: a foreign file has names and addresses of megabytes if it likes. */
+const longest = 2_000;
+
 /** `config.toml:12: apis[0].basePath: found "x"; write …`: one line, whatever is quoted in it. */
 export const problemLine = ({ file, line, key, message }: Problem): string =>
-  inert(`${file}:${line}: ${key === '' ? '' : `${key}: `}${message}`);
+  inert(`${file}:${line}: ${key === '' ? '' : `${cut(key)}: `}${cut(message)}`);
+
+const cut = (text: string): string =>
+  text.length <= longest ? text : `${text.slice(0, longest / 2)} … ${text.slice(-longest / 2)}`;
 
 /** What is wrong with a file that several depend on is each one's problem, and told once. */
 export const eachOnce = (problems: readonly Problem[]): readonly Problem[] => [

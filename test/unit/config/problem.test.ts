@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { shown, withoutSecrets } from '../../../src/config/problem.ts';
+import { problemLine, shown, withoutSecrets } from '../../../src/config/problem.ts';
 
 const urls: readonly [why: string, url: string, shown: string][] = [
   ['a password and a query', 'postgres://a:secret@db:5432/apim?sslkey=x', 'postgres://a@db:5432/apim'],
@@ -31,4 +31,16 @@ test('a message quotes no password and no query, and says that there is more', (
   ])
     assert.equal(shown(misspelt), '"an address that is no URL…"');
   assert.equal(shown('ops@b.test'), '"ops@b.test"');
+});
+
+test('a line has an end, whatever a foreign file has in it, and says what to do', () => {
+  const key = `apis.${'k'.repeat(1_000_000)}`;
+  const line = problemLine({
+    file: 'a.yaml',
+    line: 1,
+    key,
+    message: `found ${'x'.repeat(1_000_000)}; write y`,
+  });
+  assert.ok(line.length < 5_000, `${line.length}`);
+  assert.match(line, /^a\.yaml:1: apis\.k+ … k+: found x+ … x+; write y$/);
 });
