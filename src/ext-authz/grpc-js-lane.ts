@@ -1,4 +1,4 @@
-import { createServer, type Server as Listener } from 'node:net';
+import { createServer, type Server as Listener, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import {
   logVerbosity,
@@ -24,6 +24,7 @@ const protoFolder = fileURLToPath(new URL('../../proto/', import.meta.url));
 export class GrpcJsServer {
   readonly #server: Server;
   readonly #listeners: Listener[] = [];
+  readonly #sockets = new Set<Socket>();
 
   constructor({ methods, maxMessageBytes }: Pick<GrpcServerOptions, 'methods' | 'maxMessageBytes'>) {
     // It tells its errors to its caller; its own lines on standard error would break a JSON log.
@@ -47,7 +48,11 @@ export class GrpcJsServer {
   /** Sockets are of our own making: those of `bindAsync` have no listener for errors, and a failed accept(2) ends the process. */
   async listen(endpoint: Endpoint, tls?: ServerTls): Promise<number> {
     const injector = this.#server.createConnectionInjector(credentialsOf(tls));
-    const listener = createServer((socket) => injector.injectConnection(socket));
+    const listener = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+      injector.injectConnection(socket);
+    });
     await new Promise<void>((resolve, reject) => {
       listener.on('error', reject);
       if ('socket' in endpoint) listener.listen(endpoint.socket, resolve);
@@ -71,6 +76,9 @@ export class GrpcJsServer {
   async close(): Promise<void> {
     this.#stopListening();
     this.#server.forceShutdown();
+    // It waits for callers to hang up, and does not know of those who are still at their TLS handshake: one would keep the
+    // process from ending.
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #stopListening(): void {

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { connect, type Settings } from 'node:http2';
-import { createServer } from 'node:net';
+import { connect as connectSocket, createServer, Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -326,6 +326,29 @@ test('a drain with an open health Watch ends within its time', async () => {
     assert.ok(Date.now() - started < 5000);
     client.close();
   });
+});
+
+test('a close ends the connections of callers who never hang up, at their TLS handshake too', async (t) => {
+  const { pem, privateKeyPem } = await (await createAuthority()).issue({ subject: 'CN=a' });
+  const tls = { certificatePem: pem, privateKeyPem, clientCaPem: undefined };
+  for (const reflection of [false, true])
+    for (const listener of [loopback, { ...loopback, tls }]) {
+      const { mock } = t.mock.method(Server.prototype, 'listen');
+      let accepted: Socket | undefined;
+      await withServer({ reflection, listeners: [listener] }, async (_, at) => {
+        const connected = once(mock.calls.at(-1)!.this as Server, 'connection');
+        const caller = connectSocket({
+          port: Number(at.split(':')[1]),
+          host: '127.0.0.1',
+          allowHalfOpen: true,
+        });
+        t.after(() => caller.destroy());
+        caller.on('error', () => {});
+        accepted = (await connected)[0];
+      });
+      assert.equal(accepted?.destroyed, true, JSON.stringify({ reflection, tls: 'tls' in listener }));
+      mock.restore();
+    }
 });
 
 test('over TLS, and over mutual TLS only with a certificate', async () => {

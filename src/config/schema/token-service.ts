@@ -11,7 +11,7 @@ export const tokenService = table({
     'Its name, by which `issuers` of an API mean it.',
   ),
   issuer: text('the issuer, for example "https://idp.example.com"')
-    .regex(/^\S(?:.*\S)?$/s, { error: 'write it without blanks around it, as tokens have it in iss' })
+    .regex(/^(?:\S(?:.*\S)?)?$/s, { error: 'write it without blanks around it, as tokens have it in iss' })
     .describe('What its tokens say in `iss`, exactly.'),
   jwksURL: absoluteUrl({ query: true, empty: true })
     .optional()

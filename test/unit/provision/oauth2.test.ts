@@ -67,6 +67,11 @@ const wrong: readonly [why: string, toml: string, message: RegExp][] = [
     /issuer: found .*; write it without blanks around it/,
   ],
   [
+    'an issuer that is empty: one thing is wrong with it, not two',
+    service().replace(/issuer = "[^"]*"/, 'issuer = ""') + api(),
+    /issuer: found ""; write the issuer(?!.*without blanks)/s,
+  ],
+  [
     'HMAC',
     service('jwksPath = "jwks.json"\nalgorithms = ["HS256"]') + api(),
     /algorithms\[0\]: found "HS256"; write one of/,
