@@ -24,7 +24,10 @@ export class NextConfiguration {
   /** It was asked for again during its start. */
   #isAskedAgain = false;
   #isClosed = false;
-  readonly #again = new AnotherTry(() => this.#startAgain());
+  readonly #again = new AnotherTry(() => {
+    // Somebody else may have asked meanwhile; one that was started reads again by itself.
+    if (this.#state !== 'started') this.#startAgain();
+  });
   #starting: Promise<void>;
 
   /** @param options told of its first state, too, good or not */

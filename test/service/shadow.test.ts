@@ -96,6 +96,31 @@ test('a next configuration whose files the disk does not give for a moment is re
   }
 });
 
+test('a next configuration that was started meanwhile is not begun anew beside itself when its other try comes', async (t) => {
+  const { next } = folder('twice');
+  const { tell, kinds, until } = hearing();
+  writeFileSync(next, other);
+  const file = join(root, 'twice', 'next', 'globex.pem');
+  rmSync(file);
+  symlinkSync('/proc/self/mem', file);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const configuration = new NextConfiguration({ file: next, env: {}, tell });
+  configuration.watch(false);
+  try {
+    await until(1);
+    rmSync(file);
+    writeFileSync(file, globex.pem);
+    configuration.reload();
+    await until(2);
+    t.mock.timers.tick(5_000);
+    assert.equal(configuration.inForce?.generation, 1);
+    assert.deepEqual(kinds(), ['refused-whole', 'in-force']);
+  } finally {
+    t.mock.timers.reset();
+    await configuration.close();
+  }
+});
+
 test('a next configuration that is missing, broken, good, broken, as it was, and another: what counts of it', async () => {
   const { next } = folder('life');
   const { tell, kinds, until } = hearing();
