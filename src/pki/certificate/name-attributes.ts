@@ -40,6 +40,41 @@ const attributeNames: Readonly<Record<string, readonly [shown: string, ...others
   '1.3.6.1.4.1.311.60.2.1.3': ['jurisdictionC', ...jurisdiction('CountryName', 'C')],
 };
 
+/** The same for those that hardly anybody has, but OpenSSL writes by a name: X.520, RFC 4524 (COSINE), and Russia's. */
+const rareNames: typeof attributeNames = {
+  '2.5.4.19': ['physicalDeliveryOfficeName'],
+  '2.5.4.24': ['x121Address'],
+  '2.5.4.25': ['internationaliSDNNumber'],
+  '2.5.4.27': ['destinationIndicator'],
+  '2.5.4.54': ['dmdName'],
+  '2.5.4.72': ['role'],
+  '2.5.4.98': ['c3', 'countryCode3c'],
+  '2.5.4.99': ['n3', 'countryCode3n'],
+  '2.5.4.100': ['dnsName'],
+  '0.9.2342.19200300.100.1.4': ['info'],
+  '0.9.2342.19200300.100.1.5': ['favouriteDrink', 'drink'],
+  '0.9.2342.19200300.100.1.6': ['roomNumber'],
+  '0.9.2342.19200300.100.1.8': ['userClass'],
+  '0.9.2342.19200300.100.1.9': ['host'],
+  '0.9.2342.19200300.100.1.11': ['documentIdentifier'],
+  '0.9.2342.19200300.100.1.12': ['documentTitle'],
+  '0.9.2342.19200300.100.1.13': ['documentVersion'],
+  '0.9.2342.19200300.100.1.15': ['documentLocation'],
+  '0.9.2342.19200300.100.1.20': ['homeTelephoneNumber', 'homePhone'],
+  '0.9.2342.19200300.100.1.37': ['associatedDomain'],
+  '0.9.2342.19200300.100.1.39': ['homePostalAddress'],
+  '0.9.2342.19200300.100.1.40': ['personalTitle'],
+  '0.9.2342.19200300.100.1.41': ['mobileTelephoneNumber', 'mobile'],
+  '0.9.2342.19200300.100.1.42': ['pagerTelephoneNumber', 'pager'],
+  '0.9.2342.19200300.100.1.43': ['friendlyCountryName'],
+  '0.9.2342.19200300.100.1.45': ['organizationalStatus'],
+  '0.9.2342.19200300.100.1.48': ['buildingName'],
+  '0.9.2342.19200300.100.1.56': ['documentPublisher'],
+  '1.2.643.3.131.1.1': ['INN'],
+  '1.2.643.100.1': ['OGRN'],
+  '1.2.643.100.3': ['SNILS'],
+};
+
 /** `jurisdictionCountryName` of OpenSSL and Open Finance Brasil, `jurisdictionOfIncorporationCountryName` of the EV guidelines. */
 function jurisdiction(...parts: readonly string[]): readonly string[] {
   return parts.flatMap((part) => [
@@ -50,13 +85,14 @@ function jurisdiction(...parts: readonly string[]): readonly string[] {
 }
 
 const oids = new Map(
-  Object.entries(attributeNames).flatMap(([oid, names]) =>
+  Object.entries({ ...rareNames, ...attributeNames }).flatMap(([oid, names]) =>
     names.map((name) => [name.toLowerCase(), oid] as const),
   ),
 );
 
 /** undefined: it has only its OID. */
-export const attributeName = (oid: string): string | undefined => attributeNames[oid]?.[0];
+export const attributeName = (oid: string): string | undefined =>
+  (attributeNames[oid] ?? rareNames[oid])?.[0];
 
 /** Of a name in any case, or of an OID, with `OID.` before it or without; undefined: nobody knows it. */
 export function attributeOid(name: string): string | undefined {

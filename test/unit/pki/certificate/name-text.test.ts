@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
@@ -17,6 +18,7 @@ import {
 } from '../../../../src/pki/certificate/name-text.ts';
 import { readWhole } from '../../../../src/pki/der/der.ts';
 import { der, oid, printable, sequence, set, utf8 } from '../der-writer.ts';
+import { forgeDer } from '../forge.ts';
 
 type Written = readonly (readonly (readonly [type: string, value: string])[])[];
 const read = (text: string): Written | string => {
@@ -251,6 +253,31 @@ test('no two attributes share a name', () => {
   ] as const)
     assert.equal(attributeOid(name), type);
   assert.equal(attributeOid('uniqueIdentifier'), undefined);
+});
+
+test('a name is the attribute that OpenSSL has it for', () => {
+  const arc = (prefix: string, last: number): string[] =>
+    Array.from({ length: last }, (_, i) => `${prefix}.${i + 1}`);
+  const types = [
+    ...arc('2.5.4', 110),
+    ...arc('0.9.2342.19200300.100.1', 60),
+    ...arc('1.2.840.113549.1.9', 8),
+    ...arc('1.3.6.1.4.1.311.60.2.1', 3),
+    ...['1.2.643.3.131.1.1', '1.2.643.100.1', '1.2.643.100.3'],
+  ];
+  let known = 0;
+  for (const type of types) {
+    const subject = sequence(set(sequence(oid(type), utf8('x'))));
+    const [name] = new X509Certificate(forgeDer({ subject })).subject.split('=');
+    // It writes an OID where it knows no name.
+    if (name === type) continue;
+    // `uid` is what it calls a uniqueIdentifier, beside `UID`; Bouncy Castle has the longer one for an X.500 identifier.
+    if (type === '0.9.2342.19200300.100.1.44') continue;
+    const ours = attributeOid(name!);
+    assert.ok(ours === undefined || ours === type, `${name} of ${type} is ${ours} here`);
+    if (ours === type) known++;
+  }
+  assert.ok(known > 60, `${known}`);
 });
 
 function isWritten(name: Name, text: string): boolean {
