@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { extname } from 'node:path';
@@ -131,7 +130,7 @@ export class ReadingProcess {
     if (child === undefined || !isRunning(child)) return;
     child.kill('SIGKILL');
     // One that hangs in a file system may outlive that; nobody else waits for it.
-    await atMost(1_000, once(child, 'exit'));
+    await atMost(1_000, endOf(child));
     child.unref();
     child.channel?.unref();
   }
@@ -157,13 +156,15 @@ export class ReadingProcess {
     const fail = (reason: string): void => reject(new ReadingError(reason));
     const parts = new Parts();
     const send = (question: Question): Promise<void> =>
-      new Promise((sent) => child.send(question, (error) => (error ? onError(error) : sent())));
+      new Promise((sent) => child.send(question, (error) => (error ? onUnsent(error) : sent())));
     const onMessage = (answer: Answer): void => {
       if ('part' in answer) parts.add(answer.part);
       else if ('failure' in answer) fail(answer.failure);
       else resolve(parts.whole);
     };
     const onError = (error: Error): void => fail(`failed: ${error.message}`);
+    // One that has just ended takes nothing more, and tells by its end why.
+    const onUnsent = (error: Error): void => void atMost(1_000, endOf(child)).then(() => onError(error));
     // V8 knows no other end for a heap that is full.
     const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
       fail(signal === 'SIGABRT' ? `needed more than ${heapMegabytes} MB` : `was ended (${signal ?? code})`);
@@ -216,6 +217,9 @@ function checkRoom(): void {
     for (const file of opened) closeSync(file);
   }
 }
+
+const endOf = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => child.once('exit', () => resolve()));
 
 /** It has been started, which may fail, and has not ended. */
 const isRunning = ({ pid, exitCode, signalCode }: ChildProcess): boolean =>
