@@ -449,6 +449,7 @@ export class Configuration {
     const changes = await inSlices(
       describeChanges(written(this.#own!, this.inForce.config), written(own, result.ok.config)),
     );
+    if (this.#isClosed) return;
     await this.#takeOver(own, rows, result.ok, news);
     this.#tellInForce(changes);
   }
