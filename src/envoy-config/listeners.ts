@@ -115,8 +115,8 @@ const onePathForAll: Message = {
 /**
  * Envoy holds what it and the enforcer add against the same two limits as what the client sent, and answers 500
  * (`ext_authz_invalid`) beyond them. So its own 100 headers and 60 KiB are left to the client, with room for the
- * certificates of a handshake (BoringSSL: 100 KB, half as much again as percent-encoded PEM) twice: XFCC's Chain, and the header for
- * the backend.
+ * certificates of a handshake (BoringSSL: 100 KB, half as much again as percent-encoded PEM) twice: XFCC's Chain,
+ * and the header for the backend.
  */
 const roomForHeaders: Message = {
   max_request_headers_kb: 60 + 2 * 150,

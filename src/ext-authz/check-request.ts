@@ -54,16 +54,17 @@ class HeaderLines implements HeadersInPlace {
     if (first === -1) return noValues;
     if (names.indexOf(wanted, first + 1) === -1) return [this.#valueOf(first)];
     const values: string[] = [];
-    for (const [name, value] of this) if (name === wanted) values.push(value);
+    for (const line of this.#counting()) if (names[line] === wanted) values.push(this.#valueOf(line));
     return values;
   }
 
   *[Symbol.iterator](): Generator<Header> {
-    const { names } = this;
-    if (!this.#isMap)
-      for (let line = 0; line < names.length; line++) yield [names[line]!, this.#valueOf(line)];
-    // By keys as they were sent: names may be the same where these are not.
-    else for (const line of this.#lastOfKeys()) yield [names[line]!, this.#valueOf(line)];
+    for (const line of this.#counting()) yield [this.names[line]!, this.#valueOf(line)];
+  }
+
+  /** By keys as they were sent: names may be the same where these are not. */
+  #counting(): Iterable<number> {
+    return this.#isMap ? this.#lastOfKeys() : this.names.keys();
   }
 
   #lastOfKeys(): Iterable<number> {

@@ -92,7 +92,7 @@ for (const file of [
     );
     fits(written, sarif, '');
     const { uri } = written.runs[0].results[0].locations[0].physicalLocation.artifactLocation;
-    const base = 'file:///work/';
+    const base = 'file:///project/';
     assert.equal(new URL(uri, base).href.startsWith('file:///'), true);
     const path = file.startsWith('/') ? file.replace(/^\/\//, '/.//') : `./${file}`;
     assert.equal(
