@@ -113,8 +113,8 @@ export const absoluteUrl = ({ query = false, empty = false, webSocket = false } 
       const url = URL.parse(value);
       return (
         url !== null &&
-        // WHATWG's parser forgives what Envoy and Java do not: blanks, backslashes, one slash or three, port 0.
-        /^[a-z]+:\/\/[^/\s\\][^\s\\]*$/i.test(value) &&
+        // WHATWG's parser forgives what Envoy and Java do not: blanks, one slash or three, a backslash for one, port 0.
+        /^[a-z]+:\/\/[^/?#\s\\]+(?:[/?#]\S*)?$/i.test(value) &&
         url.port !== '0' &&
         (/^https?:$/.test(url.protocol) || (webSocket && /^wss?:$/.test(url.protocol))) &&
         (query || url.search === '') &&
