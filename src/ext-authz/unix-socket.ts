@@ -22,7 +22,8 @@ export async function listenOnSocket(
 ): Promise<() => Promise<void>> {
   await claimSocket(path);
   try {
-    const folder = await mkdtemp(join(dirname(path), '.'));
+    // Not by `join`, which takes a dot for nothing: then it would be beside the socket's folder, which may be read-only.
+    const folder = await mkdtemp(`${dirname(path)}/.`);
     try {
       const aside = join(folder, 's');
       const name = Buffer.byteLength(aside) > longestPath ? path : aside;

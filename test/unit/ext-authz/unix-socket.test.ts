@@ -39,13 +39,16 @@ for (const umask of [0o000, 0o022])
     const server = createServer();
     const before = process.umask(umask);
     let others: number | undefined;
+    let within: string | undefined;
     const remove = await listenOnSocket(path, 0o600, async (name) => {
       server.listen(name);
       await once(server, 'listening');
+      within = dirname(dirname(name));
       others = statSync(dirname(name)).mode & statSync(name).mode & 0o077;
     }).finally(() => process.umask(before));
     after(() => server.close());
     assert.equal(others, 0);
+    assert.equal(within, shared, 'what is around its folder may be read-only, or another file system');
     assert.equal(statSync(path).mode & 0o777, 0o600);
     assert.deepEqual(readdirSync(shared), ['control.sock']);
     await remove();
