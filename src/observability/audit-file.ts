@@ -25,7 +25,7 @@ export class AuditFile implements AuditSink {
   readonly #tell: OnAuditTrouble;
   #queue: string[] = [];
   #queued = 0;
-  #file: { readonly handle: FileHandle; readonly ino: number; size: number } | undefined;
+  #file: { readonly handle: FileHandle; readonly ino: number } | undefined;
   #writing: Promise<void> | undefined;
   /** The last write failed in the middle of a line. */
   #hasHalfLine = false;
@@ -38,7 +38,7 @@ export class AuditFile implements AuditSink {
   write(line: string): void {
     if (this.#queued + line.length > maxQueuedBytes) {
       this.counts.dropped++;
-      this.#tell(`${this.#settings.path} is not written fast enough`);
+      this.#tell('dropped', `${this.#settings.path} is not written fast enough`);
       return;
     }
     this.#queue.push(line);
@@ -60,10 +60,10 @@ export class AuditFile implements AuditSink {
       try {
         await this.#append(Buffer.from(`${this.#hasHalfLine ? '\n' : ''}${lines.join('')}`));
         this.counts.written += lines.length;
-        this.#tell(undefined);
+        this.#tell('dropped', undefined);
       } catch (error) {
         this.counts.dropped += lines.length;
-        this.#tell((error as Error).message);
+        this.#tell('dropped', (error as Error).message);
         await this.#file?.handle.close().catch(() => {});
         this.#file = undefined;
       }
@@ -91,17 +91,41 @@ export class AuditFile implements AuditSink {
   async #open() {
     // Whoever may read the log of this service: its owner and its group.
     const handle = await open(this.#settings.path, appending, 0o640);
-    const { ino, size } = await handle.stat();
-    return { handle, ino, size };
+    const { ino } = await handle.stat();
+    return { handle, ino };
   }
 
+  /** Where that can't be, what is full grows on: better than to lose what is recorded. */
   async #rotate(): Promise<void> {
     const { path, kept } = this.#settings;
+    try {
+      await makeRoom(path, kept);
+    } catch (error) {
+      this.#tell('unrotated', (error as Error).message);
+      return;
+    }
+    this.#tell('unrotated', undefined);
     await this.#file?.handle.close();
     this.#file = undefined;
-    for (let i = kept - 1; i >= 1; i--) await renameIfThere(`${path}.${i}`, `${path}.${i + 1}`);
-    await renameIfThere(path, `${path}.1`);
   }
+}
+
+/**
+ * Each goes one number on, as far as the first that is free, or in the place of the oldest: where a number can't be had,
+ * trying again and again must not push those behind it out.
+ *
+ * @throws Error: something is in the way
+ */
+async function makeRoom(path: string, kept: number): Promise<void> {
+  const numbered = (i: number): string => (i === 0 ? path : `${path}.${i}`);
+  let free = 1;
+  for (; free <= kept; free++) {
+    const there = await lstat(numbered(free)).catch(() => undefined);
+    if (there?.isDirectory())
+      throw new Error(`${numbered(free)} is a folder, where a full file would go; move it away`);
+    if (there === undefined) break;
+  }
+  for (let i = Math.min(free, kept); i >= 1; i--) await renameIfThere(numbered(i - 1), numbered(i));
 }
 
 /** A link (`/dev/stdout` into a file, say) is somebody else's, and renaming it would leave what is full in use. */

@@ -15,16 +15,19 @@ export type AuditAbout = {
 };
 export type AuditCounts = { written: number; dropped: number };
 
-/** Told when lines begin to be dropped, and when they are kept again. */
-export type OnAuditTrouble = (trouble: string | undefined) => void;
+/** dropped: lines are lost. unrotated: a full file can't make room for the next one, and is written on to. */
+export type AuditTrouble = 'dropped' | 'unrotated';
+/** Told when a trouble begins, and why; undefined: it is over. */
+export type OnAuditTrouble = (trouble: AuditTrouble, reason: string | undefined) => void;
 
-/** Of one kind of trouble its beginning and its end are news, whatever happens in between. */
+/** Of each trouble its beginning and its end are news, whatever happens in between. */
 export function onceEach(tell: OnAuditTrouble): OnAuditTrouble {
-  let isTrouble = false;
-  return (trouble) => {
-    const isNews = isTrouble !== (trouble !== undefined);
-    isTrouble = trouble !== undefined;
-    if (isNews) tell(trouble);
+  const troubles = new Set<AuditTrouble>();
+  return (trouble, reason) => {
+    if (troubles.has(trouble) === (reason !== undefined)) return;
+    if (reason === undefined) troubles.delete(trouble);
+    else troubles.add(trouble);
+    tell(trouble, reason);
   };
 }
 
@@ -36,7 +39,7 @@ export function auditOutput(output: LogOutput, tell: OnAuditTrouble): AuditSink 
     counts,
     write: (line) => {
       const hasRoom = output.writableLength + line.length <= maxQueuedBytes;
-      trouble(hasRoom ? undefined : 'they are not read fast enough');
+      trouble('dropped', hasRoom ? undefined : 'they are not read fast enough');
       if (hasRoom) output.write(line);
       counts[hasRoom ? 'written' : 'dropped']++;
     },

@@ -21,9 +21,9 @@ export function auditSyslog({ address, port, hostname }: SyslogSettings, tell: O
   const trouble = onceEach(tell);
   const drop = (reason: string): void => {
     counts.dropped++;
-    trouble(`${address}:${port}: ${reason}`);
+    trouble('dropped', `${address}:${port}: ${reason}`);
   };
-  socket.on('error', (error) => trouble(`${address}:${port}: ${error.message}`));
+  socket.on('error', (error) => trouble('dropped', `${address}:${port}: ${error.message}`));
   socket.unref();
   const from = `${hostname.replace(/[^!-~]/g, '').slice(0, 255) || '-'} mtls-enforcer ${process.pid} decision -`;
   return {
@@ -35,7 +35,7 @@ export function auditSyslog({ address, port, hostname }: SyslogSettings, tell: O
       socket.send(message, port, address, (error) => {
         if (error) return drop(error.message);
         counts.written++;
-        trouble(undefined);
+        trouble('dropped', undefined);
       });
     },
     close: () => new Promise((resolve) => socket.close(() => resolve())),

@@ -1,6 +1,7 @@
 import { type Problem, problemLine } from '../config/problem.ts';
 import { headersToName } from '../envoy-config/request-headers.ts';
 import { type FeedEvent, feedLines } from '../feeds/feed-event.ts';
+import type { AuditTrouble } from '../observability/audit-sink.ts';
 import { createLog, type Log, type LogSettings } from '../observability/log.ts';
 import { countClients } from '../provision/load-config.ts';
 import { tierLine } from '../provision/tiers.ts';
@@ -21,6 +22,17 @@ const readAtStart = ({ config: { enforcer } }: InForce): ReadonlyMap<string, str
     ['[enforcer.authService]', JSON.stringify(authService)],
     ['[enforcer.metrics]', JSON.stringify(enforcer.metrics ?? {})],
   ]);
+};
+
+const auditTroubles: Readonly<Record<AuditTrouble, { readonly begins: string; readonly ends: string }>> = {
+  dropped: {
+    begins: 'lines of the record of decisions are dropped, and counted',
+    ends: 'the record of decisions is written again',
+  },
+  unrotated: {
+    begins: 'a full file of the record of decisions can not make room for the next one, and grows on',
+    ends: 'files of the record of decisions make room for the next one again',
+  },
 };
 
 /** What the log says of configurations. What was said of the one before is not said again. */
@@ -54,10 +66,10 @@ export class ConfigurationLog {
     for (const { level, message, fields } of feedLines(event)) this.#log[level](message, fields);
   }
 
-  /** Of the record of decisions: what keeps it from being written; undefined: nothing any more. */
-  auditTrouble(trouble: string | undefined): void {
-    if (trouble === undefined) this.#log.info('the record of decisions is written again');
-    else this.#log.error('lines of the record of decisions are dropped, and counted', { reason: trouble });
+  auditTrouble(trouble: AuditTrouble, reason: string | undefined): void {
+    const { begins, ends } = auditTroubles[trouble];
+    if (reason === undefined) this.#log.info(ends);
+    else this.#log.error(begins, { reason });
   }
 
   started(loaded: InForce, addresses: readonly string[]): void {

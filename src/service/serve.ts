@@ -81,7 +81,11 @@ async function begin(
   options.onSignal((signal) => onSignal(signal));
 
   let metrics: Metrics | undefined;
-  const audit = new AuditTrail({ file, worker, tell: (trouble) => log.auditTrouble(trouble) });
+  const audit = new AuditTrail({
+    file,
+    worker,
+    tell: (trouble, reason) => log.auditTrouble(trouble, reason),
+  });
   // Nothing before it serves.
   let watch = (): void => {};
   const envoy = new EnvoyFolder((news) => log.envoyFolder(news));

@@ -32,7 +32,7 @@ for (const [decisions, outcomes] of [
     const trail = new AuditTrail({
       file: join(folder, 'config.toml'),
       worker: 1,
-      tell: (trouble) => told.push(trouble),
+      tell: (_, reason) => told.push(reason),
     });
     trail.decided(request(), denied, decided);
     trail.use({ ...common, decisions, file });

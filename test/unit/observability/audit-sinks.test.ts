@@ -35,15 +35,16 @@ function sink(
 ) {
   if (!path.startsWith('/dev/')) mkdirSync(join(path, '..'), { recursive: true });
   const troubles: (string | undefined)[] = [];
+  const unrotated: (string | undefined)[] = [];
   const file = new AuditFile(
     { path, maxBytes: 1e6, kept: 2, pause: async () => {}, ...settings },
-    (trouble) => troubles.push(trouble),
+    (trouble, reason) => (trouble === 'dropped' ? troubles : unrotated).push(reason),
   );
   const read = (suffix = ''): string | undefined =>
     existsSync(path + suffix) ? readFileSync(path + suffix, 'utf8') : undefined;
   /** It can be written to afterwards, too. */
   const settle = (): Promise<void> => file.close();
-  return { path, file, troubles, read, settle };
+  return { path, file, troubles, unrotated, read, settle };
 }
 
 test('lines come in order, behind what was there, readable by owner and group alone', async () => {
@@ -70,6 +71,37 @@ test('a full file makes room for the next one, and so many are kept', async () =
   assert.equal(read('.2'), '3333\n4444\n');
   assert.equal(read('.3'), undefined);
   assert.deepEqual(file.counts, { written: 7, dropped: 0 });
+});
+
+test('a folder where a full file would go: it grows on, nothing is lost, and both ends of the trouble are told', async () => {
+  const { path, file, troubles, unrotated, read, settle } = sink(undefined, { maxBytes: 10 });
+  mkdirSync(`${path}.2`);
+  for (const line of ['1111\n', '2222\n', '3333\n', '4444\n', '5555\n', '6666\n']) {
+    file.write(line);
+    await settle();
+  }
+  assert.equal(read('.1'), '1111\n2222\n');
+  assert.equal(read(), '3333\n4444\n5555\n6666\n');
+  assert.deepEqual(unrotated, [`${path}.2 is a folder, where a full file would go; move it away`]);
+  rmSync(`${path}.2`, { recursive: true });
+  file.write('7777\n');
+  await settle();
+  assert.equal(read('.2'), '1111\n2222\n');
+  assert.equal(read(), '7777\n');
+  assert.deepEqual(file.counts, { written: 7, dropped: 0 });
+  assert.deepEqual(unrotated.slice(1), [undefined]);
+  assert.deepEqual(troubles, []);
+});
+
+test('a folder is left where it is, and what is full moves up to the first number that is free', async () => {
+  const { path, file, read, settle } = sink(undefined, { maxBytes: 5, kept: 3 });
+  mkdirSync(`${path}.3`);
+  for (const line of ['1111\n', '2222\n', '3333\n', '4444\n']) {
+    file.write(line);
+    await settle();
+  }
+  assert.deepEqual([read('.2'), read('.1'), read()], ['1111\n', '2222\n', '3333\n4444\n']);
+  assert.ok(lstatSync(`${path}.3`).isDirectory());
 });
 
 test('a link is written through, and neither moved away nor begun anew: what it leads to is not ours', async () => {
@@ -155,7 +187,7 @@ test('what waits has a bound: four megabytes, whatever comes', async () => {
 test('a reader of standard error that is stuck: dropped and counted, and nobody waits', async () => {
   const troubles: (string | undefined)[] = [];
   const stuck = new Writable({ highWaterMark: 1, write: () => {} });
-  const output = auditOutput(stuck, (trouble) => troubles.push(trouble));
+  const output = auditOutput(stuck, (_, reason) => troubles.push(reason));
   const line = 'x'.repeat(1024 * 1024);
   for (let i = 0; i < 6; i++) output.write(line, about);
   assert.deepEqual(output.counts, { written: 4, dropped: 2 });
@@ -172,8 +204,8 @@ for (const [address, type] of [
     server.bind(0, address);
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const syslog = auditSyslog({ address, port, hostname: 'gate way' }, (trouble) =>
-      assert.equal(trouble, undefined),
+    const syslog = auditSyslog({ address, port, hostname: 'gate way' }, (_, reason) =>
+      assert.equal(reason, undefined),
     );
     const received: string[] = [];
     server.on('message', (message) => received.push(message.toString()));
@@ -196,7 +228,9 @@ for (const [address, type] of [
 
 test('syslog: a line that no datagram holds is dropped and counted', async () => {
   const told = Promise.withResolvers<string | undefined>();
-  const syslog = auditSyslog({ address: '127.0.0.1', port: 9, hostname: 'h' }, told.resolve);
+  const syslog = auditSyslog({ address: '127.0.0.1', port: 9, hostname: 'h' }, (_, reason) =>
+    told.resolve(reason),
+  );
   syslog.write('x'.repeat(70_000), about);
   assert.match((await told.promise)!, /^127\.0\.0\.1:9: .*EMSGSIZE/);
   assert.deepEqual(syslog.counts, { written: 0, dropped: 1 });
