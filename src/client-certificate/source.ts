@@ -61,10 +61,20 @@ export function fittingSources(
   const { address } = attributes.source;
   let alias: string | undefined;
   if (verifySender !== undefined && headers.some(({ senders }) => senders.aliases.size > 0)) {
-    const own = readPeer(attributes, peer ?? { presentedChain: false });
+    const own = readSender(attributes, peer);
     if (own.kind === 'chain') alias = verifySender(own.leaf, own.intermediates, now);
   }
   return headers.filter(
     ({ senders }) => sentFrom(senders, address) || (alias !== undefined && senders.aliases.has(alias)),
   );
+}
+
+/**
+ * With the intermediates that it presented, where there is no peer source either. But then nobody has said that Envoy
+ * overwrites XFCC: one that speaks of somebody else does not keep the sender from being known by its certificate alone.
+ */
+function readSender(attributes: Attributes, peer: PeerSource | undefined): Presented {
+  if (peer !== undefined) return readPeer(attributes, peer);
+  const withChain = readPeer(attributes, { presentedChain: true });
+  return withChain.kind === 'error' ? readPeer(attributes, { presentedChain: false }) : withChain;
 }

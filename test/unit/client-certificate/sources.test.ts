@@ -306,6 +306,25 @@ test('the sender is verified with what it presented, at the time given', () => {
   assert.deepEqual(calls, [[root, [intermediate], 77]]);
 });
 
+for (const [sentence, sent, intermediates] of [
+  ['with its chain', xfcc(root, intermediate), [intermediate]],
+  ['by its certificate alone, where XFCC speaks of somebody else', xfcc(leaf, intermediate), []],
+] as const)
+  test(`a sender is verified ${sentence}, where there is no peer source`, () => {
+    const calls: unknown[] = [];
+    const sources: CertificateSources = {
+      ...headerOnly,
+      headers: [auto(['alias:edge-lb'])],
+      verifySender: (...call) => {
+        calls.push(call);
+        return 'edge-lb';
+      },
+    };
+    const parts = { source: '10.21.0.1', certificate: own, headers: [wso2, sent] };
+    assert.equal(outcome(sources, parts), 'client by header');
+    assert.deepEqual(calls, [[root, intermediates, 0]]);
+  });
+
 test("a load balancer's XFCC is read as our Envoy received it, never what it wrote of the load balancer", () => {
   const sources: CertificateSources = {
     ...headerOnly,
