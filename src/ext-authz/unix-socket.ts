@@ -1,6 +1,6 @@
-import { chmod, link, lstat, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { chmod, link, lstat, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** What a unix socket's address has room for (unix(7)). */
 const longestPath = 107;
@@ -13,24 +13,33 @@ const longestPath = 107;
  *
  * @param listen begins to listen by the name that it is given
  * @returns how to remove it, once that is closed: what another has put in its place stays
- * @throws Error: no such folder, another process answers there, or it is no socket (which is never removed)
+ * @throws Error: too long, no such folder, another process answers there, or it is no socket (which is never removed)
  */
 export async function listenOnSocket(
   path: string,
   mode: number,
   listen: (path: string) => Promise<unknown>,
 ): Promise<() => Promise<void>> {
-  await claimSocket(path);
   try {
+    if (Buffer.byteLength(path) > longestPath)
+      throw new Error(
+        `found a path of ${Buffer.byteLength(path)} bytes, and a socket's may have ${longestPath}; write a shorter one`,
+      );
+    await claimSocket(path);
     // Not by `join`, which takes a dot for nothing: then it would be beside the socket's folder, which may be read-only.
     const folder = await mkdtemp(`${dirname(path)}/.`);
+    const handle = await open(folder);
     try {
-      const aside = join(folder, 's');
-      const name = Buffer.byteLength(aside) > longestPath ? path : aside;
-      await listen(name);
-      await chmod(name, mode);
-      if (name !== path) await putInPlace(name, path);
+      // As nothing else is called: what Node removes at the end may by then be looked for in another folder, see below.
+      const own = basename(folder);
+      const aside = join(folder, own);
+      const isTooLong = Buffer.byteLength(aside) > longestPath;
+      // Through what is open (Linux), a path of any length is short.
+      await listen(isTooLong ? `/proc/self/fd/${handle.fd}/${own}` : aside);
+      await chmod(aside, mode);
+      await putInPlace(aside, path);
     } finally {
+      await handle.close();
       await rm(folder, { recursive: true, force: true });
     }
   } catch (error) {

@@ -11,17 +11,12 @@ export function listenTrouble(error: NodeJS.ErrnoException, { tcp, socket }: Ser
   const { code, syscall, message } = error;
   const isSocket = (error as { readonly address?: string }).address === socket || tcp === undefined;
   if (isSocket && socket !== undefined) {
-    if (code === 'EINVAL' || socket.length > 107)
-      return {
-        key: 'socket',
-        message: `found a path of ${socket.length} characters, and a socket's may have 107; write a shorter one`,
-      };
     if (code === 'EACCES' || code === 'EPERM')
       return {
         key: 'socket',
         message: `this user may not make the socket ${socket}; give it write permission to the folder, or write another path`,
       };
-    return { key: 'socket', message: `can't listen: ${message}` };
+    return { key: 'socket', message: code === undefined ? message : `can't listen: ${message}` };
   }
   const at = `${tcp?.address}:${tcp?.port}`;
   if (code === 'EADDRINUSE')
