@@ -1,9 +1,7 @@
 import { chmod, link, lstat, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { basename, dirname, join } from 'node:path';
-
-/** What a unix socket's address has room for (unix(7)). */
-const longestPath = 107;
+import { longestSocketPath, socketPathTrouble } from '../config/worker.ts';
 
 /**
  * Listens on a unix socket, in the place of one that nobody answers on any more. It is made under a name of its own and
@@ -21,10 +19,8 @@ export async function listenOnSocket(
   listen: (path: string) => Promise<unknown>,
 ): Promise<() => Promise<void>> {
   try {
-    if (Buffer.byteLength(path) > longestPath)
-      throw new Error(
-        `found a path of ${Buffer.byteLength(path)} bytes, and a socket's may have ${longestPath}; write a shorter one`,
-      );
+    const trouble = socketPathTrouble(path);
+    if (trouble !== undefined) throw new Error(trouble);
     await claimSocket(path);
     // Not by `join`, which takes a dot for nothing: then it would be beside the socket's folder, which may be read-only.
     const folder = await mkdtemp(`${dirname(path)}/.`);
@@ -33,7 +29,7 @@ export async function listenOnSocket(
       // As nothing else is called: what Node removes at the end may by then be looked for in another folder, see below.
       const own = basename(folder);
       const aside = join(folder, own);
-      const isTooLong = Buffer.byteLength(aside) > longestPath;
+      const isTooLong = Buffer.byteLength(aside) > longestSocketPath;
       // Through what is open (Linux), a path of any length is short.
       await listen(isTooLong ? `/proc/self/fd/${handle.fd}/${own}` : aside);
       await chmod(aside, mode);
