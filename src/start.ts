@@ -7,6 +7,8 @@
 // Node opens its inspector at SIGUSR1, and with it this process to all on this host's loopback; SIGUSR2 would end it.
 // Recipes for the rotation of logs send either. What runs may take them for something; nobody gets more than that.
 for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => {});
+// Of a service that is still loading itself this asks for what it is about to do, and would end it.
+if (process.argv.includes('serve')) process.on('SIGHUP', () => {});
 
 const needed = 24;
 const [major] = process.versions.node.split('.');

@@ -89,6 +89,15 @@ test('SIGUSR1 opens no inspector, SIGUSR2 ends nothing, and both are told', asyn
   assert.ok(!enforcer.lines.some((line) => line.includes('Debugger')), enforcer.lines.join('\n'));
 });
 
+test('SIGHUP ends no service that is still loading itself', async () => {
+  // Once the lines of its first file have run: nothing else of it is there.
+  const early = `process.once('newListener', () => queueMicrotask(() => process.kill(process.pid, 'SIGHUP')));`;
+  const config = configure('early.toml', `port = ${await freePort()}`);
+  const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(early)}` };
+  const enforcer = await EnforcerProcess.start(config, env);
+  assert.deepEqual(await enforcer.stop(), { code: 0, signal: null });
+});
+
 test('a reload that reads a header which Envoy was not told of says which, once it does', async () => {
   const file = configure('header.toml', `port = ${await freePort()}`);
   const enforcer = await EnforcerProcess.start(file);
