@@ -1,3 +1,5 @@
+import { problemLine } from '../config/problem.ts';
+import { socketPathTrouble } from '../config/worker.ts';
 import { jsonEscapes } from '../observability/paper.ts';
 import { serviceOfWorker } from '../provision/service.ts';
 import { readServiceAddress } from '../provision/service-address.ts';
@@ -37,17 +39,22 @@ export async function ask(asked: Asked, values: Values): Promise<Exit> {
 const digestOf = ({ digest }: Status): string => digest;
 
 function socketsOf(values: Values): readonly string[] {
+  if (values.control === '')
+    throw new UsageError('--control needs a path, for example /run/mtls-enforcer/control.sock');
   if (typeof values.control === 'string') return [values.control];
-  const { service, workers } = readServiceAddress(configOf(values), process.env);
-  if (service.control === undefined)
+  const { service, workers, problems } = readServiceAddress(configOf(values), process.env);
+  if (service.control === undefined) {
+    tellLines(...problems.map((problem) => `error: ${problemLine(problem)}`));
+    const left = problems.length === 0 ? '' : 'what can be read of ';
     throw new UsageError(
-      `[enforcer.authService] of ${configOf(values)} has no control, so that nobody can be asked; write control = "/run/mtls-enforcer/control.sock" and restart, or give --control PATH`,
+      `${left}[enforcer.authService] of ${configOf(values)} has no control, so that nobody can be asked; write control = "/run/mtls-enforcer/control.sock" and restart, or give --control PATH`,
     );
+  }
   return Array.from({ length: workers }, (_, i) => serviceOfWorker(service, i + 1).control!);
 }
 
 function trouble(path: string, error: NodeJS.ErrnoException): string {
   if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return `nobody answers on ${path}`;
   if (error.code === 'EACCES') return `this user may not use ${path}; the service's own and root may`;
-  return `${path}: ${error.message}`;
+  return `${path}: ${socketPathTrouble(path) ?? error.message}`;
 }

@@ -18,23 +18,42 @@ Where mutual TLS is configured, give the service a socket as well: that is asked
 `,
   options: { ...configOption, socket: { type: 'string' }, address: { type: 'string' } },
   run: async (values) => {
-    const listeners = await listenersToAsk(values);
-    const { askHealth } = await import('../ext-authz/health-client.ts');
+    const { askHealth, askedAt } = await import('../ext-authz/health-client.ts');
+    const given = givenListener(values);
+    const { listeners, problems } =
+      given === undefined ? await configuredListeners(values) : { listeners: [given], problems: [] };
+    tellLines(...problems.map((problem) => `warning: ${problemLine(problem)}`));
+    if (problems.length > 0)
+      tellLines(
+        `warning: the service may run all the same, where the file said before; asked at ${listeners.map(askedAt).join(', ')}, by what is left of it and defaults (--address or --socket asks elsewhere)`,
+      );
     const asked = listeners.map((listener) => askHealth(listener, 2000));
     const troubles = (await Promise.all(asked)).filter((trouble) => trouble !== undefined);
     tellLines(...troubles.map((trouble) => `mtls-enforcer: ${trouble}`));
-    return troubles.length === asked.length ? exit.unavailable : say('SERVING\n');
+    if (troubles.length < asked.length) return say('SERVING\n');
+    if (given === undefined && problems.length === 0)
+      tellLines(
+        `mtls-enforcer: asked where ${configOf(values)} has the service: [enforcer.authService], and its defaults where it says nothing`,
+      );
+    return exit.unavailable;
   },
 };
 
-async function listenersToAsk(values: Values): Promise<readonly Listener[]> {
-  const { socket, address } = values;
-  if (typeof socket === 'string') return [{ socket }];
-  if (typeof address === 'string') {
-    const match = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(address);
-    if (match === null) throw new UsageError('--address needs HOST:PORT, for example 127.0.0.1:8081');
-    return [{ address: match[1] ?? match[2]!, port: Number(match[3]), tls: undefined }];
-  }
+/** @throws UsageError */
+function givenListener({ socket, address }: Values): Listener | undefined {
+  if (socket !== undefined && address !== undefined)
+    throw new UsageError('--socket and --address exclude each other; give one of them');
+  if (socket === '') throw new UsageError('--socket needs a path, for example /run/mtls-enforcer/authz.sock');
+  if (typeof socket === 'string') return { socket };
+  if (address === undefined) return undefined;
+  const [, bracketed, plain, digits] = /^(?:\[(.+)\]|([^:]+)):([1-9]\d{0,4})$/.exec(String(address)) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(digits) > 65_535)
+    throw new UsageError('--address needs HOST:PORT, for example 127.0.0.1:8081');
+  return { address: host, port: Number(digits), tls: undefined };
+}
+
+async function configuredListeners(values: Values) {
   const { listenersOf } = await import('../service/listeners.ts');
   const { serviceOfWorker } = await import('../provision/service.ts');
   const { readServiceAddress } = await import('../provision/service-address.ts');
@@ -43,11 +62,5 @@ async function listenersToAsk(values: Values): Promise<readonly Listener[]> {
     { length: workers },
     (_, i) => listenersOf(serviceOfWorker(service, i + 1)).at(-1)!, // the socket, where there is one
   );
-  tellLines(...problems.map((problem) => `warning: ${problemLine(problem)}`));
-  if (problems.length > 0) {
-    const [listener] = listeners as [Listener];
-    const where = 'socket' in listener ? listener.socket : `${listener.address}:${listener.port}`;
-    tellLines(`warning: the service may run all the same, with what the file said before; asked at ${where}`);
-  }
-  return listeners;
+  return { listeners, problems };
 }

@@ -1,16 +1,27 @@
-import { Client, credentials } from '@grpc/grpc-js';
+import { createSecureContext } from 'node:tls';
+import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { socketPathTrouble } from '../config/worker.ts';
 import type { Listener } from './server.ts';
 
 /**
  * Asks a running service over grpc.health.v1, as Envoy's health check does.
  *
- * @returns undefined if it says SERVING, else why not
+ * @returns undefined if it says SERVING, else where it was asked, and why not
  */
 export function askHealth(listener: Listener, milliseconds: number): Promise<string | undefined> {
-  const client =
-    'socket' in listener
-      ? new Client(`unix:${listener.socket}`, credentials.createInsecure())
-      : new Client(`${connectTo(listener.address)}:${listener.port}`, credentialsFor(listener.tls));
+  const where = askedAt(listener);
+  const trouble = 'socket' in listener ? socketPathTrouble(where) : undefined;
+  if (trouble !== undefined) return Promise.resolve(`${where}: ${trouble}`);
+  const client = new Client(
+    'socket' in listener ? `unix:${where}` : where,
+    'socket' in listener ? credentials.createInsecure() : credentialsFor(listener.tls),
+    {
+      // Whatever the environment says: a proxy would ask a service of its own host.
+      'grpc.enable_http_proxy': 0,
+      // Any name, since it is not looked at: an address there is against RFC 6066, and Node warns of it.
+      'grpc.ssl_target_name_override': 'localhost',
+    },
+  );
   return new Promise<string | undefined>((resolve) => {
     client.makeUnaryRequest(
       '/grpc.health.v1.Health/Check',
@@ -20,28 +31,44 @@ export function askHealth(listener: Listener, milliseconds: number): Promise<str
       { deadline: Date.now() + milliseconds },
       (error, answer) => {
         // HealthCheckResponse: status = 1, and SERVING is 1.
-        if (error) resolve(error.message);
-        else resolve(answer?.[0] === 8 && answer[1] === 1 ? undefined : 'NOT_SERVING');
+        if (error) resolve(`${where}: ${reasonOf(error, listener, milliseconds)}`);
+        else resolve(answer?.[0] === 8 && answer[1] === 1 ? undefined : `${where}: NOT_SERVING`);
       },
     );
   }).finally(() => client.close());
 }
 
+/** "Any address" is for listening; from here it is this machine. */
+export function askedAt(listener: Listener): string {
+  if ('socket' in listener) return listener.socket;
+  const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[listener.address] ?? listener.address;
+  return `${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
+}
+
 /** Its own certificate is what we were configured with, so that nothing else needs to vouch for it. */
 const credentialsFor = (tls: Extract<Listener, { port: number }>['tls']) =>
   tls
-    ? credentials.createSsl(
-        Buffer.from(tls.certificatePem),
-        Buffer.from(tls.privateKeyPem),
-        Buffer.from(tls.certificatePem),
-        {
-          checkServerIdentity: () => undefined,
-        },
+    ? credentials.createFromSecureContext(
+        createSecureContext({
+          ca: tls.certificatePem,
+          // Also where it is not self-signed.
+          allowPartialTrustChain: true,
+          cert: tls.certificatePem,
+          key: tls.privateKeyPem,
+        }),
+        { checkServerIdentity: () => undefined },
       )
     : credentials.createInsecure();
 
-/** "Any address" is for listening; from here it is this machine. */
-const connectTo = (address: string): string => {
-  const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address] ?? address;
-  return host.includes(':') ? `[${host}]` : host;
-};
+/** In an operator's words what can be told from the library's; else those. */
+function reasonOf({ code, details }: ServiceError, listener: Listener, milliseconds: number): string {
+  const reason = details
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/( \([^)]*Z\))?\. Resolution note: $/, '');
+  if (/ECONNREFUSED|ENOENT/.test(reason)) return 'nobody answers there';
+  if (reason.includes('EACCES')) return 'this user may not use it; the service, its group and root may';
+  if (code === status.DEADLINE_EXCEEDED) return `no answer within ${milliseconds / 1000} s`;
+  if (/^Failed to connect|^Protocol error|ECONNRESET/.test(reason))
+    return `what listens there speaks no gRPC${'port' in listener && listener.tls ? '' : ' without TLS'} (${reason})`;
+  return reason;
+}

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Client, credentials } from '@grpc/grpc-js';
+import { createAuthority } from '../support/certificate-authority.ts';
 import { Child } from '../support/child.ts';
 import { EnforcerProcess } from '../support/enforcer-process.ts';
 import { freePort } from '../support/free-port.ts';
@@ -165,6 +166,55 @@ test('a file without APIs, as one that is just being written, takes no API away'
   await enforcer.stop();
 });
 
+for (const clientCaPath of [undefined, 'ca.pem'])
+  test(`health over TLS${clientCaPath ? ' of both sides' : ''} says nothing else, and asks no proxy that the environment names`, async () => {
+    const ca = await createAuthority({ subject: 'CN=ca' });
+    const { pem, privateKeyPem } = await ca.issue({ subject: 'CN=enforcer' });
+    for (const [name, text] of [
+      ['ca.pem', ca.pem],
+      ['tls.pem', pem],
+      ['tls.key', privateKeyPem],
+    ] as const)
+      writeFileSync(join(folder, name), text);
+    const port = await freePort();
+    const file = configure(
+      'health-tls.toml',
+      `port = ${port}\ncertPath = "tls.pem"\nkeyPath = "tls.key"\n${clientCaPath ? `clientCaPath = "${clientCaPath}"\n` : ''}`,
+    );
+    const enforcer = await EnforcerProcess.start(file);
+    const env = { ...process.env, http_proxy: 'http://127.0.0.1:1', https_proxy: 'http://127.0.0.1:1' };
+    const { status, stderr } = spawnSync(process.execPath, [main, 'health', '--config', file], {
+      env,
+      encoding: 'utf8',
+    });
+    await enforcer.stop();
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+  });
+
+for (const [what, written, expected] of [
+  [
+    'is missing',
+    undefined,
+    /none\.toml:1: does not exist.*\nwarning: the service may run all the same, where the file said before; asked at 127\.0\.0\.1:\d+, by what is left of it and defaults/,
+  ],
+  [
+    'has an odd port',
+    (port: number) => `port = ${port}.5\naddress = "127.0.0.1"`,
+    /authService\.port: write a whole number.*\nwarning: the service may run all the same.*asked at 127\.0\.0\.1:8081/,
+  ],
+  [
+    'says where it does not listen',
+    (port: number) => `port = ${port}`,
+    /^mtls-enforcer: 127\.0\.0\.1:\d+: nobody answers there\nmtls-enforcer: asked where .*said\.toml has the service: \[enforcer\.authService\]/,
+  ],
+] as const)
+  test(`health of a file that ${what} tells where it asked, and why there`, async () => {
+    const file = written ? configure('said.toml', written(await freePort())) : join(folder, 'none.toml');
+    assert.match((await run('health', '--config', file)).stderr, expected);
+    if (written === undefined)
+      assert.match((await run('reload', '--config', file)).stderr, /none\.toml:1: does not exist/);
+  });
+
 test('health asks the service, whatever has become of the rest of the file since', async () => {
   const port = await freePort();
   const file = configure('health.toml', `port = ${port}`);
@@ -180,7 +230,9 @@ test('health asks the service, whatever has become of the rest of the file since
   assert.match(broken.stderr, /health\.toml:\d+: .*\n.*the service may run all the same.*127\.0\.0\.1:\d+/);
   assert.equal((await run('health', '--address', `127.0.0.1:${port}`)).code, 0);
   await enforcer.stop();
-  assert.equal((await run('health', '--config', file)).code, 69);
+  const ended = await run('health', '--config', file);
+  assert.equal(ended.code, 69);
+  assert.match(ended.stderr, /127\.0\.0\.1:\d+: nobody answers there/);
   assert.equal((await run('health', '--address', `127.0.0.1:${port}`)).code, 69);
   assert.equal((await run('health', '--address', 'nowhere')).code, 64);
 });

@@ -165,6 +165,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'provision/router-files': ['fs'],
   'envoy-config': ['net', 'path'],
   'ext-authz': ['url'],
+  'ext-authz/health-client': ['tls'],
   'ext-authz/grpc-js-lane': ['net*', 'url'],
   'ext-authz/unix-socket': ['fs/promises', 'net*', 'path'],
   service: ['child_process'],
