@@ -1,3 +1,4 @@
+import { peerLimits } from '../client-certificate/formats/reading.ts';
 import type { Config } from '../config/schema/config.ts';
 import { handshakeLog, requestLog } from './access-log.ts';
 import { corsFilters } from './cors.ts';
@@ -114,12 +115,11 @@ const onePathForAll: Message = {
 
 /**
  * Envoy holds what it and the enforcer add against the same two limits as what the client sent, and answers 500
- * (`ext_authz_invalid`) beyond them. So its own 100 headers and 60 KiB are left to the client, with room for the
- * certificates of a handshake (BoringSSL: 100 KB, half as much again as percent-encoded PEM) twice: XFCC's Chain,
- * and the header for the backend.
+ * (`ext_authz_invalid`) beyond them. So its own 100 headers and 60 KiB are left to the client, with room for the longest
+ * certificate that we read of a handshake twice: XFCC's Chain, and the header for the backend.
  */
 const roomForHeaders: Message = {
-  max_request_headers_kb: 60 + 2 * 150,
+  max_request_headers_kb: 60 + (2 * peerLimits.certificateLength) / 1024,
   common_http_protocol_options: { max_headers_count: 100 + 28 },
 };
 
