@@ -41,7 +41,14 @@ export type RevocationSettings = RevocationLimits & {
 /** Of URLs that certificates name, and of certificates: what was not wanted for longest makes room. */
 const usual = { urls: 1_000, certificates: 50_000, issuers: 1_000 };
 
-type Asked = { readonly by: string; readonly feeds: readonly OcspFeed[] };
+/** Responders, by the rules of one CA. */
+type Asked = {
+  /** `rulesText` of those rules. */
+  readonly by: string;
+  readonly feeds: readonly OcspFeed[];
+  /** That have such rules. */
+  readonly settings: RevocationSettings;
+};
 
 /**
  * All that is fetched about revocation, for as long as the process lives. A configuration that may yet be refused only
@@ -55,8 +62,11 @@ export class RevocationFeeds implements RevocationKnowledge {
   readonly #configured: FeedPool<CrlAddress, CrlFeed>;
   /** By URL; those that certificates name, the longest unwanted first. */
   readonly #followed = new Map<string, CrlFeed>();
-  /** By certificate and issuer, the longest unwanted first. */
-  readonly #asked = new Map<string, Asked>();
+  /**
+   * By certificate and issuer, the longest unwanted first. Of each what was wanted last comes first: an issuer that is
+   * trusted itself, and stands below another trusted CA that has responders of its own, is wanted by the rules of both.
+   */
+  readonly #asked = new Map<string, readonly Asked[]>();
   #inForce: RevocationSettings | undefined;
   /** Is prepared, and may yet be refused. */
   #coming: RevocationSettings | undefined;
@@ -114,13 +124,13 @@ export class RevocationFeeds implements RevocationKnowledge {
   }
 
   answersAbout(certificate: Certificate, issuer: Certificate): readonly OcspAnswer[] {
-    const feeds = this.#asked.get(keyOf(certificate, issuer))?.feeds ?? [];
-    return feeds.flatMap(({ latest }) => latest ?? []);
+    return this.#wantedLast(certificate, issuer).flatMap(({ latest }) => latest ?? []);
   }
 
   isAwaited(certificate: Certificate, issuer: Certificate): boolean {
-    const feeds = this.#asked.get(keyOf(certificate, issuer))?.feeds ?? [];
-    return feeds.some(({ latest, state }) => latest === undefined && state.failures === 0);
+    return this.#wantedLast(certificate, issuer).some(
+      ({ latest, state }) => latest === undefined && state.failures === 0,
+    );
   }
 
   want(certificate: Certificate, issuer: Certificate, anchor: Certificate): void {
@@ -182,7 +192,7 @@ export class RevocationFeeds implements RevocationKnowledge {
 
   /** One by one: there may be tens of thousands, and whoever counts them may put it down in between. */
   *ocspStates(): Generator<FeedState> {
-    for (const { feeds } of [...this.#asked.values()]) for (const { state } of feeds) yield state;
+    for (const asked of [...this.#asked.values()]) for (const { state } of feedsIn(asked)) yield state;
   }
 
   /** Reads all that is in force, and resolves when that is over, well or not. */
@@ -217,23 +227,34 @@ export class RevocationFeeds implements RevocationKnowledge {
     const { nonce, ocspResponderCertificates: responders, freshness } = sources;
     const places = ocspPlacesOf(certificate, sources);
     const key = keyOf(certificate, issuer);
-    const by = JSON.stringify([places, nonce, responders.map(({ sha256 }) => sha256), freshness]);
-    const known = this.#asked.get(key);
+    const by = rulesText(certificate, sources);
+    const settings = this.#inForce!;
+    const known = this.#asked.get(key) ?? [];
+    const same = known.find((one) => one.by === by);
+    const others = known.filter((one) => one !== same);
+    const isRule = (text: string): boolean =>
+      settings.sources.some((rules) => rulesText(certificate, rules) === text);
+    const kept = others
+      .filter((one) => one.settings === settings || isRule(one.by))
+      .map((one) => ({ ...one, settings }));
+    const feeds =
+      same?.feeds ??
+      places.map((place) => {
+        const address = { certificate, issuer, ...place, nonce, responders, freshness };
+        // What another was told is judged anew: a change of policy must not begin with nothing known.
+        const before = feedsIn(known).find((feed) => feed.url === place.url)?.sent;
+        return new OcspFeed(address, this.#around, { ...this.#times, before });
+      });
     this.#asked.delete(key);
-    if (known?.by === by) {
-      this.#asked.set(key, known);
-      return;
-    }
-    const feeds = places.map((place) => {
-      const address = { certificate, issuer, ...place, nonce, responders, freshness };
-      // What another was told is judged anew: a change of policy must not begin with nothing known.
-      const before = known?.feeds.find((feed) => feed.url === place.url)?.sent;
-      return new OcspFeed(address, this.#around, { ...this.#times, before });
-    });
-    if (feeds.length > 0) this.#asked.set(key, { by, feeds });
-    this.#end(known?.feeds ?? []);
+    if (feeds.length + kept.length > 0) this.#asked.set(key, [{ by, feeds, settings }, ...kept]);
+    this.#end(feedsIn(others.filter(({ feeds }) => kept.every((one) => one.feeds !== feeds))));
+    if (same !== undefined) return;
     this.#makeRoom(this.#asked, this.#most.certificates);
     for (const feed of feeds) void feed.start();
+  }
+
+  #wantedLast(certificate: Certificate, issuer: Certificate): readonly OcspFeed[] {
+    return this.#asked.get(keyOf(certificate, issuer))?.[0]?.feeds ?? [];
   }
 
   /** A few at a time: there may be ten thousand, and Checks between. */
@@ -262,7 +283,7 @@ export class RevocationFeeds implements RevocationKnowledge {
   }
 
   #all(): readonly (CrlFeed | OcspFeed)[] {
-    const asked = [...this.#asked.values()].flatMap(({ feeds }) => feeds);
+    const asked = [...this.#asked.values()].flatMap(feedsIn);
     return [...this.#feedsOf(this.#inForce), ...this.#followed.values(), ...asked];
   }
 
@@ -284,11 +305,11 @@ export class RevocationFeeds implements RevocationKnowledge {
     return this.#cache.cache;
   }
 
-  #makeRoom(feeds: Map<string, CrlFeed | Asked>, most: number): void {
+  #makeRoom(feeds: Map<string, CrlFeed | readonly Asked[]>, most: number): void {
     for (const [key, one] of feeds) {
       if (feeds.size <= most) return;
       feeds.delete(key);
-      this.#end('feeds' in one ? one.feeds : [one]);
+      this.#end(one instanceof CrlFeed ? [one] : feedsIn(one));
     }
   }
 
@@ -298,6 +319,15 @@ export class RevocationFeeds implements RevocationKnowledge {
     if (feeds.length > 0) this.#version++;
   }
 }
+
+/** Equal for rules that ask the same of the same about the certificate. */
+const rulesText = (certificate: Certificate, rules: RevocationSources): string => {
+  const { nonce, ocspResponderCertificates, freshness } = rules;
+  const responders = ocspResponderCertificates.map(({ sha256 }) => sha256);
+  return JSON.stringify([ocspPlacesOf(certificate, rules), nonce, responders, freshness]);
+};
+
+const feedsIn = (asked: readonly Asked[]): readonly OcspFeed[] => asked.flatMap(({ feeds }) => feeds);
 
 const keyOf = (certificate: Certificate, issuer: Certificate): string =>
   `${certificate.sha256} ${issuer.sha256}`;

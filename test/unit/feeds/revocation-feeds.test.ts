@@ -288,6 +288,55 @@ describe('a configuration', () => {
     );
   });
 
+  it('of two trusted CAs above one issuer, each with a responder of its own, ends neither by the other', {
+    timeout: 20_000,
+  }, async () => {
+    const leaf = clientOf();
+    const saying = (status: Uint8Array): Answer =>
+      sending(
+        forgeOcsp(ca.who, {
+          responses: [
+            {
+              id: certId(ca.who, leaf),
+              thisUpdate: Date.now() - hour,
+              nextUpdate: Date.now() + hour,
+              status,
+            },
+          ],
+        }),
+      );
+    const [own, above] = [await webServer(saying(good)), await webServer(saying(revoked()))];
+    const root = authorityOf('Root').certificate;
+    const [ofOwn, ofRoot] = [own, above].map(({ url }) => sourcesOf({ ocspResponder: url })) as [
+      RevocationSources,
+      RevocationSources,
+    ];
+    const both = (): RevocationSettings => ({
+      ...settingsOf(ofOwn),
+      sources: [ofOwn, ofRoot],
+      sourcesOf: (_, anchor) => (anchor === root ? ofRoot : ofOwn),
+    });
+    const { feeds, event } = feedsOf();
+    const told = (anchor: Certificate): string => {
+      feeds.want(leaf, ca.certificate, anchor);
+      return feeds
+        .answersAbout(leaf, ca.certificate)
+        .map(({ status }) => status)
+        .join();
+    };
+    await inForce(feeds, both());
+    assert.deepEqual([told(ca.certificate), told(root), told(ca.certificate)], ['', '', '']);
+    await event(2);
+    for (const server of [own, above]) server.answer = () => {};
+    const { version } = feeds;
+    assert.deepEqual([told(ca.certificate), told(root), told(ca.certificate)], ['good', 'revoked', 'good']);
+    assert.equal(feeds.version, version, 'or no verdict could be remembered');
+    await inForce(feeds, both());
+    assert.deepEqual([told(ca.certificate), told(root)], ['good', 'revoked'], 'after a reload, too');
+    await inForce(feeds, settingsOf(ofOwn));
+    assert.deepEqual([told(ca.certificate), [...feeds.ocspStates()].length], ['good', 1]);
+  });
+
   it('a source that hangs keeps none of the others waiting', async () => {
     const hung = await webServer(() => {});
     const server = await webServer(sending(crlOf(ca, { number: 1 })));
