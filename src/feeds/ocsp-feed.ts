@@ -143,6 +143,9 @@ class OcspSource {
     const answer = this.#judge(sent);
     if (before !== undefined && isOlder(answer, before))
       throw new Error('what it sent is older than its last good answer, which stays in force');
+    // Who says unknown knows nothing, and has not said otherwise.
+    if (before?.status === 'revoked' && answer.status === 'unknown')
+      throw new Error('it says unknown of what it said was revoked, which stays in force');
     this.sent = sent;
     const { from, until } = answer.window;
     const moment = { now: Date.now(), refresh: this.#around.limits().refresh, random: Math.random() };

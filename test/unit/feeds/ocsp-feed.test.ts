@@ -127,6 +127,11 @@ describe('what a responder says', () => {
       /^what it sent is older than its last good answer, which stays in force$/,
     ],
     [
+      'one of by now that knows nothing of it',
+      sending(responseOf({ status: unknown, thisUpdate: Date.now() - 1_000 })),
+      /^it says unknown of what it said was revoked, which stays in force$/,
+    ],
+    [
       'one about another certificate',
       sending(responseOf({ id: certId(ca.who, neighbour) })),
       /^what it sent is about other certificates$/,
