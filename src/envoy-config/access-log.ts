@@ -6,12 +6,15 @@ const toStdout = (fields: Readonly<Record<string, string>>): Message =>
     log_format: { json_format: fields, omit_empty_values: true },
   });
 
-/** One line a request: who came, and what the enforcer said. Without the query, which may hold a token. */
+/** As the client wrote it: the router has put the backend's in its place by now. */
+const host =
+  "('x-envoy-original-host' in request.headers ? request.headers['x-envoy-original-host'] : request.host)";
+
+/** One line a request: who came, and what the enforcer said. Without the query, which may hold a token, and without a host behind an `@`, before which a password stands. */
 export const requestLog: Message = toStdout({
   time: '%START_TIME%',
   method: '%REQ(:METHOD)%',
-  // As the client wrote it: the router has put the backend's in its place by now.
-  host: '%REQ(X-ENVOY-ORIGINAL-HOST?:AUTHORITY)%',
+  host: `%CEL(${host}.contains('@') ? '…@' : ${host})%`,
   path: '%PATH(NQ:ORIG_OR_PATH)%',
   protocol: '%PROTOCOL%',
   status: '%RESPONSE_CODE%',
