@@ -1,8 +1,8 @@
 import type { PresentedChain, PresentedError } from '../presented.ts';
 import type { Reading } from './reading.ts';
 
-/** Characters of text that a generation may hold: some 2,000 certificates. */
-const generationLength = 4_000_000;
+/** Characters of text that a generation of all caches together may hold: some 6,000 certificates. */
+const generationLength = 12_000_000;
 
 type Entry<T> = { readonly text: string; readonly beside: string; readonly reading: T };
 
@@ -11,37 +11,40 @@ type Entry<T> = { readonly text: string; readonly beside: string; readonly readi
  * it. For one source only, since the same text may be something else in another format. The same text gives the same
  * `Uint8Array`s, so that later caches can go by identity.
  *
- * Two generations: what is asked for again survives a flood of strangers. Errors are not kept.
+ * Two generations, those of all caches as one, since each API may have sources of its own: what is asked for again survives
+ * a flood of strangers. Errors are not kept.
  */
 export class ReadingCache<T extends Reading | PresentedChain = Reading> {
-  #length = 0;
-  #young = new Map<string, Entry<T>>();
-  #old = new Map<string, Entry<T>>();
-
   /**
    * @param read called if the text is not known; its answer depends on nothing but the text, and the one beside it
    * @param beside a second one: of each text, what it was read as with the last of these is kept
    */
   get(text: string, read: (text: string) => T, beside = ''): T {
     const key = keyOf(text);
-    const young = this.#young.get(key);
-    if (young?.text === text && young.beside === beside) return young.reading;
-    const old = this.#old.get(key);
-    const reading = old?.text === text && old.beside === beside ? old.reading : read(text);
-    if (reading.kind !== 'error') this.#keep(key, { text, beside, reading });
+    const fresh = young.get(this)?.get(key);
+    if (fresh?.text === text && fresh.beside === beside) return fresh.reading as T;
+    const before = old.get(this)?.get(key);
+    const reading = before?.text === text && before.beside === beside ? (before.reading as T) : read(text);
+    if (reading.kind !== 'error') keep(this, key, { text, beside, reading });
     return reading;
   }
+}
 
-  #keep(key: string, entry: Entry<T>): void {
-    const length = entry.text.length + entry.beside.length;
-    if (this.#length + length > generationLength) {
-      this.#old = this.#young;
-      this.#young = new Map();
-      this.#length = 0;
-    }
-    this.#young.set(key, entry);
-    this.#length += length;
+type Generation = WeakMap<object, Map<string, Entry<Reading | PresentedChain>>>;
+let young: Generation = new WeakMap();
+let old: Generation = new WeakMap();
+let youngLength = 0;
+
+function keep(cache: object, key: string, entry: Entry<Reading | PresentedChain>): void {
+  const length = entry.text.length + entry.beside.length;
+  if (youngLength + length > generationLength) {
+    old = young;
+    young = new WeakMap();
+    youngLength = 0;
   }
+  const entries = young.get(cache) ?? new Map<string, Entry<Reading | PresentedChain>>();
+  young.set(cache, entries.set(key, entry));
+  youngLength += length;
 }
 
 /**

@@ -112,7 +112,7 @@ test('what is asked for again survives a flood, and the flood does not stay', ()
   const reader = (text: string) => certificates([Buffer.from(text.slice(0, 8))]);
   const kept = cache.get(known, reader);
   const strange = 's'.repeat(100_000);
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 400; i++) {
     cache.get(`${i}`.padEnd(60, '.') + strange, reader);
     assert.equal(cache.get(known, reader), kept, `after ${i}`);
   }
@@ -122,4 +122,12 @@ test('what is asked for again survives a flood, and the flood does not stay', ()
     return reader(text);
   });
   assert.equal(again, 1);
+});
+
+test('a flood at one source leaves nothing of the floods at others', () => {
+  const flooded = new ReadingCache();
+  const reader = () => certificates([leaf]);
+  const first = flooded.get('first', reader);
+  for (let i = 0; i < 400; i++) new ReadingCache().get(`${i}`.padEnd(60, '.') + 's'.repeat(100_000), reader);
+  assert.notEqual(flooded.get('first', reader), first);
 });
