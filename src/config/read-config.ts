@@ -205,11 +205,20 @@ function withEnvironment(
     path.pop();
     return filledIn;
   };
-  if (Array.isArray(value)) return value.map((inner, i) => below(i, inner));
+  // Most tables have none: they stay as they are.
+  if (Array.isArray(value)) {
+    const filledIn = value.map((inner, i) => below(i, inner));
+    return filledIn.some((inner, i) => inner !== value[i]) ? filledIn : value;
+  }
   if (!isTable(value)) return value;
-  const table: Record<string, unknown> = Object.create(null);
-  for (const key of Object.keys(value)) table[key] = below(key, value[key]);
-  return table;
+  let table: Record<string, unknown> | undefined;
+  for (const key of Object.keys(value)) {
+    const filledIn = below(key, value[key]);
+    if (filledIn === value[key]) continue;
+    table ??= Object.assign(Object.create(null) as Record<string, unknown>, value);
+    table[key] = filledIn;
+  }
+  return table ?? value;
 }
 
 /** zod's issue in the words of an operator: what was found, what to write. */

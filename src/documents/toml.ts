@@ -240,7 +240,13 @@ const odd = (): number => 2 * randomInt(2 ** 30) + 1;
 function lineCounter(text: string): (offset: number) => number {
   const starts = [0];
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  const isIn = (line: number, offset: number): boolean =>
+    starts[line]! <= offset && (line + 1 === starts.length || starts[line + 1]! > offset);
+  let last = 0;
   return (offset) => {
+    // Most are asked for in their order.
+    if (isIn(last, offset)) return last + 1;
+    if (last + 1 < starts.length && isIn(last + 1, offset)) return ++last + 1;
     let low = 0;
     let high = starts.length;
     while (high - low > 1) {
@@ -248,6 +254,7 @@ function lineCounter(text: string): (offset: number) => number {
       if (starts[middle]! <= offset) low = middle;
       else high = middle;
     }
+    last = low;
     return low + 1;
   };
 }

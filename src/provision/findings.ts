@@ -60,7 +60,13 @@ export function createFindings(
     if (index === undefined) errors.push(problem);
     else foreign.errors.set(index, [...(foreign.errors.get(index) ?? []), problem]);
   };
-  const resolvePath = (path: string): string => resolve(dirname(file), path);
+  // Thousands of aliases may name one file.
+  const resolved = new Map<string, string>();
+  const resolvePath = (path: string): string => {
+    const known = resolved.get(path) ?? resolve(dirname(file), path);
+    resolved.set(path, known);
+    return known;
+  };
   const content = (name: string): Buffer => files.bytes(resolvePath(name));
   const reading = <T>(path: Path, name: string | undefined, read: () => T): T | undefined => {
     try {

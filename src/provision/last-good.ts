@@ -54,6 +54,7 @@ export function* firstStates(
     ...problems.map(({ file }) => file),
     ...apis.filter(isLost).map(({ origin }) => origin.file),
   ]);
+  yield;
   const known = new Set(apis.map(({ key }) => key));
   const isMissing = ({ key, entry, origin }: Pick<ForeignApi, 'key' | 'entry' | 'origin'>): boolean =>
     entry === id && isBroken(origin.file) && !known.has(key);
@@ -67,6 +68,7 @@ export function* firstStates(
     else if (!isLost(foreign) || !restored.has(foreign.origin.file))
       states.push(setBack(foreign, before, foreign.problems));
   }
+  yield;
   return [
     ...states,
     ...missing.map((good) => ({ ...good, problems: [], state: 'last-good' as const })),
@@ -226,24 +228,20 @@ function trusting(api: ForeignApi['api'], senders: ReadonlySet<string>): Foreign
 }
 
 /** What is good now, to fall back on. */
-export const goodOf = (
+export function* goodOf(
   states: readonly State[],
   services: ReadonlyMap<string, readonly ForeignService[]>,
   definitions: readonly Definitions[],
   before: LastGood,
-): LastGood => ({
-  listed: new Set(
-    definitions.filter((each) => isListed(each) || before.listed.has(each.id)).map(({ id }) => id),
-  ),
-  apis: new Map(
-    states.flatMap(({ state, key, api, origin, entry }) =>
-      state === 'faulty' ? [] : [[key, { key, api, origin, entry }] as const],
-    ),
-  ),
-  faulty: new Map(
-    states.flatMap((each) =>
-      each.state === 'faulty' ? [[each.key, { ...each, problems: [] }] as const] : [],
-    ),
-  ),
-  services,
-});
+): Sliced<LastGood> {
+  const listed = definitions.filter((each) => isListed(each) || before.listed.has(each.id));
+  const apis = new Map<string, Omit<ForeignApi, 'problems'>>();
+  const faulty = new Map<string, State>();
+  for (const each of states) {
+    yield;
+    const { state, key, api, origin, entry } = each;
+    if (state === 'faulty') faulty.set(key, { ...each, problems: [] });
+    else apis.set(key, { key, api, origin, entry });
+  }
+  return { listed: new Set(listed.map(({ id }) => id)), apis, faulty, services };
+}

@@ -92,6 +92,10 @@ const noFiles = new Set(['path', 'paths', 'basePath', 'definitions', 'crlFiles',
 /** The files that a configuration names: every text whose key says so. What is no file after all costs one look. */
 export function filesNamed(value: unknown, found: string[] = []): readonly string[] {
   if (typeof value !== 'object' || value === null) return found;
+  if (Array.isArray(value)) {
+    for (const inner of value) filesNamed(inner, found);
+    return found;
+  }
   for (const [key, inner] of Object.entries(value)) {
     if (typeof inner !== 'string' && typeof inner !== 'object') continue;
     if (noFiles.has(key)) continue;

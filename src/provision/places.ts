@@ -1,23 +1,30 @@
 import type { Problem } from '../config/problem.ts';
 import { placesOf } from './apis.ts';
 import { type LastGood, type State, setBack } from './last-good.ts';
+import type { Sliced } from './slices.ts';
 
 /**
  * Two APIs of foreign files that claim one host and base path. Who has the place keeps it, so that nobody takes it by a
  * file whose name sorts before; where neither had it nobody knows whose it is, and both are refused. (Those of
  * config.toml come before all foreign ones.)
  */
-export function settlePlaces(
+export function* settlePlaces(
   states: readonly State[],
   before: LastGood,
-): { readonly states: State[]; readonly problems: readonly Problem[] } {
+): Sliced<{ readonly states: State[]; readonly problems: readonly Problem[] }> {
   const claims = new Map<string, number[]>();
-  states.forEach(({ api }, i) => {
-    for (const place of placesOf(api)) claims.set(place, [...(claims.get(place) ?? []), i]);
-  });
+  for (const [i, { api }] of states.entries()) {
+    yield;
+    for (const place of placesOf(api)) {
+      const claimants = claims.get(place);
+      if (claimants === undefined) claims.set(place, [i]);
+      else claimants.push(i);
+    }
+  }
   const settled = [...states];
   const problems: Problem[] = [];
   for (const [place, claimants] of claims) {
+    yield;
     if (claimants.length === 1) continue;
     const [holder, ...others] = claimants.filter((i) => before.apis.has(states[i]!.key));
     for (const i of claimants) {

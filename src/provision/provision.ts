@@ -71,7 +71,7 @@ export function* provision(
   for (const each of definitions) listed.push(yield* firstStates(each, before));
   const found = [...listed.flat(), ...gone];
   yield;
-  const first = settlePlaces(found, before);
+  const first = yield* settlePlaces(found, before);
   yield;
   const { states } = first;
   const problems: Problem[] = [
@@ -106,7 +106,7 @@ export function* provision(
         ...definitions.flatMap((each) => each.warnings),
       ];
       yield;
-      const good = goodOf(states, services, definitions, before);
+      const good = yield* goodOf(states, services, definitions, before);
       return {
         ok: {
           ...built,

@@ -73,10 +73,15 @@ function reader(
   content: (path: string) => Uint8Array | Refusal,
   list: (path: string) => readonly string[] | Refusal,
 ): Files & { readonly remembered: Remembered } {
+  /** The same each time: what is read of it is remembered by it. */
+  const buffers = new WeakMap<Uint8Array, Buffer>();
   const bytes = (path: string): Buffer => {
     const found = orThrow(content(path));
+    if (Buffer.isBuffer(found)) return found;
     // From another process they come as plain bytes.
-    return Buffer.isBuffer(found) ? found : Buffer.from(found.buffer, found.byteOffset, found.byteLength);
+    const buffer = buffers.get(found) ?? Buffer.from(found.buffer, found.byteOffset, found.byteLength);
+    buffers.set(found, buffer);
+    return buffer;
   };
   return {
     remembered,

@@ -24,6 +24,7 @@ import { inSlices } from '../provision/slices.ts';
 import { AnotherTry } from './another-try.ts';
 import { describeChanges, type Written } from './changes.ts';
 import type { Status } from './control-socket.ts';
+import { collectBeside, makeRoom } from './heap.ts';
 
 /** A configuration that is in force, and what is to be known of it. */
 export type InForce = Provisioned & {
@@ -259,6 +260,8 @@ export class Configuration {
   /** One at a time: what is asked for meanwhile is done once more, together. */
   async #work(): Promise<void> {
     this.#isBusy = true;
+    const isMaking = this.#wanted.size > 0;
+    if (isMaking) makeRoom();
     while (this.#wanted.size > 0 && !this.#isClosed) {
       const changes = new Set(this.#wanted);
       this.#wanted.clear();
@@ -276,6 +279,8 @@ export class Configuration {
       }
     }
     this.#isBusy = false;
+    // Not before nobody works with what was in force before, or with what was refused.
+    if (isMaking) void this.settled().then(() => this.#isClosed || collectBeside());
   }
 
   async #change(changes: ReadonlySet<Change>): Promise<void> {
@@ -373,7 +378,7 @@ export class Configuration {
       reading.hasNews ||= digest === undefined || digest !== known?.digest;
       // From memory nothing of the disk was seen; and of what could not be read any file may be to blame.
       const isAll = files === undefined && digest !== undefined;
-      const read = new Map([...(isAll ? [] : (known?.read ?? [])), ...entryReading.read]);
+      const read = isAll ? entryReading.read : new Map([...(known?.read ?? []), ...entryReading.read]);
       readings.set(id, { ...entryReading, read });
       if (entryReading.mayPass && !this.#isClosed) this.#again.wait();
       if (this.#reading !== reading) return;

@@ -51,8 +51,24 @@ const leavings = 24 * 1024 * 1024;
 
 /** Counts from the next full collection on. A large heap grows by half: to look through it takes longer. */
 function limitGrowth(): void {
-  const percent = Math.max(50, Math.round((100 * leavings) / getHeapStatistics().used_heap_size));
-  setFlagsFromString(`--heap-growing-percent=${percent}`);
+  const usual = Math.max(50, Math.round((100 * leavings) / getHeapStatistics().used_heap_size));
+  setFlagsFromString(`--heap-growing-percent=${isMaking ? muchMore : usual}`);
+  setFlagsFromString(`--${isMaking ? '' : 'no-'}gc-experiment-less-compaction`);
+}
+
+/** Percent: what is in force, and twice as much for what comes after it and what is left on the way. */
+const muchMore = 200;
+
+/** Much is being made. */
+let isMaking = false;
+
+/**
+ * For a process that is about to make much, most of which stays, while its callers wait: a full collection would find
+ * little. There is one at most until `collectBeside`, and it moves nothing together.
+ */
+export function makeRoom(): void {
+  isMaking = true;
+  limitGrowth();
 }
 
 type Collection = { readonly detail: { readonly kind: number } };
@@ -64,6 +80,7 @@ type Collection = { readonly detail: { readonly kind: number } };
  * by half of all that was in it at once, and then keep the pages.
  */
 export function collectBeside(): void {
+  isMaking = false;
   asked++;
   if (asked > 1) return;
   limitGrowth();

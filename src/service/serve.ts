@@ -15,7 +15,7 @@ import { control } from './control.ts';
 import { envoyCertificates } from './envoy-certificates.ts';
 import { EnvoyFolder } from './envoy-folder.ts';
 import { FileWatcher } from './file-watcher.ts';
-import { collectBeside, keepHeapSmall } from './heap.ts';
+import { keepHeapSmall } from './heap.ts';
 import { ListenError, listenTrouble } from './listen-trouble.ts';
 import { listenersOf } from './listeners.ts';
 import { Metrics } from './metrics.ts';
@@ -126,8 +126,6 @@ async function begin(
         tellServing(event.loaded);
         keepEnvoy(event.loaded);
         compareWith(event.loaded);
-        // Not before nobody works with what was in force before.
-        void configuration.settled().then(collectBeside);
       } else if (event.kind === 'unchanged') log.unchanged();
       else log.refused(event);
       metrics?.tell(event);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { disk } from '../../../src/documents/files.ts';
@@ -44,6 +44,18 @@ function theEntry(): Entry {
 const limits: ReadingLimits = { patience: 60_000, heapMegabytes: 512, version: version() };
 const failsWith = (message: RegExp) => (error: unknown) =>
   error instanceof ReadingError && message.test(error.message);
+
+const isLinux = process.platform === 'linux';
+test('who reads steps back behind who decides', { skip: !isLinux && 'needs Linux’s /proc' }, () =>
+  reading(async (reader) => {
+    await reader.own(file, {});
+    const threads = readdirSync('/proc/self/task');
+    const children = threads.flatMap((thread) =>
+      readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    );
+    assert.ok(children.some((pid) => getPriority(pid) === Math.min(getPriority() + 5, 19)));
+  }),
+);
 
 test('another process reads what would be read here, and reads no more where it is the same', () =>
   reading(async (reader) => {

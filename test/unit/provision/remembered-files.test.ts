@@ -20,3 +20,9 @@ test('all files together have a bound: what is beyond is told, and kept from mem
   assert.equal(reading.bytes('/c').length, 3);
   assert.throws(() => reading.bytes('/d'), /more than 10 bytes/);
 });
+
+test('what came as plain bytes from another process is one buffer, whoever asks for it', () => {
+  const { bytes } = fromMemory({ contents: new Map([['/a', Uint8Array.of(1, 2)]]), lists: new Map() });
+  assert.equal(bytes('/a'), bytes('/a'));
+  assert.deepEqual([...bytes('/a')], [1, 2]);
+});

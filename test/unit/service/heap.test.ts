@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { test } from 'node:test';
 import { getHeapSpaceStatistics } from 'node:v8';
-import { collectBeside, keepHeapSmall } from '../../../src/service/heap.ts';
+import { collectBeside, keepHeapSmall, makeRoom } from '../../../src/service/heap.ts';
 
 const megabytes = 1024 * 1024;
 /** Some 100 MB, old by the time that it is there. */
@@ -22,6 +23,34 @@ test('what was let go of is the system’s again, without waiting for the heap t
     assert.ok(Date.now() < end, 'it is kept');
     await new Promise((resume) => setTimeout(resume, 5));
   }
+});
+
+test('while much is made that stays there is one full collection at most, and another one at its end', async () => {
+  let collections = 0;
+  const observer = new PerformanceObserver((seen) => {
+    for (const { detail } of seen.getEntries() as unknown as { readonly detail: { readonly kind: number } }[])
+      if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) collections++;
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  const afterCollection = async (): Promise<void> => {
+    const before = collections;
+    collectBeside();
+    for (const end = Date.now() + 20_000; collections === before; ) {
+      assert.ok(Date.now() < end, 'nothing is collected');
+      await new Promise((resume) => setTimeout(resume, 5));
+    }
+  };
+  const kept = [much()];
+  await afterCollection();
+  makeRoom();
+  collections = 0;
+  for (let i = 0; i < 40; i++) {
+    kept.push(Array.from({ length: 60_000 }, (_, i) => ({ i, more: i })));
+    await new Promise((resume) => setTimeout(resume, 2));
+  }
+  assert.ok(collections <= 1, `${collections} full collections`);
+  await afterCollection();
+  observer.disconnect();
 });
 
 test('who is asked much has 4 MB for new objects, however many are kept, and no more', async () => {
