@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type Command, type Exit, exit, say, UsageError } from './commands/command.ts';
 import { OutputError } from './commands/output.ts';
+import { slipOf } from './documents/near.ts';
 import { inert } from './observability/paper.ts';
 import { version } from './provision/version.ts';
 import { ListenError } from './service/listen-trouble.ts';
@@ -49,17 +50,31 @@ const general = {
 async function main(args: readonly string[]): Promise<Exit> {
   const name = await nameIn(args);
   const command = name !== undefined && Object.hasOwn(commands, name) ? await commands[name]!() : undefined;
+  if (command !== undefined) helpThen = async () => command.help;
   const { values, positionals } = parse(args, { ...command?.options, ...general });
   if (values.version) return say(`mtls-enforcer ${version()}\n`);
   if (name === undefined) {
     if (values.help) return say(await help());
     throw new UsageError('which command?');
   }
-  if (command === undefined) throw new UsageError(`unknown: ${positionals.join(' ')}`);
+  if (command === undefined)
+    throw new UsageError(`unknown command ${name}${slip(name, Object.keys(commands))}`);
   if (values.help) return say(command.help);
-  if (positionals.length > 1 && !command.takesPath) throw new UsageError(`unknown: ${positionals.join(' ')}`);
+  const [, path] = positionals;
+  if (path !== undefined && !command.takesPath)
+    throw new UsageError(
+      `unknown: ${path}; ${name} takes options alone${'config' in command.options ? `, as in --config ${path}` : ''}`,
+    );
   return command.run(values, positionals.slice(1));
 }
+
+/** What is shown to whoever has used a command wrongly. */
+let helpThen = help;
+
+const slip = (written: string, known: readonly string[]): string => {
+  const meant = slipOf(written, known);
+  return meant === undefined ? '' : `; did you mean ${meant}?`;
+};
 
 /** The command's. It may stand behind options of its own: then only those of all commands tell which word it is. */
 async function nameIn(args: readonly string[]): Promise<string | undefined> {
@@ -73,7 +88,11 @@ function parse(args: readonly string[], options: Command['options']) {
   try {
     return parseArgs({ args: [...args], allowPositionals: true, options });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    const { message } = error as Error;
+    const [, unknown] = /^Unknown option '([^']+)'/.exec(message) ?? [];
+    if (unknown === undefined) throw new UsageError(message);
+    const known = Object.keys(options).map((name) => `--${name}`);
+    throw new UsageError(`unknown option ${unknown}${slip(unknown, known)}`);
   }
 }
 
@@ -82,7 +101,7 @@ async function ended(error: unknown): Promise<Exit> {
   if (error instanceof UsageError) {
     tell(`${inert(error.message)}
 
-${await help()}`);
+${await helpThen()}`);
     return exit.usage;
   }
   if (error instanceof ListenError || error instanceof OutputError) {

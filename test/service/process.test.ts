@@ -308,10 +308,20 @@ test('a port that is taken: exit 69 and one line that says so', async () => {
 
 for (const [args, code, text] of [
   [[], 64, /which command\?/],
-  [['nonsense'], 64, /unknown: nonsense/],
-  [['serve', 'more'], 64, /unknown: serve more/],
+  [['nonsense'], 64, /^mtls-enforcer: unknown command nonsense\n/],
+  [['chek-config'], 64, /^mtls-enforcer: unknown command chek-config; did you mean check-config\?\n/],
+  [
+    ['serve', '--confg', 'x'],
+    64,
+    /^mtls-enforcer: unknown option --confg; did you mean --config\?\n\nmtls-enforcer serve/,
+  ],
+  [
+    ['serve', 'x.toml'],
+    64,
+    /unknown: x\.toml; serve takes options alone, as in --config x\.toml\n\nmtls-enforcer serve/,
+  ],
   [['serve', '--nonsense'], 64, /--nonsense/],
-  [['__proto__'], 64, /unknown: __proto__/],
+  [['__proto__'], 64, /unknown command __proto__/],
   [['check-config', '--config', join(folder, 'none.toml')], 78, /none\.toml:1: .*does not exist/],
 ] as const) {
   test(`mtls-enforcer ${args.join(' ')}: exit ${code}`, async () => {
