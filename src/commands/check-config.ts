@@ -15,7 +15,7 @@ export const checkConfig: Command = {
 
 Reads the configuration and the files it names as "serve" would, and those that Envoy will open, prints every error
 and warning with file, line and key, and exits 0 (good, maybe with warnings) or 78. Warns of more than "serve" does:
-open APIs, aliases that nothing uses, CAs that issue for others, too.
+no APIs at all, open ones, aliases that nothing uses, CAs that issue for others, too.
 
   --strict   exits 78 where there is a warning, too
   --json     errors and warnings as JSON, on standard output
@@ -38,6 +38,14 @@ open APIs, aliases that nothing uses, CAs that issue for others, too.
       if (!forTools) tellLines(`${level}: ${problemLine(problem)}`);
     };
     const loaded = await load(file, { tell, isReview: true });
+    if (typeof loaded !== 'number' && told.errors.length === 0 && loaded.config.apis.length === 0)
+      tell('warning', {
+        file,
+        line: 1,
+        key: '',
+        message:
+          'has no API, so that every request is refused (api_not_found); write [[apis]] or [[definitions]]',
+      });
     const revocation = typeof loaded === 'number' ? [] : await revocationLines(file, loaded, tell);
     const isGood = typeof loaded !== 'number' && told.errors.length === 0;
     const isStrict = values.strict === true && told.warnings.length > 0;

@@ -60,6 +60,8 @@ export function unknownKey(path: Path, value: unknown): string {
   const known = keysOf(path.slice(0, -1));
   const meant = known.includes('alias') ? otherNames[key] : undefined;
   if (meant !== undefined && known.includes(meant)) return `unknown key; did you mean "${meant}"?`;
+  const plural = known.find((name) => name === `${key}s` || name === `${key}es`);
+  if (plural !== undefined) return `unknown key; did you mean "${plural}"?`;
   const belongs = home(key, value);
   if (belongs !== undefined) return `unknown key here; ${belongs}`;
   const near = nearest(key, known);

@@ -53,6 +53,17 @@ for (const command of ['check-config', 'envoy-config']) {
   });
 }
 
+test('check-config does not pass over a file that has nothing, or whose definitions have nothing', async () => {
+  const nothing = 'warning: config.toml:1: has no API, so that every request is refused (api_not_found)';
+  const { code, stderr } = await call('check-config', '');
+  assert.equal(code, 0);
+  assert.ok(stderr.startsWith(nothing), stderr);
+  const none = await call('check-config', '[[definitions]]\nkind = "apk"\npath = "."\n', '--strict');
+  assert.equal(none.code, 78);
+  assert.match(none.stderr, /^warning: \S+:1: has nothing of APK in it/);
+  assert.ok(none.stderr.includes(nothing), none.stderr);
+});
+
 test('envoy-config warns of the files that it names where config.toml names none; check-config takes it that Envoy is configured by others', async () => {
   assert.equal((await call('check-config', api)).stderr, open(1));
   assert.match(

@@ -42,6 +42,15 @@ export function readApk(entry: DefinitionEntry): Definition {
       brokenApi(place, { ...problem, line }, problem),
     ),
   );
+  const isEmpty = defined.length + broken.length + tokenServices.length + found.problems.length === 0;
+  // No error: who deletes the last one means it.
+  if (isEmpty)
+    found.warnings.push({
+      file: entry.path,
+      line: 1,
+      key: '',
+      message: 'has nothing of APK in it: no *.apk-conf, and no manifest of an API',
+    });
   if (entry.trustedSenders === undefined && defined.some(({ written }) => written.mutualSSL !== 'off'))
     found.warnings.push({
       file: entry.path,

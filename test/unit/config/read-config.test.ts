@@ -25,6 +25,11 @@ const wrong: readonly [why: string, text: string, ...problems: string[]][] = [
     '[router]\nlisenerPort = 1',
     'config.toml:2: router.lisenerPort: unknown key; did you mean "listenerPort"?',
   ],
+  [
+    'one of what there are several of, though other tables have a key of that name',
+    '[[apis]]\nname="n"\nversion="1"\nbasePath="/n"\nalias=["a"]',
+    'config.toml:5: apis[0].alias: unknown key; did you mean "aliases"?',
+  ],
   ['an unknown key like nothing', 'zzzzzz = 1', 'config.toml:1: zzzzzz: unknown key; remove it'],
   [
     'a table misspelt',

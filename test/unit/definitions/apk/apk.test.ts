@@ -1030,14 +1030,16 @@ test('hostile: of a manifest that breaks off, only an API has a place', () => {
   );
 });
 
-test('other files of a folder are none of ours; a path that names nothing is told', () => {
+test('other files of a folder are none of ours; that there is nothing else, or that a path names nothing, is told', () => {
   const other = {
     'README.md': '# [',
     'openapi.yaml': 'openapi: 3.0.0\npaths: {}\n',
     'deployment.yaml': 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n',
     'empty.yaml': '',
   };
-  assert.deepEqual(read(other), { apis: [], tokenServices: [], problems: [], warnings: [] });
+  const { warnings, ...found } = read(other);
+  assert.deepEqual(found, { apis: [], tokenServices: [], problems: [] });
+  assert.match(warnings.map(line).join('\n'), /^\S+:1: has nothing of APK in it: [^\n]*$/);
   const nothing = readApk({
     kind: 'apk',
     path: join(folder, 'no', 'such'),
