@@ -1039,7 +1039,7 @@ test('other files of a folder are none of ours; that there is nothing else, or t
   };
   const { warnings, ...found } = read(other);
   assert.deepEqual(found, { apis: [], tokenServices: [], problems: [] });
-  assert.match(warnings.map(line).join('\n'), /^\S+:1: has nothing of APK in it: [^\n]*$/);
+  assert.match(warnings.map(line).join('\n'), /^\d+:1: : has nothing of APK in it: [^\n]*$/);
   const nothing = readApk({
     kind: 'apk',
     path: join(folder, 'no', 'such'),
