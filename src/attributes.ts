@@ -3,7 +3,7 @@
  * `ext-authz/check-request.ts` only. Everything here comes from the network and is still unverified.
  */
 
-/** One header line. Name in lower case; value's bytes as latin1, so that none is lost. */
+/** One header line. Name in lower case (of ASCII: no other letters are meant); value's bytes as latin1, so that none is lost. */
 export type Header = readonly [name: string, value: string];
 
 /**
@@ -12,9 +12,11 @@ export type Header = readonly [name: string, value: string];
  */
 export type Headers = readonly Header[] | HeadersInPlace;
 export type HeadersInPlace = Iterable<Header> & {
-  /** Of each line; one of which only the last counts may be there more often. */
-  readonly names: readonly string[];
+  /** @param name ASCII, in lower case, as all that we look for are */
+  readonly has: (name: string) => boolean;
   readonly valuesOf: (name: string) => readonly string[];
+  /** As `unusualNames` says. */
+  readonly unusualNames: readonly string[];
 };
 
 /** What the route says, by key. */
@@ -58,8 +60,19 @@ export function valuesIn(headers: Headers, name: string): readonly string[] {
   return values;
 }
 
-export const namesIn = (headers: Headers): readonly string[] =>
-  'names' in headers ? headers.names : headers.map(([name]) => name);
+export const hasHeader = ({ http: { headers } }: Attributes, name: string): boolean => isIn(headers, name);
+
+export const isIn = (headers: Headers, name: string): boolean =>
+  'has' in headers ? headers.has(name) : headers.some(([other]) => other === name);
+
+/** Names that hold more than letters, digits and `-`, as hardly any does; `:` is in pseudo-headers only (RFC 9113 8.3). */
+export const unusualNames = (headers: Headers): readonly string[] =>
+  'unusualNames' in headers
+    ? headers.unusualNames
+    : headers.map(([name]) => name).filter((name) => /[^a-z0-9:-]/.test(name));
+
+export const asciiLowerCase = (name: string): string =>
+  name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 
 /** The plain listener's routes say so; the scheme tells it where somebody else wrote Envoy's configuration. */
 export const isPlaintext = ({ contextExtensions, http }: Attributes): boolean =>

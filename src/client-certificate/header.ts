@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Attributes, headerValues, namesIn } from '../attributes.ts';
+import { type Attributes, hasHeader, headerValues } from '../attributes.ts';
 import { likenessOf } from './formats/likeness.ts';
 import { defaultLimits, type Limits, type Reading } from './formats/reading.ts';
 import type { ReadingCaches } from './formats/reading-cache.ts';
@@ -21,11 +21,8 @@ export type HeaderSource = {
 };
 
 export const headerIsPresent = (attributes: Attributes, source: HeaderSource): boolean =>
-  isPresent(attributes, asReceived(source.header)) ||
-  (source.chainHeader !== undefined && isPresent(attributes, source.chainHeader));
-
-const isPresent = (attributes: Attributes, name: string): boolean =>
-  namesIn(attributes.http.headers).includes(name);
+  hasHeader(attributes, asReceived(source.header)) ||
+  (source.chainHeader !== undefined && hasHeader(attributes, source.chainHeader));
 
 /** Reads the header of a sender that was found to be trusted. */
 export function readHeader(attributes: Attributes, source: HeaderSource): Presented {

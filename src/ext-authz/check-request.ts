@@ -1,4 +1,10 @@
-import type { Attributes, Extensions, Header, HeadersInPlace } from '../attributes.ts';
+import {
+  type Attributes,
+  asciiLowerCase,
+  type Extensions,
+  type Header,
+  type HeadersInPlace,
+} from '../attributes.ts';
 import { knownCertificateHeaders } from '../client-certificate/formats/table.ts';
 import { KnownTexts } from './known-texts.ts';
 import { bytesField, WireError, WireReader } from './wire.ts';
@@ -12,9 +18,6 @@ type Draft = {
   host: string;
   scheme: string;
   protocol: string;
-  /** Repeats joined by ','; only without encode_raw_headers. */
-  joined: HeaderLines | undefined;
-  raw: HeaderLines | undefined;
   contextExtensions: Entries;
 };
 
@@ -26,81 +29,152 @@ const certificateHeaders = new KnownTexts('latin1');
 const certificateNames = new Set(knownCertificateHeaders);
 
 /**
- * Header lines where they stand in the message: of most values no text is ever made. Who keeps the attributes keeps all
+ * Header lines where they stand in the message: of most of them no text is ever made. Who keeps the attributes keeps all
  * that came with the message in one piece, 64 KiB at most unless it is longer itself.
  */
 class HeaderLines implements HeadersInPlace {
-  readonly names: string[] = [];
   readonly #message: Buffer;
-  /** Where each stands, its length first. */
-  readonly #lines: number[] = [];
+  /** As `LinePlaces` has them. */
+  readonly #places: readonly number[];
   /** As protobuf's maps are: of two lines of one key the last counts, in the place of the first. */
   readonly #isMap: boolean;
 
-  constructor(message: Buffer, isMap: boolean) {
+  constructor(message: Buffer, places: readonly number[], isMap: boolean) {
     this.#message = message;
+    this.#places = places;
     this.#isMap = isMap;
   }
 
-  /** Reads the name of the line that begins here, and passes over it. */
-  add(wire: WireReader, end: number): void {
-    this.#lines.push(wire.at);
-    this.names.push(keyOf(wire, wire.end(end)).toLowerCase());
+  has(wanted: string): boolean {
+    return this.#find(wanted, 0) !== -1;
   }
 
   valuesOf(wanted: string): readonly string[] {
-    const { names } = this;
-    const first = names.indexOf(wanted);
+    const first = this.#find(wanted, 0);
     if (first === -1) return noValues;
-    if (names.indexOf(wanted, first + 1) === -1) return [this.#valueOf(first)];
+    if (this.#find(wanted, first + lineSize) === -1) return [this.#valueOf(first, wanted)];
     const values: string[] = [];
-    for (const line of this.#counting()) if (names[line] === wanted) values.push(this.#valueOf(line));
+    for (const line of this.#counting())
+      if (this.#isOf(line, wanted)) values.push(this.#valueOf(line, wanted));
     return values;
   }
 
+  get unusualNames(): readonly string[] {
+    const names: string[] = [];
+    for (let line = 0; line < this.#places.length; line += lineSize)
+      if (this.#isUnusual(line)) names.push(this.#nameOf(line));
+    return names;
+  }
+
   *[Symbol.iterator](): Generator<Header> {
-    for (const line of this.#counting()) yield [this.names[line]!, this.#valueOf(line)];
+    for (const line of this.#counting()) {
+      const name = this.#nameOf(line);
+      yield [name, this.#valueOf(line, name)];
+    }
+  }
+
+  #find(wanted: string, from: number): number {
+    for (let line = from; line < this.#places.length; line += lineSize)
+      if (this.#isOf(line, wanted)) return line;
+    return -1;
+  }
+
+  #isOf(line: number, wanted: string): boolean {
+    const begin = this.#places[line]!;
+    if (this.#places[line + 1]! - begin !== wanted.length) return false;
+    for (let at = 0; at < wanted.length; at++) {
+      const byte = this.#message[begin + at]!;
+      const letter = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
+      if (letter !== wanted.charCodeAt(at)) return false;
+    }
+    return true;
+  }
+
+  #isUnusual(line: number): boolean {
+    const end = this.#places[line + 1]!;
+    for (let at = this.#places[line]!; at < end; at++) if (!isUsual[this.#message[at]!]) return true;
+    return false;
+  }
+
+  #keyOf(line: number): string {
+    return this.#message.toString('utf8', this.#places[line], this.#places[line + 1]);
+  }
+
+  #nameOf(line: number): string {
+    return asciiLowerCase(this.#keyOf(line));
   }
 
   /** By keys as they were sent: names may be the same where these are not. */
   #counting(): Iterable<number> {
-    return this.#isMap ? this.#lastOfKeys() : this.names.keys();
-  }
-
-  #lastOfKeys(): Iterable<number> {
-    const lines = new Map<string, number>();
-    for (let line = 0; line < this.names.length; line++) {
-      const wire = this.#at(line);
-      lines.set(keyOf(wire, wire.end(this.#message.length)), line);
-    }
+    const lines = new Map<string | number, number>();
+    for (let line = 0; line < this.#places.length; line += lineSize)
+      lines.set(this.#isMap ? this.#keyOf(line) : line, line);
     return lines.values();
   }
 
-  #valueOf(line: number): string {
-    const wire = this.#at(line);
-    const end = wire.end(this.#message.length);
-    let value = 0;
-    let raw = 0;
-    while (wire.at < end) {
-      const tag = wire.tag(end);
-      if (tag === bytesField(2)) value = wire.pass(end);
-      else if (tag === bytesField(3) && !this.#isMap) raw = wire.pass(end);
-      else wire.skip(tag, end);
-    }
-    wire.at = raw || value;
-    if (wire.at === 0) return '';
-    return certificateNames.has(this.names[line]!)
-      ? wire.knownText(end, certificateHeaders)
-      : wire.latin1(end);
-  }
-
-  #at(line: number): WireReader {
+  #valueOf(line: number, name: string): string {
     const wire = new WireReader(this.#message);
-    wire.at = this.#lines[line]!;
-    return wire;
+    wire.at = this.#places[line + 2]!;
+    if (wire.at === 0) return '';
+    return certificateNames.has(name)
+      ? wire.knownText(this.#message.length, certificateHeaders)
+      : wire.latin1(this.#message.length);
   }
 }
 const noValues: readonly string[] = [];
+
+/** Of the bytes of a name. */
+const isUsual = Array.from({ length: 256 }, (_, byte) => /[a-z0-9:-]/i.test(String.fromCharCode(byte)));
+
+/** Numbers that a line takes: where its name begins and ends, and where its value's length stands (0: it has none). */
+const lineSize = 3;
+
+/** Lines for which there is room without a new list. */
+const usualLines = 500;
+
+/** Notes where header lines stand while a message is read, in one list for all messages: it seldom has to grow. */
+class LinePlaces {
+  #places: number[] = [];
+  #length = 0;
+
+  clear(): void {
+    this.#length = 0;
+    if (this.#places.length > usualLines * lineSize) this.#places = [];
+  }
+
+  /** Passes over the line that begins here. */
+  add(wire: WireReader, end: number, isMap: boolean): void {
+    const last = wire.end(end);
+    let keyEnd = 0;
+    let keyBegin = 0;
+    let value = 0;
+    let raw = 0;
+    while (wire.at < last) {
+      const tag = wire.tag(last);
+      if (tag === bytesField(1)) {
+        keyEnd = wire.end(last);
+        keyBegin = wire.at;
+        wire.at = keyEnd;
+      } else if (tag === bytesField(2)) value = wire.pass(last);
+      else if (tag === bytesField(3) && !isMap) raw = wire.pass(last);
+      else wire.skip(tag, last);
+    }
+    const at = this.#length;
+    this.#places[at] = keyBegin;
+    this.#places[at + 1] = keyEnd;
+    this.#places[at + 2] = raw || value;
+    this.#length = at + lineSize;
+  }
+
+  /** undefined: there was none. */
+  linesOf(message: Buffer, isMap: boolean): HeaderLines | undefined {
+    return this.#length === 0
+      ? undefined
+      : new HeaderLines(message, this.#places.slice(0, this.#length), isMap);
+  }
+}
+const joinedLines = new LinePlaces();
+const rawLines = new LinePlaces();
 
 /** A few texts by key, of which the last of each counts. */
 class Entries implements Extensions {
@@ -145,18 +219,18 @@ export function readCheckRequest(message: Buffer): Attributes | undefined {
     host: '',
     scheme: '',
     protocol: '',
-    joined: undefined,
-    raw: undefined,
     contextExtensions: new Entries(),
   };
+  joinedLines.clear();
+  rawLines.clear();
   try {
     readRequest(new WireReader(message), message.length, draft);
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     return undefined;
   }
-  const { address, certificate, method, path, host, scheme, protocol, joined, raw, contextExtensions } =
-    draft;
+  const { address, certificate, method, path, host, scheme, protocol, contextExtensions } = draft;
+  const apart = rawLines.linesOf(message, false);
   return {
     source: { address: address || undefined, certificate },
     http: {
@@ -165,8 +239,9 @@ export function readCheckRequest(message: Buffer): Attributes | undefined {
       host,
       scheme,
       protocol,
-      headers: raw ?? joined ?? noHeaders,
-      headersAreRaw: raw !== undefined,
+      // Without encode_raw_headers, repeats are joined by ','.
+      headers: apart ?? joinedLines.linesOf(message, true) ?? noHeaders,
+      headersAreRaw: apart !== undefined,
     },
     contextExtensions,
   };
@@ -239,8 +314,7 @@ const readHttp: Reader = (wire, end, draft) => {
         draft.method = wire.knownText(end, shortTexts);
         break;
       case bytesField(3):
-        draft.joined ??= new HeaderLines(wire.bytes, true);
-        draft.joined.add(wire, end);
+        joinedLines.add(wire, end, true);
         break;
       case bytesField(4):
         draft.path = wire.text(end);
@@ -255,7 +329,7 @@ const readHttp: Reader = (wire, end, draft) => {
         draft.protocol = wire.knownText(end, shortTexts);
         break;
       case bytesField(13):
-        readHeaderMap(wire, wire.end(end), draft);
+        readHeaderMap(wire, wire.end(end));
         break;
       default:
         wire.skip(tag, end);
@@ -264,25 +338,12 @@ const readHttp: Reader = (wire, end, draft) => {
 };
 
 /** HeaderMap, of HeaderValue: `raw_value`, and `value` where there is none. */
-const readHeaderMap: Reader = (wire, end, draft) => {
+function readHeaderMap(wire: WireReader, end: number): void {
   while (wire.at < end) {
     const tag = wire.tag(end);
-    if (tag === bytesField(1)) {
-      draft.raw ??= new HeaderLines(wire.bytes, false);
-      draft.raw.add(wire, end);
-    } else wire.skip(tag, end);
-  }
-};
-
-/** Field 1 of what begins here; '' where there is none. All of it is passed over. */
-function keyOf(wire: WireReader, end: number): string {
-  let key = '';
-  while (wire.at < end) {
-    const tag = wire.tag(end);
-    if (tag === bytesField(1)) key = wire.knownText(end, shortTexts);
+    if (tag === bytesField(1)) rawLines.add(wire, end, false);
     else wire.skip(tag, end);
   }
-  return key;
 }
 
 /** Entry of a map of texts. */

@@ -1,4 +1,4 @@
-import { type Header, type Headers, namesIn } from '../attributes.ts';
+import { type Header, type Headers, isIn, unusualNames } from '../attributes.ts';
 import type { CertificateFormat } from '../client-certificate/formats/table.ts';
 import { writeCertificate } from '../client-certificate/outbound.ts';
 import type { Admission, ApiName, VerifiedClient } from '../decision.ts';
@@ -134,26 +134,22 @@ const accountOf = ({ name, version, basePath }: ApiName, { alias, isOwn }: Verif
  * The generated Envoy configuration has done that before; one written by hand may have not.
  */
 export function misspelled(received: Headers, settings: BackendSettings): readonly string[] {
-  const { written, read, known } = ownNames.get(settings) ?? namesOf(settings);
-  const found: string[] = [];
-  for (const name of namesIn(received)) {
-    let isOne = known.get(name);
-    if (isOne === undefined) {
-      isOne = !written.has(name) && read.has(asCgi(name));
-      if (known.size < maxKnown && name.length <= 64) known.set(name, isOne);
-    }
-    if (isOne) found.push(name);
-  }
-  return found;
+  const { written, read, plain } = ownNames.get(settings) ?? namesOf(settings);
+  const unusual = unusualNames(received);
+  if (unusual.length === 0 && plain.length === 0) return none;
+  return [
+    ...unusual.filter((name) => !written.has(name) && read.has(asCgi(name))),
+    ...plain.filter((name) => isIn(received, name)),
+  ];
 }
+const none: readonly string[] = [];
 
 type Names = {
   readonly written: ReadonlySet<string>;
   readonly read: ReadonlySet<string>;
-  /** Whether a name is misspelled: most requests bring the same ones. */
-  readonly known: Map<string, boolean>;
+  /** Where one of ours is unusual, how it is usually spelled. */
+  readonly plain: readonly string[];
 };
-const maxKnown = 1024;
 /** Once a snapshot, not once a request: there may be some seventy. */
 const ownNames = new WeakMap<BackendSettings, Names>();
 
@@ -167,8 +163,9 @@ function namesOf(settings: BackendSettings): Names {
     backendJwtHeader,
     tokenHeader.name,
   ];
-  const written = all.filter((name) => name !== undefined);
-  const names = { written: new Set(written), read: new Set(written.map(asCgi)), known: new Map() };
+  const written = new Set(all.filter((name) => name !== undefined));
+  const read = new Set([...written].map(asCgi));
+  const names = { written, read, plain: [...read].filter((name) => !written.has(name)) };
   ownNames.set(settings, names);
   return names;
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
-import type { Attributes } from '../../src/attributes.ts';
+import { type Attributes, asciiLowerCase } from '../../src/attributes.ts';
 
 /** The reader and writer that everybody uses, and that ours are held against. */
 type Codec = {
@@ -56,9 +56,9 @@ export function attributesOf({ attributes }: Decoded): Attributes {
       protocol: http?.protocol ?? '',
       headers:
         raw === undefined
-          ? Object.entries(http?.headers ?? {}).map(([name, value]) => [name.toLowerCase(), latin1(value)])
+          ? Object.entries(http?.headers ?? {}).map(([name, value]) => [asciiLowerCase(name), latin1(value)])
           : raw.map(({ key = '', value = '', raw_value: bytes }) => [
-              key.toLowerCase(),
+              asciiLowerCase(key),
               bytes?.length ? Buffer.from(bytes).toString('latin1') : latin1(value),
             ]),
       headersAreRaw: raw !== undefined,
