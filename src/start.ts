@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The command's first file: written so that any Node can read it, and say why it goes no further. What comes behind it
- * needs Node 24.
+ * needs Node 24.7: earlier ones take no headers as lists (node:http2).
  */
 
 // Node opens its inspector at SIGUSR1, and with it this process to all on this host's loopback; SIGUSR2 would end it.
@@ -10,9 +10,9 @@ for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => {});
 // Of a service that is still loading itself this asks for what it is about to do, and would end it.
 if (process.argv.includes('serve')) process.on('SIGHUP', () => {});
 
-const needed = 24;
-const [major] = process.versions.node.split('.');
-if (Number(major) < needed) {
+const needed = '24.7';
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 24 || (major === 24 && minor < 7)) {
   process.stderr.write(
     `mtls-enforcer: this is Node ${process.versions.node}, and ${needed} or newer is needed; install it, or run: npx -y -p node@${needed} mtls-enforcer\n`,
   );

@@ -30,6 +30,8 @@ export type CallOptions = {
 };
 
 const responseHeaders = { ':status': 200, 'content-type': 'application/grpc' };
+/** As a list, which node:http2 does not copy. */
+const responseHeaderList = Object.entries(responseHeaders).flat().map(String);
 const withTrailers = { waitForTrailers: true, sendDate: false };
 const trailersOnly = { endStream: true, sendDate: false };
 const okTrailers = { 'grpc-status': '0' };
@@ -44,6 +46,8 @@ const ignore = (): void => {};
  * whichever comes first; after that nothing that a method says is sent.
  */
 export class Call {
+  /** Among the calls in hand: theirs to set. */
+  place = 0;
   readonly #stream: ServerHttp2Stream;
   readonly #options: CallOptions;
   /** Milliseconds of the process's own clock. Infinity: the caller waits as long as it takes. */
@@ -146,7 +150,7 @@ export class Call {
 
   #answer(framed: Buffer): void {
     if (!this.#begin()) return;
-    this.#stream.respond(responseHeaders, withTrailers);
+    this.#stream.respond(responseHeaderList, withTrailers);
     this.#stream.on('wantTrailers', sendOk);
     this.#stream.end(framed);
   }
@@ -160,7 +164,7 @@ export class Call {
 
   #send(framed: Buffer): void {
     if (this.#state === 'answered' || this.#stream.destroyed) return;
-    if (!this.#stream.headersSent) this.#stream.respond(responseHeaders, withTrailers);
+    if (!this.#stream.headersSent) this.#stream.respond(responseHeaderList, withTrailers);
     this.#stream.write(framed);
   }
 

@@ -77,7 +77,7 @@ export class GrpcServer {
   readonly #servers = new Map<Http2Server, Promise<unknown>>();
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Map<ServerHttp2Session, { lastCall: number }>();
-  readonly #calls = new Set<Call>();
+  readonly #calls = new CallsInHand();
   readonly #timer: NodeJS.Timeout;
   #draining = false;
   #onChange = (): void => {};
@@ -132,7 +132,7 @@ export class GrpcServer {
   async drain(): Promise<void> {
     this.#draining = true;
     for (const server of this.#servers.keys()) server.close();
-    for (const call of this.#calls) call.end();
+    for (const call of this.#calls.all) call.end();
     for (const session of this.#sessions.keys()) session.close();
     const isAnswered = (): boolean => this.#calls.size === 0;
     await this.#until(isAnswered);
@@ -244,10 +244,39 @@ export class GrpcServer {
 
   #expire(): void {
     const now = performance.now();
-    for (const call of this.#calls) call.expire(now, this.#limits.patience);
+    for (const call of this.#calls.all) call.expire(now, this.#limits.patience);
     for (const [session, { lastCall }] of this.#sessions) {
       const isIdle = now - lastCall >= this.#limits.idle;
-      if (isIdle && ![...this.#calls].some(({ stream }) => stream.session === session)) session.close();
+      if (isIdle && !this.#calls.all.some(({ stream }) => stream.session === session)) session.close();
     }
+  }
+}
+
+/**
+ * A set of calls. JavaScript's own, once it has lived for a while, makes its tables in V8's old space, and those that it
+ * has outgrown hold what was in them until the next full collection: each call, its stream, and all that hangs on it.
+ */
+class CallsInHand {
+  readonly #calls: Call[] = [];
+
+  get size(): number {
+    return this.#calls.length;
+  }
+
+  /** A copy: a call may end meanwhile. */
+  get all(): readonly Call[] {
+    return [...this.#calls];
+  }
+
+  add(call: Call): void {
+    call.place = this.#calls.length;
+    this.#calls.push(call);
+  }
+
+  delete(call: Call): void {
+    const last = this.#calls.pop()!;
+    if (last === call) return;
+    this.#calls[call.place] = last;
+    last.place = call.place;
   }
 }

@@ -17,6 +17,14 @@ const longest = 2 ** 31 - 1000;
  */
 export function readTimeout(value: string | readonly string[] | undefined): number | undefined {
   if (value === undefined) return undefined;
+  if (value !== last.value) last = { value, milliseconds: parse(value) };
+  return last.milliseconds;
+}
+
+/** Envoy gives each call the same. */
+let last: { readonly value: unknown; readonly milliseconds: number } = { value: '', milliseconds: NaN };
+
+function parse(value: string | readonly string[]): number {
   const match = typeof value === 'string' ? /^(\d{1,8})([HMSmun])$/.exec(value) : null;
   return match === null ? NaN : Math.min(Number(match[1]) * milliseconds[match[2]!]!, longest);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:http2';
+import { connect, constants } from 'node:http2';
 import { test } from 'node:test';
 import type { Method } from '../../../src/grpc/call.ts';
 import { frame } from '../../../src/grpc/message.ts';
@@ -247,6 +247,38 @@ test('a drain hangs up on nobody, and says which calls it has not seen', () =>
     assert.ok(raw.socket.readableEnded, 'its caller has read all, and hung up');
     assert.equal(isReset, false);
   }));
+
+test('a drain ends each stream of answers that is open, whichever of the others ended before', () => {
+  const open: Method = {
+    kind: 'server-stream',
+    handle: (_, send) => {
+      send(hello);
+      return () => {};
+    },
+  };
+  return serving({ methods: new Map([['/test.T/Open', open]]) }, async ({ server, port }) => {
+    const session = connect(`http://127.0.0.1:${port}`);
+    const streams = Array.from({ length: 12 }, () => {
+      const stream = session.request({ ...grpcHeaders, ':path': '/test.T/Open' });
+      stream.end(hello);
+      return stream;
+    });
+    for (const stream of streams) {
+      stream.resume();
+      await once(stream, 'response');
+    }
+    // From the front, the middle and the end.
+    for (const at of [0, 1, 5, 11, 10]) {
+      streams[at]!.close(constants.NGHTTP2_CANCEL);
+      await once(streams[at]!, 'close');
+    }
+    const rest = streams.filter((_, at) => ![0, 1, 5, 11, 10].includes(at));
+    const trailers = rest.map((stream) => once(stream, 'trailers'));
+    await server.drain();
+    for (const [fields] of await Promise.all(trailers))
+      assert.equal((fields as Record<string, string>)['grpc-status'], String(codes.unavailable));
+  });
+});
 
 test('a drain does not wait for ever for a caller that never hangs up', { timeout: 10_000 }, () =>
   serving({}, async ({ server, port }) => {
