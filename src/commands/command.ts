@@ -35,7 +35,18 @@ export class UsageError extends Error {
 
 /** Which configuration: `config.toml` in this folder unless given. */
 export const configOption = { config: { type: 'string', default: 'config.toml' } } as const;
-export const configOf = ({ config }: Values): string => String(config);
+export const configOf = ({ config }: Values): string => typed('--config', String(config));
+
+/**
+ * A path as it was typed: a variable that is not set leaves nothing of it, and a shell that completes it ends a folder by
+ * a slash, which among files stands for one that can't be listed.
+ *
+ * @throws UsageError
+ */
+export function typed(what: string, path: string): string {
+  if (path === '') throw new UsageError(`${what} is empty; write the path of a file`);
+  return path.replace(/(?<=.)\/+$/, '');
+}
 
 export function refuse(problems: readonly Problem[]): Exit {
   tellLines(...problems.map((problem) => `error: ${problemLine(problem)}`));

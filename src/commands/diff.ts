@@ -6,7 +6,7 @@ import { type Compared, wholeChanges } from '../comparison/whole.ts';
 import { disk } from '../documents/files.ts';
 import { jsonText } from '../observability/paper.ts';
 import type { LoadedConfig } from '../provision/load-config.ts';
-import { type Command, exit, UsageError } from './command.ts';
+import { type Command, exit, typed, UsageError } from './command.ts';
 import { load, tellErrors } from './load.ts';
 import { print } from './output.ts';
 import { terminal } from './terminal.ts';
@@ -29,7 +29,7 @@ not by their text: a renamed alias is no difference.
   options: { 'fail-on': { type: 'string' }, json: { type: 'boolean', default: false } },
   takesPath: true,
   run: async (values, files) => {
-    const [old, young] = files;
+    const [old, young] = files.map((file) => typed('a file', file));
     if (old === undefined || young === undefined || files.length > 2)
       throw new UsageError('diff needs two files: OLD NEW');
     const failOn = values['fail-on'];

@@ -321,6 +321,9 @@ for (const [args, code, text] of [
     /unknown: x\.toml; serve takes options alone, as in --config x\.toml\n\nmtls-enforcer serve/,
   ],
   [['serve', '--nonsense'], 64, /--nonsense/],
+  [['check-config', '--config', ''], 64, /^mtls-enforcer: --config is empty; write the path of a file\n/],
+  [['check-config', '--config', `${folder}/`], 78, /: is a folder; write the path of a readable file\n/],
+  [['diff', `${folder}/`, ''], 64, /a file is empty/],
   [['__proto__'], 64, /unknown command __proto__/],
   [['check-config', '--config', join(folder, 'none.toml')], 78, /none\.toml:1: .*does not exist/],
 ] as const) {
