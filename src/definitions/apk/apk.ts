@@ -1,6 +1,7 @@
 import { type Findings, noFindings } from '../../documents/cursor.ts';
 import { type Problem, shown } from '../../documents/problem.ts';
 import {
+  adviceFor,
   type DefinedApi,
   type Definition,
   type DefinitionEntry,
@@ -56,7 +57,7 @@ export function readApk(entry: DefinitionEntry): Definition {
       file: entry.path,
       line: 1,
       key: '',
-      message: `APK reads the client's certificate from the header ${header}, but nobody is trusted to send it: only certificates of TLS clients count. Where a load balancer ends TLS, add trustedSenders = ["10.20.0.0/16"] (its addresses) to this [[definitions]]`,
+      message: `APK reads the client's certificate from the header ${header}, but nobody is trusted to send it: only certificates of TLS clients count. Where a load balancer ends TLS, ${adviceFor(entry).trustedSenders}, its addresses`,
     });
   return { apis: [...defined, ...broken], tokenServices, ...found };
 }

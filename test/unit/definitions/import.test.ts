@@ -106,6 +106,8 @@ for (const [kind, path, home] of entries) {
     );
     assert.equal(asked.length, definition.tokenServices.length === 0 ? 1 : 0);
     accepted(asked.length === 0 ? toml : `${idp}${toml}`);
+    const messages = definition.warnings.map(problemLine).join('\n');
+    assert.doesNotMatch(messages, /this \[\[definitions\]\]/, 'there is none; it is an option');
   });
 }
 
