@@ -45,7 +45,7 @@ export const configOf = ({ config }: Values): string => typed('--config', String
  */
 export function typed(what: string, path: string): string {
   if (path === '') throw new UsageError(`${what} is empty; write the path of a file`);
-  return path.replace(/(?<=.)\/+$/, '');
+  return path.replace(/(?<=[^/])\/+$/, '');
 }
 
 export function refuse(problems: readonly Problem[]): Exit {
