@@ -33,6 +33,7 @@ export class AuditFile implements AuditSink {
   constructor(settings: AuditFileSettings, tell: OnAuditTrouble) {
     this.#settings = settings;
     this.#tell = onceEach(tell);
+    this.#writing = this.#begin();
   }
 
   write(line: string): void {
@@ -50,6 +51,16 @@ export class AuditFile implements AuditSink {
     await this.#writing;
     await this.#file?.handle.close();
     this.#file = undefined;
+  }
+
+  /** What keeps it from being written is told now, and not with the first line, which may be a long time off. */
+  async #begin(): Promise<void> {
+    try {
+      this.#file = await this.#open();
+    } catch (error) {
+      this.#tell('dropped', (error as Error).message);
+    }
+    await this.#work();
   }
 
   async #work(): Promise<void> {
