@@ -37,13 +37,18 @@ function turn(waiting: (() => void)[], signal: AbortSignal): Promise<void> {
   });
 }
 
-/** A limit on all of it, waiting for a turn as well. @throws Error: it took longer */
+/** It took longer than it may. */
+export class LateError extends Error {
+  override readonly name = 'LateError';
+}
+
+/** A limit on all of it, waiting for a turn as well. @throws LateError */
 export async function inTime<T>(
   milliseconds: number,
   outer: AbortSignal,
   task: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const late = new Error(`no whole answer within ${milliseconds / 1000} s`);
+  const late = new LateError(`no whole answer within ${milliseconds / 1000} s`);
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(late), milliseconds);
   try {

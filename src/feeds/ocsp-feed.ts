@@ -11,7 +11,7 @@ import type { RevocationSurroundings } from './crl-feed.ts';
 import { Feed, type FeedRequest, type FeedTimes, type Reading } from './feed.ts';
 import type { FeedEvent } from './feed-event.ts';
 import { fetchBytes } from './fetch.ts';
-import { inTime } from './lanes.ts';
+import { inTime, LateError } from './lanes.ts';
 import { refetchIn } from './refetch.ts';
 import type { Kept } from './revocation-cache.ts';
 
@@ -43,6 +43,8 @@ export type OcspSent = {
 const unboundedCountsFor = 3_600_000;
 
 const times: Omit<FeedTimes, 'every' | 'within'> = { retry: 30_000, longestRetry: 900_000, onDemand: 5_000 };
+/** Milliseconds: who had no turn tries again within. Ten thousand who do so for ever cost a twentieth of the thread that decides. */
+const longestPass = 60_000;
 /** With all certificates that come along. */
 const maxBytes = 262_144;
 /** RFC 5019 5: what is sent by GET, and so may come from a cache in between, has at most so many characters. */
@@ -109,12 +111,19 @@ function isOneOfMany(event: FeedEvent, before: number, after: number): boolean {
   return event.kind === 'read' && event.count === 0 && !(before > 0 && after === 0);
 }
 
+/** So many others are asked about that there was no time for this one. */
+class NoTurn extends Error {
+  override readonly name = 'NoTurn';
+}
+
 class OcspSource {
   readonly #address: OcspAddress;
   readonly #around: RevocationSurroundings;
   readonly #from: string;
   /** It did not answer a GET, and a POST it did. */
   #prefersPost = false;
+  /** Times in a row that it had no turn. */
+  #passed = 0;
   sent: OcspSent | undefined;
 
   constructor(address: OcspAddress, around: RevocationSurroundings, before: OcspSent | undefined) {
@@ -138,7 +147,14 @@ class OcspSource {
   async #read({ signal, before, readIn }: FeedRequest<OcspAnswer>): Promise<Reading<OcspAnswer>> {
     const { certificate, issuer } = this.#address;
     const nonce = this.#address.nonce ? randomBytes(32) : undefined;
-    const bytes = await this.#ask(writeOcspRequest(certificate, issuer, nonce), nonce === undefined, signal);
+    const request = writeOcspRequest(certificate, issuer, nonce);
+    const bytes = await this.#ask(request, nonce === undefined, signal).catch((error: unknown) => {
+      // Nobody failed, so that nobody is to be spared: each at its own moment, and the responder is never idle.
+      if (error instanceof NoTurn)
+        readIn(Math.random() * Math.min(longestPass, this.#around.limits().timeout * 2 ** this.#passed++));
+      throw error;
+    });
+    this.#passed = 0;
     const sent = { bytes, nonce, at: Date.now() };
     const answer = this.#judge(sent);
     if (before !== undefined && isOlder(answer, before))
@@ -189,18 +205,27 @@ class OcspSource {
   ): Promise<Buffer> {
     const { lanes, proxies, limits } = this.#around;
     const { reach } = this.#address;
-    return inTime(limits().timeout, outer, (signal) =>
-      lanes.run(url, signal, () =>
-        fetchBytes(url, {
+    const { timeout } = limits();
+    const began = performance.now();
+    const noTurn = new NoTurn(`no turn in time within ${timeout / 1000} s: it is asked about others first`);
+    let hadTurn = false;
+    return inTime(timeout, outer, (signal) =>
+      lanes.run(url, signal, () => {
+        // In what is left of its time nobody need answer, and the next would be as late.
+        if (performance.now() - began > timeout / 2) return Promise.reject(noTurn);
+        hadTurn = true;
+        return fetchBytes(url, {
           accept: 'application/ocsp-response',
           maxBytes,
           signal,
           reach,
           proxies,
           ...(body && { body }),
-        }),
-      ),
-    );
+        });
+      }),
+    ).catch((error: unknown) => {
+      throw error instanceof LateError && !hadTurn ? noTurn : error;
+    });
   }
 
   /** As of when it was sent: until when it counts, its window says. @throws Error: nothing to go by, and why */

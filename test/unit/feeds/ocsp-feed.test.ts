@@ -304,6 +304,20 @@ describe('what a responder says', () => {
       if (feed.latest !== undefined) assert.ok(feed.latest.window.until < Date.now(), 'and is out of date');
     });
 
+  it('where it was not asked for all that is asked before, is asked for again soon', {
+    timeout: 20_000,
+  }, async () => {
+    const { feed, server, world } = await feedOf(sending(responseOf()));
+    const { promise: others, resolve: answered } = Promise.withResolvers<void>();
+    for (let i = 0; i < 4; i++) void world.lanes.run(server.url, new AbortController().signal, () => others);
+    await feed.start();
+    assert.equal(feed.state.lastError, 'no turn in time within 1 s: it is asked about others first');
+    assert.deepEqual(server.asked, []);
+    answered();
+    while (feed.latest === undefined) await new Promise((next) => setTimeout(next, 50));
+    assert.equal(feed.latest.status, 'good');
+  });
+
   it('of a responder with many certificates that it fails, and works again, is one line; a good answer is none', async () => {
     const server = await webServer((_, response) => response.writeHead(500).end());
     const world = around([]);
