@@ -59,8 +59,9 @@ export function warnAboutUse(
 ): void {
   const by = JSON.stringify(strength);
   const known = useless.get(certificate);
-  const why = known !== undefined && known.by === by ? known.why : whyUseless(certificate, strength);
-  useless.set(certificate, { by, why });
+  const isKnown = known !== undefined && known.by === by;
+  const why = isKnown ? known.why : whyUseless(certificate, strength);
+  if (!isKnown) useless.set(certificate, { by, why });
   if (why !== '') findings.warn(path, `${whose}: ${why}; every request with it is refused`);
 }
 

@@ -173,9 +173,9 @@ function readExact(client: Written, at: Path, reading: ClientReading): Kind | un
   const [key, certificate] = readNamed(['file', client.file], ['pem', client.pem], at, reading);
   if (certificate === undefined) return undefined;
   const { findings, cas } = reading;
-  const whose = `alias "${client.alias}"`;
-  warnAboutDates(certificate, whose, [...at, key], reading);
-  warnAboutUse(certificate, whose, [...at, key], { findings, strength: cas.strength });
+  const [whose, path] = [`alias "${client.alias}"`, [...at, key]];
+  warnAboutDates(certificate, whose, path, reading);
+  warnAboutUse(certificate, whose, path, { findings, strength: cas.strength });
   return { kind: 'certificate', certificate };
 }
 

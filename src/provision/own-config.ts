@@ -99,9 +99,8 @@ export function filesNamed(value: unknown, found: string[] = []): readonly strin
   for (const [key, inner] of Object.entries(value)) {
     if (typeof inner !== 'string' && typeof inner !== 'object') continue;
     if (noFiles.has(key)) continue;
-    const named = /((path|file)s?|ocspResponderCertificate)$/i.test(key) ? [inner].flat() : [];
-    found.push(...named.filter((path) => typeof path === 'string'));
-    if (named.length === 0) filesNamed(inner, found);
+    if (!/((path|file)s?|ocspResponderCertificate)$/i.test(key)) filesNamed(inner, found);
+    else for (const path of [inner].flat()) if (typeof path === 'string') found.push(path);
   }
   return found;
 }

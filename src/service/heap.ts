@@ -49,15 +49,19 @@ function growYoung(): void {
 /** Leavings that may lie about in a small heap, in bytes. */
 const leavings = 24 * 1024 * 1024;
 
-/** Counts from the next full collection on. A large heap grows by half: to look through it takes longer. */
+/**
+ * Counts from the next full collection on. A large heap grows by half: to look through it takes longer. While much is
+ * made, by twice its size.
+ */
 function limitGrowth(): void {
-  const usual = Math.max(50, Math.round((100 * leavings) / getHeapStatistics().used_heap_size));
-  setFlagsFromString(`--heap-growing-percent=${isMaking ? muchMore : usual}`);
+  const [room, least] = isMaking ? [news, 200] : [leavings, 50];
+  const percent = Math.max(least, Math.round((100 * room) / getHeapStatistics().used_heap_size));
+  setFlagsFromString(`--heap-growing-percent=${percent}`);
   setFlagsFromString(`--${isMaking ? '' : 'no-'}gc-experiment-less-compaction`);
 }
 
-/** Percent: what is in force, and twice as much for what comes after it and what is left on the way. */
-const muchMore = 200;
+/** What ten thousand APIs need until they are in force, with what is left on the way, in bytes. */
+const news = 320 * 1024 * 1024;
 
 /** Much is being made. */
 let isMaking = false;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
@@ -11,7 +12,9 @@ import { Child } from '../support/child.ts';
 const apis = 10_000;
 const clientsEach = 5;
 const distinct = 2_000;
-const start = fileURLToPath(new URL('../../src/start.ts', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** What users run: built. */
+const start = join(root, 'dist', 'start.js');
 const monitor = fileURLToPath(new URL('loading-server.ts', import.meta.url));
 const patience = 180_000;
 
@@ -21,6 +24,7 @@ const patience = 180_000;
  * turns.
  */
 export async function run(): Promise<void> {
+  execFileSync('npm', ['run', '-s', 'build'], { cwd: root, stdio: 'inherit' });
   const pems: string[] = [];
   for (let i = 0; i < distinct; i++) pems.push((await selfSigned({ subject: `CN=client ${i}` })).pem);
   console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}`);
