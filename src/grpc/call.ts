@@ -81,7 +81,13 @@ export class Call {
   expire(now: number, patience: number): void {
     const isLate = now - this.#startedAt >= patience;
     if (this.#state === 'answered') {
-      if (isLate) this.#stream.close(constants.NGHTTP2_CANCEL);
+      if (!isLate) return;
+      this.#stream.close(constants.NGHTTP2_CANCEL);
+      // Where not even this goes out, for nobody reads the connection or HTTP/2 broke off on it, it would stay for ever.
+      this.#stream.destroy();
+    } else if (this.#stop !== undefined && this.#stream.session?.closed) {
+      // Its caller said that it goes (GOAWAY). Where HTTP/2 breaks off after that, node never sees that it went.
+      this.end();
     } else if (now >= this.#deadline) {
       this.#tooLate();
     } else if (this.#state === 'receiving' && isLate) {
@@ -97,9 +103,9 @@ export class Call {
     this.#stop = undefined;
   }
 
-  /** Ends an open stream of answers: the server goes. */
+  /** Ends an open stream of answers: the server or its caller goes. */
   end(): void {
-    if (this.#stop !== undefined) this.#fail(status('unavailable', 'the server is going'));
+    if (this.#stop !== undefined) this.#fail(status('unavailable', 'the connection is closing'));
   }
 
   #receive(method: Method, encoding: string | readonly string[] | undefined, now: number): void {

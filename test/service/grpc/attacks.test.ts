@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { Method } from '../../../src/grpc/call.ts';
 import { frame } from '../../../src/grpc/message.ts';
 import { codes } from '../../../src/grpc/status.ts';
-import { flags, grpcFields, literals, rawConnection, rawFrame, types } from './raw.ts';
+import { flags, grpcFields, literals, type RawConnection, rawConnection, rawFrame, types } from './raw.ts';
 import { echo, grpcHeaders, type Serving, send, serving, statusOf, textOf } from './serving.ts';
 
 const hello = frame(Buffer.from('hello'));
@@ -63,6 +63,54 @@ test('an answer that is never fetched is dropped', () =>
     await stillServes(at);
     raw.socket.destroy();
   }));
+
+const stuckMethods: ReadonlyMap<string, Method> = new Map([
+  ['/test.T/Large', { kind: 'unary', handle: () => frame(Buffer.alloc(16_000_000)) }],
+  ['/test.T/Open', { kind: 'server-stream', handle: () => () => {} }],
+]);
+const call = (path: string): Buffer =>
+  Buffer.concat([
+    rawFrame(types.headers, flags.endHeaders, 1, literals(grpcFields(path))),
+    rawFrame(types.data, flags.endStream, 1, hello),
+  ]);
+const goaway = rawFrame(types.goaway, 0, 0, Buffer.alloc(8));
+/** On a stream that was never opened. */
+const broken = rawFrame(types.data, flags.endStream, 13, hello);
+const stuck: readonly [string, (raw: RawConnection) => void][] = [
+  [
+    'a call whose answer nobody reads',
+    ({ socket }) => {
+      socket.pause();
+      socket.write(rawFrame(types.window, 0, 0, Buffer.from([0x7f, 0, 0, 0])));
+      socket.write(call('/test.T/Large'));
+    },
+  ],
+  [
+    'a call on a connection that breaks off after its GOAWAY',
+    ({ socket }) => {
+      for (const bytes of [rawFrame(types.headers, flags.endHeaders, 1, headers), goaway, broken])
+        socket.write(bytes);
+    },
+  ],
+  [
+    'a stream of answers on such a connection',
+    ({ socket }) => {
+      for (const bytes of [call('/test.T/Open'), goaway, broken]) socket.write(bytes);
+    },
+  ],
+];
+for (const [name, write] of stuck)
+  test(`${name} is not in hand for ever`, { timeout: 10_000 }, () =>
+    serving({ limits: { ...quick, calls: 1 }, methods: stuckMethods }, async ({ port }) => {
+      const raw = await rawConnection(port, Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff]));
+      await raw.frame(types.settings);
+      write(raw);
+      const isTaken = async (): Promise<boolean> => statusOf(await send(port, [hello])) === codes.ok;
+      while (await isTaken());
+      while (!(await isTaken()));
+      raw.socket.destroy();
+    }),
+  );
 
 test('more streams than a connection may have are refused', () =>
   serving({ limits: { streamsPerConnection: 4 } }, async (at) => {
