@@ -65,11 +65,11 @@ export const hasHeader = ({ http: { headers } }: Attributes, name: string): bool
 export const isIn = (headers: Headers, name: string): boolean =>
   'has' in headers ? headers.has(name) : headers.some(([other]) => other === name);
 
-/** Names that hold more than letters, digits and `-`, as hardly any does; `:` is in pseudo-headers only (RFC 9113 8.3). */
+/** Names that hold more than letters, digits and `-`, as hardly any does, behind a pseudo-header's `:` (RFC 9113 8.3). */
 export const unusualNames = (headers: Headers): readonly string[] =>
   'unusualNames' in headers
     ? headers.unusualNames
-    : headers.map(([name]) => name).filter((name) => /[^a-z0-9:-]/.test(name));
+    : headers.map(([name]) => name).filter((name) => !/^:?[a-z0-9-]*$/.test(name));
 
 export const asciiLowerCase = (name: string): string =>
   name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());

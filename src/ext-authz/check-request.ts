@@ -91,8 +91,10 @@ class HeaderLines implements HeadersInPlace {
   }
 
   #isUnusual(line: number): boolean {
+    const begin = this.#places[line]!;
     const end = this.#places[line + 1]!;
-    for (let at = this.#places[line]!; at < end; at++) if (!isUsual[this.#message[at]!]) return true;
+    for (let at = this.#message[begin] === 0x3a ? begin + 1 : begin; at < end; at++)
+      if (!isUsual[this.#message[at]!]) return true;
     return false;
   }
 
@@ -123,8 +125,8 @@ class HeaderLines implements HeadersInPlace {
 }
 const noValues: readonly string[] = [];
 
-/** Of the bytes of a name. */
-const isUsual = Array.from({ length: 256 }, (_, byte) => /[a-z0-9:-]/i.test(String.fromCharCode(byte)));
+/** Of the bytes of a name, but for the `:` that a pseudo-header's begins with. */
+const isUsual = Array.from({ length: 256 }, (_, byte) => /[a-z0-9-]/i.test(String.fromCharCode(byte)));
 
 /** Numbers that a line takes: where its name begins and ends, and where its value's length stands (0: it has none). */
 const lineSize = 3;

@@ -195,6 +195,7 @@ const spellings: readonly [why: string, received: string, removed: boolean][] = 
   ['an identity header with `_` throughout', 'x_client_cert_alias', true],
   ['an identity header with dots, of which PHP makes `_`', 'x.client.cert.alias', true],
   ['an identity header with whatever else a name may hold', 'x-client~cert!alias', true],
+  ['an identity header with a `:` that begins no pseudo-header', 'x:client-cert-alias', true],
   ['a removed certificate header', 'x_wso2_client_certificate', true],
   ['an identity header as it is meant, which is overwritten', 'x-client-cert-alias', false],
   ['a longer name', 'x_client_cert_alias_2', false],

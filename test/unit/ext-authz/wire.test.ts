@@ -266,6 +266,27 @@ for (const [name, bytes, headers] of lines)
     checkLookups(attributes);
   });
 
+const names: readonly [name: string | Uint8Array, isUnusual: boolean][] = [
+  ['X-Client-Cert-1', false],
+  [':authority', false],
+  ['', false],
+  [':', false],
+  ['x_a', true],
+  ['x.a', true],
+  ['x:a', true],
+  ['::a', true],
+  ['a:', true],
+  ['x-to\u212aen', true],
+  ['x\0a', true],
+  [Buffer.of(0x78, 0xff), true],
+];
+for (const [name, isUnusual] of names)
+  test(`the name ${JSON.stringify(Buffer.from(name as string).toString('latin1'))} is ${isUnusual ? 'unusual' : 'usual'}`, () => {
+    const attributes = readCheckRequest(inList(Buffer.concat([field(1, name), field(2, ':')])))!;
+    assert.equal(unusualNames(attributes.http.headers).length, Number(isUnusual));
+    checkLookups(attributes);
+  });
+
 test('of what the route says, a key that comes twice counts as it comes last', () => {
   const extensions = [entry('a', '1'), entry('b', '2'), entry('a', '3')].map((each) => field(10, each));
   const attributes = readCheckRequest(field(1, Buffer.concat(extensions)))!;
