@@ -1,6 +1,9 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 
+/** Node 24's, by which all of this was measured. Another may not know a flag, and would say so into the middle of a log: it keeps its own ways. */
+const isMeasured = process.versions.v8.startsWith('13.6.');
+
 /**
  * For a process that has loaded what it needs and from now on answers. V8 would let the leavings of some ten thousand
  * calls lie about (200 MB), and then take all of them away at once while Checks wait. So a full collection comes once the
@@ -9,6 +12,7 @@ import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'n
  * configuration would take a quarter longer to load.
  */
 export function keepHeapSmall(): void {
+  if (!isMeasured) return;
   setFlagsFromString('--semi-space-growth-factor=1');
   collectBeside();
   let before = performance.eventLoopUtilization();
@@ -71,6 +75,7 @@ let isMaking = false;
  * little. There is one at most until `collectBeside`, and it moves nothing together.
  */
 export function makeRoom(): void {
+  if (!isMeasured) return;
   isMaking = true;
   limitGrowth();
 }
@@ -84,6 +89,7 @@ type Collection = { readonly detail: { readonly kind: number } };
  * by half of all that was in it at once, and then keep the pages.
  */
 export function collectBeside(): void {
+  if (!isMeasured) return;
   isMaking = false;
   asked++;
   if (asked > 1) return;

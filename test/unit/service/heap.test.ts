@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { getHeapSpaceStatistics } from 'node:v8';
 import { collectBeside, keepHeapSmall, makeRoom } from '../../../src/service/heap.ts';
 
@@ -68,4 +70,26 @@ test('who is asked much has 4 MB for new objects, however many are kept, and no 
     assert.ok(Date.now() < end, `${sizeOfYoung()} MB`);
   for (let i = 0; i < 50; i++) await work();
   assert.ok(sizeOfYoung() <= 4, `${sizeOfYoung()} MB`);
+});
+
+test('a V8 that nobody has measured is left alone', async () => {
+  const flagsSet = async (v8: string): Promise<number> => {
+    const script = `
+      import v8 from 'node:v8';
+      import { syncBuiltinESMExports } from 'node:module';
+      let flags = 0;
+      v8.setFlagsFromString = () => void flags++;
+      syncBuiltinESMExports();
+      Object.defineProperty(process, 'versions', { value: { ...process.versions, v8: '${v8}' } });
+      const heap = await import('${new URL('../../../src/service/heap.ts', import.meta.url)}');
+      heap.makeRoom();
+      heap.keepHeapSmall();
+      heap.collectBeside();
+      console.log(flags);
+      process.exit();`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    return Number(stdout);
+  };
+  assert.ok((await flagsSet('13.6.233.17-node.1')) > 3);
+  assert.equal(await flagsSet('14.1.146.11-node.1'), 0);
 });
