@@ -41,20 +41,16 @@ export class WireReader {
     return last;
   }
 
-  /** 32 bits without sign. What stands above them has to be 0, or the number's sign. */
+  /** 32 bits without sign, in five bytes at most, as protobuf's C++ has tags and lengths. */
   varint(end: number): number {
     let value = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
+    for (let shift = 0; ; shift += 7) {
       if (this.at >= end) throw new WireError('cut off');
       const byte = this.bytes[this.at++]!;
-      if (shift < 28) value |= (byte & 0x7f) << shift;
-      else if (shift === 28) {
-        if (byte > 0x0f) throw new WireError('a number of more than 32 bits');
-        value |= byte << 28;
-      } else if (byte !== 0) throw new WireError('a number of more than 32 bits');
+      if (shift === 28 && byte > 0x0f) throw new WireError('a number of more than 32 bits');
+      value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return value >>> 0;
     }
-    throw new WireError('a number without end');
   }
 
   /** UTF-8. */

@@ -185,6 +185,8 @@ const paths: readonly [string, Buffer, string | undefined][] = [
   ['a field of number 0', inHttp(Buffer.of(2, 0)), undefined],
   ['a length that leads out', inHttp(Buffer.of((4 << 3) | 2, 9, 97)), undefined],
   ['a length of four gigabytes', inHttp(Buffer.of((4 << 3) | 2, 255, 255, 255, 255, 15)), undefined],
+  ['a length in five bytes', inHttp(Buffer.of((4 << 3) | 2, 0x81, 0x80, 0x80, 0x80, 0, 97)), 'a'],
+  ['a length in six bytes', inHttp(Buffer.of((4 << 3) | 2, 0x81, 0x80, 0x80, 0x80, 0x80, 0, 97)), undefined],
   ['a length of more than 32 bits', inHttp(Buffer.of((4 << 3) | 2, 255, 255, 255, 255, 31)), undefined],
   ['a number without end', inHttp(Buffer.from([9 << 3, ...Array(11).fill(255)])), undefined],
   ['a tag that is cut off', inHttp(Buffer.of(0x80)), undefined],
