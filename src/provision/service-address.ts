@@ -1,3 +1,4 @@
+import { advice } from '../config/advice.ts';
 import type { Problem } from '../config/problem.ts';
 import { authService } from '../config/schema/enforcer.ts';
 import { decodeText, FileProblem, readBytes } from '../documents/files.ts';
@@ -70,7 +71,7 @@ function withoutFaults(
   if (data !== undefined) return data;
   const faulty = new Set<PropertyKey>();
   for (const issue of error.issues) {
-    tell(issue.path, issue.message);
+    tell(issue.path, advice(issue));
     for (const key of issue.code === 'unrecognized_keys' ? issue.keys : issue.path.slice(0, 1))
       faulty.add(key);
   }

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import type { Config } from '../config/schema/config.ts';
-import { portOfWorker, socketOfWorker } from '../config/worker.ts';
+import { portOfWorker, socketOfWorker, socketPathTrouble } from '../config/worker.ts';
 import type { Findings } from './findings.ts';
 import { type KeyPair, readKeyPair, readPemBundle } from './pem-files.ts';
 
@@ -39,6 +39,13 @@ export function readService(
       at('port'),
       'found 0 and no socket, so that Envoy could not reach the service; write a port, or socket = "…"',
     );
+  }
+  for (const [key, path] of Object.entries({ socket, control })) {
+    if (path === undefined) continue;
+    const whole = findings.resolve(path);
+    const trouble = socketPathTrouble(whole, workers);
+    if (trouble === undefined) continue;
+    findings.error(at(key), `found "${path}"${whole === path ? '' : `, which is ${whole}`}; ${trouble}`);
   }
   if (control !== undefined && control === socket)
     findings.error(at('control'), 'found the path of socket, where Envoy asks; write another');

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { errorFormats } from '../../apis/api.ts';
-import { maxWorkers, socketPathTrouble } from '../worker.ts';
+import { maxWorkers } from '../worker.ts';
 import { certificates } from './certificates.ts';
 import { mutualSSL } from './mutual-ssl.ts';
 import { revocation } from './revocation.ts';
@@ -75,11 +75,6 @@ export const authService = table({
     .max(3_600)
     .default(10)
     .describe('After that delay: longest wait for calls in flight.'),
-}).superRefine((written, context) => {
-  for (const key of ['socket', 'control'] as const) {
-    const message = socketPathTrouble(written[key] ?? '', written.workers);
-    if (message !== undefined) context.addIssue({ code: 'custom', path: [key], message });
-  }
 });
 
 /** `[enforcer.metrics]`: what is watched. */

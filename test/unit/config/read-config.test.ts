@@ -103,16 +103,6 @@ const wrong: readonly [why: string, text: string, ...problems: string[]][] = [
   ],
   ['a key that stands twice', 'a = 1\na = 2', 'config.toml:2: not TOML: a stands twice; take one out'],
   [
-    "a socket's path that is too long",
-    `[enforcer.authService]\nsocket = "/${'ö'.repeat(54)}"\ncontrol = "/${'x'.repeat(106)}"`,
-    `config.toml:2: enforcer.authService.socket: found "/${'ö'.repeat(54)}"; write a shorter path: it has 109 bytes, and a socket's may have 107`,
-  ],
-  [
-    "a socket's path that is too long for the last of several workers",
-    `[enforcer.authService]\nworkers = 12\nsocket = "/${'ö'.repeat(51)}x"\ncontrol = "/${'ö'.repeat(52)}"`,
-    `config.toml:4: enforcer.authService.control: found "/${'ö'.repeat(52)}"; write a shorter path: that of worker 12 has 108 bytes`,
-  ],
-  [
     'a text where a list belongs',
     '[[apis]]\nname="n"\nversion="1"\nbasePath="/n"\naliases="acme"',
     'config.toml:5: apis[0].aliases: found "acme"; write a list, as in ["a", "b"]',

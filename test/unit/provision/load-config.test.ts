@@ -279,6 +279,21 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     /^config.toml:2: enforcer.authService.port: found 0 and no socket/,
   ],
   [
+    "a socket's path that is too long",
+    authService(`control = "/${'x'.repeat(106)}"\nsocket = "/${'ö'.repeat(54)}"`),
+    /^config.toml:3: enforcer.authService.socket: found "\/ö+"; write a shorter path: it has 109 bytes, and a socket's may have 107/,
+  ],
+  [
+    "a relative socket's path that is too long where it leads to",
+    authService(`socket = "${'x'.repeat(100)}"`),
+    /^config.toml:2: enforcer.authService.socket: found "x+", which is \/.*\/x+; write a shorter path: it has 1\d\d bytes/,
+  ],
+  [
+    "a socket's path that is too long for the last of several workers",
+    authService(`workers = 12\nsocket = "/${'ö'.repeat(51)}x"\ncontrol = "/${'ö'.repeat(52)}"`),
+    /^config.toml:4: enforcer.authService.control: found "\/ö+"; write a shorter path: that of worker 12 has 108 bytes/,
+  ],
+  [
     'beyond loopback without TLS',
     authService('address = "0.0.0.0"'),
     /^config.toml:2: enforcer.authService.address: found "0.0.0.0", which is beyond loopback, and no TLS/,
