@@ -149,7 +149,6 @@ export class Configuration {
     // What changes meanwhile is done once it is in force.
     this.#isBusy = true;
     let reading: Reading | undefined;
-    makeRoom();
     try {
       const own = await this.#readFirst();
       const { read, mayPass } = 'ok' in own ? own.ok : own;

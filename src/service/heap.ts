@@ -72,7 +72,8 @@ let isMaking = false;
 
 /**
  * For a process that is about to make much, most of which stays, while its callers wait: a full collection would find
- * little. There is one at most until `collectBeside`, and it moves nothing together.
+ * little. There is one at most until `collectBeside`, and it moves nothing together. Not for a start, for what is left of
+ * that would stand in a third more pages.
  */
 export function makeRoom(): void {
   if (!isMeasured) return;
