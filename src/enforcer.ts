@@ -5,6 +5,7 @@ import { findOperation, type Operation, type OperationFailure } from './apis/ope
 import { pathAmbiguity } from './apis/request-path.ts';
 import type { Client, Security } from './apis/security.ts';
 import type { Attributes } from './attributes.ts';
+import { Beside } from './beside.ts';
 import { describeAbsence } from './client-certificate/absence.ts';
 import type { Presented, PresentedChain } from './client-certificate/presented.ts';
 import { readPresented } from './client-certificate/source.ts';
@@ -193,7 +194,7 @@ const absent = (evidence: Evidence): CertificateVerdict => ({
 });
 
 /** By the path: the same object at each request, by which an answer is found again. */
-const verified = new WeakMap<readonly Certificate[], VerifiedClient>();
+const verified = new Beside<readonly Certificate[], VerifiedClient>();
 function verifiedAs(
   { alias, isOwn, tier }: Client,
   leaf: Certificate,
@@ -230,8 +231,10 @@ function possessionOf(presented: PresentedCertificate): Possession {
       return { kind: 'unreadable', detail: presented.detail };
     case 'unreadable':
       return { kind: 'unreadable', detail: presented.error.detail };
-    case 'certificate':
-      return { kind: 'certificate', ...presented.leaf };
+    case 'certificate': {
+      const { sha256, notBefore, notAfter } = presented.leaf;
+      return { kind: 'certificate', sha256, notBefore, notAfter };
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Headers } from '../attributes.ts';
+import { Beside } from '../beside.ts';
 import type { ApiName, Decision, Denial, VerifiedClient } from '../decision.ts';
 import { protocolOf } from '../error-body.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
@@ -36,13 +37,12 @@ class Answers {
     const key = decision.client?.certificate ?? decision.api;
     const young = find(this.#young.get(key), decision, backendJwt);
     if (young !== undefined) return young.framed;
-    const known = find(this.#old.get(key), decision, backendJwt) ?? {
-      told: toldOf(decision),
-      backendJwt,
-      framed: unpooled(this.#plain(decision, received, backendJwt)),
-    };
-    this.#keep(key, known);
-    return known.framed;
+    const old = find(this.#old.get(key), decision, backendJwt);
+    const framed = old?.framed ?? this.#plain(decision, received, backendJwt);
+    // Of a certificate that came once, nothing is remembered (`Doorkeeper`): the client is another object each time.
+    if (decision.client !== undefined && !met.get(decision.client)) met.set(decision.client, true);
+    else this.#keep(key, old ?? { told: toldOf(decision), backendJwt, framed: unpooled(framed) });
+    return framed;
   }
 
   #denial(denial: Denial, received: Headers): Buffer {
@@ -81,6 +81,8 @@ class Answers {
   }
 }
 
+/** Those who got an answer. */
+const met = new Beside<VerifiedClient, true>();
 const bySettings = new WeakMap<AnswerSettings, Answers>();
 
 /** @param received the request's headers */

@@ -1,3 +1,5 @@
+import { Doorkeeper } from '../doorkeeper.ts';
+
 const slots = 4096;
 /** Bytes that are kept, until all are forgotten and kept anew as they come. */
 const maxHeld = 4_000_000;
@@ -10,11 +12,13 @@ type Slot = { readonly bytes: Uint8Array; readonly text: string };
 /**
  * Texts as they stand in messages, found by their bytes: names of headers, hosts, what the route says, certificates are
  * the same in nearly every one. They need not be made again, and being the same string, maps know their hash. A text that
- * falls on another's slot takes its place, which costs it a decoding and nothing else.
+ * comes for the second time is kept, and takes the place of another on its slot, which costs that a decoding and nothing
+ * else.
  */
 export class KnownTexts {
   readonly #coding: 'utf8' | 'latin1';
   #slots = new Array<Slot | undefined>(slots);
+  readonly #doorkeeper = new Doorkeeper(slots);
   #held = 0;
 
   constructor(coding: 'utf8' | 'latin1') {
@@ -30,13 +34,15 @@ export class KnownTexts {
     const at = (hash ^ (hash >>> 15)) & (slots - 1);
     const known = this.#slots[at];
     if (known !== undefined && isAt(bytes, start, end, known.bytes)) return known.text;
+    const text = bytes.toString(this.#coding, start, end);
+    if (!this.#doorkeeper.admits(hash)) return text;
     const slot = {
       // With memory of their own: a few bytes of Node's pool keep all 64 KiB of it.
       bytes: new Uint8Array(bytes.subarray(start, end)),
-      text: bytes.toString(this.#coding, start, end),
+      text,
     };
     this.#keep(at, slot);
-    return slot.text;
+    return text;
   }
 
   #keep(at: number, slot: Slot): void {

@@ -1,3 +1,4 @@
+import { Doorkeeper } from '../../doorkeeper.ts';
 import type { PresentedChain, PresentedError } from '../presented.ts';
 import type { Reading } from './reading.ts';
 
@@ -12,7 +13,7 @@ type Entry<T> = { readonly text: string; readonly beside: string; readonly readi
  * `Uint8Array`s, so that later caches can go by identity.
  *
  * Two generations, those of all caches as one, since each API may have sources of its own: what is asked for again survives
- * a flood of strangers. Errors are not kept.
+ * a flood of strangers. Kept is what comes for the second time; errors are not.
  */
 export class ReadingCache<T extends Reading | PresentedChain = Reading> {
   /**
@@ -25,7 +26,11 @@ export class ReadingCache<T extends Reading | PresentedChain = Reading> {
     if (fresh?.text === text && fresh.beside === beside) return fresh.reading as T;
     const before = old.get(this)?.get(key);
     const reading = before?.text === text && before.beside === beside ? (before.reading as T) : read(text);
-    if (reading.kind !== 'error') keep(this, key, { text, beside, reading });
+    if (
+      reading.kind !== 'error' &&
+      (before !== undefined || doorkeeper.admits(sampleOf(text) ^ sampleOf(beside)))
+    )
+      keep(this, key, { text, beside, reading });
     return reading;
   }
 }
@@ -54,6 +59,19 @@ function keep(cache: object, key: string, entry: Entry<Reading | PresentedChain>
  */
 const keyOf = (text: string): string =>
   text.length <= 16_000 ? text : text.slice(40, 80) + text.slice(-90, -50) + text.length;
+
+/** Of all caches, as their generations are. */
+const doorkeeper = new Doorkeeper();
+const samples = 32;
+
+/** A hash of some characters, spread over the text. */
+function sampleOf(text: string): number {
+  const { length } = text;
+  const step = length <= samples ? 1 : (length / samples) | 0;
+  let hash = length;
+  for (let at = 0; at < length; at += step) hash = Math.imul(hash ^ text.charCodeAt(at), 0x9e3779b1);
+  return hash;
+}
 
 /** One for the header or certificate, one for the chain besides it; and for what both together are. */
 export type ReadingCaches = {

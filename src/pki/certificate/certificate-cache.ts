@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { Doorkeeper } from '../../doorkeeper.ts';
 import { equalBytes } from '../der/der-values.ts';
 import { type Certificate, CertificateError, readCertificate } from './certificate.ts';
 import { type Offered, readNames } from './offered.ts';
@@ -35,6 +36,11 @@ export type CacheState = {
   >;
 };
 
+/** So that nobody can fill one part of the hash's range. */
+const seed = randomBytes(16);
+/** Of all caches: after a reload, who came before is known at once. */
+const doorkeeper = new Doorkeeper();
+
 /** Of certificates that fall on one hash, so many are kept. */
 const slots = 8;
 
@@ -47,15 +53,13 @@ const part = (maxEntries: number, maxBytes: number): Part => ({
 
 /**
  * Certificates by their bytes, so that one that comes again is neither read nor, being the same object, validated
- * again. Two parts: whatever comes goes into `strangers`; what proves to be in a valid path moves on to `known`, from
+ * again. Two parts: what comes for the second time goes into `strangers`; what proves to be in a valid path moves on to `known`, from
  * where strangers can't push it out. What is only sent along goes there at once, or nowhere: strangers send much of it,
  * which would grow old in memory.
  */
 export class CertificateCache {
   readonly #known: Part;
   readonly #strangers: Part;
-  /** So that nobody can fill one part of the hash's range. */
-  readonly #seed = randomBytes(16);
   /** Readings since it was made, by what they found. */
   readonly #readings: Record<'known' | 'stranger' | 'unseen', number> = { known: 0, stranger: 0, unseen: 0 };
   /** Of what was sent along with the certificate before, what was read as a whole. */
@@ -85,7 +89,7 @@ export class CertificateCache {
     }
     this.#readings.unseen++;
     const entry = readEntry(hash, der);
-    this.#add(this.#strangers, entry);
+    if (doorkeeper.admits(hash)) this.#add(this.#strangers, entry);
     return entry.read;
   }
 
@@ -133,10 +137,10 @@ export class CertificateCache {
    * one gets one by chance: who sends forgeries costs the owner a reading now and then, and can't keep him out.
    */
   #hashOf(der: Uint8Array): number {
-    let hash = der.length ^ this.#seed[0]!;
+    let hash = der.length ^ seed[0]!;
     const from = Math.max(0, der.length - 16);
     for (let at = from; at < der.length; at++) {
-      hash = Math.imul(hash ^ der[at]! ^ (this.#seed[at - from]! << 8), 0x9e3779b1);
+      hash = Math.imul(hash ^ der[at]! ^ (seed[at - from]! << 8), 0x9e3779b1);
       hash ^= hash >>> 15;
     }
     return hash;

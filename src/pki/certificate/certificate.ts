@@ -20,7 +20,13 @@ import {
 } from './extensions.ts';
 import { type Name, readName } from './name.ts';
 import { type PublicKey, readPublicKey } from './public-key.ts';
-import { readFrame, readSignatureAlgorithm, type Signed, verifySignature } from './signature.ts';
+import {
+  readFrame,
+  readSignatureAlgorithm,
+  type SignatureAlgorithm,
+  type Signed,
+  verifySignature,
+} from './signature.ts';
 
 export type CertificateErrorCode = Extract<
   PathFailureCode,
@@ -41,12 +47,14 @@ export class CertificateError extends Error {
   }
 }
 
-type Fixed = Signed & {
+/** What a certificate says, none of it verified. */
+export class Certificate implements Signed {
   /** A copy of the bytes it was read from: all that is told of it comes from here. */
   readonly der: Uint8Array;
+  readonly tbs: Uint8Array;
+  readonly signatureAlgorithm: SignatureAlgorithm;
+  readonly signature: Uint8Array;
   readonly version: 1 | 2 | 3;
-  /** Upper-case hex, an even number of digits, after `-` where it is negative: as OpenSSL shows it. */
-  readonly serialNumber: string;
   /** Content of the INTEGER that it is. */
   readonly serialOctets: Uint8Array;
   readonly issuer: Name;
@@ -58,23 +66,72 @@ type Fixed = Signed & {
   readonly subjectPublicKey: PublicKey;
   readonly extensions: readonly Extension[];
   readonly values: Readonly<ExtensionValues>;
-  /** basicConstraints says so; whether its keyUsage lets it sign is another matter. */
-  readonly isCa: boolean;
-  /** undefined: the certificate does not say, and all is allowed. */
-  readonly keyUsage: ReadonlySet<KeyUsage> | undefined;
-  /** Issuer and subject are the same name (RFC 5280 3.2, 6.1). */
-  readonly isSelfIssued: boolean;
-};
+  #sha256: string | undefined;
+  #isSelfSigned: boolean | undefined;
 
-/** What a certificate says, none of it verified. */
-export type Certificate = Fixed & {
+  /** Every part of it is read here. @throws CertificateError, DerError */
+  constructor(bytes: Uint8Array) {
+    const der = new Uint8Array(bytes);
+    const { tbs, algorithm, signature } = readFrame(der, 'Certificate');
+    const fields = new Fields(tbs);
+    this.der = der;
+    this.tbs = encodingOf(tbs);
+    this.signature = signature;
+    this.version = readVersion(fields.optional(contextConstructed(0)));
+    this.serialOctets = readSerial(fields.next(tags.integer, 'serialNumber'));
+    this.signatureAlgorithm = readSignatureAlgorithm(fields.next(tags.sequence, 'signature'));
+    if (!equalBytes(this.signatureAlgorithm.der, algorithm)) {
+      throw new CertificateError('certificate_algorithms_differ', this.signatureAlgorithm.oid);
+    }
+    this.issuer = readName(fields.next(tags.sequence, 'issuer'));
+    if (this.issuer.rdns.length === 0)
+      throw new CertificateError('certificate_issuer_empty', 'issuer has no RDN');
+    const { notBefore, notAfter } = readValidity(fields.next(tags.sequence, 'validity'));
+    this.notBefore = notBefore;
+    this.notAfter = notAfter;
+    this.subject = readName(fields.next(tags.sequence, 'subject'));
+    this.subjectPublicKey = readKey(fields.next(tags.sequence, 'subjectPublicKeyInfo'));
+    this.extensions = readTail(fields, this.version);
+    this.values = readValues(this.extensions);
+  }
+
   /** Lower-case hex, of the whole certificate. */
-  readonly sha256: string;
+  get sha256(): string {
+    this.#sha256 ??= hash('sha256', this.der);
+    return this.#sha256;
+  }
+
+  /** Upper-case hex, an even number of digits, after `-` where it is negative: as OpenSSL shows it. */
+  get serialNumber(): string {
+    return serialText(this.serialOctets);
+  }
+
   /** undefined where OpenSSL refuses the key. */
-  readonly publicKey: KeyObject | undefined;
+  get publicKey(): KeyObject | undefined {
+    return this.subjectPublicKey.keyObject();
+  }
+
+  /** basicConstraints says so; whether its keyUsage lets it sign is another matter. */
+  get isCa(): boolean {
+    return this.values.basicConstraints?.cA === true;
+  }
+
+  /** undefined: the certificate does not say, and all is allowed. */
+  get keyUsage(): ReadonlySet<KeyUsage> | undefined {
+    return this.values.keyUsage;
+  }
+
+  /** Issuer and subject are the same name (RFC 5280 3.2, 6.1). */
+  get isSelfIssued(): boolean {
+    return this.issuer.key === this.subject.key;
+  }
+
   /** Self-issued, and its own key made the signature, however weak the algorithm. */
-  isSelfSigned(): boolean;
-};
+  isSelfSigned(): boolean {
+    this.#isSelfSigned ??= this.isSelfIssued && verifySignature(this, this.subjectPublicKey);
+    return this.#isSelfSigned;
+  }
+}
 
 /**
  * Reads one DER certificate (RFC 5280 4.1), all known extensions included. node:crypto's X509Certificate is not asked:
@@ -84,67 +141,11 @@ export type Certificate = Fixed & {
  */
 export function readCertificate(der: Uint8Array): Certificate {
   try {
-    return withLazyFacts(readFixed(new Uint8Array(der)));
+    return new Certificate(der);
   } catch (error) {
     if (error instanceof DerError) throw new CertificateError('certificate_malformed', error.message);
     throw error;
   }
-}
-
-function withLazyFacts(fixed: Fixed): Certificate {
-  let sha256: string | undefined;
-  let selfSigned: boolean | undefined;
-  return {
-    ...fixed,
-    get sha256() {
-      sha256 ??= hash('sha256', fixed.der);
-      return sha256;
-    },
-    get publicKey() {
-      return fixed.subjectPublicKey.keyObject();
-    },
-    isSelfSigned() {
-      selfSigned ??= fixed.isSelfIssued && verifySignature(fixed, fixed.subjectPublicKey);
-      return selfSigned;
-    },
-  };
-}
-
-function readFixed(der: Uint8Array): Fixed {
-  const { tbs, algorithm, signature } = readFrame(der, 'Certificate');
-  const fields = new Fields(tbs);
-  const version = readVersion(fields.optional(contextConstructed(0)));
-  const serialOctets = readSerial(fields.next(tags.integer, 'serialNumber'));
-  const signatureAlgorithm = readSignatureAlgorithm(fields.next(tags.sequence, 'signature'));
-  if (!equalBytes(signatureAlgorithm.der, algorithm)) {
-    throw new CertificateError('certificate_algorithms_differ', signatureAlgorithm.oid);
-  }
-  const issuer = readName(fields.next(tags.sequence, 'issuer'));
-  if (issuer.rdns.length === 0) throw new CertificateError('certificate_issuer_empty', 'issuer has no RDN');
-  const { notBefore, notAfter } = readValidity(fields.next(tags.sequence, 'validity'));
-  const subject = readName(fields.next(tags.sequence, 'subject'));
-  const subjectPublicKey = readKey(fields.next(tags.sequence, 'subjectPublicKeyInfo'));
-  const extensions = readTail(fields, version);
-  const values = readValues(extensions);
-  return {
-    der,
-    tbs: encodingOf(tbs),
-    signatureAlgorithm,
-    signature,
-    version,
-    serialNumber: serialText(serialOctets),
-    serialOctets,
-    issuer,
-    subject,
-    notBefore,
-    notAfter,
-    subjectPublicKey,
-    extensions,
-    values,
-    isCa: values.basicConstraints?.cA === true,
-    keyUsage: values.keyUsage,
-    isSelfIssued: issuer.key === subject.key,
-  };
 }
 
 function readVersion(field: Element | undefined): 1 | 2 | 3 {

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { Beside } from '../../beside.ts';
 import type { Certificate } from '../certificate/certificate.ts';
 import { vouchFor } from '../certificate/certificate-cache.ts';
 import { type Offered, readSoFar } from '../certificate/offered.ts';
@@ -35,7 +36,6 @@ export class PathValidator {
   readonly #trustStore: TrustStore;
   readonly #policy: Partial<PathPolicy>;
   readonly #remembersRefusals: boolean;
-  readonly #verdicts = new WeakMap<Certificate, readonly Remembered[]>();
 
   /**
    * @param remembersRefusals false where there are as many validators as somebody configures aliases: a refusal for each
@@ -59,7 +59,7 @@ export class PathValidator {
   validate(request: PathRequest): PathVerdict {
     const { leaf, intermediates, now, revocation, effort } = request;
     const version = revocation?.version;
-    const known = this.#verdicts.get(leaf) ?? none;
+    const known = verdicts.get(leaf)?.get(this) ?? none;
     for (const each of known)
       if (each.offered === undefined && holds(each, now, version)) return each.verdict;
     const current = known.filter((each) => holds(each, now, version));
@@ -78,7 +78,10 @@ export class PathValidator {
     if (verdict.valid) for (const certificate of verdict.path) vouchFor(certificate);
     else if (!this.#remembersRefusals || !isLasting(verdict, wasUntouched)) return verdict;
     const remembered = this.#remember(verdict, request);
-    if (remembered !== undefined) this.#verdicts.set(leaf, [remembered, ...current].slice(0, maxRemembered));
+    if (remembered !== undefined) {
+      const all = verdicts.get(leaf) ?? new Map<PathValidator, readonly Remembered[]>();
+      verdicts.set(leaf, all.set(this, [remembered, ...current].slice(0, maxRemembered)));
+    }
     return verdict;
   }
 
@@ -138,6 +141,7 @@ export class PathValidator {
   }
 }
 
+const verdicts = new Beside<Certificate, Map<PathValidator, readonly Remembered[]>>();
 const none: readonly Remembered[] = [];
 
 const holds = (

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Header } from '../../../src/attributes.ts';
-import { type ApiName, type Decision, type DenialCode, denials } from '../../../src/decision.ts';
+import {
+  type Admission,
+  type ApiName,
+  type Decision,
+  type DenialCode,
+  denials,
+} from '../../../src/decision.ts';
 import { decide } from '../../../src/enforcer.ts';
 import { writeAnswer } from '../../../src/ext-authz/answer.ts';
 import { writeCheckResponse } from '../../../src/ext-authz/check-response.ts';
@@ -123,13 +129,17 @@ test('whatever was answered before, an answer is byte for byte what the plain wr
 
 test('the same admission is the same bytes, also after more answers than are kept at a time', () => {
   const [api] = apis;
-  const of = (alias: string): Decision => ({
+  const of = (alias: string): Admission => ({
     outcome: 'allow',
     api: api!,
     client: { alias, isOwn: false, tier: undefined, certificate: certificates[0]!, intermediates: [] },
     tokenHeader: 'untouched',
   });
-  assert.equal(writeAnswer(of('acme'), settings, []), writeAnswer(of('acme'), settings, []));
+  const acme = of('acme');
+  const write = (decision: Decision) => writeAnswer(decision, settings, []);
+  const first = write(acme);
+  assert.notEqual(write(acme), first, 'not of whom one answer was written');
+  assert.equal(write(acme), write(acme));
   for (let i = 0; i < 20_000; i++) {
     if (i % 1000 === 0)
       assert.equal(writeAnswer(of('acme'), settings, []).toString('hex'), plain(of('acme'), []));
@@ -149,11 +159,8 @@ const rows = readTable();
 const { files, certificateHeader, authorization, toml, at } = await makeCredentials(authority);
 const { snapshot } = load(toml + apisToml(rows).replaceAll('BACKEND', 'http://127.0.0.1:1'), files, at);
 
-test('every cell of the truth tables is answered, twice, as the plain writer answers it', async () => {
-  const ids: readonly Header[] = [
-    ['x-request-id', 'one'],
-    ['x-request-id', 'two'],
-  ];
+test('every cell of the truth tables is answered, while it is remembered and before, as the plain writer answers it', async () => {
+  const ids = ['one', 'two', 'three', 'four', 'five'].map((id): Header => ['x-request-id', id]);
   for (const row of rows)
     for (const token of tokenCases)
       for (const id of ids) {

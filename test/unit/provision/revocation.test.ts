@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Certificate } from '../../../src/pki/certificate/certificate.ts';
 import { createAuthority } from '../../support/certificate-authority.ts';
 import { load } from '../../support/enforcer.ts';
 
@@ -86,13 +87,17 @@ const partners = rest.replace('caFile = "ca.pem"\n', (found) => `${found}REVOCAT
 const loadedBeside = (toml: string, lines: string) =>
   load(`${toml}${partners.replace('REVOCATION', lines)}`, files);
 
+/** Another certificate, which says the same but for this. */
+const otherwise = (certificate: Certificate, changes: Partial<Certificate>): Certificate =>
+  Object.create(certificate, Object.getOwnPropertyDescriptors(changes)) as Certificate;
+
 describe('beside the caFile of a client', () => {
   it('it goes for that CA', () => {
     const { revocation, snapshot } = loadedBeside('', beside(url));
     const [ca] = revocation!.signers;
     assert.deepEqual(revocation!.sourcesOf(ca!, ca!)?.crlUrls, ['http://ca.test/ca.crl']);
     assert.equal(snapshot.revocation!.policyOf(ca!, ca!)?.unknown, 'refuse');
-    const foreign = { ...ca!, subject: revocation!.signers[0]!.issuer, subjectPublicKey: other_() };
+    const foreign = otherwise(ca!, { subject: revocation!.signers[0]!.issuer, subjectPublicKey: other_() });
     assert.equal(snapshot.revocation!.policyOf(foreign, foreign), undefined, 'and for no other');
     function other_() {
       return { ...ca!.subjectPublicKey, spki: Uint8Array.of(1) };
@@ -195,7 +200,8 @@ describe('what it comes to', () => {
     const toml =
       table('mode = "soft-fail"', url) + own(ownCa, 'mode = "hard-fail"', 'ocspResponder = "http://o.test/"');
     const { revocation, snapshot } = loaded(toml);
-    const [ca, foreign] = [revocation!.signers[0]!, { ...revocation!.signers[0]!, subject: pinnedName() }];
+    const ca = revocation!.signers[0]!;
+    const foreign = otherwise(ca, { subject: pinnedName() });
     const { policyOf } = snapshot.revocation!;
     assert.equal(policyOf(ca, ca)?.unknown, 'refuse');
     assert.equal(policyOf(foreign, ca)?.unknown, 'refuse');

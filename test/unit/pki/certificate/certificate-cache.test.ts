@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { CertificateError } from '../../../../src/pki/certificate/certificate.ts';
 import { CertificateCache, vouchFor } from '../../../../src/pki/certificate/certificate-cache.ts';
@@ -6,8 +7,13 @@ import { integer } from '../der-writer.ts';
 import { forgeDer } from '../forge.ts';
 
 const make = (serial: number): Uint8Array => forgeDer({ serialNumber: integer(serial) });
+/** What comes once is not remembered. */
+const readTwice = (cache: CertificateCache, der: Uint8Array) => {
+  cache.read(der);
+  return cache.read(der);
+};
 const certificateOf = (cache: CertificateCache, der: Uint8Array) => {
-  const read = cache.read(der);
+  const read = readTwice(cache, der);
   assert.ok(!(read instanceof CertificateError));
   return read;
 };
@@ -15,13 +21,27 @@ const certificateOf = (cache: CertificateCache, der: Uint8Array) => {
 test('the same bytes are the same object', () => {
   const cache = new CertificateCache();
   const der = make(1);
-  assert.equal(cache.read(der), cache.read(new Uint8Array(der)));
+  assert.equal(readTwice(cache, der), cache.read(new Uint8Array(der)));
+});
+
+test('what comes once leaves nothing behind, and is remembered from its second time on', () => {
+  const cache = new CertificateCache();
+  const der = forgeDer({ tail: randomBytes(40) });
+  const first = cache.read(der);
+  assert.deepEqual(cache.state.parts.stranger, { entries: 0, bytes: 0 });
+  const second = cache.read(der);
+  assert.notEqual(second, first);
+  assert.equal(cache.state.parts.stranger.entries, 1);
+  assert.equal(cache.read(der), second);
+  assert.notEqual(new CertificateCache().read(der), second, 'another cache has its own');
+  const other = new CertificateCache();
+  assert.equal(other.read(der), other.read(der), 'which remembers at once what came to this one before');
 });
 
 test('bytes that differ anywhere are another certificate', () => {
   const cache = new CertificateCache();
   const der = make(1);
-  const first = cache.read(der);
+  const first = readTwice(cache, der);
   for (const at of [0, 5, 20, Math.floor(der.length / 2), der.length - 17, der.length - 1]) {
     const changed = new Uint8Array(der);
     changed[at]! ^= 1;
@@ -34,7 +54,7 @@ test('changing the bytes afterwards does not change what is remembered', () => {
   const cache = new CertificateCache();
   const der = make(1);
   const buffer = Buffer.from(der);
-  const first = cache.read(buffer);
+  const first = readTwice(cache, buffer);
   buffer.fill(0);
   assert.equal(cache.read(der), first);
 });
@@ -50,8 +70,8 @@ function lookalike(der: Uint8Array, i: number): Uint8Array {
 test('forgeries with the length and end of a certificate do not keep it from being remembered', () => {
   const cache = new CertificateCache();
   const der = make(1);
-  for (let i = 0; i < 20; i++) cache.read(lookalike(der, i));
-  const first = cache.read(der);
+  for (let i = 0; i < 20; i++) readTwice(cache, lookalike(der, i));
+  const first = readTwice(cache, der);
   assert.equal(cache.read(der), first);
 });
 
@@ -62,7 +82,7 @@ test('nor do they push out one that was vouched for, before or after its second 
     const first = certificateOf(cache, der);
     vouchFor(first);
     for (let i = 1; i < times; i++) cache.read(der);
-    for (let i = 0; i < 20; i++) cache.read(lookalike(der, i));
+    for (let i = 0; i < 20; i++) readTwice(cache, lookalike(der, i));
     assert.equal(cache.read(der), first);
   }
 });
@@ -70,7 +90,7 @@ test('nor do they push out one that was vouched for, before or after its second 
 test('what can not be read is remembered, too', () => {
   const cache = new CertificateCache();
   const junk = Buffer.from('junk that is no certificate');
-  const read = cache.read(junk);
+  const read = readTwice(cache, junk);
   assert.ok(read instanceof CertificateError);
   assert.equal(cache.read(junk), read);
 });
@@ -80,8 +100,8 @@ test('strangers push each other out, and none that is vouched for', () => {
   const [good, fresh] = [make(1), make(2)];
   const known = certificateOf(cache, good);
   vouchFor(known);
-  const stranger = cache.read(fresh);
-  for (let serial = 10; serial < 40; serial++) cache.read(make(serial));
+  const stranger = readTwice(cache, fresh);
+  for (let serial = 10; serial < 40; serial++) readTwice(cache, make(serial));
   assert.equal(cache.read(good), known);
   assert.notEqual(cache.read(fresh), stranger);
 });
@@ -90,9 +110,9 @@ test('one that was vouched for after it came is kept when its place is taken', (
   const cache = new CertificateCache({ maxKnown: 8, maxStrangers: 4 });
   const good = make(1);
   const known = certificateOf(cache, good);
-  for (let serial = 10; serial < 13; serial++) cache.read(make(serial));
+  for (let serial = 10; serial < 13; serial++) readTwice(cache, make(serial));
   vouchFor(known);
-  for (let serial = 20; serial < 40; serial++) cache.read(make(serial));
+  for (let serial = 20; serial < 40; serial++) readTwice(cache, make(serial));
   assert.equal(cache.read(good), known);
 });
 
@@ -111,8 +131,10 @@ test('strangers that come again and again do not push out one that is vouched fo
 test('of those vouched for, the unused are pushed out first', () => {
   const cache = new CertificateCache({ maxKnown: 2, maxStrangers: 2 });
   const ders = [1, 2, 3].map(make);
+  for (const der of ders) new CertificateCache().read(der);
   const read = (i: number) => {
-    const certificate = certificateOf(cache, ders[i]!);
+    const certificate = cache.read(ders[i]!);
+    assert.ok(!(certificate instanceof CertificateError));
     vouchFor(certificate);
     return certificate;
   };
