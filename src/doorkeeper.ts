@@ -15,9 +15,17 @@ export class Doorkeeper {
 
   /** Whether it came before. From now on it did. */
   admits(hash: number): boolean {
-    const at = (hash ^ (hash >>> 15)) & (this.#hashes.length - 1);
-    if (this.#hashes[at] === hash) return true;
-    this.#hashes[at] = hash;
+    if (this.knows(hash)) return true;
+    this.#hashes[this.#placeOf(hash)] = hash;
     return false;
+  }
+
+  /** The same, and it is none that comes. */
+  knows(hash: number): boolean {
+    return this.#hashes[this.#placeOf(hash)] === hash;
+  }
+
+  #placeOf(hash: number): number {
+    return (hash ^ (hash >>> 15)) & (this.#hashes.length - 1);
   }
 }

@@ -34,8 +34,9 @@ export type Step =
 export type Trace = (step: Step) => void;
 
 /**
- * The life of one request. Pure but for what the snapshot remembers: a path once found valid is valid until something
- * in it ends, also where a later request leaves out its intermediates; and a token's signature is checked once.
+ * The life of one request. Pure but for what the snapshot remembers: a path once found valid for a certificate that had
+ * come before is valid until something in it ends, also where a later request leaves out its intermediates; and a token's
+ * signature is checked once.
  *
  * @param now milliseconds since the epoch
  * @returns a Promise only where a token's signature is checked for the first time

@@ -39,8 +39,9 @@ class Answers {
     if (young !== undefined) return young.framed;
     const old = find(this.#old.get(key), decision, backendJwt);
     const framed = old?.framed ?? this.#plain(decision, received, backendJwt);
-    // Of a certificate that came once, nothing is remembered (`Doorkeeper`): the client is another object each time.
-    if (decision.client !== undefined && !met.get(decision.client)) met.set(decision.client, true);
+    // Of a certificate that came once, nothing is remembered (`Doorkeeper`): it is another object each time.
+    const certificate = decision.client?.certificate;
+    if (certificate !== undefined && !met.get(certificate)) met.set(certificate, true);
     else this.#keep(key, old ?? { told: toldOf(decision), backendJwt, framed: unpooled(framed) });
     return framed;
   }
@@ -82,7 +83,7 @@ class Answers {
 }
 
 /** Those who got an answer. */
-const met = new Beside<VerifiedClient, true>();
+const met = new Beside<Certificate, true>();
 const bySettings = new WeakMap<AnswerSettings, Answers>();
 
 /** @param received the request's headers */

@@ -9,6 +9,7 @@ const vouched = new WeakSet<Certificate>();
 
 export const vouchFor = (certificate: Certificate): void => {
   vouched.add(certificate);
+  valid.admits(hashOf(certificate.der));
 };
 
 type Entry = {
@@ -40,6 +41,11 @@ export type CacheState = {
 const seed = randomBytes(16);
 /** Of all caches: after a reload, who came before is known at once. */
 const doorkeeper = new Doorkeeper();
+/**
+ * Of what proved to be in a valid path: there strangers, who may send thousands a second, can't take the place of a client
+ * who comes but now and then, before he comes for the second time.
+ */
+const valid = new Doorkeeper();
 
 /** Of certificates that fall on one hash, so many are kept. */
 const slots = 8;
@@ -53,9 +59,9 @@ const part = (maxEntries: number, maxBytes: number): Part => ({
 
 /**
  * Certificates by their bytes, so that one that comes again is neither read nor, being the same object, validated
- * again. Two parts: what comes for the second time goes into `strangers`; what proves to be in a valid path moves on to `known`, from
- * where strangers can't push it out. What is only sent along goes there at once, or nowhere: strangers send much of it,
- * which would grow old in memory.
+ * again. Two parts: what comes for the second time goes into `strangers`; what proves to be in a valid path moves on to
+ * `known`, from where strangers can't push it out. What is only sent along goes there at once, or nowhere: strangers send
+ * much of it, which would grow old in memory.
  */
 export class CertificateCache {
   readonly #known: Part;
@@ -73,7 +79,7 @@ export class CertificateCache {
 
   /** The bytes may be changed afterwards: a copy is kept. A certificate that can't be read is returned as its error. */
   read(der: Uint8Array): Certificate | CertificateError {
-    const hash = this.#hashOf(der);
+    const hash = hashOf(der);
     const known = find(this.#known, hash, der);
     if (known !== undefined) {
       known.used = true;
@@ -89,7 +95,7 @@ export class CertificateCache {
     }
     this.#readings.unseen++;
     const entry = readEntry(hash, der);
-    if (doorkeeper.admits(hash)) this.#add(this.#strangers, entry);
+    if (valid.knows(hash) || doorkeeper.admits(hash)) this.#add(this.#strangers, entry);
     return entry.read;
   }
 
@@ -119,7 +125,7 @@ export class CertificateCache {
   }
 
   #offered(der: Uint8Array): Offered | undefined {
-    const hash = this.#hashOf(der);
+    const hash = hashOf(der);
     const isRemembered =
       find(this.#known, hash, der) !== undefined || find(this.#strangers, hash, der) !== undefined;
     if (isRemembered) return readable(this.read(der));
@@ -129,21 +135,6 @@ export class CertificateCache {
       this.#readBefore.push(entry);
       return readable(entry.read);
     });
-  }
-
-  /**
-   * The tail of a certificate is its signature, and as good as random: a hash of it alone tells them apart. But anybody
-   * can write another's tail behind what he likes. So there are some slots for each hash, and where all are taken the new
-   * one gets one by chance: who sends forgeries costs the owner a reading now and then, and can't keep him out.
-   */
-  #hashOf(der: Uint8Array): number {
-    let hash = der.length ^ seed[0]!;
-    const from = Math.max(0, der.length - 16);
-    for (let at = from; at < der.length; at++) {
-      hash = Math.imul(hash ^ der[at]! ^ (seed[at - from]! << 8), 0x9e3779b1);
-      hash ^= hash >>> 15;
-    }
-    return hash;
   }
 
   #add(into: Part, entry: Entry): void {
@@ -181,6 +172,21 @@ export class CertificateCache {
     entry.used = false;
     this.#add(this.#known, entry);
   }
+}
+
+/**
+ * The tail of a certificate is its signature, and as good as random: a hash of it alone tells them apart. But anybody
+ * can write another's tail behind what he likes. So there are some slots for each hash, and where all are taken the new
+ * one gets one by chance: who sends forgeries costs the owner a reading now and then, and can't keep him out.
+ */
+function hashOf(der: Uint8Array): number {
+  let hash = der.length ^ seed[0]!;
+  const from = Math.max(0, der.length - 16);
+  for (let at = from; at < der.length; at++) {
+    hash = Math.imul(hash ^ der[at]! ^ (seed[at - from]! << 8), 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  return hash;
 }
 
 const none: readonly Offered[] = [];

@@ -30,12 +30,15 @@ type Remembered = {
 /**
  * Validates against one trust store, by one policy, and remembers verdicts: for each certificate the last few, for as
  * long as the certificate object itself lives. So the memory is as bounded as the cache of certificates that they are
- * read through, and what is pushed out there is forgotten here.
+ * read through, and what is pushed out there is forgotten here. A certificate that lives longer than the validator, as
+ * those of the configuration do and those that a responder is asked about, does not keep it.
  */
 export class PathValidator {
   readonly #trustStore: TrustStore;
   readonly #policy: Partial<PathPolicy>;
   readonly #remembersRefusals: boolean;
+  /** By which a certificate knows it. */
+  readonly #self = new WeakRef(this);
 
   /**
    * @param remembersRefusals false where there are as many validators as somebody configures aliases: a refusal for each
@@ -59,7 +62,7 @@ export class PathValidator {
   validate(request: PathRequest): PathVerdict {
     const { leaf, intermediates, now, revocation, effort } = request;
     const version = revocation?.version;
-    const known = verdicts.get(leaf)?.get(this) ?? none;
+    const known = verdicts.get(leaf)?.get(this.#self) ?? none;
     for (const each of known)
       if (each.offered === undefined && holds(each, now, version)) return each.verdict;
     const current = known.filter((each) => holds(each, now, version));
@@ -79,8 +82,9 @@ export class PathValidator {
     else if (!this.#remembersRefusals || !isLasting(verdict, wasUntouched)) return verdict;
     const remembered = this.#remember(verdict, request);
     if (remembered !== undefined) {
-      const all = verdicts.get(leaf) ?? new Map<PathValidator, readonly Remembered[]>();
-      verdicts.set(leaf, all.set(this, [remembered, ...current].slice(0, maxRemembered)));
+      const all = verdicts.get(leaf) ?? new Map<WeakRef<PathValidator>, readonly Remembered[]>();
+      for (const validator of all.keys()) if (validator.deref() === undefined) all.delete(validator);
+      verdicts.set(leaf, all.set(this.#self, [remembered, ...current].slice(0, maxRemembered)));
     }
     return verdict;
   }
@@ -141,7 +145,7 @@ export class PathValidator {
   }
 }
 
-const verdicts = new Beside<Certificate, Map<PathValidator, readonly Remembered[]>>();
+const verdicts = new Beside<Certificate, Map<WeakRef<PathValidator>, readonly Remembered[]>>();
 const none: readonly Remembered[] = [];
 
 const holds = (

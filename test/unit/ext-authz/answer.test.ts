@@ -148,6 +148,21 @@ test('the same admission is the same bytes, also after more answers than are kep
   assert.equal(writeAnswer(of('alias 7'), settings, []).toString('hex'), plain(of('alias 7'), []));
 });
 
+test('a client whom each API knows by another alias gets the same bytes at each', () => {
+  const certificate = readCertificate(certificates[0]!.der);
+  const at = (alias: string, i: number): Buffer => {
+    // As `decide` has it: one path, and another client each time.
+    const client = { alias, isOwn: false, tier: undefined, certificate, intermediates: [] };
+    return writeAnswer({ outcome: 'allow', api: apis[i]!, client, tokenHeader: 'untouched' }, settings, []);
+  };
+  const asked = () => [at('acme', 0), at('partner', 1)];
+  asked();
+  asked();
+  const known = asked();
+  for (const [i, answer] of asked().entries()) assert.equal(answer, known[i]);
+  assert.notEqual(known[0]!.toString('hex'), known[1]!.toString('hex'));
+});
+
 test('other settings are other answers', () => {
   const allow: Decision = { outcome: 'allow', api: apis[0]!, tokenHeader: 'untouched' };
   const renamed = { ...settings, headersToRemove: ['x-other'] };

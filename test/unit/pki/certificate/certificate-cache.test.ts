@@ -87,6 +87,18 @@ test('nor do they push out one that was vouched for, before or after its second 
   }
 });
 
+test('nor does a flood keep those out that came once and were vouched for', () => {
+  const clients = Array.from({ length: 20 }, (_, i) => make(i));
+  for (const der of clients) {
+    const read = new CertificateCache().read(der);
+    assert.ok(!(read instanceof CertificateError));
+    vouchFor(read);
+  }
+  const cache = new CertificateCache();
+  for (let i = 0; i < 40_000; i++) cache.read(randomBytes(16));
+  for (const der of clients) assert.equal(cache.read(der), cache.read(der));
+});
+
 test('what can not be read is remembered, too', () => {
   const cache = new CertificateCache();
   const junk = Buffer.from('junk that is no certificate');

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Certificate } from '../../../../src/pki/certificate/certificate.ts';
 import { createEffort } from '../../../../src/pki/path/effort.ts';
 import { PathValidator } from '../../../../src/pki/path/path-validator.ts';
@@ -171,4 +173,23 @@ test('one validator does not speak for another', () => {
     judges.map((judge) => code(judge, end, [interCa])),
     ['valid', 'issuer_unknown'],
   );
+});
+
+test('a certificate that lives longer than its validators keeps none of them, nor what they remembered', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const lasting = certify(inter, leaf);
+  const gone = Array.from({ length: 20 }, () => {
+    const judge = validator();
+    assert.equal(code(judge, lasting, [interCa]), 'valid');
+    return new WeakRef(judge);
+  });
+  // What was looked at in one turn of the event loop lives to its end.
+  await new Promise<void>((next) => setImmediate(next));
+  collect();
+  const kept = gone.filter((judge) => judge.deref() !== undefined).length;
+  assert.ok(kept <= 1, `${kept} of 20 validators are kept`);
+  const judge = validator();
+  assert.equal(code(judge, lasting, [interCa]), 'valid');
+  assert.equal(code(judge, lasting, []), 'valid', 'its own is remembered');
 });
