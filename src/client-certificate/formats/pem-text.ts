@@ -32,6 +32,15 @@ export function readPem(text: string, lineEnd: LineEnd, limits: Limits, where: s
   return ders.length > 0 ? certificates(ders) : notPem(where);
 }
 
+/** Each must be as long as it says. */
+export function checkedLengths(ders: readonly Uint8Array[], where: string): Reading {
+  for (const der of ders) {
+    const error = derLengthError(der, where);
+    if (error !== undefined) return error;
+  }
+  return certificates(ders);
+}
+
 /** Base64 of DER, cut into lines. */
 function readBody(body: string, lineEnd: LineEnd, where: string): Uint8Array | PresentedError {
   let base64 = body.replaceAll(lineEnd, '');

@@ -1,5 +1,6 @@
 import { presentedError } from '../presented.ts';
-import { readPem, writePem } from './pem-text.ts';
+import { readEscapedPem } from './escaped-pem.ts';
+import { checkedLengths, readPem, writePem } from './pem-text.ts';
 import type { Limits, Reading } from './reading.ts';
 
 /**
@@ -28,6 +29,8 @@ const FORM_ENCODED_BEGIN = '-----BEGIN+CERTIFICATE-----';
  * real plus as %2B: the markers tell which of the two was at work, and then `+` is a space everywhere.
  */
 export function readPercentPem(value: string, limits: Limits): Reading {
+  const ders = readEscapedPem(value, limits.certificates);
+  if (ders !== undefined) return checkedLengths(ders, 'the header');
   const text = value.startsWith(FORM_ENCODED_BEGIN) ? value.replaceAll('+', '%20') : value;
   const pem = percentDecode(text);
   return pem === undefined
