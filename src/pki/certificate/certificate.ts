@@ -6,10 +6,12 @@ import {
   type Element,
   encodingOf,
   Fields,
+  isSame,
   someElementsOf,
   tags,
 } from '../der/der.ts';
-import { equalBytes, hex, integerOctets, readBitString, readCount, readTime } from '../der/der-values.ts';
+import { checkBitString, hex, integerOctets, readCount, readTime } from '../der/der-values.ts';
+import { Repeated } from '../der/repeated.ts';
 import type { PathFailureCode } from '../path/failures.ts';
 import {
   type Extension,
@@ -79,11 +81,11 @@ export class Certificate implements Signed {
     this.signature = signature;
     this.version = readVersion(fields.optional(contextConstructed(0)));
     this.serialOctets = readSerial(fields.next(tags.integer, 'serialNumber'));
-    this.signatureAlgorithm = readSignatureAlgorithm(fields.next(tags.sequence, 'signature'));
-    if (!equalBytes(this.signatureAlgorithm.der, algorithm)) {
+    const innerAlgorithm = fields.next(tags.sequence, 'signature');
+    this.signatureAlgorithm = readSignatureAlgorithm(innerAlgorithm);
+    if (!isSame(innerAlgorithm, algorithm))
       throw new CertificateError('certificate_algorithms_differ', this.signatureAlgorithm.oid);
-    }
-    this.issuer = readName(fields.next(tags.sequence, 'issuer'));
+    this.issuer = issuers.of(fields.next(tags.sequence, 'issuer'));
     if (this.issuer.rdns.length === 0)
       throw new CertificateError('certificate_issuer_empty', 'issuer has no RDN');
     const { notBefore, notAfter } = readValidity(fields.next(tags.sequence, 'validity'));
@@ -132,6 +134,9 @@ export class Certificate implements Signed {
     return this.#isSelfSigned;
   }
 }
+
+/** A CA's, which all that it issued have. */
+const issuers = new Repeated(readName, { places: 256, longest: 1024 });
 
 /**
  * Reads one DER certificate (RFC 5280 4.1), all known extensions included. node:crypto's X509Certificate is not asked:
@@ -209,7 +214,7 @@ function readTail(fields: Fields, version: 1 | 2 | 3): readonly Extension[] {
   if (version >= 2) {
     for (const tag of [contextPrimitive(1), contextPrimitive(2)]) {
       const identifier = fields.optional(tag);
-      if (identifier !== undefined) readBitString(identifier);
+      if (identifier !== undefined) checkBitString(identifier);
     }
   }
   const wrapper = fields.optional(contextConstructed(3));

@@ -4,9 +4,7 @@ import {
   DerError,
   type Element,
   Fields,
-  readWhole,
   someElementsOf,
-  tags,
 } from '../der/der.ts';
 import { readNamedBits } from '../der/der-values.ts';
 import { type GeneralName, readGeneralName } from './general-name.ts';
@@ -29,9 +27,8 @@ export type DistributionPoint = {
 };
 
 /** The value of cRLDistributionPoints or freshestCRL. @throws DerError */
-export function readDistributionPoints(value: Uint8Array): readonly DistributionPoint[] {
-  const what = 'cRLDistributionPoints';
-  return someElementsOf(readWhole(value, tags.sequence, what), what).map((element) => {
+export const readDistributionPoints = (value: Element): readonly DistributionPoint[] =>
+  someElementsOf(value, 'cRLDistributionPoints').map((element) => {
     const fields = new Fields(element);
     const name = fields.optional(contextConstructed(0));
     const reasons = fields.optional(contextPrimitive(1));
@@ -45,7 +42,6 @@ export function readDistributionPoints(value: Uint8Array): readonly Distribution
       cRLIssuer: issuer && someElementsOf(issuer, 'cRLIssuer').map(readGeneralName),
     };
   });
-}
 
 /** @param element the field that holds it: the tag is EXPLICIT, since it is a CHOICE. @throws DerError */
 export function readDistributionPointName(element: Element): DistributionPointName {
@@ -63,5 +59,4 @@ export function readDistributionPointName(element: Element): DistributionPointNa
 }
 
 /** @throws DerError */
-export const readReasons = (element: Element): ReasonMask =>
-  readNamedBits(element).reduce((mask, bit) => mask | (1 << bit), 0) & allReasons;
+export const readReasons = (element: Element): ReasonMask => readNamedBits(element) & allReasons;

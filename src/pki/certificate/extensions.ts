@@ -6,7 +6,7 @@ import {
   type Element,
   elementsOf,
   Fields,
-  readWhole,
+  readInner,
   someElementsOf,
   tags,
 } from '../der/der.ts';
@@ -15,12 +15,23 @@ import { type DistributionPoint, readDistributionPoints } from './distribution-p
 import { type GeneralName, readGeneralName } from './general-name.ts';
 
 /** One extension, its value still DER. */
-export type Extension = {
+export class Extension {
   /** Dotted OID. */
   readonly oid: string;
   readonly critical: boolean;
-  readonly value: Uint8Array;
-};
+  /** The OCTET STRING whose content is the value. */
+  readonly extnValue: Element;
+
+  constructor(oid: string, critical: boolean, extnValue: Element) {
+    this.oid = oid;
+    this.critical = critical;
+    this.extnValue = extnValue;
+  }
+
+  get value(): Uint8Array {
+    return contentOf(this.extnValue);
+  }
+}
 
 /** In the order of their bits (RFC 5280 4.2.1.3). */
 const keyUsages = [
@@ -67,18 +78,17 @@ export type ExtensionValues = {
   cRLDistributionPoints?: readonly DistributionPoint[];
 };
 
-const sequenceIn = (value: Uint8Array, what: string): Element => readWhole(value, tags.sequence, what);
+const sequenceIn = (value: Element, what: string): Element => readInner(value, tags.sequence, what);
 
 /** By OID: reads a value into its place. Each throws DerError. */
-const readers: Readonly<Record<string, (value: Uint8Array, into: ExtensionValues) => void>> = {
+const readers: Readonly<Record<string, (value: Element, into: ExtensionValues) => void>> = {
   '2.5.29.14': (value, into) => {
-    into.subjectKeyIdentifier = contentOf(readWhole(value, tags.octetString, 'subjectKeyIdentifier'));
+    into.subjectKeyIdentifier = contentOf(readInner(value, tags.octetString, 'subjectKeyIdentifier'));
   },
   '2.5.29.15': (value, into) => {
-    const bits = readNamedBits(readWhole(value, tags.bitString, 'keyUsage'));
-    if (bits.length === 0 || bits.at(-1)! >= keyUsages.length)
-      throw new DerError('keyUsage: no or unknown bits');
-    into.keyUsage = new Set(bits.map((bit) => keyUsages[bit]!));
+    const bits = readNamedBits(readInner(value, tags.bitString, 'keyUsage'));
+    if (bits === 0 || bits >= 1 << keyUsages.length) throw new DerError('keyUsage: no or unknown bits');
+    into.keyUsage = new Set(keyUsages.filter((_, bit) => (bits & (1 << bit)) !== 0));
   },
   '2.5.29.17': (value, into) => {
     into.subjectAltName = someElementsOf(sequenceIn(value, 'subjectAltName'), 'subjectAltName').map(
@@ -96,7 +106,7 @@ const readers: Readonly<Record<string, (value: Uint8Array, into: ExtensionValues
     into.nameConstraints = readNameConstraints(sequenceIn(value, 'nameConstraints'));
   },
   '2.5.29.31': (value, into) => {
-    into.cRLDistributionPoints = readDistributionPoints(value);
+    into.cRLDistributionPoints = readDistributionPoints(sequenceIn(value, 'cRLDistributionPoints'));
   },
   '2.5.29.32': (value, into) => {
     const { policies, unknownQualifier } = readCertificatePolicies(sequenceIn(value, 'certificatePolicies'));
@@ -119,7 +129,7 @@ const readers: Readonly<Record<string, (value: Uint8Array, into: ExtensionValues
     into.extKeyUsage = someElementsOf(sequenceIn(value, 'extKeyUsage'), 'extKeyUsage').map(readKeyPurpose);
   },
   '2.5.29.54': (value, into) => {
-    into.inhibitAnyPolicy = readCount(readWhole(value, tags.integer, 'inhibitAnyPolicy'));
+    into.inhibitAnyPolicy = readCount(readInner(value, tags.integer, 'inhibitAnyPolicy'));
   },
   // Of authorityInfoAccess, revocation/certificate-urls.ts reads the responders. Both are refused where they are broken.
   '1.3.6.1.5.5.7.1.1': readInfoAccess,
@@ -144,15 +154,15 @@ export function readExtension(element: Element): Extension {
   const critical = fields.optional(tags.boolean);
   const value = fields.next(tags.octetString, 'extnValue');
   fields.finish('Extension');
-  return { oid, critical: critical !== undefined && readBoolean(critical), value: contentOf(value) };
+  return new Extension(oid, critical !== undefined && readBoolean(critical), value);
 }
 
 /** @throws DerError, its message led by the OID */
 export function readExtensionValues(extensions: readonly Extension[]): Readonly<ExtensionValues> {
   const values: ExtensionValues = {};
-  for (const { oid, value } of extensions) {
+  for (const { oid, extnValue } of extensions) {
     try {
-      readers[oid]?.(value, values);
+      readers[oid]?.(extnValue, values);
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
       throw new DerError(`${oid}: ${error.message}`);
@@ -278,7 +288,7 @@ function readKeyPurpose(element: Element): string {
   return readOid(element);
 }
 
-function readInfoAccess(value: Uint8Array): void {
+function readInfoAccess(value: Element): void {
   for (const description of someElementsOf(sequenceIn(value, 'access'), 'access descriptions')) {
     const fields = new Fields(description);
     readOid(fields.next(tags.oid, 'accessMethod'));

@@ -8,7 +8,7 @@ import {
   someElementsOf,
   tags,
 } from '../der/der.ts';
-import { hex, latin1, readOid } from '../der/der-values.ts';
+import { hex, isAscii, latin1, readAscii, readOid } from '../der/der-values.ts';
 import { attributeName } from './name-attributes.ts';
 
 export type AttributeTypeAndValue = {
@@ -16,8 +16,7 @@ export type AttributeTypeAndValue = {
   readonly type: string;
   /** The value as text; undefined where its type is none of the string types. */
   readonly text: string | undefined;
-  /** The value's DER, tag and length included. */
-  readonly der: Uint8Array;
+  readonly encoded: Element;
 };
 
 /** A distinguished name (RFC 5280 4.1.2.4), in the order of its encoding: widest part first. */
@@ -47,7 +46,7 @@ export function readRdn(element: Element): readonly AttributeTypeAndValue[] {
     const type = readOid(fields.next(tags.oid, 'attribute type'));
     const value = fields.any('attribute value');
     fields.finish('attribute');
-    return { type, text: readText(value), der: encodingOf(value) };
+    return { type, text: readText(value), encoded: value };
   });
 }
 
@@ -60,11 +59,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Any string type as text, so that a name's encoding may change without the name (RFC 5280 7.1, PKITS 4.3.9 ff). */
 export function readText(value: Element): string | undefined {
-  const content = contentOf(value);
   switch (value.tag) {
     case tags.utf8String:
+      if (isAscii(value)) return latin1(value);
       try {
-        return utf8.decode(content);
+        return utf8.decode(contentOf(value));
       } catch {
         throw new DerError('UTF8String: not UTF-8');
       }
@@ -72,14 +71,13 @@ export function readText(value: Element): string | undefined {
     case 0x13: // PrintableString; what stands in it in practice goes beyond its alphabet
     case 0x16: // IA5String
     case 0x1a: // VisibleString
-      for (const octet of content) if (octet >= 0x80) throw new DerError('a string with other than ASCII');
-      return latin1(content);
+      return readAscii(value);
     case 0x14: // TeletexString: Latin-1 in practice
-      return latin1(content);
+      return latin1(value);
     case 0x1e: // BMPString
-      return wideText(content, 2);
+      return wideText(contentOf(value), 2);
     case 0x1c: // UniversalString
-      return wideText(content, 4);
+      return wideText(contentOf(value), 4);
     default:
       return undefined;
   }
@@ -101,7 +99,7 @@ function wideText(content: Uint8Array, width: 2 | 4): string {
 export type Attribute = { readonly type: string; readonly value: string | Uint8Array };
 
 export const attributesOf = (rdn: readonly AttributeTypeAndValue[]): readonly Attribute[] =>
-  rdn.map(({ type, text, der }) => ({ type, value: text ?? der }));
+  rdn.map(({ type, text, encoded }) => ({ type, value: text ?? encodingOf(encoded) }));
 
 /** Equal where RFC 5280 7.1 says that the names are. */
 const nameKey = (rdnKeys: readonly string[]): string => rdnKeys.join(',');
@@ -145,10 +143,10 @@ export function formatName(name: Name): string {
 
 const formatRdn = (rdn: readonly AttributeTypeAndValue[]): string =>
   rdn
-    .map(({ type, text, der }) => {
+    .map(({ type, text, encoded }) => {
       const short = attributeName(type);
       return short === undefined || text === undefined
-        ? `${type}=#${hex(der)}`
+        ? `${type}=#${hex(encodingOf(encoded))}`
         : `${short}=${escapeValue(text)}`;
     })
     .join('+');

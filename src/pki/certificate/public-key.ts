@@ -1,14 +1,11 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { DerError, type Element, encodingOf, Fields, readWhole, tags } from '../der/der.ts';
-import { integerOctets, readBitStringOctets, readOid } from '../der/der-values.ts';
+import { bufferOf, DerError, type Element, encodingOf, Fields, readInner, tags } from '../der/der.ts';
+import { checkInteger, readOid, wholeOctetsOf } from '../der/der-values.ts';
 
 export type KeyType = 'rsa' | 'rsa-pss' | 'ec' | 'ed25519' | 'ed448';
 
-/** SubjectPublicKeyInfo (RFC 5280 4.1.2.7), read as far as needed to say what may be done with it. */
-export type PublicKey = {
-  readonly spki: Uint8Array;
-  /** undefined: an algorithm or curve that nothing here is signed or authenticated with. */
-  readonly type: KeyType | undefined;
+/** What is read of a key to say what may be done with it. */
+type KeyFacts = {
   /** RSA: size of the modulus. */
   readonly bits: number;
   /** What checking a signature by it costs at most, in checks by P-256; measured with `npm run bench -- pki`. */
@@ -17,9 +14,41 @@ export type PublicKey = {
   readonly optionalCurve?: 'brainpool' | 'secp256k1' | undefined;
   /** Why there is no type, for the log: what is wrong with the key, as in "a key of ...". */
   readonly unusable: string | undefined;
-  /** undefined: OpenSSL refuses the key, as where the point is not on the curve. Made once, when first asked for. */
-  readonly keyObject: () => KeyObject | undefined;
 };
+
+/** SubjectPublicKeyInfo (RFC 5280 4.1.2.7). */
+export class PublicKey implements KeyFacts {
+  readonly spki: Uint8Array;
+  /** undefined: an algorithm or curve that nothing here is signed or authenticated with. */
+  readonly type: KeyType | undefined;
+  readonly bits: number;
+  readonly checkCost: number;
+  readonly optionalCurve: KeyFacts['optionalCurve'];
+  readonly unusable: string | undefined;
+  #text: string | undefined;
+  #made: { readonly key: KeyObject | undefined } | undefined;
+
+  constructor(spki: Uint8Array, type: KeyType | undefined, facts: KeyFacts) {
+    this.spki = spki;
+    this.type = facts.unusable === undefined ? type : undefined;
+    this.bits = facts.bits;
+    this.checkCost = facts.checkCost;
+    this.optionalCurve = facts.optionalCurve;
+    this.unusable = facts.unusable;
+  }
+
+  /** Its bytes as a text: the same for the same key, for maps. */
+  get text(): string {
+    this.#text ??= bufferOf(this.spki).toString('latin1');
+    return this.#text;
+  }
+
+  /** undefined: OpenSSL refuses the key, as where the point is not on the curve. Made once, when first asked for. */
+  keyObject(): KeyObject | undefined {
+    this.#made ??= { key: createKey(this.spki) };
+    return this.#made.key;
+  }
+}
 
 const keyTypes: Readonly<Record<string, KeyType>> = {
   '1.2.840.113549.1.1.1': 'rsa',
@@ -29,7 +58,7 @@ const keyTypes: Readonly<Record<string, KeyType>> = {
   '1.3.101.113': 'ed448',
 };
 
-type Curve = { readonly octets: number } & Pick<PublicKey, 'checkCost' | 'optionalCurve'>;
+type Curve = { readonly octets: number } & Pick<KeyFacts, 'checkCost' | 'optionalCurve'>;
 
 /** P-256, P-384, P-521, with the size of a coordinate: OpenSSL is made fast for the first only. Then those of old estates. */
 const curves: ReadonlyMap<string, Curve> = new Map<string, Curve>([
@@ -50,7 +79,7 @@ const maxExponentBits = 32;
 export function readPublicKey(element: Element): PublicKey {
   const fields = new Fields(element);
   const algorithm = new Fields(fields.next(tags.sequence, 'key algorithm'));
-  const key = readBitStringOctets(fields.next(tags.bitString, 'public key'));
+  const key = wholeOctetsOf(fields.next(tags.bitString, 'public key'));
   fields.finish('SubjectPublicKeyInfo');
   const oid = readOid(algorithm.next(tags.oid, 'key algorithm'));
   const parameters = algorithm.done ? undefined : algorithm.any('key parameters');
@@ -58,20 +87,13 @@ export function readPublicKey(element: Element): PublicKey {
 
   const named = keyTypes[oid];
   const read = named === undefined ? unusable(`the algorithm ${oid}`) : readers[named](key, parameters);
-  const spki = encodingOf(element);
-  return {
-    ...read,
-    spki,
-    type: read.unusable === undefined ? named : undefined,
-    keyObject: keyObjectOf(spki),
-  };
+  return new PublicKey(encodingOf(element), named, read);
 }
-
-type KeyFacts = Pick<PublicKey, 'bits' | 'checkCost' | 'unusable' | 'optionalCurve'>;
 
 const unusable = (why: string, bits = 0): KeyFacts => ({ bits, checkCost: 1, unusable: why });
 
-type Reader = (key: Uint8Array, parameters: Element | undefined) => KeyFacts;
+/** @param key its content is the key */
+type Reader = (key: Element, parameters: Element | undefined) => KeyFacts;
 
 const readers: Readonly<Record<KeyType, Reader>> = {
   rsa: (key, parameters) => {
@@ -86,25 +108,32 @@ const readers: Readonly<Record<KeyType, Reader>> = {
 };
 
 /** RSAPublicKey (RFC 8017 A.1.1). */
-function readRsa(key: Uint8Array): KeyFacts {
-  const fields = new Fields(readWhole(key, tags.sequence, 'RSAPublicKey'));
-  const modulus = positive(fields.next(tags.integer, 'modulus'));
-  const exponent = positive(fields.next(tags.integer, 'publicExponent'));
-  fields.finish('RSAPublicKey');
-  const bits = bitLength(modulus);
-  if (bits > maxRsaBits) return unusable(`RSA of ${bits} bits, more than ${maxRsaBits}`, bits);
+function readRsa(key: Element): KeyFacts {
+  const fields = new Fields(readInner(key, tags.sequence, 'RSAPublicKey'));
+  const bits = bitLength(fields.next(tags.integer, 'modulus'));
+  const exponent = fields.next(tags.integer, 'publicExponent');
   const exponentBits = bitLength(exponent);
+  fields.finish('RSAPublicKey');
+  if (bits > maxRsaBits) return unusable(`RSA of ${bits} bits, more than ${maxRsaBits}`, bits);
   if (exponentBits > maxExponentBits)
     return unusable(`RSA with an exponent of ${exponentBits} bits, more than ${maxExponentBits}`, bits);
-  const isOdd = (exponent.at(-1)! & 1) === 1;
+  const isOdd = (exponent.bytes[exponent.end - 1]! & 1) === 1;
   if (!isOdd || exponentBits === 1) return unusable('RSA with an exponent that is even or 1', bits);
   return { bits, checkCost: bits > 4096 ? 4 : 1, unusable: undefined };
 }
 
-const bitLength = (magnitude: Uint8Array): number => magnitude.length * 8 - Math.clz32(magnitude[0]!) + 24;
+/** Of a positive INTEGER. @throws DerError */
+function bitLength(element: Element): number {
+  checkInteger(element);
+  const { bytes, content, end } = element;
+  if (bytes[content]! >= 0x80) throw new DerError('INTEGER: negative');
+  const at = bytes[content] === 0 ? content + 1 : content;
+  if (at === end) throw new DerError('INTEGER: zero');
+  return (end - at) * 8 - Math.clz32(bytes[at]!) + 24;
+}
 
 /** ECPoint (RFC 5480 2.2), whole or compressed; whether it is on the curve shows when the key is used. */
-function readEc(key: Uint8Array, parameters: Element | undefined): KeyFacts {
+function readEc({ bytes, content, end }: Element, parameters: Element | undefined): KeyFacts {
   // RFC 5480 2.1.1: namedCurve only; explicit parameters can pass off another curve (CVE-2020-0601).
   if (parameters === undefined) return unusable('EC without a curve');
   if (parameters.tag !== tags.oid)
@@ -114,38 +143,22 @@ function readEc(key: Uint8Array, parameters: Element | undefined): KeyFacts {
   if (known === undefined) return unusable(`EC on the curve ${curve}`);
   const { octets, checkCost, optionalCurve } = known;
   const isPoint =
-    (key[0] === 4 && key.length === 1 + 2 * octets) ||
-    ((key[0] === 2 || key[0] === 3) && key.length === 1 + octets);
+    (bytes[content] === 4 && end - content === 1 + 2 * octets) ||
+    ((bytes[content] === 2 || bytes[content] === 3) && end - content === 1 + octets);
   if (!isPoint) throw new DerError('ECPoint: neither whole nor compressed');
   return { bits: 0, checkCost, optionalCurve, unusable: undefined };
 }
 
 /** RFC 8410 3 and 4: no parameters, the key's octets as they are. */
-function readEdwards(key: Uint8Array, parameters: Element | undefined, length: number): KeyFacts {
-  if (parameters !== undefined || key.length !== length) throw new DerError('EdDSA: parameters or length');
+function readEdwards(key: Element, parameters: Element | undefined, length: number): KeyFacts {
+  if (parameters !== undefined || key.end - key.content !== length)
+    throw new DerError('EdDSA: parameters or length');
   return { bits: 0, checkCost: 2, unusable: undefined };
-}
-
-function positive(element: Element): Uint8Array {
-  const octets = integerOctets(element);
-  if (octets[0]! >= 0x80) throw new DerError('INTEGER: negative');
-  const magnitude = octets[0] === 0 ? octets.subarray(1) : octets;
-  if (magnitude.length === 0) throw new DerError('INTEGER: zero');
-  return magnitude;
-}
-
-function keyObjectOf(spki: Uint8Array): () => KeyObject | undefined {
-  let made: { readonly key: KeyObject | undefined } | undefined;
-  return () => {
-    made ??= { key: createKey(spki) };
-    return made.key;
-  };
 }
 
 function createKey(spki: Uint8Array): KeyObject | undefined {
   try {
-    const key = Buffer.from(spki.buffer, spki.byteOffset, spki.byteLength);
-    return createPublicKey({ key, format: 'der', type: 'spki' });
+    return createPublicKey({ key: bufferOf(spki), format: 'der', type: 'spki' });
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { constants, verify } from 'node:crypto';
 import { contextConstructed, type Element, encodingOf, Fields, readWhole, tags } from '../der/der.ts';
 import { readBitStringOctets, readCount, readOid } from '../der/der-values.ts';
+import { Repeated } from '../der/repeated.ts';
 import type { KeyType, PublicKey } from './public-key.ts';
 
 export type Hash = 'md5' | 'sha1' | 'sha256' | 'sha384' | 'sha512';
@@ -49,7 +50,11 @@ const hashes: Readonly<Record<string, Hash>> = {
 };
 
 /** AlgorithmIdentifier of a signature. @throws DerError */
-export function readSignatureAlgorithm(element: Element): SignatureAlgorithm {
+export const readSignatureAlgorithm = (element: Element): SignatureAlgorithm => algorithms.of(element);
+
+const algorithms = new Repeated(readAlgorithm, { places: 64, longest: 128 });
+
+function readAlgorithm(element: Element): SignatureAlgorithm {
   const fields = new Fields(element);
   const oid = readOid(fields.next(tags.oid, 'signature algorithm'));
   const parameters = fields.done ? undefined : fields.any('signature parameters');
@@ -130,7 +135,7 @@ export type Signed = {
 export type Frame = Pick<Signed, 'signature'> & {
   readonly tbs: Element;
   /** The outer AlgorithmIdentifier, which must be the inner one again. */
-  readonly algorithm: Uint8Array;
+  readonly algorithm: Element;
 };
 
 /** @throws DerError */
@@ -140,7 +145,7 @@ export function readFrame(der: Uint8Array, what: string): Frame {
   const algorithm = fields.next(tags.sequence, 'signatureAlgorithm');
   const signature = readBitStringOctets(fields.next(tags.bitString, 'signature'));
   fields.finish(what);
-  return { tbs, algorithm: encodingOf(algorithm), signature };
+  return { tbs, algorithm, signature };
 }
 
 /** Whether the key made the signature. Says nothing about the strength of either. */

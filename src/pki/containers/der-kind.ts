@@ -1,4 +1,4 @@
-import { DerError, type Element, elementsOf, readWhole, tags } from '../der/der.ts';
+import { bufferOf, DerError, type Element, elementsOf, readWhole, tags } from '../der/der.ts';
 import { hex, readOid } from '../der/der-values.ts';
 
 /** What certificates come in, and what is taken for one. */
@@ -92,8 +92,8 @@ export function isTrustedFor(settings: Uint8Array, purposes: readonly string[]):
 /** The first element of these bytes and what follows it. @throws DerError */
 export function splitFirst(bytes: Uint8Array): readonly [first: Uint8Array, rest: Uint8Array] {
   // As if both stood in one SEQUENCE.
-  const element: Element = { bytes, tag: tags.sequence, start: 0, content: 0, end: bytes.length };
-  const [first] = elementsOf(element);
+  const all = { bytes: bufferOf(bytes), tag: tags.sequence, start: 0, content: 0, end: bytes.length };
+  const [first] = elementsOf(all);
   const end = first?.end ?? 0;
   return [bytes.subarray(0, end), bytes.subarray(end)];
 }

@@ -1,4 +1,5 @@
 import { contentOf, DerError, type Element, tags } from './der.ts';
+import { Repeated } from './repeated.ts';
 
 /** BOOLEAN: 00 or FF (X.690 11.1). */
 export function readBoolean({ bytes, content, end }: Element): boolean {
@@ -9,62 +10,66 @@ export function readBoolean({ bytes, content, end }: Element): boolean {
 
 /** Content of an INTEGER or ENUMERATED: at least one octet, no needless one (X.690 8.3.2). */
 export function integerOctets(element: Element): Uint8Array {
-  const octets = contentOf(element);
-  const [first, second] = octets;
-  if (first === undefined) throw new DerError('INTEGER: empty');
-  if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))) {
+  checkInteger(element);
+  return contentOf(element);
+}
+
+/** @throws DerError: it is none, see `integerOctets` */
+export function checkInteger({ bytes, content, end }: Element): void {
+  if (content === end) throw new DerError('INTEGER: empty');
+  const first = bytes[content]!;
+  const isNext = end - content > 1 && bytes[content + 1]! >= 0x80;
+  if (end - content > 1 && ((first === 0 && !isNext) || (first === 0xff && isNext)))
     throw new DerError('INTEGER: not the shortest');
-  }
-  return octets;
 }
 
 /** A count, such as pathLenConstraint; whatever is above 2^31 - 1 is told as that. */
 export function readCount(element: Element): number {
-  const octets = integerOctets(element);
-  if (octets[0]! >= 0x80) throw new DerError('INTEGER: negative');
-  if (octets.length > 4) return 0x7fffffff;
-  return octets.reduce((value, octet) => value * 256 + octet, 0);
+  checkInteger(element);
+  const { bytes, content, end } = element;
+  if (bytes[content]! >= 0x80) throw new DerError('INTEGER: negative');
+  return end - content > 4 ? 0x7fffffff : bytes.readUIntBE(content, end - content);
 }
-
-export type BitString = { readonly unusedBits: number; readonly octets: Uint8Array };
 
 /** BIT STRING: unused bits are zero (X.690 11.2.1). */
-export function readBitString(element: Element): BitString {
-  const content = contentOf(element);
-  const unusedBits = content[0];
-  const octets = content.subarray(1);
-  if (unusedBits === undefined || unusedBits > 7) throw new DerError('BIT STRING: unused bits');
-  const last = octets.at(-1);
-  if (last === undefined ? unusedBits !== 0 : (last & ((1 << unusedBits) - 1)) !== 0) {
+export function checkBitString({ bytes, content, end }: Element): void {
+  const unusedBits = bytes[content];
+  if (content === end || unusedBits === undefined || unusedBits > 7)
     throw new DerError('BIT STRING: unused bits');
-  }
-  return { unusedBits, octets };
+  const isZero = end - content === 1 ? unusedBits === 0 : (bytes[end - 1]! & ((1 << unusedBits) - 1)) === 0;
+  if (!isZero) throw new DerError('BIT STRING: unused bits');
 }
 
-/** A BIT STRING that holds whole octets: keys and signatures. */
-export function readBitStringOctets(element: Element): Uint8Array {
-  const { unusedBits, octets } = readBitString(element);
-  if (unusedBits !== 0) throw new DerError('BIT STRING: not whole octets');
-  return octets;
+/** A BIT STRING that holds whole octets, as keys and signatures are: those octets as the content. */
+export function wholeOctetsOf(element: Element): Element {
+  checkBitString(element);
+  const { bytes, tag, start, content, end } = element;
+  if (bytes[content] !== 0) throw new DerError('BIT STRING: not whole octets');
+  return { bytes, tag, start, content: content + 1, end };
 }
 
-/** Numbers of the bits that are set in a NamedBitList; bit 0 is the first. */
-export function readNamedBits(element: Element): readonly number[] {
-  const { octets } = readBitString(element);
-  if (octets.length > 4) throw new DerError('BIT STRING: more bits than have names');
-  const bits: number[] = [];
-  octets.forEach((octet, i) => {
-    for (let bit = 0; bit < 8; bit++) if ((octet & (0x80 >> bit)) !== 0) bits.push(i * 8 + bit);
-  });
-  return bits;
+export const readBitStringOctets = (element: Element): Uint8Array => contentOf(wholeOctetsOf(element));
+
+/** A NamedBitList as a mask in which bit 0 is the lowest. */
+export function readNamedBits(element: Element): number {
+  checkBitString(element);
+  const { bytes, content, end } = element;
+  if (end - content > 5) throw new DerError('BIT STRING: more bits than have names');
+  let mask = 0;
+  for (let bit = 0; bit < 8 * (end - content - 1); bit++)
+    if ((bytes[content + 1 + (bit >> 3)]! & (0x80 >> (bit & 7))) !== 0) mask |= 1 << bit;
+  return mask >>> 0;
 }
 
 /** Arcs may be of any size (2.25 takes UUIDs), the whole may not: nobody needs more, and BigInt grows costly. */
 const maxOidOctets = 128;
 
 /** OBJECT IDENTIFIER, dotted. */
-export function readOid(element: Element): string {
-  const { bytes, content, end } = element;
+export const readOid = (element: Element): string => oids.of(element);
+
+const oids = new Repeated(readArcs, { places: 1024, longest: 32 });
+
+function readArcs({ bytes, content, end }: Element): string {
   if (end === content || end - content > maxOidOctets || bytes[end - 1]! >= 0x80) {
     throw new DerError('OBJECT IDENTIFIER: empty, cut off or too long');
   }
@@ -101,15 +106,16 @@ function firstArcs(joined: number | bigint): string {
  * @returns milliseconds since the epoch
  */
 export function readTime(element: Element): number {
-  const isUtc = element.tag === tags.utcTime;
-  if (!isUtc && element.tag !== tags.generalizedTime) throw new DerError('Time: neither of its two types');
-  const digits = isUtc ? 12 : 14;
-  const text = latin1(contentOf(element));
-  if (text.length !== digits + 1 || !/^[0-9]+Z$/.test(text)) throw new DerError('Time: not YYMMDDHHMMSSZ');
-  const full = isUtc ? (text < '5' ? `20${text}` : `19${text}`) : text;
-  const field = (at: number) => Number(full.slice(at, at + 2));
-  const year = Number(full.slice(0, 4));
-  const [month, day, hour, minute, second] = [field(4), field(6), field(8), field(10), field(12)] as const;
+  const { bytes, tag, content, end } = element;
+  const isUtc = tag === tags.utcTime;
+  if (!isUtc && tag !== tags.generalizedTime) throw new DerError('Time: neither of its two types');
+  const begin = isUtc ? content : content + 2;
+  if (end - begin !== 13 || bytes[end - 1] !== 0x5a) throw new DerError('Time: not YYMMDDHHMMSSZ');
+  const two = (at: number): number => digit(bytes[at]) * 10 + digit(bytes[at + 1]);
+  const short = two(begin);
+  const year = isUtc ? (short < 50 ? 2000 : 1900) + short : two(content) * 100 + short;
+  const [month, day, hour] = [two(begin + 2), two(begin + 4), two(begin + 6)] as const;
+  const [minute, second] = [two(begin + 8), two(begin + 10)] as const;
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   date.setUTCHours(hour, minute, second);
@@ -119,15 +125,24 @@ export function readTime(element: Element): number {
   return date.getTime();
 }
 
-/** ASCII only: IA5String and its kin. */
-export function readAscii(element: Element): string {
-  const content = contentOf(element);
-  for (const octet of content) if (octet >= 0x80) throw new DerError('a string with other than ASCII');
-  return latin1(content);
+function digit(octet: number | undefined): number {
+  if (octet === undefined || octet < 0x30 || octet > 0x39) throw new DerError('Time: not YYMMDDHHMMSSZ');
+  return octet - 0x30;
 }
 
-export const latin1 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+/** ASCII only: IA5String and its kin. */
+export function readAscii(element: Element): string {
+  if (!isAscii(element)) throw new DerError('a string with other than ASCII');
+  return latin1(element);
+}
+
+export function isAscii({ bytes, content, end }: Element): boolean {
+  for (let at = content; at < end; at++) if (bytes[at]! >= 0x80) return false;
+  return true;
+}
+
+/** The content, an octet a character. */
+export const latin1 = ({ bytes, content, end }: Element): string => bytes.toString('latin1', content, end);
 
 export const hex = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');

@@ -26,21 +26,34 @@ export const contextConstructed = (n: number): number => 0xa0 | n;
 
 /** One tag, length and content; offsets into `bytes`. */
 export type Element = {
-  readonly bytes: Uint8Array;
+  /** All that was given to read; a Buffer, for what reads texts out of the middle of it. */
+  readonly bytes: Buffer;
   readonly tag: number;
   readonly start: number;
   readonly content: number;
   readonly end: number;
 };
 
-export const contentOf = ({ bytes, content, end }: Element): Uint8Array => bytes.subarray(content, end);
-export const encodingOf = ({ bytes, start, end }: Element): Uint8Array => bytes.subarray(start, end);
+export const contentOf = ({ bytes, content, end }: Element): Uint8Array => view(bytes, content, end);
+export const encodingOf = ({ bytes, start, end }: Element): Uint8Array => view(bytes, start, end);
+
+/** Without a look at what class `bytes` may be of, as `subarray` has it. */
+const view = ({ buffer, byteOffset }: Buffer, start: number, end: number): Uint8Array =>
+  new Uint8Array(buffer, byteOffset + start, end - start);
+
+/** The same bytes, seen as a Buffer. */
+export const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Whether both are the same, tag and length included. */
+export const isSame = (a: Element, b: Element): boolean =>
+  a.bytes.compare(b.bytes, b.start, b.end, a.start, a.end) === 0;
 
 /**
  * The element at `at`, which must end by `end`. Single-octet tags, definite lengths in their shortest form
  * (X.690 10.1): two encodings of one value would be two certificates that look the same.
  */
-function readElement(bytes: Uint8Array, at: number, end: number): Element {
+function readElement(bytes: Buffer, at: number, end: number): Element {
   if (at + 2 > end) throw new DerError('an element is cut off');
   const tag = bytes[at]!;
   if ((tag & 0x1f) === 0x1f) throw new DerError('a tag of several octets');
@@ -62,13 +75,20 @@ function readElement(bytes: Uint8Array, at: number, end: number): Element {
 
 /** The element that begins at `at`. @throws DerError */
 export const elementAt = (bytes: Uint8Array, at: number, end = bytes.length): Element =>
-  readElement(bytes, at, end);
+  readElement(bufferOf(bytes), at, end);
 
 /** The one element that these bytes are, nothing before or after it. */
-export function readWhole(bytes: Uint8Array, tag: number, what: string): Element {
-  const element = readElement(bytes, 0, bytes.length);
+export const readWhole = (bytes: Uint8Array, tag: number, what: string): Element =>
+  wholeOf(bufferOf(bytes), 0, bytes.length, tag, what);
+
+/** The one element that is the content of a string. */
+export const readInner = ({ bytes, content, end }: Element, tag: number, what: string): Element =>
+  wholeOf(bytes, content, end, tag, what);
+
+function wholeOf(bytes: Buffer, start: number, end: number, tag: number, what: string): Element {
+  const element = readElement(bytes, start, end);
   if (element.tag !== tag) throw new DerError(`${what}: tag ${element.tag}, not ${tag}`);
-  if (element.end !== bytes.length) throw new DerError(`${what}: bytes after its end`);
+  if (element.end !== end) throw new DerError(`${what}: bytes after its end`);
   return element;
 }
 

@@ -18,7 +18,7 @@ export const mostLenient = (policy: PathPolicy): Leniency => policy.lenientCas?.
 
 /** As one CA, however often its certificate was issued anew. */
 const caKey = ({ subject, subjectPublicKey }: Certificate): string =>
-  `${subject.key} ${Buffer.from(subjectPublicKey.spki).toString('latin1')}`;
+  `${subject.key} ${subjectPublicKey.text}`;
 
 /** @returns undefined where there are none, so that nothing has to be asked of any path */
 export function lenientCas(

@@ -98,6 +98,5 @@ function verifyOnce({
   return holds;
 }
 
-/** Its bytes as a string: the same key may be in several certificates. */
-const keyOf = ({ subjectPublicKey: { spki } }: Certificate): string =>
-  Buffer.from(spki.buffer, spki.byteOffset, spki.byteLength).toString('latin1');
+/** The same key may be in several certificates. */
+const keyOf = ({ subjectPublicKey }: Certificate): string => subjectPublicKey.text;

@@ -85,7 +85,7 @@ const crlReaders: Readers<CrlExtensions> = {
   '2.5.29.46': {
     mayBeCritical: false,
     read: (value) => {
-      readDistributionPoints(value);
+      readDistributionPoints(readWhole(value, tags.sequence, 'cRLDistributionPoints'));
     },
   },
 };

@@ -1,7 +1,7 @@
 import { type Name, readName } from '../certificate/name.ts';
 import { readFrame, readSignatureAlgorithm, type Signed } from '../certificate/signature.ts';
-import { contextConstructed, DerError, encodingOf, Fields, tags } from '../der/der.ts';
-import { equalBytes, readCount, readTime } from '../der/der-values.ts';
+import { contextConstructed, DerError, encodingOf, Fields, isSame, tags } from '../der/der.ts';
+import { readCount, readTime } from '../der/der-values.ts';
 import { CrlError } from './crl-error.ts';
 import { type CrlExtensions, readCrlExtensions } from './crl-extensions.ts';
 import { type EntryIndex, RevokedEntries } from './revoked-entries.ts';
@@ -41,10 +41,9 @@ function readList(der: Uint8Array, index: EntryIndex | undefined): Crl {
   const version = fields.optional(tags.integer);
   if (version !== undefined && readCount(version) !== 1)
     throw new CrlError('crl_version_unsupported', 'neither version 1 nor 2');
-  const signatureAlgorithm = readSignatureAlgorithm(fields.next(tags.sequence, 'signature'));
-  if (!equalBytes(signatureAlgorithm.der, algorithm)) {
-    throw new CrlError('crl_algorithms_differ', signatureAlgorithm.oid);
-  }
+  const innerAlgorithm = fields.next(tags.sequence, 'signature');
+  const signatureAlgorithm = readSignatureAlgorithm(innerAlgorithm);
+  if (!isSame(innerAlgorithm, algorithm)) throw new CrlError('crl_algorithms_differ', signatureAlgorithm.oid);
   const issuer = readName(fields.next(tags.sequence, 'issuer'));
   if (issuer.rdns.length === 0) throw new CrlError('crl_issuer_empty', 'issuer has no RDN');
   const thisUpdate = readTime(fields.any('thisUpdate'));

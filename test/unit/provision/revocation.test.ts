@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Certificate } from '../../../src/pki/certificate/certificate.ts';
+import { PublicKey } from '../../../src/pki/certificate/public-key.ts';
 import { createAuthority } from '../../support/certificate-authority.ts';
 import { load } from '../../support/enforcer.ts';
 
@@ -100,7 +101,7 @@ describe('beside the caFile of a client', () => {
     const foreign = otherwise(ca!, { subject: revocation!.signers[0]!.issuer, subjectPublicKey: other_() });
     assert.equal(snapshot.revocation!.policyOf(foreign, foreign), undefined, 'and for no other');
     function other_() {
-      return { ...ca!.subjectPublicKey, spki: Uint8Array.of(1) };
+      return new PublicKey(Uint8Array.of(1), 'rsa', ca!.subjectPublicKey);
     }
   });
 
