@@ -7,10 +7,19 @@
  */
 export class Doorkeeper {
   readonly #hashes: Int32Array;
+  #guests = 0;
 
   /** @param places a power of two */
   constructor(places = 65_536) {
     this.#hashes = new Int32Array(places);
+  }
+
+  /**
+   * What one of several who share it mixes into its hashes: at one request a thing may come to two of them, which is not
+   * twice.
+   */
+  guest(): number {
+    return Math.imul(++this.#guests, 0x9e3779b1);
   }
 
   /** Whether it came before. From now on it did. */

@@ -245,7 +245,7 @@ test(`whatever came before, a request is decided and answered as if nothing had`
     }
     if (below(50) === 0) templates[below(templates.length)] = drawn();
     const which = below(configurations.length);
-    if (below(400) === 0) lasting[which] = provisioned(which, lasting[which]);
+    if (below(400) === 0) lasting[which] = provisioned(which, of(lasting));
     const { whole, short } = of(templates);
     const template = below(3) === 0 ? short : whole;
     const { snapshot } = lasting[which]!;

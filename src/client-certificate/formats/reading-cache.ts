@@ -16,6 +16,8 @@ type Entry<T> = { readonly text: string; readonly beside: string; readonly readi
  * a flood of strangers. Kept is what comes for the second time; errors are not.
  */
 export class ReadingCache<T extends Reading | PresentedChain = Reading> {
+  readonly #guest = doorkeeper.guest();
+
   /**
    * @param read called if the text is not known; its answer depends on nothing but the text, and the one beside it
    * @param beside a second one: of each text, what it was read as with the last of these is kept
@@ -28,7 +30,7 @@ export class ReadingCache<T extends Reading | PresentedChain = Reading> {
     const reading = before?.text === text && before.beside === beside ? (before.reading as T) : read(text);
     if (
       reading.kind !== 'error' &&
-      (before !== undefined || doorkeeper.admits(sampleOf(text) ^ sampleOf(beside)))
+      (before !== undefined || doorkeeper.admits(sampleOf(text) ^ sampleOf(beside) ^ this.#guest))
     )
       keep(this, key, { text, beside, reading });
     return reading;

@@ -39,11 +39,12 @@ export type CacheState = {
 
 /** So that nobody can fill one part of the hash's range. */
 const seed = randomBytes(16);
-/** Of all caches: after a reload, who came before is known at once. */
+/** Of all caches; each of its own, since a shadow's is asked for the same right after the one in force. */
 const doorkeeper = new Doorkeeper();
 /**
- * Of what proved to be in a valid path: there strangers, who may send thousands a second, can't take the place of a client
- * who comes but now and then, before he comes for the second time.
+ * Of what proved to be in a valid path, in whichever cache: after a reload it is known at once. There strangers, who may
+ * send thousands a second, can't take the place of a client who comes but now and then, before he comes for the second
+ * time.
  */
 const valid = new Doorkeeper();
 
@@ -66,6 +67,7 @@ const part = (maxEntries: number, maxBytes: number): Part => ({
 export class CertificateCache {
   readonly #known: Part;
   readonly #strangers: Part;
+  readonly #guest = doorkeeper.guest();
   /** Readings since it was made, by what they found. */
   readonly #readings: Record<'known' | 'stranger' | 'unseen', number> = { known: 0, stranger: 0, unseen: 0 };
   /** Of what was sent along with the certificate before, what was read as a whole. */
@@ -95,7 +97,7 @@ export class CertificateCache {
     }
     this.#readings.unseen++;
     const entry = readEntry(hash, der);
-    if (valid.knows(hash) || doorkeeper.admits(hash)) this.#add(this.#strangers, entry);
+    if (valid.knows(hash) || doorkeeper.admits(hash ^ this.#guest)) this.#add(this.#strangers, entry);
     return entry.read;
   }
 

@@ -34,8 +34,20 @@ test('what comes once leaves nothing behind, and is remembered from its second t
   assert.equal(cache.state.parts.stranger.entries, 1);
   assert.equal(cache.read(der), second);
   assert.notEqual(new CertificateCache().read(der), second, 'another cache has its own');
-  const other = new CertificateCache();
-  assert.equal(other.read(der), other.read(der), 'which remembers at once what came to this one before');
+});
+
+test('what comes to two caches at one request came once to each, unless it proves to be valid', () => {
+  const [inForce, shadow] = [new CertificateCache(), new CertificateCache()];
+  const [stranger, client] = [make(1), make(2)];
+  for (const cache of [inForce, shadow]) cache.read(stranger);
+  for (const { state } of [inForce, shadow]) assert.equal(state.parts.stranger.entries, 0);
+  for (const cache of [inForce, shadow]) cache.read(stranger);
+  for (const { state } of [inForce, shadow]) assert.equal(state.parts.stranger.entries, 1);
+  const first = inForce.read(client);
+  assert.ok(!(first instanceof CertificateError));
+  vouchFor(first);
+  const afterReload = new CertificateCache();
+  assert.equal(afterReload.read(client), afterReload.read(client), 'known at once after a reload');
 });
 
 test('bytes that differ anywhere are another certificate', () => {
@@ -143,7 +155,7 @@ test('strangers that come again and again do not push out one that is vouched fo
 test('of those vouched for, the unused are pushed out first', () => {
   const cache = new CertificateCache({ maxKnown: 2, maxStrangers: 2 });
   const ders = [1, 2, 3].map(make);
-  for (const der of ders) new CertificateCache().read(der);
+  for (const der of ders) vouchFor(certificateOf(new CertificateCache(), der));
   const read = (i: number) => {
     const certificate = cache.read(ders[i]!);
     assert.ok(!(certificate instanceof CertificateError));
