@@ -3,7 +3,7 @@ import type { Decision } from '../decision.ts';
 import { descriptorKey, keyFields, rateLimitDomain } from '../provision/tier-keys.ts';
 import { type Limit, type Tier, tierLine } from '../provision/tiers.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { admissionMetadata } from '../upstream/backend-headers.ts';
+import { admissionMetadata, identityOf } from '../upstream/backend-headers.ts';
 import { type Stage, told } from './stage.ts';
 
 /** What an admitted request is counted as, and by whom: not here, and after the decision. */
@@ -27,12 +27,8 @@ export function limitTold(decision: Decision, known: Known): Told | undefined {
   const tier = known.tiers.find((one) => one.name === name);
   if (tier === undefined) return { stage: told('limit', `none: no [[tiers]] has the name "${name}"`) };
   if (tier.limit === undefined) return { stage: told('limit', tierLine(tier)) };
-  const counted = countedAs(
-    tier.name,
-    tier.limit,
-    admissionMetadata(decision, known.snapshot.answers),
-    known,
-  );
+  const said = admissionMetadata(decision, identityOf(decision), known.snapshot.answers);
+  const counted = countedAs(tier.name, tier.limit, said, known);
   return { stage: told('limit', tierLine(tier), counterLine(counted)), counted };
 }
 

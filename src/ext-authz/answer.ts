@@ -5,7 +5,7 @@ import { protocolOf } from '../error-body.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import { misspelled, type Told } from '../upstream/backend-headers.ts';
-import { requestIdOption, writeCheckResponse } from './check-response.ts';
+import { denialMetadata, requestIdOption, writeCheckResponse } from './check-response.ts';
 import { encodeCheckResponse, type PreparedDenial, prepareDenial } from './encode.ts';
 
 /** Answers that a generation may hold, of some 600 bytes each. */
@@ -16,15 +16,15 @@ const perKey = 64;
 type Admitted = { readonly told: Told; readonly backendJwt: string | undefined; readonly framed: Buffer };
 
 /**
- * Answers as they go over the wire, by one snapshot's settings. What an admission of this client at this API says, or
- * this denial, is written once; the same answer is then the same bytes. Two generations: what is asked for again stays.
+ * Answers as they go over the wire, by one snapshot's settings. What an admission of this client at this API says
+ * is written once; the same answer is then the same bytes. Two generations: what is asked for again stays.
  */
 class Answers {
   readonly #settings: AnswerSettings;
   #young = new WeakMap<Certificate | ApiName, Admitted[]>();
   #old = new WeakMap<Certificate | ApiName, Admitted[]>();
   #held = 0;
-  readonly #denials = new WeakMap<ApiName | AnswerSettings, Map<string, PreparedDenial>>();
+  readonly #denials = new Map<string, PreparedDenial>();
 
   constructor(settings: AnswerSettings) {
     this.#settings = settings;
@@ -38,7 +38,7 @@ class Answers {
     const young = find(this.#young.get(key), decision, backendJwt);
     if (young !== undefined) return young.framed;
     const old = find(this.#old.get(key), decision, backendJwt);
-    const framed = old?.framed ?? this.#plain(decision, received, backendJwt);
+    const framed = old?.framed ?? this.#plain(decision, [], backendJwt);
     // Of a certificate that came once, nothing is remembered (`Doorkeeper`): it is another object each time.
     const certificate = decision.client?.certificate;
     if (certificate !== undefined && !met.get(certificate)) met.set(certificate, true);
@@ -47,21 +47,17 @@ class Answers {
   }
 
   #denial(denial: Denial, received: Headers): Buffer {
-    const { code, api, certificate } = denial;
-    // A stranger's certificate is another each time; and scopes are the operation's.
-    if (certificate !== undefined || code === 'token_scope_missing')
-      return this.#plain(denial, received, undefined);
-    const owner = api ?? this.#settings;
-    const known = this.#denials.get(owner) ?? new Map<string, PreparedDenial>();
-    this.#denials.set(owner, known);
-    const kind = `${code} ${protocolOf(received)}`;
-    let prepared = known.get(kind);
+    const { code, api } = denial;
+    // Scopes are the operation's.
+    if (code === 'token_scope_missing') return this.#plain(denial, received, undefined);
+    const kind = `${code} ${api?.errorFormat} ${protocolOf(received)}`;
+    let prepared = this.#denials.get(kind);
     if (prepared === undefined) {
       const others = [...received].filter(([name]) => name !== 'x-request-id');
       prepared = prepareDenial(writeCheckResponse(denial, this.#settings, others));
-      known.set(kind, prepared);
+      this.#denials.set(kind, prepared);
     }
-    return prepared(requestIdOption(received));
+    return prepared(requestIdOption(received), denialMetadata(denial));
   }
 
   #plain(decision: Decision, received: Headers, backendJwt: string | undefined): Buffer {

@@ -3,7 +3,7 @@ import { type Admission, type Decision, type Denial, type DenialRow, denials } f
 import { errorBody, protocolOf } from '../error-body.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import type { AnswerSettings } from '../snapshot.ts';
-import { admissionMetadata, backendHeaders } from '../upstream/backend-headers.ts';
+import { admissionMetadata, backendHeaders, identityOf } from '../upstream/backend-headers.ts';
 import { messageValue } from '../upstream/field-value.ts';
 import { challenges } from './challenge.ts';
 
@@ -24,7 +24,7 @@ export type CheckResponse = {
 /** `append` is left unset: admitted, it overwrites; denied, it adds (measured on Envoy 1.40). */
 export type HeaderValueOption = { readonly header: { readonly key: string; readonly value: string } };
 /** proto-loader reads google.protobuf.Struct in camelCase, whatever `keepCase` says. */
-type Struct = { readonly fields: Readonly<Record<string, { readonly stringValue: string }>> };
+export type Struct = { readonly fields: Readonly<Record<string, { readonly stringValue: string }>> };
 
 /**
  * The only writer of the proto.
@@ -49,22 +49,20 @@ function admitted(
   received: Headers,
   backendJwt: string | undefined,
 ): CheckResponse {
-  const { set, remove } = backendHeaders(admission, answers, received, backendJwt);
+  const identity = identityOf(admission);
+  const { set, remove } = backendHeaders(admission, identity, answers, received, backendJwt);
   return {
     status: { code: 0 },
     ok_response: {
       headers: set.map(([key, value]) => ({ header: { key, value } })),
       headers_to_remove: remove,
     },
-    dynamic_metadata: metadata(admissionMetadata(admission, answers)),
+    dynamic_metadata: metadata(admissionMetadata(admission, identity, answers)),
   };
 }
 
-function denied(
-  { code, api, certificate, scopes }: Denial,
-  answers: AnswerSettings,
-  received: Headers,
-): CheckResponse {
+function denied(denial: Denial, answers: AnswerSettings, received: Headers): CheckResponse {
+  const { code, api, scopes } = denial;
   const { status } = denials[code];
   const format = api?.errorFormat ?? answers.errorFormat;
   const body = errorBody(code, format, protocolOf(received));
@@ -80,15 +78,19 @@ function denied(
       ],
       body: body.text,
     },
-    dynamic_metadata: metadata({
-      api: api && messageValue(api.name),
-      version: api && messageValue(api.version),
-      fingerprint: certificate?.sha256,
-      subject: certificate && messageValue(formatName(certificate.subject)),
-      reason: code,
-    }),
+    dynamic_metadata: denialMetadata(denial),
   };
 }
+
+/** A stranger's certificate is another each time. */
+export const denialMetadata = ({ code, api, certificate }: Denial): Struct =>
+  metadata({
+    api: api && messageValue(api.name),
+    version: api && messageValue(api.version),
+    fingerprint: certificate?.sha256,
+    subject: certificate && messageValue(formatName(certificate.subject)),
+    reason: code,
+  });
 
 /** What a client can quote. Envoy's own, where it sets it as well, takes its place. */
 export function requestIdOption(received: Headers): readonly HeaderValueOption[] {
@@ -112,7 +114,8 @@ const option = (key: string, value: string): HeaderValueOption => ({
 
 function metadata(values: Readonly<Record<string, string | undefined>>): Struct {
   const fields: Record<string, { stringValue: string }> = {};
-  for (const [name, value] of Object.entries(values)) {
+  for (const name in values) {
+    const value = values[name];
     if (value !== undefined) fields[name] = { stringValue: value };
   }
   return { fields };

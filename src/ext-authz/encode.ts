@@ -1,5 +1,5 @@
 import { prefixLength, writePrefix } from '../grpc/message.ts';
-import type { CheckResponse, HeaderValueOption } from './check-response.ts';
+import type { CheckResponse, HeaderValueOption, Struct } from './check-response.ts';
 import { bytesField, varintField } from './wire.ts';
 
 /**
@@ -13,13 +13,16 @@ export function encodeCheckResponse(response: CheckResponse): Buffer {
       (denied === undefined ? '' : field(2, deniedHead(denied) + text(3, denied.body))) +
       (ok === undefined
         ? ''
-        : field(3, headers(ok.headers) + ok.headers_to_remove.map((name) => text(5, name)).join(''))) +
-      metadataOf(response),
+        : field(
+            3,
+            headers(ok.headers) + ok.headers_to_remove.reduce((all, name) => all + text(5, name), ''),
+          )) +
+      metadataOf(response.dynamic_metadata),
   );
 }
 
-/** A denial but for the headers that only one request has: those stand behind the others. */
-export type PreparedDenial = (own: readonly HeaderValueOption[]) => Buffer;
+/** A denial but for its metadata, and the headers that only one request has: those stand behind the others. */
+export type PreparedDenial = (own: readonly HeaderValueOption[], metadata: Struct) => Buffer;
 
 /** @throws TypeError: it is no denial */
 export function prepareDenial(response: CheckResponse): PreparedDenial {
@@ -28,8 +31,7 @@ export function prepareDenial(response: CheckResponse): PreparedDenial {
   const before = statusOf(response);
   const head = deniedHead(denied);
   const body = text(3, denied.body);
-  const behind = metadataOf(response);
-  return (own) => framed(before + field(2, head + headers(own) + body) + behind);
+  return (own, metadata) => framed(before + field(2, head + headers(own) + body) + metadataOf(metadata));
 }
 
 function framed(message: string): Buffer {
@@ -45,9 +47,6 @@ const statusOf = ({ status }: CheckResponse): string =>
 const deniedHead = ({ status, headers: options }: NonNullable<CheckResponse['denied_response']>): string =>
   field(1, number(1, status.code)) + headers(options);
 
-const metadataOf = ({ dynamic_metadata: { fields } }: CheckResponse): string =>
-  field(4, Object.entries(fields).map(metadataEntry).join(''));
-
 /** HeaderValueOption { header = 1 { key = 1, value = 2 } }. */
 const headers = (options: readonly HeaderValueOption[]): string => {
   let all = '';
@@ -55,9 +54,12 @@ const headers = (options: readonly HeaderValueOption[]): string => {
   return all;
 };
 
-/** An entry of google.protobuf.Struct: key = 1, value = 2 { string_value = 3 }. */
-const metadataEntry = ([name, { stringValue }]: [string, { readonly stringValue: string }]): string =>
-  field(1, text(1, name) + field(2, text(3, stringValue)));
+/** Entries of google.protobuf.Struct: key = 1, value = 2 { string_value = 3 }. */
+const metadataOf = ({ fields }: Struct): string => {
+  let all = '';
+  for (const name in fields) all += field(1, text(1, name) + field(2, text(3, fields[name]!.stringValue)));
+  return field(4, all);
+};
 
 const field = (at: number, content: string): string =>
   varint(bytesField(at)) + varint(content.length) + content;
@@ -71,9 +73,5 @@ const isAscii = /^[\x00-\x7f]*$/;
 const utf8 = (value: string): string =>
   isAscii.test(value) ? value : Buffer.from(value, 'utf8').toString('latin1');
 
-const varint = (value: number): string => {
-  let all = '';
-  let rest = value;
-  for (; rest >= 128; rest >>>= 7) all += String.fromCharCode((rest & 127) | 128);
-  return all + String.fromCharCode(rest);
-};
+const varint = (value: number): string =>
+  value < 128 ? String.fromCharCode(value) : String.fromCharCode((value & 127) | 128) + varint(value >>> 7);

@@ -7,17 +7,12 @@ import type { AccessToken } from '../oauth2/claims.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { listValue, nameValue, subjectValue } from './field-value.ts';
 
-/** By what the backend is told. Header names are lower case; undefined: switched off. */
+const identityNames = ['alias', 'tier', 'sha256', 'subject', 'clientId', 'scopes', 'tokenSubject'] as const;
+type Identity = { readonly [name in (typeof identityNames)[number]]: string | undefined };
+
+/** By what the backend is told. Header names are lower case; undefined: switched off. No two are the same (`checkAnswers`). */
 export type BackendSettings = {
-  readonly identityHeaders: {
-    readonly alias: string | undefined;
-    readonly tier: string | undefined;
-    readonly sha256: string | undefined;
-    readonly subject: string | undefined;
-    readonly clientId: string | undefined;
-    readonly scopes: string | undefined;
-    readonly tokenSubject: string | undefined;
-  };
+  readonly identityHeaders: Identity;
   /** How the backend gets the verified certificate; undefined: not at all. */
   readonly outbound:
     | {
@@ -45,7 +40,7 @@ export type Told = Pick<Admission, 'api' | 'client' | 'tokenHeader'> & {
 };
 
 /** Who the client is, as far as it is known: the same for headers and metadata. An empty text names nobody. */
-function identityOf({ client, token }: Told) {
+export function identityOf({ client, token }: Told): Identity {
   return {
     alias: client?.alias && nameValue(client.alias),
     tier: client?.tier && nameValue(client.tier),
@@ -54,56 +49,49 @@ function identityOf({ client, token }: Told) {
     clientId: token?.clientId && nameValue(token.clientId),
     scopes: token && (listValue(token.scopes) || undefined),
     tokenSubject: token?.subject && nameValue(token.subject),
-  } satisfies { readonly [name in keyof BackendSettings['identityHeaders']]: string | undefined };
+  };
 }
 
 /**
  * What the backend is told of an admitted request: who the client is, and nothing that it said of itself. Values are as
  * long as they are, for a cut name would be another's; the certificate's and the token's own length is their bound.
  *
+ * @param identity of the admission
  * @param received the request's headers: those to be removed may be spelled in other ways
  * @param jwt for the header of the backend's JWT
  */
 export function backendHeaders(
   admission: Told,
+  identity: Identity,
   settings: BackendSettings,
   received: Headers,
   jwt: string | undefined,
 ): BackendHeaders {
   const { client, tokenHeader } = admission;
   const { identityHeaders, outbound, backendJwtHeader, headersToRemove } = settings;
-  const set = new Map<string, string>();
-  const remove = new Set([...headersToRemove, ...misspelled(received, settings)]);
+  const set: Header[] = [];
+  const remove = [...headersToRemove, ...misspelled(received, settings)];
   const { name: credential, forward } = settings.tokenHeader;
-  if (tokenHeader === 'unverified' || (tokenHeader === 'verified' && !forward)) remove.add(credential);
-  const identity = Object.entries(identityOf(admission)).map(
-    ([what, value]) => [identityHeaders[what as keyof typeof identityHeaders], value] as const,
-  );
-  for (const [name, value] of [...identity, [backendJwtHeader, jwt] as const]) {
-    if (name === undefined) continue;
-    if (value === undefined || value === '') remove.add(name);
-    else set.set(name, value);
-  }
-  if (outbound !== undefined && client !== undefined)
-    for (const [name, value] of writeCertificate(
-      outbound.format,
-      client.certificate.der,
-      client.intermediates,
-      outbound,
-    )) {
-      set.set(name, value);
-      remove.delete(name);
-    }
-  return { set: [...set], remove: [...remove] };
+  if (tokenHeader === 'unverified' || (tokenHeader === 'verified' && !forward)) remove.push(credential);
+  const tell = (name: string | undefined, value: string | undefined): void => {
+    if (name === undefined) return;
+    if (value) set.push([name, value]);
+    else remove.push(name);
+  };
+  for (const what of identityNames) tell(identityHeaders[what], identity[what]);
+  tell(backendJwtHeader, jwt);
+  if (outbound === undefined || client === undefined) return { set, remove };
+  const { certificate, intermediates } = client;
+  const written = new Map(writeCertificate(outbound.format, certificate.der, intermediates, outbound));
+  return { set: [...set, ...written], remove: remove.filter((name) => !written.has(name)) };
 }
 
 /** For Envoy's access log and for filters behind us: undefined where there is nothing to tell. */
 export function admissionMetadata(
-  admission: Told,
+  { api, client }: Told,
+  { alias, tier, sha256, subject, clientId }: Identity,
   { outbound }: BackendSettings,
 ): Readonly<Record<string, string | undefined>> {
-  const { api, client } = admission;
-  const { alias, tier, sha256, subject, clientId } = identityOf(admission);
   return {
     api: nameValue(api.name),
     version: nameValue(api.version),
@@ -126,7 +114,7 @@ export function admissionMetadata(
  * publishes that could use up what is this one's. No name has `\@` (`nameValue`).
  */
 const accountOf = ({ name, version, basePath }: ApiName, { alias, isOwn }: VerifiedClient): string =>
-  (isOwn ? [alias, name, version, basePath] : [alias]).map(nameValue).join('\\@');
+  isOwn ? [alias, name, version, basePath].map(nameValue).join('\\@') : nameValue(alias);
 
 /**
  * CGI and its heirs (WSGI, PHP) read x_client_cert_alias, x.client.cert.alias and x-client-cert-alias as one name, so one
@@ -138,7 +126,7 @@ export function misspelled(received: Headers, settings: BackendSettings): readon
   const unusual = unusualNames(received);
   if (unusual.length === 0 && plain.length === 0) return none;
   return [
-    ...unusual.filter((name) => !written.has(name) && read.has(asCgi(name))),
+    ...new Set(unusual.filter((name) => !written.has(name) && read.has(asCgi(name)))),
     ...plain.filter((name) => isIn(received, name)),
   ];
 }

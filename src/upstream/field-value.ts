@@ -4,10 +4,12 @@
  */
 
 /** A name. Its own `\` is escaped, and a space at either end, which HTTP/1.1 strips and HTTP/2 refuses (RFC 9110 5.5). */
-export const nameValue = (text: string): string => printable(text.replace(/\\|^ | $/g, escaped));
+export const nameValue = (text: string): string =>
+  /^(?! )[ -[\]-~]*(?<! )$/.test(text) ? text : printable(text.replace(/\\|^ | $/g, escaped));
 
 /** A distinguished name as `formatName` writes it: its `\` are escapes already, one of a space at the end among them. */
-export const subjectValue = (subject: string): string => printable(subject.replace(/ $/, '20'));
+export const subjectValue = (subject: string): string =>
+  printable(subject.endsWith(' ') ? `${subject.slice(0, -1)}20` : subject);
 
 /** Names with a space between, so that one within a name is escaped. */
 export const listValue = (names: readonly string[]): string => printable(spaceSeparated(names));

@@ -84,15 +84,14 @@ function jurisdiction(...parts: readonly string[]): readonly string[] {
   ]);
 }
 
+const allNames = Object.entries({ ...rareNames, ...attributeNames });
 const oids = new Map(
-  Object.entries({ ...rareNames, ...attributeNames }).flatMap(([oid, names]) =>
-    names.map((name) => [name.toLowerCase(), oid] as const),
-  ),
+  allNames.flatMap(([oid, names]) => names.map((name) => [name.toLowerCase(), oid] as const)),
 );
+const shownNames: ReadonlyMap<string, string> = new Map(allNames.map(([oid, [shown]]) => [oid, shown]));
 
 /** undefined: it has only its OID. */
-export const attributeName = (oid: string): string | undefined =>
-  (attributeNames[oid] ?? rareNames[oid])?.[0];
+export const attributeName = (oid: string): string | undefined => shownNames.get(oid);
 
 /** Of a name in any case, or of an OID, with `OID.` before it or without; undefined: nobody knows it. */
 export function attributeOid(name: string): string | undefined {

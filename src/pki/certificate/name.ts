@@ -138,20 +138,26 @@ function prepare(text: string): string {
 
 /** RFC 4514: last RDN first. Characters that could deceive a reader of the log are escaped too. */
 export function formatName(name: Name): string {
-  return name.rdns.map(formatRdn).reverse().join(',');
+  let all = '';
+  for (const rdn of name.rdns) all = formatRdn(rdn) + (all && `,${all}`);
+  return all;
 }
 
 const formatRdn = (rdn: readonly AttributeTypeAndValue[]): string =>
-  rdn
-    .map(({ type, text, encoded }) => {
-      const short = attributeName(type);
-      return short === undefined || text === undefined
-        ? `${type}=#${hex(encodingOf(encoded))}`
-        : `${short}=${escapeValue(text)}`;
-    })
-    .join('+');
+  rdn.length === 1 ? formatAttribute(rdn[0]!) : rdn.map(formatAttribute).join('+');
+
+function formatAttribute({ type, text, encoded }: AttributeTypeAndValue): string {
+  const short = attributeName(type);
+  return short === undefined || text === undefined
+    ? `${type}=#${hex(encodingOf(encoded))}`
+    : `${short}=${escapeValue(text)}`;
+}
+
+/** ASCII that nothing is escaped in, as of most names. */
+const unescaped = /^(?![ #])[ !#-*\--:=?-[\]-~]*(?<! )$/;
 
 function escapeValue(text: string): string {
+  if (unescaped.test(text)) return text;
   const escaped = text
     .replace(/[\\"+,;<>]/g, '\\$&')
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, hexEscapes)

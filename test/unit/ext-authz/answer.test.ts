@@ -25,7 +25,7 @@ import { apisToml, basePathOf, readTable, tokenCases } from '../../truth-tables/
 
 const authority = await createAuthority({ subject: 'CN=Clients' });
 const certificates = await Promise.all(
-  ['CN=acme', 'CN=acme', 'CN=Zoë,O="a, b"'].map(async (subject) =>
+  ['CN=acme', 'CN=acme', 'CN=Zoë,O="a, b"', '', 'CN=a+O=b, C=DE', 'CN=a\\\\, CN=" b "'].map(async (subject) =>
     readCertificate((await authority.issue({ subject })).der),
   ),
 );

@@ -209,6 +209,18 @@ for (const [why, received, removed] of spellings) {
   });
 }
 
+test('a header that is misspelled twice is removed once', () => {
+  const response = writeCheckResponse({ ...allow, client }, answers, false, [
+    ['x_client_cert_alias', 'forged'],
+    ['x_client_cert_alias', 'twice'],
+  ]);
+  assert.deepEqual(response.ok_response?.headers_to_remove, [
+    'x-wso2-client-certificate',
+    'x_client_cert_alias',
+    'x-jwt-assertion',
+  ]);
+});
+
 test('a name configured with `_` is not removed as its own misspelling, one with `-` is', () => {
   const settings = { ...answers, identityHeaders: { ...answers.identityHeaders, alias: 'x_alias' } };
   const response = writeCheckResponse({ ...allow, client }, settings, false, [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { formatName, type Name, readName } from '../../../../src/pki/certificate/name.ts';
 import { readWhole } from '../../../../src/pki/der/der.ts';
 import { bytes, der, name, oid, printable, sequence, set, utf8 } from '../der-writer.ts';
@@ -74,3 +75,38 @@ const formats: readonly (readonly [encoded: Name, text: string])[] = [
 for (const [encoded, text] of formats) {
   test(`a name is written ${JSON.stringify(text)}`, () => assert.equal(formatName(encoded), text));
 }
+
+/** RFC 4514 section 2.4, character by character. */
+const escaped = (value: string): string =>
+  [...value]
+    .map((character, at, { length }) => {
+      const isAtEnd = (at === 0 && ' #'.includes(character)) || (at === length - 1 && character === ' ');
+      if (isAtEnd || '\\"+,;<>'.includes(character)) return `\\${character}`;
+      if (!/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/u.test(character)) return character;
+      return [...Buffer.from(character)]
+        .map((byte) => `\\${byte.toString(16).padStart(2, '0').toUpperCase()}`)
+        .join('');
+    })
+    .join('');
+
+test('any name is written as RFC 4514 has it, whatever stands in it, and alone or with others', () => {
+  const value = fc.oneof(
+    fc.string(),
+    fc.string({ unit: 'binary' }),
+    fc.string({ unit: fc.constantFrom(...' #"+,;<=>\\aZ-:?[]~\x7f\0é\u202e😀') }),
+  );
+  const rdns = fc.array(fc.array(value, { minLength: 1, maxLength: 3 }), { maxLength: 4 });
+  fc.assert(
+    fc.property(rdns, (values) => {
+      const rdn = (one: readonly string[]) => set(...one.map((text) => sequence(oid('2.5.4.3'), utf8(text))));
+      assert.equal(
+        formatName(read(sequence(...values.map(rdn)))),
+        values
+          .map((one) => one.map((text) => `CN=${escaped(text)}`).join('+'))
+          .reverse()
+          .join(','),
+      );
+    }),
+    { numRuns: 2_000 },
+  );
+});
