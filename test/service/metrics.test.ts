@@ -122,7 +122,7 @@ test('a page that says what is decided, in force and ending; and what a reload c
       [`${decisions}{api="",version="",outcome="deny",reason="api_not_found"}`, 1],
       ['mtls_enforcer_certificates_presented_total{from="peer"}', 2],
       ['mtls_enforcer_certificates_presented_total{from="none"}', 2],
-      ['mtls_enforcer_certificates_read_total{found="unseen"}', 1],
+      ['mtls_enforcer_certificates_read_total{found="unseen"}', 2],
       ['mtls_enforcer_decision_duration_seconds_count', 4],
       ['mtls_enforcer_call_duration_seconds_count', 4],
       ['mtls_enforcer_configuration_generation', 1],
@@ -158,7 +158,7 @@ test('a page that says what is decided, in force and ending; and what a reload c
     assert.equal(reloaded.get(`${decisions}{api="Petshop",version="1.0.5",outcome="allow",reason=""}`), 1);
     assert.ok(![...reloaded.keys()].some((name) => name.includes('Petstore')), 'its API is no more');
     // The new snapshot has caches of its own; what the old one's counted is not lost.
-    assert.equal(reloaded.get('mtls_enforcer_certificates_read_total{found="unseen"}'), 2);
+    assert.equal(reloaded.get('mtls_enforcer_certificates_read_total{found="unseen"}'), 3);
   } finally {
     client.close();
     await enforcer.stop();
