@@ -1,18 +1,22 @@
 import { Doorkeeper } from '../../doorkeeper.ts';
 import { type Element, elementAt, encodingOf } from './der.ts';
 
+const patience = 8;
+
 type Known<T> = { readonly element: Element; readonly value: T };
 
 /**
  * What elements were read as that nearly every certificate repeats: names of issuers, OIDs, algorithms. By their bytes;
  * one takes another's place, which costs that a reading. Kept is what comes for the second time, read from a copy, so
- * that no certificate is kept for a few of its bytes.
+ * that no certificate is kept for a few of its bytes. Where another is kept already, one in `patience` is: two of one hash
+ * are soon found, and who fills a certificate with them would have each one copied, at three times the reading.
  */
 export class Repeated<T> {
   readonly #read: (element: Element) => T;
   readonly #longest: number;
   readonly #known: (Known<T> | undefined)[];
   readonly #doorkeeper: Doorkeeper;
+  #inVain = 0;
 
   /**
    * @param read its answer depends on nothing but the element's bytes; what it throws is not remembered
@@ -38,6 +42,7 @@ export class Repeated<T> {
     const known = this.#known[at];
     if (known !== undefined && isSame(known.element, element)) return known.value;
     if (!this.#doorkeeper.admits(hash)) return this.#read(element);
+    if (known !== undefined && ++this.#inVain % patience !== 0) return this.#read(element);
     const copy = elementAt(new Uint8Array(encodingOf(element)), 0);
     const value = this.#read(copy);
     this.#known[at] = { element: copy, value };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DerError, type Element, encodingOf, readWhole, tags } from '../../../src/pki/der/der.ts';
+import { DerError, type Element, elementAt, encodingOf, readWhole, tags } from '../../../src/pki/der/der.ts';
 import { Repeated } from '../../../src/pki/der/repeated.ts';
 
 const read = (element: Element) => ({ hex: Buffer.from(encodingOf(element)).toString('hex') });
@@ -21,6 +21,26 @@ test('others with the same length, place or hash are read as what they are, over
     for (let byte = 0; byte < 256; byte++)
       for (const element of [octets(byte), octets(byte, byte), octets(0, byte)])
         assert.deepEqual(repeated.of(element), read(element));
+});
+
+test('two of one hash are not copied each time that one comes after the other', () => {
+  const two = ['06062a12650c1351', '06062a740d256f4a'].map((hex) => Buffer.from(`00${hex}`, 'hex'));
+  for (const order of ['01', '0011', '011', '01111']) {
+    let copies = 0;
+    const repeated = new Repeated(
+      (element) => {
+        if (element.start === 0) copies++;
+        return Buffer.from(encodingOf(element)).toString('hex');
+      },
+      { places: 64, longest: 16 },
+    );
+    for (let i = 0; i < 1000; i++) {
+      const bytes = two[Number(order[i % order.length])]!;
+      assert.equal(repeated.of(elementAt(bytes, 1)), bytes.toString('hex', 1));
+    }
+    assert.ok(copies > 1, 'one takes the place of the other');
+    assert.ok(copies < 150, `${order}: ${copies} copies`);
+  }
 });
 
 test('the bytes may be changed afterwards, and what they stand in is not kept', () => {
