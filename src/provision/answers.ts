@@ -145,4 +145,9 @@ export function checkAnswers(
     [['enforcer', 'security', 'mutualSSL', 'outboundChainHeader'], outbound?.chainHeader ?? ''],
   ] as const)
     if (takenHeaders.includes(name) && (at === ofToken || !isToldAlready(name))) ofHttp(at, name);
+  if (outbound?.chainHeader !== undefined && folded(outbound.chainHeader) === folded(outbound.header))
+    findings.error(
+      ['enforcer', 'security', 'mutualSSL', 'outboundChainHeader'],
+      `found "${outbound.chainHeader}", which the certificate itself is sent in; write another name`,
+    );
 }

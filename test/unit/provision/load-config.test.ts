@@ -359,6 +359,11 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     /^config.toml:3: enforcer.security.mutualSSL.outboundHeader: found "host", which HTTP itself uses/,
   ],
   [
+    'one header for the certificate and its chain',
+    '[enforcer.security.mutualSSL]\nenableOutboundCertificateHeader = true\noutboundFormat = "rfc9440"\noutboundHeader = "X-Out"\noutboundChainHeader = "x_out"\n',
+    /^config.toml:5: enforcer.security.mutualSSL.outboundChainHeader: found "x_out", which the certificate itself is sent in/,
+  ],
+  [
     'the certificate for the backend in the place of the token',
     '[enforcer.security.mutualSSL]\nenableOutboundCertificateHeader = true\noutboundHeader = "Authorization"\n',
     /enforcer.security.authHeader.authorizationHeader: found "authorization", which is a certificate header/,
