@@ -1,6 +1,6 @@
 import { Doorkeeper } from '../../doorkeeper.ts';
 import type { PresentedChain, PresentedError } from '../presented.ts';
-import type { Reading } from './reading.ts';
+import { type Certificates, certificates, type Reading } from './reading.ts';
 
 /** Characters of text that a generation of all caches together may hold: some 6,000 certificates. */
 const generationLength = 12_000_000;
@@ -27,14 +27,33 @@ export class ReadingCache<T extends Reading | PresentedChain = Reading> {
     const fresh = young.get(this)?.get(key);
     if (fresh?.text === text && fresh.beside === beside) return fresh.reading as T;
     const before = old.get(this)?.get(key);
-    const reading = before?.text === text && before.beside === beside ? (before.reading as T) : read(text);
-    if (
-      reading.kind !== 'error' &&
-      (before !== undefined || doorkeeper.admits(sampleOf(text) ^ sampleOf(beside) ^ this.#guest))
-    )
-      keep(this, key, { text, beside, reading });
+    let reading = before?.text === text && before.beside === beside ? (before.reading as T) : undefined;
+    if (reading === undefined) {
+      reading = read(text);
+      if (
+        reading.kind === 'error' ||
+        (before === undefined && !doorkeeper.admits(sampleOf(text) ^ sampleOf(beside) ^ this.#guest))
+      )
+        return reading;
+      reading = unpooled(reading) as T;
+    }
+    keep(this, key, { text, beside, reading });
     return reading;
   }
+}
+
+/** A few bytes of Node's pool keep all 64 KiB of it, in which most are of strangers' certificates. */
+function unpooled(reading: Certificates | PresentedChain): Certificates | PresentedChain {
+  return reading.kind === 'chain'
+    ? { ...reading, leaf: own(reading.leaf), intermediates: reading.intermediates.map(own) }
+    : certificates(reading.ders.map(own));
+}
+
+function own(bytes: Uint8Array): Uint8Array {
+  if (bytes.length === bytes.buffer.byteLength) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 type Generation = WeakMap<object, Map<string, Entry<Reading | PresentedChain>>>;

@@ -29,6 +29,8 @@ for (const format of Object.keys(formats) as CertificateFormat[]) {
     assert.deepEqual(second, first);
     assert.deepEqual(first, read(format, headers), 'as without a cache');
     assert.equal(first.intermediates.length, formatOf(format).chain === 'none' ? 0 : 2);
+    for (const kept of [second.leaf, ...second.intermediates])
+      assert.equal(kept.buffer.byteLength, kept.length, 'and they keep no memory but their own');
   });
 }
 
@@ -72,6 +74,9 @@ test('peer: what came once is not kept, whatever came along', () => {
     );
     assert.notEqual(second, first);
     assert.equal(third, second);
+    assert.ok(third?.kind === 'chain');
+    for (const kept of [third.leaf, ...third.intermediates])
+      assert.equal(kept.buffer.byteLength, kept.length, 'nor any memory but its own');
   }
 });
 
