@@ -153,11 +153,11 @@ function formatAttribute({ type, text, encoded }: AttributeTypeAndValue): string
     : `${short}=${escapeValue(text)}`;
 }
 
-/** ASCII that nothing is escaped in, as of most names. */
-const unescaped = /^(?![ #])[ !#-*\--:=?-[\]-~]*(?<! )$/;
+/** What may be escaped: most names have none of it. Looked for, not excluded: a long name that has it last costs no way back. */
+const escapable = /[^ !#-*\--:=?-[\]-~]|^[ #]| $/;
 
 function escapeValue(text: string): string {
-  if (unescaped.test(text)) return text;
+  if (!escapable.test(text)) return text;
   const escaped = text
     .replace(/[\\"+,;<>]/g, '\\$&')
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, hexEscapes)
