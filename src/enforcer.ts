@@ -4,8 +4,8 @@ import { type Bound, bind, type Unbound } from './apis/binding.ts';
 import { findOperation, type Operation, type OperationFailure } from './apis/operations.ts';
 import { pathAmbiguity } from './apis/request-path.ts';
 import type { Client, Security } from './apis/security.ts';
+import { Attached } from './attached.ts';
 import type { Attributes } from './attributes.ts';
-import { Beside } from './beside.ts';
 import { describeAbsence } from './client-certificate/absence.ts';
 import type { Presented, PresentedChain } from './client-certificate/presented.ts';
 import { readPresented } from './client-certificate/source.ts';
@@ -195,7 +195,7 @@ const absent = (evidence: Evidence): CertificateVerdict => ({
 });
 
 /** By the path: the same object at each request, by which an answer is found again. */
-const verified = new Beside<readonly Certificate[], VerifiedClient>();
+const verified = new Attached<readonly Certificate[], VerifiedClient>();
 function verifiedAs(
   { alias, isOwn, tier }: Client,
   leaf: Certificate,

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { Beside } from '../beside.ts';
+import { Attached } from '../attached.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { type Attribute, attributeKey, attributesOf, rdnKey } from '../pki/certificate/name.ts';
 import type { NameText, Rdns } from '../pki/certificate/name-text.ts';
@@ -63,7 +63,7 @@ const nameKey = (rdns: Rdns): string => rdns.map((rdn) => rdnKey(rdn, fold)).joi
 type Subject = { readonly name: string; readonly attributes: ReadonlyMap<string, readonly string[]> };
 
 /** Taken apart once a certificate, not once a rule and request: its owner may have made its subject long. */
-const subjects = new Beside<Certificate, Subject>();
+const subjects = new Attached<Certificate, Subject>();
 
 function subjectOf(leaf: Certificate): Subject {
   const known = subjects.get(leaf);

@@ -1,5 +1,5 @@
+import { Attached } from '../attached.ts';
 import type { Headers } from '../attributes.ts';
-import { Beside } from '../beside.ts';
 import type { ApiName, Decision, Denial, VerifiedClient } from '../decision.ts';
 import { protocolOf } from '../error-body.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
@@ -79,7 +79,7 @@ class Answers {
 }
 
 /** Those who got an answer. */
-const met = new Beside<Certificate, true>();
+const met = new Attached<Certificate, true>();
 const bySettings = new WeakMap<AnswerSettings, Answers>();
 
 /** @param received the request's headers */

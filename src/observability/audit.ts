@@ -1,5 +1,5 @@
+import { Attached } from '../attached.ts';
 import { type Attributes, requestId } from '../attributes.ts';
-import { Beside } from '../beside.ts';
 import { type Admission, type Decision, type Denial, denials } from '../decision.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { GeneralName } from '../pki/certificate/general-name.ts';
@@ -141,7 +141,7 @@ const requestFields = (attributes: Attributes, api: Denial['api']) => {
 type CertificateFields = ReturnType<typeof readFields>;
 
 /** A client that comes again is called as before, and costs nothing. */
-const fieldsOf = new Beside<Certificate, CertificateFields>();
+const fieldsOf = new Attached<Certificate, CertificateFields>();
 
 export function certificateFields(certificate: Certificate): CertificateFields {
   let fields = fieldsOf.get(certificate);

@@ -7,7 +7,7 @@ const src = resolve(import.meta.dirname, '../../src');
 
 /** From the cellar up: a file imports from its own room or from a lower floor. See docs/architecture.md. */
 const floors: readonly (readonly string[])[] = [
-  ['beside', 'doorkeeper'],
+  ['attached', 'doorkeeper'],
   ['pki', 'documents', 'attributes', 'grpc', 'soon'],
   ['client-certificate', 'oauth2'],
   ['apis'],

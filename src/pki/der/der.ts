@@ -46,8 +46,12 @@ export const bufferOf = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** Whether both are the same, tag and length included. */
-export const isSame = (a: Element, b: Element): boolean =>
-  a.bytes.compare(b.bytes, b.start, b.end, a.start, a.end) === 0;
+export function isSame(a: Element, b: Element): boolean {
+  const length = a.end - a.start;
+  if (b.end - b.start !== length) return false;
+  for (let at = 0; at < length; at++) if (a.bytes[a.start + at] !== b.bytes[b.start + at]) return false;
+  return true;
+}
 
 /**
  * The element at `at`, which must end by `end`. Single-octet tags, definite lengths in their shortest form

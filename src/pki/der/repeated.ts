@@ -1,5 +1,5 @@
 import { Doorkeeper } from '../../doorkeeper.ts';
-import { type Element, elementAt, encodingOf } from './der.ts';
+import { type Element, elementAt, encodingOf, isSame } from './der.ts';
 
 const patience = 8;
 
@@ -48,11 +48,4 @@ export class Repeated<T> {
     this.#known[at] = { element: copy, value };
     return value;
   }
-}
-
-function isSame(known: Element, { bytes, start, end }: Element): boolean {
-  const length = end - start;
-  if (known.end !== length) return false;
-  for (let at = 0; at < length; at++) if (known.bytes[at] !== bytes[start + at]) return false;
-  return true;
 }

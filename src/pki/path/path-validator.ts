@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { Beside } from '../../beside.ts';
+import { Attached } from '../../attached.ts';
 import type { Certificate } from '../certificate/certificate.ts';
 import { vouchFor } from '../certificate/certificate-cache.ts';
 import { type Offered, readSoFar } from '../certificate/offered.ts';
@@ -145,7 +145,7 @@ export class PathValidator {
   }
 }
 
-const verdicts = new Beside<Certificate, Map<WeakRef<PathValidator>, readonly Remembered[]>>();
+const verdicts = new Attached<Certificate, Map<WeakRef<PathValidator>, readonly Remembered[]>>();
 const none: readonly Remembered[] = [];
 
 const holds = (

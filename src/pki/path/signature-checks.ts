@@ -1,4 +1,4 @@
-import { Beside } from '../../beside.ts';
+import { Attached } from '../../attached.ts';
 import type { Certificate } from '../certificate/certificate.ts';
 import { named } from '../certificate/name.ts';
 import { type Signed, verifySignature } from '../certificate/signature.ts';
@@ -52,7 +52,7 @@ type Remembered = {
  * that fits it (SEC 1 4.1.6) and writes it into a CA certificate of the issuer's name. So a key that fits says nothing
  * of another one, or it would shut out the issuer's own.
  */
-const verified = new Beside<Signed, Remembered>();
+const verified = new Attached<Signed, Remembered>();
 const nothing: Remembered = { makers: [], inVain: undefined };
 
 /** That this signer's key made it was found out elsewhere: no request hashes a list of 40 MB. */

@@ -3,7 +3,7 @@
  * the table of a WeakMap in the space of old objects, and what is put there of a young one counts as needed until the next
  * full collection, and with it all that it knows, the object itself more often than not.
  */
-export class Beside<K extends object, V> {
+export class Attached<K extends object, V> {
   readonly #key = Symbol();
 
   get(of: K): V | undefined {

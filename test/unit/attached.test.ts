@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Beside } from '../../src/beside.ts';
+import { Attached } from '../../src/attached.ts';
 
 test('each remembers its own of an object, and nobody sees it there', () => {
-  const [one, other] = [new Beside<object, number>(), new Beside<object, number>()];
+  const [one, other] = [new Attached<object, number>(), new Attached<object, number>()];
   const of = { a: 1 };
   one.set(of, 1);
   other.set(of, 2);
@@ -19,7 +19,7 @@ test('what is remembered of an object goes with it as soon as nobody has it, als
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (options?: object) => void;
   const young = () => collect({ type: 'minor' });
-  const growth = (remembered: Pick<Beside<object, object>, 'set'>): number => {
+  const growth = (remembered: Pick<Attached<object, object>, 'set'>): number => {
     remembered.set({}, {});
     for (let i = 0; i < 3; i++) young(); // until what remembers is old
     const before = process.memoryUsage().heapUsed;
@@ -32,8 +32,8 @@ test('what is remembered of an object goes with it as soon as nobody has it, als
     return process.memoryUsage().heapUsed - before;
   };
   // In this order: what has outlived a few collections is made among the old from then on.
-  const beside = growth(new Beside());
+  const attached = growth(new Attached());
   const weak = growth(new WeakMap());
-  assert.ok(beside < 1_000_000, `${beside} bytes of 10 MB are still there`);
+  assert.ok(attached < 1_000_000, `${attached} bytes of 10 MB are still there`);
   assert.ok(weak > 4_000_000, `a WeakMap would do as well, with ${weak}`);
 });
