@@ -2,9 +2,9 @@ import { shown } from '../config/problem.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { keysOf, parseNameText } from '../pki/certificate/name-text.ts';
+import type { Leniency } from '../pki/path/path-options.ts';
 import { warnAboutConstraints, warnAboutDates } from './certificate-warnings.ts';
 import type { Reading } from './findings.ts';
-import type { Strength } from './leniency.ts';
 import { readBundle } from './pem-files.ts';
 
 type Path = readonly PropertyKey[];
@@ -14,7 +14,7 @@ export type Cas = {
   readonly trusted: readonly Certificate[] | undefined;
   readonly intermediates: readonly Certificate[];
   /** What is accepted of all certificates; undefined: nothing unusual. */
-  readonly strength?: Strength;
+  readonly strength?: Leniency;
   /** The one certificate of a text, or of a file. @throws FileProblem */
   readonly readOne?: (content: string | Uint8Array) => Certificate;
 };

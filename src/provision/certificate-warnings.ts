@@ -4,12 +4,11 @@ import { pemOf } from '../definitions/pem-clients.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { inapplicableConstraints } from '../pki/path/name-constraints.ts';
-import { defaultPolicy } from '../pki/path/path-options.ts';
+import { defaultPolicy, type Leniency } from '../pki/path/path-options.ts';
 import { validatePath } from '../pki/path/path-validation.ts';
 import { createTrustStore } from '../pki/path/trust-store.ts';
 import { endsSoon, instant } from './dates.ts';
 import type { Findings, Reading } from './findings.ts';
-import type { Strength } from './leniency.ts';
 import type { Sliced } from './slices.ts';
 import type { ClientEntry } from './trust.ts';
 
@@ -55,7 +54,7 @@ export function warnAboutUse(
   certificate: Certificate,
   whose: string,
   path: Path,
-  { findings, strength }: { readonly findings: Findings; readonly strength: Strength | undefined },
+  { findings, strength }: { readonly findings: Findings; readonly strength: Leniency | undefined },
 ): void {
   const by = JSON.stringify(strength);
   const known = useless.get(certificate);
@@ -68,7 +67,7 @@ export function warnAboutUse(
 /** Once a certificate, not once an API and reload. */
 const useless = new WeakMap<Certificate, { readonly by: string | undefined; readonly why: string }>();
 
-function whyUseless(certificate: Certificate, strength: Strength = defaultPolicy): string {
+function whyUseless(certificate: Certificate, strength: Leniency = defaultPolicy): string {
   const trustStore = createTrustStore({ anchors: [{ kind: 'pinned', certificate }] });
   const verdict = validatePath(certificate, {
     weakAlgorithms: strength.weakAlgorithms,

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema/config.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
-import { type Leniency, lenientCas } from '../pki/path/leniency.ts';
-import { defaultPolicy, type PathPolicy } from '../pki/path/path-options.ts';
+import { lenientCas } from '../pki/path/leniency.ts';
+import { defaultPolicy, type Leniency, type PathPolicy } from '../pki/path/path-options.ts';
 import type { Findings } from './findings.ts';
 
 type Path = readonly PropertyKey[];
@@ -12,31 +12,27 @@ export type CertificatesOfCa = NonNullable<Config['clients'][number]['certificat
 
 export type LenientCa = { readonly ca: Certificate; readonly certificates: CertificatesOfCa };
 
-/** What is written for all, and what is written for the CA of some entries. */
-export type Strength = Pick<PathPolicy, 'weakAlgorithms' | 'anyExtendedKeyUsage'>;
-
-export const strengthOf = ({ enforcer }: Config): Strength => {
+/** What is written for all. */
+export const strengthOf = ({ enforcer }: Config): Leniency => {
   const { anyExtendedKeyUsage, ...weak } = enforcer.security.certificates;
   return { weakAlgorithms: { ...defaultPolicy.weakAlgorithms, ...weak }, anyExtendedKeyUsage };
 };
 
 /** How all paths are judged: one policy, so that a path that was found for one validator counts for the others. */
-export function policyOf(
-  { weakAlgorithms, anyExtendedKeyUsage }: Strength,
-  cas: readonly LenientCa[],
-): Partial<PathPolicy> {
-  const all: Leniency = { ...weakAlgorithms, anyExtendedKeyUsage };
+export function policyOf(all: Leniency, cas: readonly LenientCa[]): Partial<PathPolicy> {
   const own = cas.map(({ ca, certificates }) => ({ ca, leniency: beyond(all, certificates) }));
-  return { weakAlgorithms, anyExtendedKeyUsage, lenientCas: lenientCas(own) };
+  return { ...all, lenientCas: lenientCas(own) };
 }
 
-const beyond = (all: Leniency, own: CertificatesOfCa): Leniency => ({
-  sha1: own.sha1 ?? all.sha1,
-  md5: all.md5,
-  minRsaBits: own.minRsaBits ?? all.minRsaBits,
-  brainpool: own.brainpool ?? all.brainpool,
-  secp256k1: own.secp256k1 ?? all.secp256k1,
-  anyExtendedKeyUsage: own.anyExtendedKeyUsage ?? all.anyExtendedKeyUsage,
+const beyond = ({ weakAlgorithms: all, anyExtendedKeyUsage }: Leniency, own: CertificatesOfCa): Leniency => ({
+  weakAlgorithms: {
+    sha1: own.sha1 ?? all.sha1,
+    md5: all.md5,
+    minRsaBits: own.minRsaBits ?? all.minRsaBits,
+    brainpool: own.brainpool ?? all.brainpool,
+    secp256k1: own.secp256k1 ?? all.secp256k1,
+  },
+  anyExtendedKeyUsage: own.anyExtendedKeyUsage ?? anyExtendedKeyUsage,
 });
 
 const reasons: Readonly<Record<keyof Switches, string>> = {

@@ -88,7 +88,7 @@ export function readRevocation(written: Written, known: Known, findings: Finding
       sourcesOf: (issuer, anchor) => rulesFor(issuer, anchor)?.sources,
       cacheDir: written.cacheDir === undefined ? undefined : findings.resolve(written.cacheDir),
       signers,
-      weakAlgorithmsOf: (ca) => leniencyFor(ca, { ...defaultPolicy, ...known.policy }),
+      weakAlgorithmsOf: (ca) => leniencyFor(ca, { ...defaultPolicy, ...known.policy }).weakAlgorithms,
       ahead: written.sources.includes('ocsp') ? aheadOf(known.clients, issuerOf) : [],
       timeout: written.timeout * 1000,
       refresh: written.refresh * 1000,

@@ -3,10 +3,10 @@ import type { Client, Everyone, Term } from '../apis/security.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { twinFingerprints } from '../pki/certificate/ecdsa-twin.ts';
-import type { PathPolicy } from '../pki/path/path-options.ts';
+import type { Leniency, PathPolicy } from '../pki/path/path-options.ts';
 import { PathValidator } from '../pki/path/path-validator.ts';
 import { type Anchor, createTrustStore, knownCas } from '../pki/path/trust-store.ts';
-import { type CertificatesOfCa, type LenientCa, policyOf, type Strength } from './leniency.ts';
+import { type CertificatesOfCa, type LenientCa, policyOf } from './leniency.ts';
 import type { Sliced } from './slices.ts';
 
 /** What one CA has of its own of revocation, as it is written. */
@@ -61,7 +61,7 @@ export function* buildTrust(
   entries: readonly ClientEntry[],
   trusted: readonly Certificate[] | undefined,
   intermediates: readonly Certificate[],
-  strength: Strength,
+  strength: Leniency,
 ): Sliced<Trust> {
   const policy = policyOf(strength, entries.flatMap(lenientCasOf));
   const isPinned = (entry: ClientEntry): boolean =>

@@ -2,19 +2,11 @@ import type { Certificate } from '../certificate/certificate.ts';
 import { named } from '../certificate/name.ts';
 import type { Signed } from '../certificate/signature.ts';
 import { failure, type PathFailure } from './failures.ts';
-import type { LenientCas, PathPolicy, WeakAlgorithms } from './path-options.ts';
+import type { Leniency, LenientCas, PathPolicy, WeakAlgorithms } from './path-options.ts';
 import { isSameCa, type TrustStore } from './trust-store.ts';
 
-/** What is accepted although it is weak or unusual. */
-export type Leniency = WeakAlgorithms & Pick<PathPolicy, 'anyExtendedKeyUsage'>;
-
-export const leniencyOf = ({ weakAlgorithms, anyExtendedKeyUsage }: PathPolicy): Leniency => ({
-  ...weakAlgorithms,
-  anyExtendedKeyUsage,
-});
-
 /** While it is open which CAs a path has: what the most lenient of all would accept. */
-export const mostLenient = (policy: PathPolicy): Leniency => policy.lenientCas?.all ?? leniencyOf(policy);
+export const mostLenient = (policy: PathPolicy): Leniency => policy.lenientCas?.all ?? policy;
 
 /** As one CA, however often its certificate was issued anew. */
 const caKey = ({ subject, subjectPublicKey }: Certificate): string =>
@@ -35,12 +27,16 @@ export function lenientCas(
 }
 
 const looser = (a: Leniency, b: Leniency): Leniency => ({
+  weakAlgorithms: weaker(a.weakAlgorithms, b.weakAlgorithms),
+  anyExtendedKeyUsage: a.anyExtendedKeyUsage || b.anyExtendedKeyUsage,
+});
+
+const weaker = (a: WeakAlgorithms, b: WeakAlgorithms): WeakAlgorithms => ({
   sha1: a.sha1 || b.sha1,
   md5: a.md5 || b.md5,
   minRsaBits: Math.min(a.minRsaBits, b.minRsaBits),
   brainpool: a.brainpool || b.brainpool,
   secp256k1: a.secp256k1 || b.secp256k1,
-  anyExtendedKeyUsage: a.anyExtendedKeyUsage || b.anyExtendedKeyUsage,
 });
 
 /** For one CA of the path, and all that it issued, directly or not. */
@@ -50,10 +46,8 @@ function under(ca: Certificate, above: Leniency, { byCa }: LenientCas): Leniency
 }
 
 /** What this CA itself may do, whatever is above it. */
-export const leniencyFor = (ca: Certificate, policy: PathPolicy): Leniency => {
-  const own = leniencyOf(policy);
-  return policy.lenientCas === undefined ? own : under(ca, own, policy.lenientCas);
-};
+export const leniencyFor = (ca: Certificate, policy: PathPolicy): Leniency =>
+  policy.lenientCas === undefined ? policy : under(ca, policy, policy.lenientCas);
 
 /**
  * Where single CAs are treated with leniency: whether each certificate of the path is accepted for the sake of those above
@@ -68,16 +62,17 @@ export function judgeStrength(
   policy: PathPolicy,
   trustStore: TrustStore,
 ): { readonly valid: true; readonly leaf: Leniency } | PathFailure {
-  let lenient = leniencyOf(policy);
+  let lenient: Leniency = policy;
   const { lenientCas: cas } = policy;
   if (cas === undefined) return { valid: true, leaf: lenient };
   for (let at = chain.length - 1; at >= 0; at--) {
     const certificate = chain[at]!;
     const isAnchor = at === chain.length - 1;
-    const weak = isAnchor ? undefined : judgeScheme(certificate, () => named(certificate), at, lenient);
-    if (at > 0)
-      lenient = under(certificate, isOwnAnchor(certificate, trustStore) ? leniencyOf(policy) : lenient, cas);
-    const failed = weak ?? judgeKey(certificate, at, lenient);
+    const weak = isAnchor
+      ? undefined
+      : judgeScheme(certificate, () => named(certificate), at, lenient.weakAlgorithms);
+    if (at > 0) lenient = under(certificate, isOwnAnchor(certificate, trustStore) ? policy : lenient, cas);
+    const failed = weak ?? judgeKey(certificate, at, lenient.weakAlgorithms);
     if (failed !== undefined) return failed;
   }
   return { valid: true, leaf: lenient };

@@ -5,8 +5,8 @@ import { equalBytes, hex } from '../der/der-values.ts';
 import { type Account, cutShort, namesAbove, type TriedPath } from './effort.ts';
 import { failure, moreTelling, type PathFailure } from './failures.ts';
 import { deadEnd, namesLeadingUp } from './issuer-names.ts';
-import { type Leniency, mostLenient } from './leniency.ts';
-import type { PathPolicy } from './path-options.ts';
+import { mostLenient } from './leniency.ts';
+import type { PathPolicy, WeakAlgorithms } from './path-options.ts';
 import type { PathInputs } from './path-request.ts';
 import { judgeSignature } from './signature-checks.ts';
 import { type BySubject, distinct, isSameCa, type TrustStore } from './trust-store.ts';
@@ -25,7 +25,7 @@ type Search<Found> = {
 /** A search under way. */
 type Progress<Found> = Search<Found> & {
   readonly second: number;
-  readonly lenient: Leniency;
+  readonly lenient: WeakAlgorithms;
   /** Subjects of CAs from which, by names alone, an anchor can be reached. */
   readonly leading: ReadonlySet<string>;
   told: PathFailure | undefined;
@@ -43,7 +43,7 @@ export function searchPath<Found extends { readonly valid: true }>(
   leaf: Certificate,
   search: Search<Found>,
 ): Found | PathFailure {
-  const { inputs, offered, policy, account } = search;
+  const { inputs, offered, policy, account, judge } = search;
   const { trustStore, now, effort } = inputs;
   const names = namesAbove(leaf, trustStore.intermediates, offered, effort);
   const leading = namesLeadingUp(names, trustStore);
@@ -52,9 +52,13 @@ export function searchPath<Found extends { readonly valid: true }>(
   if (off !== undefined) return off;
   const second = Math.floor(now / 1000) * 1000;
   const progress: Progress<Found> = {
-    ...search,
+    inputs,
+    offered,
+    policy,
+    account,
+    judge,
     second,
-    lenient: mostLenient(policy),
+    lenient: mostLenient(policy).weakAlgorithms,
     leading,
     told: undefined,
   };

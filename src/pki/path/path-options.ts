@@ -18,12 +18,15 @@ export type WeakAlgorithms = {
   readonly secp256k1?: boolean | undefined;
 };
 
+/** What is accepted although it is weak or unusual. */
+export type Leniency = Pick<PathPolicy, 'weakAlgorithms' | 'anyExtendedKeyUsage'>;
+
 /** CAs that are treated with more leniency than others: they themselves, and what they issued. */
 export type LenientCas = {
   /** By name and key (`lenientCas`). */
-  readonly byCa: ReadonlyMap<string, WeakAlgorithms & Pick<PathPolicy, 'anyExtendedKeyUsage'>>;
+  readonly byCa: ReadonlyMap<string, Leniency>;
   /** The sum of it. */
-  readonly all: WeakAlgorithms & Pick<PathPolicy, 'anyExtendedKeyUsage'>;
+  readonly all: Leniency;
 };
 
 /** How paths are judged: all but the certificates and the instant. */

@@ -3,7 +3,7 @@ import type { Offered } from '../certificate/offered.ts';
 import { checkRevocation, type SignerPath } from '../revocation/path-revocation.ts';
 import { type Account, createEffort, type Effort, offeredOf } from './effort.ts';
 import type { PathFailure } from './failures.ts';
-import { judgeKey, judgeStrength, leniencyOf, mostLenient } from './leniency.ts';
+import { judgeKey, judgeStrength, mostLenient } from './leniency.ts';
 import { checkNames } from './name-constraints.ts';
 import { type Candidate, notThrough, searchPath } from './path-building.ts';
 import {
@@ -37,6 +37,28 @@ export type PathVerdict = PathAccepted | PathFailure;
  * Certification path validation by RFC 5280 section 6: finds a path from the leaf to a trust anchor that is valid at
  * the instant given. Pure; throws nothing, whatever the certificates say.
  */
+export function findPath(leaf: Certificate, inputs: PathInputs, policy: PathPolicy): PathVerdict {
+  const { trustStore, intermediates, now, effort } = inputs;
+  // What no path can mend costs no search.
+  const isPinned = trustStore.pinned.has(leaf.sha256);
+  const lenient = isPinned ? policy : mostLenient(policy);
+  const failed =
+    checkDates([leaf], now) ??
+    checkPurpose([leaf], policy.purpose, lenient.anyExtendedKeyUsage) ??
+    checkCriticalExtensions([leaf]) ??
+    judgeKey(leaf, 0, lenient.weakAlgorithms);
+  if (failed !== undefined) return failed;
+  if (isPinned) return judgePinned({ leaf, policy, inputs });
+  const unfit = checkLeafForm(leaf, policy);
+  if (unfit !== undefined) return unfit;
+  return search(
+    leaf,
+    { inputs, offered: offeredOf(effort, intermediates), policy, account: effort.search },
+    [],
+  );
+}
+
+/** The same for who asks once: by the default policy, but for what is given of it, and an effort of its own. */
 export function validatePath(
   leaf: Certificate,
   {
@@ -48,27 +70,8 @@ export function validatePath(
     ...given
   }: Omit<PathInputs, 'effort'> & { readonly effort?: Effort } & Partial<PathPolicy>,
 ): PathVerdict {
-  const policy: PathPolicy = { ...defaultPolicy, ...given };
-  // What no path can mend costs no search.
-  const isPinned = trustStore.pinned.has(leaf.sha256);
-  const lenient = isPinned ? leniencyOf(policy) : mostLenient(policy);
-  const failed =
-    checkDates([leaf], now) ??
-    checkPurpose([leaf], policy.purpose, lenient.anyExtendedKeyUsage) ??
-    checkCriticalExtensions([leaf]) ??
-    judgeKey(leaf, 0, lenient);
-  if (failed !== undefined) return failed;
-  if (isPinned) {
-    return judgePinned({ leaf, policy, inputs: { trustStore, intermediates, now, revocation, effort } });
-  }
-  const unfit = checkLeafForm(leaf, policy);
-  if (unfit !== undefined) return unfit;
   const inputs = { trustStore, intermediates, now, revocation, effort };
-  return search(
-    leaf,
-    { inputs, offered: offeredOf(effort, intermediates), policy, account: effort.search },
-    [],
-  );
+  return findPath(leaf, inputs, { ...defaultPolicy, ...given });
 }
 
 /** Trusted by itself; yet whoever issued it may have revoked it. */
@@ -102,11 +105,11 @@ const search = (
   leaf: Certificate,
   circumstances: Circumstances,
   pending: readonly Certificate[],
-): PathVerdict =>
-  searchPath(leaf, {
-    ...circumstances,
-    judge: (candidate) => judgePath(candidate, circumstances, pending),
-  });
+): PathVerdict => {
+  const { inputs, offered, policy, account } = circumstances;
+  const judge = (candidate: Candidate): PathVerdict => judgePath(candidate, circumstances, pending);
+  return searchPath(leaf, { inputs, offered, policy, account, judge });
+};
 
 /** RFC 5280 6.1.3 to 6.1.5 over a whole path whose names chain and whose signatures are verified. */
 function judgePath(

@@ -83,7 +83,7 @@ function signs(signer: Certificate, crl: Crl, policy: PathPolicy, { effort, now 
       what,
       signer,
       at: 0,
-      lenient: leniencyFor(signer, policy),
+      lenient: leniencyFor(signer, policy).weakAlgorithms,
       policy,
       effort,
       account,
