@@ -7,13 +7,16 @@
  * @returns undefined: something in it is written in another way, or wrong
  */
 export function readEscapedPem(text: string, most: number): readonly Uint8Array[] | undefined {
+  const bytes = Buffer.from(text);
+  // Other characters than ASCII.
+  if (bytes.length !== text.length) return undefined;
   const ders: Uint8Array[] = [];
   for (let at = 0; at < text.length; ) {
     if (ders.length === most || !text.startsWith(BEGIN, at)) return undefined;
     const body = at + BEGIN.length;
     const end = text.indexOf('-', body);
     if (end === -1 || !text.startsWith(END, end)) return undefined;
-    const der = decode(text, body, end);
+    const der = decode(bytes, body, end);
     if (der === undefined) return undefined;
     ders.push(der);
     at = end + END.length;
@@ -34,7 +37,6 @@ meanings['%'.charCodeAt(0)] = escaping;
 
 /** What an escape stands for, by its two digits. */
 function meaningOf(first: number, second: number): number {
-  if (second > 0xff) return other;
   switch ((first << 8) | second) {
     case 0x30_41: // 0A
       return lineEnd;
@@ -50,18 +52,33 @@ function meaningOf(first: number, second: number): number {
 }
 
 /** Base64 (RFC 4648 section 4) with line ends, exactly: padding, and no bits left over. */
-function decode(text: string, from: number, to: number): Uint8Array | undefined {
+function decode(text: Uint8Array, from: number, to: number): Uint8Array | undefined {
   const bytes = Buffer.allocUnsafe(((to - from) * 3) >> 2);
   let length = 0;
   let group = 0;
   let sextets = 0;
   let pads = 0;
-  for (let at = from; at < to; at++) {
-    let meaning = meanings[text.charCodeAt(at)] ?? other;
+  for (let at = from; at < to; ) {
+    let meaning = meanings[text[at]!]!;
+    if (sextets === 0 && pads === 0 && at + 4 <= to) {
+      const second = meanings[text[at + 1]!]!;
+      const third = meanings[text[at + 2]!]!;
+      const fourth = meanings[text[at + 3]!]!;
+      // Four characters of the alphabet, as nearly all are.
+      if ((meaning | second | third | fourth) < 64) {
+        bytes[length] = (meaning << 2) | (second >> 4);
+        bytes[length + 1] = (second << 4) | (third >> 2);
+        bytes[length + 2] = (third << 6) | fourth;
+        length += 3;
+        at += 4;
+        continue;
+      }
+    }
     if (meaning === escaping) {
-      meaning = at + 2 < to ? meaningOf(text.charCodeAt(at + 1), text.charCodeAt(at + 2)) : other;
+      meaning = at + 2 < to ? meaningOf(text[at + 1]!, text[at + 2]!) : other;
       at += 2;
     }
+    at++;
     if (meaning < 64) {
       if (pads > 0) return undefined;
       group = (group << 6) | meaning;
