@@ -1,8 +1,8 @@
-import { Attached } from '../attached.ts';
 import type { Headers } from '../attributes.ts';
 import type { ApiName, Decision, Denial, VerifiedClient } from '../decision.ts';
 import { protocolOf } from '../error-body.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
+import { isPassing } from '../pki/certificate/certificate-cache.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import { misspelled, type Told } from '../upstream/backend-headers.ts';
 import { denialMetadata, requestIdOption, writeCheckResponse } from './check-response.ts';
@@ -39,10 +39,9 @@ class Answers {
     if (young !== undefined) return young.framed;
     const old = find(this.#old.get(key), decision, backendJwt);
     const framed = old?.framed ?? this.#plain(decision, [], backendJwt);
-    // Of a certificate that came once, nothing is remembered (`Doorkeeper`): it is another object each time.
     const certificate = decision.client?.certificate;
-    if (certificate !== undefined && !met.get(certificate)) met.set(certificate, true);
-    else this.#keep(key, old ?? { told: toldOf(decision), backendJwt, framed: unpooled(framed) });
+    if (certificate === undefined || !isPassing(certificate))
+      this.#keep(key, old ?? { told: toldOf(decision), backendJwt, framed: unpooled(framed) });
     return framed;
   }
 
@@ -78,8 +77,6 @@ class Answers {
   }
 }
 
-/** Those who got an answer. */
-const met = new Attached<Certificate, true>();
 const bySettings = new WeakMap<AnswerSettings, Answers>();
 
 /** @param received the request's headers */

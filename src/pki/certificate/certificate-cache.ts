@@ -1,16 +1,26 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { Attached } from '../../attached.ts';
 import { Doorkeeper } from '../../doorkeeper.ts';
 import { equalBytes } from '../der/der-values.ts';
 import { type Certificate, CertificateError, readCertificate } from './certificate.ts';
 import { type Offered, readNames } from './offered.ts';
 
 /** Certificates that were part of a valid path. Only these earn a place that strangers can't take from them. */
-const vouched = new WeakSet<Certificate>();
+const vouched = new Attached<Certificate, true>();
 
 export const vouchFor = (certificate: Certificate): void => {
-  vouched.add(certificate);
+  vouched.set(certificate, true);
   valid.admits(hashOf(certificate.der));
 };
+
+/** Those that are not remembered. */
+const passing = new Attached<Certificate, true>();
+
+/**
+ * Whether the certificate was read for this request alone, because it came for the first time: when it comes again, it
+ * will be another object, and what is remembered of this one is remembered in vain.
+ */
+export const isPassing = (certificate: Certificate): boolean => passing.get(certificate) === true;
 
 type Entry = {
   readonly hash: number;
@@ -98,6 +108,7 @@ export class CertificateCache {
     this.#readings.unseen++;
     const entry = readEntry(hash, der);
     if (valid.knows(hash) || doorkeeper.admits(hash ^ this.#guest)) this.#add(this.#strangers, entry);
+    else if (!(entry.read instanceof CertificateError)) passing.set(entry.read, true);
     return entry.read;
   }
 
@@ -214,7 +225,8 @@ function drop(from: Part, slot: number, entry: Entry): void {
 const readable = (read: Certificate | CertificateError): Certificate | undefined =>
   read instanceof CertificateError ? undefined : read;
 
-const isVouched = ({ read }: Entry): boolean => !(read instanceof CertificateError) && vouched.has(read);
+const isVouched = ({ read }: Entry): boolean =>
+  !(read instanceof CertificateError) && vouched.get(read) === true;
 
 function readEntry(hash: number, der: Uint8Array): Entry {
   try {

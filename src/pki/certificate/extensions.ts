@@ -47,6 +47,11 @@ const keyUsages = [
 ] as const;
 export type KeyUsage = (typeof keyUsages)[number];
 
+/** By their bits: the same few in nearly all certificates. */
+const usageSets: ReadonlySet<KeyUsage>[] = [];
+const usagesOf = (bits: number): ReadonlySet<KeyUsage> =>
+  (usageSets[bits] ??= new Set(keyUsages.filter((_, bit) => (bits & (1 << bit)) !== 0)));
+
 export type GeneralSubtree = {
   readonly base: GeneralName;
   /** RFC 5280 4.2.1.10: minimum 0 and no maximum, or else the constraint can't be applied. */
@@ -81,60 +86,64 @@ export type ExtensionValues = {
 const sequenceIn = (value: Element, what: string): Element => readInner(value, tags.sequence, what);
 
 /** By OID: reads a value into its place. Each throws DerError. */
-const readers: Readonly<Record<string, (value: Element, into: ExtensionValues) => void>> = {
-  '2.5.29.14': (value, into) => {
-    into.subjectKeyIdentifier = contentOf(readInner(value, tags.octetString, 'subjectKeyIdentifier'));
-  },
-  '2.5.29.15': (value, into) => {
-    const bits = readNamedBits(readInner(value, tags.bitString, 'keyUsage'));
-    if (bits === 0 || bits >= 1 << keyUsages.length) throw new DerError('keyUsage: no or unknown bits');
-    into.keyUsage = new Set(keyUsages.filter((_, bit) => (bits & (1 << bit)) !== 0));
-  },
-  '2.5.29.17': (value, into) => {
-    into.subjectAltName = someElementsOf(sequenceIn(value, 'subjectAltName'), 'subjectAltName').map(
-      readAltName,
-    );
-  },
-  // issuerAltName says nothing that validation uses, but what is there must be readable.
-  '2.5.29.18': (value) => {
-    someElementsOf(sequenceIn(value, 'issuerAltName'), 'issuerAltName').map(readAltName);
-  },
-  '2.5.29.19': (value, into) => {
-    into.basicConstraints = readBasicConstraints(sequenceIn(value, 'basicConstraints'));
-  },
-  '2.5.29.30': (value, into) => {
-    into.nameConstraints = readNameConstraints(sequenceIn(value, 'nameConstraints'));
-  },
-  '2.5.29.31': (value, into) => {
-    into.cRLDistributionPoints = readDistributionPoints(sequenceIn(value, 'cRLDistributionPoints'));
-  },
-  '2.5.29.32': (value, into) => {
-    const { policies, unknownQualifier } = readCertificatePolicies(sequenceIn(value, 'certificatePolicies'));
-    into.certificatePolicies = policies;
-    if (unknownQualifier !== undefined) into.unknownPolicyQualifier = unknownQualifier;
-  },
-  '2.5.29.33': (value, into) => {
-    into.policyMappings = someElementsOf(sequenceIn(value, 'policyMappings'), 'policyMappings').map(
-      readMapping,
-    );
-  },
-  '2.5.29.35': (value, into) => {
-    const keyIdentifier = readAuthorityKeyIdentifier(sequenceIn(value, 'authorityKeyIdentifier'));
-    if (keyIdentifier !== undefined) into.authorityKeyIdentifier = keyIdentifier;
-  },
-  '2.5.29.36': (value, into) => {
-    into.policyConstraints = readPolicyConstraints(sequenceIn(value, 'policyConstraints'));
-  },
-  '2.5.29.37': (value, into) => {
-    into.extKeyUsage = someElementsOf(sequenceIn(value, 'extKeyUsage'), 'extKeyUsage').map(readKeyPurpose);
-  },
-  '2.5.29.54': (value, into) => {
-    into.inhibitAnyPolicy = readCount(readInner(value, tags.integer, 'inhibitAnyPolicy'));
-  },
-  // Of authorityInfoAccess, revocation/certificate-urls.ts reads the responders. Both are refused where they are broken.
-  '1.3.6.1.5.5.7.1.1': readInfoAccess,
-  '1.3.6.1.5.5.7.1.11': readInfoAccess,
-};
+const readers = new Map<string, (value: Element, into: ExtensionValues) => void>(
+  Object.entries({
+    '2.5.29.14': (value, into) => {
+      into.subjectKeyIdentifier = contentOf(readInner(value, tags.octetString, 'subjectKeyIdentifier'));
+    },
+    '2.5.29.15': (value, into) => {
+      const bits = readNamedBits(readInner(value, tags.bitString, 'keyUsage'));
+      if (bits === 0 || bits >= 1 << keyUsages.length) throw new DerError('keyUsage: no or unknown bits');
+      into.keyUsage = usagesOf(bits);
+    },
+    '2.5.29.17': (value, into) => {
+      into.subjectAltName = someElementsOf(sequenceIn(value, 'subjectAltName'), 'subjectAltName').map(
+        readAltName,
+      );
+    },
+    // issuerAltName says nothing that validation uses, but what is there must be readable.
+    '2.5.29.18': (value) => {
+      someElementsOf(sequenceIn(value, 'issuerAltName'), 'issuerAltName').map(readAltName);
+    },
+    '2.5.29.19': (value, into) => {
+      into.basicConstraints = readBasicConstraints(sequenceIn(value, 'basicConstraints'));
+    },
+    '2.5.29.30': (value, into) => {
+      into.nameConstraints = readNameConstraints(sequenceIn(value, 'nameConstraints'));
+    },
+    '2.5.29.31': (value, into) => {
+      into.cRLDistributionPoints = readDistributionPoints(sequenceIn(value, 'cRLDistributionPoints'));
+    },
+    '2.5.29.32': (value, into) => {
+      const { policies, unknownQualifier } = readCertificatePolicies(
+        sequenceIn(value, 'certificatePolicies'),
+      );
+      into.certificatePolicies = policies;
+      if (unknownQualifier !== undefined) into.unknownPolicyQualifier = unknownQualifier;
+    },
+    '2.5.29.33': (value, into) => {
+      into.policyMappings = someElementsOf(sequenceIn(value, 'policyMappings'), 'policyMappings').map(
+        readMapping,
+      );
+    },
+    '2.5.29.35': (value, into) => {
+      const keyIdentifier = readAuthorityKeyIdentifier(sequenceIn(value, 'authorityKeyIdentifier'));
+      if (keyIdentifier !== undefined) into.authorityKeyIdentifier = keyIdentifier;
+    },
+    '2.5.29.36': (value, into) => {
+      into.policyConstraints = readPolicyConstraints(sequenceIn(value, 'policyConstraints'));
+    },
+    '2.5.29.37': (value, into) => {
+      into.extKeyUsage = someElementsOf(sequenceIn(value, 'extKeyUsage'), 'extKeyUsage').map(readKeyPurpose);
+    },
+    '2.5.29.54': (value, into) => {
+      into.inhibitAnyPolicy = readCount(readInner(value, tags.integer, 'inhibitAnyPolicy'));
+    },
+    // Of authorityInfoAccess, revocation/certificate-urls.ts reads the responders. Both are refused where they are broken.
+    '1.3.6.1.5.5.7.1.1': readInfoAccess,
+    '1.3.6.1.5.5.7.1.11': readInfoAccess,
+  }),
+);
 
 /**
  * Extensions whose criticality is honoured because validation acts on them (RFC 5280 4.2). Key identifiers and
@@ -162,7 +171,7 @@ export function readExtensionValues(extensions: readonly Extension[]): Readonly<
   const values: ExtensionValues = {};
   for (const { oid, extnValue } of extensions) {
     try {
-      readers[oid]?.(extnValue, values);
+      readers.get(oid)?.(extnValue, values);
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
       throw new DerError(`${oid}: ${error.message}`);

@@ -1,16 +1,16 @@
 import { hash } from 'node:crypto';
 import { Attached } from '../../attached.ts';
 import type { Certificate } from '../certificate/certificate.ts';
-import { vouchFor } from '../certificate/certificate-cache.ts';
+import { isPassing, vouchFor } from '../certificate/certificate-cache.ts';
 import { type Offered, readSoFar } from '../certificate/offered.ts';
 import { equalBytes } from '../der/der-values.ts';
 import { cutShortCodes, isUntouched, namesAbove, offeredOf } from './effort.ts';
 import { failure, type PathFailure } from './failures.ts';
 import { mayReach } from './issuer-names.ts';
 import { isOwnAnchor } from './leniency.ts';
-import type { PathPolicy } from './path-options.ts';
+import { defaultPolicy, type PathPolicy } from './path-options.ts';
 import type { PathRequest } from './path-request.ts';
-import { checkThrough, type PathAccepted, type PathVerdict, validatePath } from './path-validation.ts';
+import { checkThrough, findPath, type PathAccepted, type PathVerdict } from './path-validation.ts';
 import { type TrustStore, turnsOf } from './trust-store.ts';
 
 type Remembered = {
@@ -35,7 +35,7 @@ type Remembered = {
  */
 export class PathValidator {
   readonly #trustStore: TrustStore;
-  readonly #policy: Partial<PathPolicy>;
+  readonly #policy: PathPolicy;
   readonly #remembersRefusals: boolean;
   /** By which a certificate knows it. */
   readonly #self = new WeakRef(this);
@@ -50,7 +50,7 @@ export class PathValidator {
     { remembersRefusals }: { readonly remembersRefusals: boolean } = { remembersRefusals: true },
   ) {
     this.#trustStore = trustStore;
-    this.#policy = policy;
+    this.#policy = { ...defaultPolicy, ...policy };
     this.#remembersRefusals = remembersRefusals;
   }
 
@@ -77,9 +77,10 @@ export class PathValidator {
     }
     const wasUntouched = isUntouched(effort);
     const inputs = { trustStore, intermediates, now, revocation, effort };
-    const verdict = validatePath(leaf, { ...this.#policy, ...inputs });
+    const verdict = findPath(leaf, inputs, this.#policy);
     if (verdict.valid) for (const certificate of verdict.path) vouchFor(certificate);
     else if (!this.#remembersRefusals || !isLasting(verdict, wasUntouched)) return verdict;
+    if (isPassing(leaf)) return verdict;
     const remembered = this.#remember(verdict, request);
     if (remembered !== undefined) {
       const all = verdicts.get(leaf) ?? new Map<WeakRef<PathValidator>, readonly Remembered[]>();

@@ -14,7 +14,8 @@ import { writeAnswer } from '../../../src/ext-authz/answer.ts';
 import { writeCheckResponse } from '../../../src/ext-authz/check-response.ts';
 import { encodeCheckResponse } from '../../../src/ext-authz/encode.ts';
 import type { AccessToken } from '../../../src/oauth2/claims.ts';
-import { readCertificate } from '../../../src/pki/certificate/certificate.ts';
+import { type Certificate, readCertificate } from '../../../src/pki/certificate/certificate.ts';
+import { CertificateCache } from '../../../src/pki/certificate/certificate-cache.ts';
 import type { AnswerSettings } from '../../../src/snapshot.ts';
 import { plainAnswers } from '../../support/apis.ts';
 import { request } from '../../support/attributes.ts';
@@ -129,23 +130,27 @@ test('whatever was answered before, an answer is byte for byte what the plain wr
 
 test('the same admission is the same bytes, also after more answers than are kept at a time', () => {
   const [api] = apis;
-  const of = (alias: string): Admission => ({
+  const cache = new CertificateCache();
+  const read = () => cache.read(certificates[0]!.der) as Certificate;
+  const of = (alias: string, certificate: Certificate): Admission => ({
     outcome: 'allow',
     api: api!,
-    client: { alias, isOwn: false, tier: undefined, certificate: certificates[0]!, intermediates: [] },
+    client: { alias, isOwn: false, tier: undefined, certificate, intermediates: [] },
     tokenHeader: 'untouched',
   });
-  const acme = of('acme');
   const write = (decision: Decision) => writeAnswer(decision, settings, []);
-  const first = write(acme);
-  assert.notEqual(write(acme), first, 'not of whom one answer was written');
+  const passing = of('acme', read());
+  assert.notEqual(write(passing), write(passing), 'not of who came once');
+  const known = read();
+  const acme = of('acme', known);
+  write(acme);
   assert.equal(write(acme), write(acme));
   for (let i = 0; i < 20_000; i++) {
-    if (i % 1000 === 0)
-      assert.equal(writeAnswer(of('acme'), settings, []).toString('hex'), plain(of('acme'), []));
-    writeAnswer(of(`alias ${i}`), settings, []);
+    if (i % 1000 === 0) assert.equal(writeAnswer(acme, settings, []).toString('hex'), plain(acme, []));
+    writeAnswer(of(`alias ${i}`, known), settings, []);
   }
-  assert.equal(writeAnswer(of('alias 7'), settings, []).toString('hex'), plain(of('alias 7'), []));
+  const seventh = of('alias 7', known);
+  assert.equal(writeAnswer(seventh, settings, []).toString('hex'), plain(seventh, []));
 });
 
 test('a client whom each API knows by another alias gets the same bytes at each', () => {

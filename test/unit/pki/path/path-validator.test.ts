@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Certificate } from '../../../../src/pki/certificate/certificate.ts';
+import { CertificateCache } from '../../../../src/pki/certificate/certificate-cache.ts';
 import { createEffort } from '../../../../src/pki/path/effort.ts';
 import { PathValidator } from '../../../../src/pki/path/path-validator.ts';
 import { createTrustStore } from '../../../../src/pki/path/trust-store.ts';
@@ -48,6 +49,21 @@ test('a verdict is remembered', () => {
     judge.validate({ leaf: end, intermediates: [interCa], now: now + 1, effort: createEffort() }),
     first,
   );
+});
+
+test('of a certificate that came for the first time, of which the next reading makes another, nothing is remembered', () => {
+  const judge = validator();
+  const cache = new CertificateCache();
+  const unseen = certify(inter, entity('one that comes now'));
+  const find = () => {
+    const one = cache.read(unseen.der) as Certificate;
+    const request = { leaf: one, intermediates: [interCa], now };
+    return () => judge.validate({ ...request, effort: createEffort() });
+  };
+  const [passing, kept] = [find(), find()];
+  assert.notEqual(passing(), passing());
+  assert.equal(kept(), kept());
+  assert.equal(kept(), find()());
 });
 
 test('a valid path is remembered whatever is sent along, a refusal is not', () => {
