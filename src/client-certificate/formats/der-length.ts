@@ -64,6 +64,6 @@ function elementEnd(bytes: Uint8Array, start: number): number | undefined {
     length = length * 256 + byte;
   }
   // DER has one form for a length: the shortest.
-  if (length < 0x80 || length < 256 ** (count - 1)) return undefined;
+  if (length < 0x80 || bytes[start + 2] === 0) return undefined;
   return start + 2 + count + length;
 }

@@ -70,8 +70,9 @@ function readElement(bytes: Buffer, at: number, end: number): Element {
     if (octets === 0 || octets > 4) throw new DerError('a length that DER or our limits do not allow');
     if (content + octets > end) throw new DerError('an element is cut off');
     length = 0;
+    const highest = bytes[content];
     for (let i = 0; i < octets; i++) length = length * 256 + bytes[content++]!;
-    if (length < 0x80 || length < 2 ** (8 * (octets - 1))) throw new DerError('a length is not the shortest');
+    if (length < 0x80 || highest === 0) throw new DerError('a length is not the shortest');
   }
   if (length > end - content) throw new DerError('an element is longer than what it stands in');
   return { bytes, tag, start: at, content, end: content + length };
