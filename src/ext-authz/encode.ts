@@ -1,77 +1,95 @@
-import { prefixLength, writePrefix } from '../grpc/message.ts';
 import type { CheckResponse, HeaderValueOption, Struct } from './check-response.ts';
-import { bytesField, varintField } from './wire.ts';
+import { WireWriter } from './wire-writer.ts';
 
-/**
- * A CheckResponse as it goes over the wire, gRPC's prefix before it. Messages nest, each behind its length, so they are
- * put together as texts of one character a byte, which cost nothing to join, and become bytes once, at the end.
- */
+/** For all answers, one after another. */
+const out = new WireWriter();
+
+/** A CheckResponse as it goes over the wire, gRPC's prefix before it. What comes last is written first (`WireWriter`). */
 export function encodeCheckResponse(response: CheckResponse): Buffer {
-  const { denied_response: denied, ok_response: ok } = response;
-  return framed(
-    statusOf(response) +
-      (denied === undefined ? '' : field(2, deniedHead(denied) + text(3, denied.body))) +
-      (ok === undefined
-        ? ''
-        : field(
-            3,
-            headers(ok.headers) + ok.headers_to_remove.reduce((all, name) => all + text(5, name), ''),
-          )) +
-      metadataOf(response.dynamic_metadata),
-  );
+  const { status, denied_response: denied, ok_response: ok, dynamic_metadata: metadata } = response;
+  out.begin();
+  writeMetadata(metadata);
+  if (ok !== undefined) {
+    const end = out.length;
+    for (let at = ok.headers_to_remove.length - 1; at >= 0; at--) out.text(5, ok.headers_to_remove[at]!);
+    writeHeaders(ok.headers);
+    out.nest(3, end);
+  }
+  if (denied !== undefined) {
+    const end = out.length;
+    out.text(3, denied.body);
+    writeDeniedHead(denied);
+    out.nest(2, end);
+  }
+  writeStatus(status);
+  return out.framed();
 }
 
 /** A denial but for its metadata, and the headers that only one request has: those stand behind the others. */
 export type PreparedDenial = (own: readonly HeaderValueOption[], metadata: Struct) => Buffer;
 
 /** @throws TypeError: it is no denial */
-export function prepareDenial(response: CheckResponse): PreparedDenial {
-  const { denied_response: denied } = response;
+export function prepareDenial({ status, denied_response: denied }: CheckResponse): PreparedDenial {
   if (denied === undefined) throw new TypeError('no denied_response');
-  const before = statusOf(response);
-  const head = deniedHead(denied);
-  const body = text(3, denied.body);
-  return (own, metadata) => framed(before + field(2, head + headers(own) + body) + metadataOf(metadata));
+  const before = prepared(() => writeStatus(status));
+  const head = prepared(() => writeDeniedHead(denied));
+  const body = prepared(() => out.text(3, denied.body));
+  return (own, metadata) => {
+    out.begin();
+    writeMetadata(metadata);
+    const end = out.length;
+    out.raw(body);
+    writeHeaders(own);
+    out.raw(head);
+    out.nest(2, end);
+    out.raw(before);
+    return out.framed();
+  };
 }
 
-function framed(message: string): Buffer {
-  const bytes = Buffer.allocUnsafe(prefixLength + message.length);
-  writePrefix(bytes, message.length);
-  bytes.write(message, prefixLength, 'latin1');
-  return bytes;
+function prepared(write: () => void): Uint8Array {
+  out.begin();
+  write();
+  return out.taken();
 }
 
-const statusOf = ({ status }: CheckResponse): string =>
-  field(1, number(1, status.code) + (status.message === undefined ? '' : text(2, status.message)));
+function writeStatus({ code, message }: CheckResponse['status']): void {
+  const end = out.length;
+  if (message !== undefined) out.text(2, message);
+  out.number(1, code);
+  out.nest(1, end);
+}
 
-const deniedHead = ({ status, headers: options }: NonNullable<CheckResponse['denied_response']>): string =>
-  field(1, number(1, status.code)) + headers(options);
+function writeDeniedHead({ status, headers }: NonNullable<CheckResponse['denied_response']>): void {
+  writeHeaders(headers);
+  const end = out.length;
+  out.number(1, status.code);
+  out.nest(1, end);
+}
 
 /** HeaderValueOption { header = 1 { key = 1, value = 2 } }. */
-const headers = (options: readonly HeaderValueOption[]): string => {
-  let all = '';
-  for (const { header } of options) all += field(2, field(1, text(1, header.key) + text(2, header.value)));
-  return all;
-};
+function writeHeaders(options: readonly HeaderValueOption[]): void {
+  for (let at = options.length - 1; at >= 0; at--) {
+    const { key, value } = options[at]!.header;
+    const end = out.length;
+    out.text(2, value);
+    out.text(1, key);
+    out.nest(1, end);
+    out.nest(2, end);
+  }
+}
 
 /** Entries of google.protobuf.Struct: key = 1, value = 2 { string_value = 3 }. */
-const metadataOf = ({ fields }: Struct): string => {
-  let all = '';
-  for (const name in fields) all += field(1, text(1, name) + field(2, text(3, fields[name]!.stringValue)));
-  return field(4, all);
-};
-
-const field = (at: number, content: string): string =>
-  varint(bytesField(at)) + varint(content.length) + content;
-
-const number = (at: number, value: number): string => varint(varintField(at)) + varint(value);
-
-const text = (at: number, value: string): string => field(at, utf8(value));
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what is one byte in UTF-8
-const isAscii = /^[\x00-\x7f]*$/;
-const utf8 = (value: string): string =>
-  isAscii.test(value) ? value : Buffer.from(value, 'utf8').toString('latin1');
-
-const varint = (value: number): string =>
-  value < 128 ? String.fromCharCode(value) : String.fromCharCode((value & 127) | 128) + varint(value >>> 7);
+function writeMetadata({ fields }: Struct): void {
+  const all = out.length;
+  const names = Object.keys(fields);
+  for (let at = names.length - 1; at >= 0; at--) {
+    const name = names[at]!;
+    const end = out.length;
+    out.text(3, fields[name]!.stringValue);
+    out.nest(2, end);
+    out.text(1, name);
+    out.nest(1, end);
+  }
+  out.nest(4, all);
+}
