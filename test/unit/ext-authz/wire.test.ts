@@ -337,3 +337,23 @@ test('any CheckResponse is written byte for byte as proto-loader writes it', () 
     { numRuns: 1000 },
   );
 });
+
+test('texts of any length and any characters are written so, a short answer after a long one', () => {
+  const lengths = [0, 1, 127, 128, 129, 255, 256, 8000, 8192, 16_383, 16_384, 70_000, 3];
+  for (const odd of ['', '\u007f', '\u0080', 'ä', '€', '\u{1f600}'])
+    for (const length of lengths)
+      for (const value of [`${odd}${'x'.repeat(length)}`, `${'x'.repeat(length)}${odd}`]) {
+        const answer: CheckResponse = {
+          status: { code: 16, message: value },
+          denied_response: {
+            status: { code: 401 },
+            headers: [{ header: { key: value, value } }, { header: { key: 'b', value: 'c' } }],
+            body: value,
+          },
+          ok_response: { headers: [{ header: { key: 'a', value } }], headers_to_remove: [value, 'a'] },
+          dynamic_metadata: { fields: { [value]: { stringValue: value }, z: { stringValue: 'y' } } },
+        };
+        const written = encodeCheckResponse(answer).subarray(5);
+        assert.ok(written.equals(codec.responseSerialize(answer)), `${length} characters and ${odd}`);
+      }
+});
