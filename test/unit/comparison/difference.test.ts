@@ -425,7 +425,7 @@ test('by brute force: one choice is changed, and whoever gains or loses by it is
     return answers;
   };
   const effects = { widening: 0, narrowing: 0, tier: 0, pairs: 0 };
-  for (let pair = 0; pair < 250; pair++) {
+  for (let pair = 0; pair < 150; pair++) {
     const chosen = new Map<string, number>();
     const by =
       (choices: ReadonlyMap<string, number>): One =>
