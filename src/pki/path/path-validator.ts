@@ -4,7 +4,7 @@ import type { Certificate } from '../certificate/certificate.ts';
 import { isPassing, vouchFor } from '../certificate/certificate-cache.ts';
 import { type Offered, readSoFar } from '../certificate/offered.ts';
 import { equalBytes } from '../der/der-values.ts';
-import { cutShortCodes, isUntouched, namesAbove, offeredOf } from './effort.ts';
+import { cutShortCodes, type Effort, isUntouched, namesAbove, offeredOf } from './effort.ts';
 import { failure, type PathFailure } from './failures.ts';
 import { mayReach } from './issuer-names.ts';
 import { isOwnAnchor } from './leniency.ts';
@@ -69,6 +69,9 @@ export class PathValidator {
     const offered = current.length === 0 ? '' : hashOf(intermediates);
     const refused = current.find((each) => each.offered === offered);
     if (refused !== undefined) return refused.verdict;
+    const passing = isPassing(leaf);
+    const asked = passing ? this.#askedBefore(leaf, effort) : undefined;
+    if (asked !== undefined) return asked;
     const trustStore = this.#trustStore;
     if (!this.#remembersRefusals) {
       const { intermediates: known } = trustStore;
@@ -80,7 +83,10 @@ export class PathValidator {
     const verdict = findPath(leaf, inputs, this.#policy);
     if (verdict.valid) for (const certificate of verdict.path) vouchFor(certificate);
     else if (!this.#remembersRefusals || !isLasting(verdict, wasUntouched)) return verdict;
-    if (isPassing(leaf)) return verdict;
+    if (passing) {
+      askedOf.set(effort, { by: this, leaf, verdict, before: askedOf.get(effort) });
+      return verdict;
+    }
     const remembered = this.#remember(verdict, request);
     if (remembered !== undefined) {
       const all = verdicts.get(leaf) ?? new Map<WeakRef<PathValidator>, readonly Remembered[]>();
@@ -107,6 +113,12 @@ export class PathValidator {
     const { anchors } = this.#trustStore;
     const isAnchor = anchors.get(anchor.subject.key)?.some(({ der }) => equalBytes(der, anchor.der)) === true;
     return isAnchor && checkThrough([...path, anchor], this.#trustStore) === undefined;
+  }
+
+  #askedBefore(leaf: Certificate, effort: Effort): PathVerdict | undefined {
+    for (let asked = askedOf.get(effort); asked !== undefined; asked = asked.before)
+      if (asked.by === this && asked.leaf === leaf) return asked.verdict;
+    return undefined;
   }
 
   #remember(
@@ -148,6 +160,18 @@ export class PathValidator {
 
 const verdicts = new Attached<Certificate, Map<WeakRef<PathValidator>, readonly Remembered[]>>();
 const none: readonly Remembered[] = [];
+
+/**
+ * What a request has asked already of a certificate that is forgotten with it: twice of one that is pinned, and as often as
+ * aliases share a validator of others. A search for each would use up what all of them together may cost.
+ */
+type Asked = {
+  readonly by: PathValidator;
+  readonly leaf: Certificate;
+  readonly verdict: PathVerdict;
+  readonly before: Asked | undefined;
+};
+const askedOf = new Attached<Effort, Asked>();
 
 const holds = (
   { from, until, revocationVersion }: Remembered,

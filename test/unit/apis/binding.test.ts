@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type Bound, bind, type Unbound } from '../../../src/apis/binding.ts';
-import { type Certificate, readCertificate } from '../../../src/pki/certificate/certificate.ts';
+import {
+  type Certificate,
+  CertificateError,
+  readCertificate,
+} from '../../../src/pki/certificate/certificate.ts';
 import { createEffort, type Effort } from '../../../src/pki/path/effort.ts';
 import { SearchLimit } from '../../../src/pki/path/search-limit.ts';
 import type { Snapshot } from '../../../src/snapshot.ts';
@@ -179,6 +184,30 @@ test('beyond the ceiling strangers are refused at once, while known clients go o
     'signature_invalid',
     'not remembered',
   );
+});
+
+test('a certificate is whose it is when it comes for the first time, whatever the number of rules', () => {
+  for (const [more, aliases, expected] of [
+    ['', [], 'certificate_not_bound'],
+    ['disabled = true\n', ['self'], 'self'],
+  ] as const) {
+    // By its name, the CA may have issued it: for each rule that takes any CA, its signature is looked at.
+    const self = entity('Insider Root');
+    const own = certify(self, self);
+    const rule = `spki = ["${hash('sha256', own.subjectPublicKey.spki)}"]\n${more}`;
+    const ruled = Array.from({ length: 600 }, (_, i) => `r${i}`);
+    const { snapshot } = load(
+      `[router.downstream.tls]\ntrustedCertPath = "root.pem"\n[[clients]]\nalias = "self"\nfile = "self.pem"\n${ruled
+        .map((alias) => `[[clients]]\nalias = "${alias}"\n${rule}`)
+        .join('')}${api('ruled', [...aliases, ...ruled])}`,
+      { ...files, 'self.pem': pem(own) },
+    );
+    for (const time of ['first', 'second', 'third']) {
+      const leaf = snapshot.certificates.read(own.der);
+      assert.ok(!(leaf instanceof CertificateError));
+      assert.equal(ask(snapshot, 'ruled', leaf, []), expected, time);
+    }
+  }
 });
 
 /** As `--expose-gc` gives it. */

@@ -66,6 +66,52 @@ test('of a certificate that came for the first time, of which the next reading m
   assert.equal(kept(), find()());
 });
 
+test('what one request asks again of a certificate that came for the first time is found out once', () => {
+  const self = entity('Root');
+  const pinned = certify(self, self);
+  const revocable = certify(root, entity('revocable'));
+  const judge = new PathValidator(
+    createTrustStore({
+      anchors: [
+        { kind: 'ca', certificate: rootCa },
+        { kind: 'pinned', certificate: pinned },
+        { kind: 'pinned', certificate: revocable },
+      ],
+    }),
+  );
+  const others = new PathValidator(createTrustStore({ anchors: [{ kind: 'ca', certificate: rootCa }] }));
+  const revocation = { version: 1, crls: createCrlSet([]), policyOf: () => byCrls('refuse') };
+  const lists = Array.from({ length: 20 }, () => crl(root));
+  const listed = { ...revocation, crls: createCrlSet(lists), issuerOf: () => rootCa };
+  for (const [der, outcomes, known] of [
+    [certify(inter, entity('one')).der, ['valid', 'valid'], undefined],
+    [pinned.der, ['valid', 'signature_invalid'], undefined],
+    [
+      certify(entity('Intermediate'), entity('two')).der,
+      ['signature_invalid', 'signature_invalid'],
+      undefined,
+    ],
+    [certify(inter, entity('three')).der, ['revocation_unknown', 'revocation_unknown'], revocation],
+    [revocable.der, ['valid', 'valid'], listed],
+  ] as const) {
+    const one = new CertificateCache().read(der) as Certificate;
+    const effort = createEffort();
+    const request = { leaf: one, intermediates: [interCa], now, revocation: known, effort };
+    const verdicts = [judge, others].map((each) => each.validate(request));
+    assert.deepEqual(
+      verdicts.map((verdict) => (verdict.valid ? 'valid' : verdict.code)),
+      outcomes,
+    );
+    const spent = structuredClone([effort.search, effort.revocation]);
+    for (let times = 0; times < 1000; times++)
+      for (const [i, each] of [judge, others].entries())
+        assert.equal(each.validate(request), verdicts[i], outcomes[i]);
+    assert.deepEqual([effort.search, effort.revocation], spent, 'another path may need the rest');
+    assert.notEqual(judge.validate({ ...request, effort: createEffort() }), verdicts[0]);
+    assert.notEqual(judge.validate({ ...request, leaf: certify(inter, entity('four')) }), verdicts[0]);
+  }
+});
+
 test('a valid path is remembered whatever is sent along, a refusal is not', () => {
   const judge = validator();
   assert.equal(code(judge, end, []), 'issuer_unknown');
