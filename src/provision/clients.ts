@@ -7,7 +7,7 @@ import { warnAboutConstraints, warnAboutDates, warnAboutUse } from './certificat
 import { readRule } from './client-rules.ts';
 import { scopeOf } from './directory.ts';
 import type { Findings, Reading } from './findings.ts';
-import { warnAboutLeniency } from './leniency.ts';
+import { checkBeyond, warnAboutLeniency } from './leniency.ts';
 import { certificateIn } from './pem-files.ts';
 import type { Sliced } from './slices.ts';
 import type { ClientEntry } from './trust.ts';
@@ -110,8 +110,10 @@ function readKind(client: Written, at: Path, reading: ClientReading): Kind | und
   if ((client.caFile ?? client.caPem) !== undefined) {
     const ca = readCa(client, at, reading);
     const { certificates } = client;
-    if (certificates !== undefined)
+    if (certificates !== undefined) {
+      checkBeyond(certificates, cas.strength, [...at, 'certificates'], findings);
       warnAboutLeniency(certificates, `alias "${alias}": `, [...at, 'certificates'], findings);
+    }
     const revocation = client.revocation && { written: client.revocation, at: [...at, 'revocation'] };
     return ca && { kind: 'ca', cas: [ca], isAnchor: true, rule, words, certificates, revocation };
   }

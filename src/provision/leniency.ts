@@ -43,6 +43,28 @@ const reasons: Readonly<Record<keyof Switches, string>> = {
   secp256k1: 'secp256k1 is taken in headers; Envoy takes no such certificate over TLS',
 };
 
+/**
+ * Beside a CA, what is taken beyond what goes for all. Less of it would be asked of nobody, or of the clients of all CAs: a
+ * search for a path begins with what the most lenient takes.
+ */
+export function checkBeyond(
+  written: CertificatesOfCa,
+  { weakAlgorithms, anyExtendedKeyUsage }: Leniency = defaultPolicy,
+  at: Path,
+  findings: Findings,
+): void {
+  const all: CertificatesOfCa = { ...weakAlgorithms, anyExtendedKeyUsage };
+  for (const key of Object.keys(reasons) as (keyof Switches)[]) {
+    const [own, general] = [written[key], all[key]];
+    const isLess = typeof own === 'number' ? own > Number(general) : own === false && general === true;
+    if (isLess)
+      findings.error(
+        [...at, key],
+        `found ${own}, and ${general} goes for all; beside a CA only more can be taken, so leave it out, or be as strict in [enforcer.security.certificates] and lenient beside the other CAs`,
+      );
+  }
+}
+
 /** At each start: what was right for an old estate is easily left behind when it is gone. */
 export function warnAboutLeniency(
   written: Switches | CertificatesOfCa,

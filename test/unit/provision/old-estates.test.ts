@@ -217,3 +217,27 @@ test('certificates beside anything but a CA file is an error that says what to w
       /minRsaBits: .*write a whole number from 1024 to 8192/,
     );
 });
+
+test('less than what goes for all can not be asked of one CA: it would be asked of the others, or of nobody', () => {
+  const files = Object.fromEntries(
+    [entity('Strict'), entity('Other')].map((one) => [`${one.name}.pem`, pem(certify(one, one, [ca()]))]),
+  );
+  const written = (own: string, all = ''): string =>
+    `[enforcer.security.certificates]\n${all}\n${client('strict', `caFile = "Strict.pem"\ncertificates = { ${own} }\n`)}${client('other', 'caFile = "Other.pem"\n')}${api(['strict', 'other'])}`;
+  for (const [own, all] of [
+    ['minRsaBits = 2049'],
+    ['minRsaBits = 2048', 'minRsaBits = 1024'],
+    ...['sha1', 'anyExtendedKeyUsage', 'brainpool', 'secp256k1'].map((key) => [
+      `${key} = false`,
+      `${key} = true`,
+    ]),
+  ] as const)
+    assert.throws(
+      () => load(written(own!, all), files),
+      new RegExp(`clients\\[0\\]\\.certificates\\.${own!.split(' ')[0]}: found .* beside a CA only more`),
+      own,
+    );
+  for (const own of ['minRsaBits = 2048', 'sha1 = false', 'brainpool = false, secp256k1 = false'])
+    load(written(own), files);
+  load(written('minRsaBits = 4096', 'minRsaBits = 4096'), files);
+});
