@@ -7,9 +7,8 @@
  * @returns undefined: something in it is written in another way, or wrong
  */
 export function readEscapedPem(text: string, most: number): readonly Uint8Array[] | undefined {
-  const bytes = Buffer.from(text);
-  // Other characters than ASCII.
-  if (bytes.length !== text.length) return undefined;
+  if (!text.startsWith(BEGIN)) return undefined;
+  const bytes = Buffer.from(text, 'latin1');
   const ders: Uint8Array[] = [];
   for (let at = 0; at < text.length; ) {
     if (ders.length === most || !text.startsWith(BEGIN, at)) return undefined;
@@ -21,7 +20,8 @@ export function readEscapedPem(text: string, most: number): readonly Uint8Array[
     ders.push(der);
     at = end + END.length;
   }
-  return ders.length === 0 ? undefined : ders;
+  // Of a character beyond Latin-1 only half was looked at.
+  return Buffer.byteLength(text) === text.length ? ders : undefined;
 }
 
 const BEGIN = '-----BEGIN%20CERTIFICATE-----%0A';

@@ -60,6 +60,13 @@ for (const [what, text] of rows)
     assert.equal(agrees(text), false);
   });
 
+test('a long text in another way of writing is left to the steps without being copied', (t) => {
+  const copied = t.mock.method(Buffer, 'from');
+  for (const character of ['A', '%', '\u00e9', '\u3041', '\ud800'])
+    assert.equal(readEscapedPem(character.repeat(150_000), defaultLimits.certificates), undefined);
+  assert.equal(copied.mock.callCount(), 0);
+});
+
 test('whatever is changed in it, it reads what the steps read or leaves it to them', () => {
   const pieces = [
     'A',
