@@ -164,7 +164,7 @@ describe('configuration is toggled under load', { skip, timeout: (seconds + 120)
     let digest = (await ask('status'))[0]!.digest;
     let stopped: readonly Readonly<Record<string, number>>[] = [];
     try {
-      for (const end = Date.now() + seconds * 1000; Date.now() < end || changes < 6; ) {
+      for (const end = Date.now() + seconds * 1000; Date.now() < end || changes < 10; ) {
         const next: Files = {
           validates: below(2) === 0,
           header: of([header, renamedHeader]),

@@ -137,7 +137,7 @@ const daysBefore = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365] 
 const daysIn = (month: number, isLeap: boolean): number =>
   month === 2 && isLeap ? 29 : daysBefore[month]! - daysBefore[month - 1]!;
 
-/** From 1970 to the first of the month (proleptic Gregorian, as JavaScript's Date). Date itself takes ten times as long. */
+/** From 1970 to the first of the month (proleptic Gregorian, as JavaScript's Date). Date takes six times as long. */
 function daysUntil(year: number, month: number, isLeap: boolean): number {
   const last = year - 1;
   const leapDays = Math.floor(last / 4) - Math.floor(last / 100) + Math.floor(last / 400);
