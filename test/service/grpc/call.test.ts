@@ -280,6 +280,16 @@ test('a drain ends each stream of answers that is open, whichever of the others 
   });
 });
 
+test('a caller may have a mebibyte of calls on the way before it hears that we have read them', () =>
+  serving({}, async ({ port }) => {
+    const session = connect(`http://127.0.0.1:${port}`);
+    // By its answer, what the server says at the start of a connection has come.
+    await send(session, [hello]);
+    assert.equal(session.state.remoteWindowSize, (1 << 20) - hello.length);
+    assert.equal(session.remoteSettings.initialWindowSize, 1 << 20);
+    session.destroy();
+  }));
+
 test('a drain does not wait for ever for a caller that never hangs up', { timeout: 10_000 }, () =>
   serving({}, async ({ server, port }) => {
     const raw = await rawConnection(port);
