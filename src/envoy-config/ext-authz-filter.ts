@@ -22,7 +22,8 @@ export const extAuthzFilter = (headers: Message): Message =>
     validate_mutations: true,
     grpc_service: {
       timeout: '0.5s',
-      envoy_grpc: { cluster_name: enforcerCluster },
+      // Without x-envoy-internal and an x-forwarded-for of Envoy's own address, which nobody reads and every Check would carry.
+      envoy_grpc: { cluster_name: enforcerCluster, skip_envoy_headers: true },
       // Of the service, not of envoy_grpc, where it does nothing. The default back-off would wait up to a second.
       retry_policy: {
         retry_on: 'connect-failure,refused-stream,reset,unavailable',
