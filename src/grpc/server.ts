@@ -66,13 +66,6 @@ const untilHungUp = 1_000;
 /** How often it is looked what has expired, in milliseconds. Who waits for an answer has a timer of his own beside. */
 const tick = 500;
 
-/**
- * Bytes that a caller may send before it hears that we have read them (RFC 9113 6.9), of a call and of all calls of its
- * connection. HTTP/2's own 64 KiB for the latter are ten to sixteen Checks: an Envoy that has more of them waits for us.
- * What comes is read at once whatever this says, so it bounds nothing that we hold.
- */
-const window = 1 << 20;
-
 const tooMany = status('resourceExhausted', 'too many calls in hand');
 
 /** A server of these methods, on any number of endpoints. */
@@ -165,7 +158,8 @@ export class GrpcServer {
         enablePush: false,
         maxConcurrentStreams: streamsPerConnection,
         maxHeaderListSize: headerListBytes,
-        initialWindowSize: window,
+        // A connection's stays HTTP/2's own 64 KiB: by it connections take turns, some dozen Checks each (docs/performance.md).
+        initialWindowSize: 1 << 20,
       },
       maxHeaderListPairs: 128,
       // Megabytes; what a session holds beyond it is refused.
@@ -211,7 +205,6 @@ export class GrpcServer {
   #serve(session: ServerHttp2Session): void {
     const state = { lastCall: performance.now() };
     this.#sessions.set(session, state);
-    session.setLocalWindowSize(window);
     session.on('close', () => this.#sessions.delete(session));
     session.on('stream', (stream, headers) => {
       // Not the tick's: a deadline counted from there would pass up to a tick too early.

@@ -280,13 +280,13 @@ test('a drain ends each stream of answers that is open, whichever of the others 
   });
 });
 
-test('a caller may have a mebibyte of calls on the way before it hears that we have read them', () =>
+// Another version of node may have another; with a mebibyte a neighbour waited four times as long (docs/performance.md).
+test('a connection has 64 KiB on the way at most before it is the turn of the next', () =>
   serving({}, async ({ port }) => {
     const session = connect(`http://127.0.0.1:${port}`);
     // By its answer, what the server says at the start of a connection has come.
     await send(session, [hello]);
-    assert.equal(session.state.remoteWindowSize, (1 << 20) - hello.length);
-    assert.equal(session.remoteSettings.initialWindowSize, 1 << 20);
+    assert.equal(session.state.remoteWindowSize, 65_535 - hello.length);
     session.destroy();
   }));
 
