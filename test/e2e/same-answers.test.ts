@@ -10,6 +10,7 @@ import { status } from '../../src/grpc/status.ts';
 import { isProblems, loadConfig } from '../../src/provision/load-config.ts';
 import type { Snapshot } from '../../src/snapshot.ts';
 import { checkPath, RawClient, startPlainService, startService } from '../support/check-services.ts';
+import { asksAt } from '../support/envoy.ts';
 import { isOdd } from '../support/plain-codec.ts';
 import { realEnvoy } from '../support/real-envoy.ts';
 import { Gateway } from './gateway.ts';
@@ -29,10 +30,7 @@ describe('the answers are those of grpc-js and proto-loader', { skip }, () => {
     const recorder = await startRecorder(recorded);
     const gateway = await Gateway.start(envoy!, {
       watches: false,
-      editEnvoy: (yaml) => {
-        const [, port] = /- name: "?enforcer"?\n[\s\S]*?port_value: (\d+)/.exec(yaml)!;
-        return yaml.replaceAll(`port_value: ${port}`, `port_value: ${recorder.port}`);
-      },
+      editEnvoy: asksAt(recorder.port),
     });
     try {
       const send = throughEnvoy(gateway.pki, gateway.stack.ports.router);

@@ -96,3 +96,11 @@ async function untilLive(admin: string, child: Child): Promise<void> {
   }
   throw new Error(`Envoy did not become ready\n${child.tail()}`);
 }
+
+/** A generated configuration that asks what listens at this port of loopback, in the enforcer's place. */
+export const asksAt =
+  (port: number) =>
+  (yaml: string): string => {
+    const [, enforcer] = /- name: "?enforcer"?\n[\s\S]*?port_value: (\d+)/.exec(yaml)!;
+    return yaml.replaceAll(`port_value: ${enforcer}`, `port_value: ${port}`);
+  };

@@ -7,6 +7,7 @@ import { headerValues } from '../../../src/attributes.ts';
 import { knownCertificateHeaders } from '../../../src/client-certificate/formats/table.ts';
 import { RECEIVED_XFCC, XFCC } from '../../../src/client-certificate/formats/xfcc.ts';
 import type { ClientCertificate } from '../../support/client.ts';
+import { asksAt } from '../../support/envoy.ts';
 import { realEnvoy } from '../../support/real-envoy.ts';
 import { clientCertificate, type Gateway, newAuthority, seenHeader, startGateway } from './gateway.ts';
 
@@ -346,10 +347,7 @@ test('a Check comes with no headers of its own that nobody reads', { skip }, asy
   const { port } = server.address() as AddressInfo;
   const asked = await startGateway(envoy!.path, {
     toml: toml(false),
-    editEnvoy: (yaml) => {
-      const [, enforcer] = /- name: "?enforcer"?\n[\s\S]*?port_value: (\d+)/.exec(yaml)!;
-      return yaml.replaceAll(`port_value: ${enforcer}`, `port_value: ${port}`);
-    },
+    editEnvoy: asksAt(port),
   });
   try {
     assert.equal((await asked.send({ path: '/off/x' })).status, 503);

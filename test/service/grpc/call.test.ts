@@ -280,7 +280,7 @@ test('a drain ends each stream of answers that is open, whichever of the others 
   });
 });
 
-// Another version of node may have another; with a mebibyte a neighbour waited four times as long (docs/performance.md).
+// Another version of node may have another; with a mebibyte a neighbour waited three times as long (docs/performance.md).
 test('a connection has 64 KiB on the way at most before it is the turn of the next', () =>
   serving({}, async ({ port }) => {
     const session = connect(`http://127.0.0.1:${port}`);
