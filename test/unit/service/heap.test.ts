@@ -72,6 +72,31 @@ test('who is asked much has 4 MB for new objects, however many are kept, and no 
   assert.ok(sizeOfYoung() <= 4, `${sizeOfYoung()} MB`);
 });
 
+test('one thread collects while Checks are answered, so that on a core of their own they have half of it', async () => {
+  const markingThreads = async (call: string): Promise<number> => {
+    const script = `
+      import { PerformanceObserver } from 'node:perf_hooks';
+      const heap = await import('${new URL('../../../src/service/heap.ts', import.meta.url)}');
+      let collections = 0;
+      new PerformanceObserver((seen) => {
+        for (const { detail } of seen.getEntries())
+          if (detail.kind === 4 && ++collections === 1) {
+            console.log('---');
+            ${call}
+          } else if (collections === 2) process.exit();
+      }).observe({ entryTypes: ['gc'] });
+      const kept = Array.from({ length: 400_000 }, (_, i) => ({ i, list: [i, String(i), {}] }));
+      heap.keepHeapSmall();
+      setInterval(() => kept.push(Array.from({ length: 10_000 }, (_, i) => ({ i }))));`;
+    const args = ['--trace-concurrent-marking', '--input-type=module', '-e', script];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 100 * megabytes });
+    const threads = /(?<=task )\d+(?= concurrently marked)/g;
+    return new Set(stdout.slice(stdout.lastIndexOf('---')).match(threads)).size;
+  };
+  assert.equal(await markingThreads(''), 1);
+  assert.ok((await markingThreads('heap.makeRoom(), heap.collectBeside();')) > 1);
+});
+
 test('a V8 that nobody has measured is left alone', async () => {
   const flagsSet = async (v8: string): Promise<number> => {
     const script = `
