@@ -69,7 +69,7 @@ const news = 320 * 1024 * 1024;
 
 /**
  * How many threads beside this one take part in a collection. By itself V8 takes four; on a core that they share with this
- * one it has a fifth of the time until they are done, and Checks wait for 50 to 100 ms. With one it has half. What a reload
+ * one it has a fifth of the time until they are done (measured), and Checks wait for 50 to 100 ms. What a reload
  * lets go of is looked through by four: by one it takes so much longer that more lies about (10 % of RSS).
  */
 const oneThread = '--optimize-gc-for-battery';
