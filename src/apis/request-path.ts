@@ -39,8 +39,8 @@ export const isAmbiguousHost = (host: string): boolean =>
     .includes(':');
 
 /**
- * The path as a backend may read it that decodes it and drops parameters (`/admin;x`): what is percent-encoded without
- * need means the same (RFC 3986 section 6.2.2.2).
+ * The path as a backend may read it that decodes it, drops parameters (`/admin;x`) and merges the slashes that one without
+ * a name leaves (`/;x/admin`): what is percent-encoded without need means the same (RFC 3986 section 6.2.2.2).
  *
  * @returns undefined where that changes nothing
  */
@@ -51,13 +51,12 @@ export function otherReading(path: string): string | undefined {
   return judged
     .split('/')
     .map((segment) => decoded(segment).split(';', 1)[0]!)
+    .filter((segment, i, { length }) => segment !== '' || i === 0 || i === length - 1)
     .join('/');
 }
 
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
-}
+/** What is no escape, or no UTF-8, keeps nothing else from being decoded. */
+const decoded = (segment: string): string =>
+  segment.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) =>
+    Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
+  );
