@@ -4,6 +4,7 @@ import { disk } from '../documents/files.ts';
 import { ClientCertificateTables } from '../feeds/api-manager-table.ts';
 import type { RevocationKnowledge } from '../pki/revocation/revocation-state.ts';
 import { tablesOf } from '../provision/definitions.ts';
+import { checkEnforcerTls } from '../provision/enforcer-handshake.ts';
 import { createFindings, type Findings } from '../provision/findings.ts';
 import { type LoadedConfig, provisionOnce } from '../provision/load-config.ts';
 import { readOwnConfig, readOwnRest } from '../provision/own-config.ts';
@@ -40,9 +41,10 @@ export async function load(
   file: string,
   { alwaysEnvoy = false, tell = tellAll, isReview = false, ...knowledge }: LoadOptions = {},
 ): Promise<LoadedConfig | Exit> {
-  const forEnvoy = ({ config, lineOf, isWritten }: ConfigText): Findings => {
-    const findings = createFindings(file, lineOf);
-    if (alwaysEnvoy || isWritten(['router'])) checkRouterFiles(config, findings, Date.now());
+  const judgesEnvoy = ({ isWritten }: ConfigText): boolean => alwaysEnvoy || isWritten(['router']);
+  const forEnvoy = (text: ConfigText): Findings => {
+    const findings = createFindings(file, text.lineOf);
+    if (judgesEnvoy(text)) checkRouterFiles(text.config, findings, Date.now());
     return findings;
   };
   const refuse = (problems: readonly Problem[]): Exit => {
@@ -60,6 +62,8 @@ export async function load(
   const ofEnvoy = forEnvoy(own.ok);
   if ('problems' in result) return refuse([...result.problems, ...ofEnvoy.errors]);
   const { ok: loaded } = result;
+  if (ofEnvoy.errors.length === 0 && judgesEnvoy(own.ok))
+    await checkEnforcerTls(own.ok.config, loaded.service.tcp?.tls, ofEnvoy);
   for (const problem of loaded.problems) tell('error', problem);
   const review = createFindings(file, own.ok.lineOf);
   if (isReview && ofEnvoy.errors.length === 0)

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema/config.ts';
+import { hostToReach } from '../config/schema/values.ts';
 import { portOfWorker, socketOfWorker } from '../config/worker.ts';
 import { endpoints } from './backends.ts';
 import { enforcerCluster } from './ext-authz-filter.ts';
@@ -69,11 +70,8 @@ const pipeEndpoints = (paths: readonly string[]): Message => ({
   },
 });
 
-/** "Any address" is for listening; from here it is this machine. */
-const enforcerHost = ({ enforcer }: Config, options: EnvoyConfigOptions): string => {
-  const address = options.enforcer?.address ?? enforcer.authService.address;
-  return { '0.0.0.0': '127.0.0.1', '::': '::1' }[address] ?? address;
-};
+const enforcerHost = ({ enforcer }: Config, options: EnvoyConfigOptions): string =>
+  hostToReach(options.enforcer?.address ?? enforcer.authService.address);
 
 /** Its own certificate needs no second proof. */
 function enforcerTls(config: Config, ownCertificate: string, options: EnvoyConfigOptions): Message {

@@ -12,6 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'check-config-'));
 after(() => rmSync(folder, { recursive: true }));
 const ca = await createAuthority({ subject: 'CN=CA' });
 const router = await ca.issue({ subject: 'CN=router', extendedKeyUsage: 'server' });
+const otherCa = await createAuthority({ subject: 'CN=Other CA' });
 const other = await ca.issue({ subject: 'CN=other' });
 writeFileSync(join(folder, 'router.pem'), router.pem);
 writeFileSync(join(folder, 'router.key'), router.privateKeyPem);
@@ -63,6 +64,50 @@ test('check-config does not pass over a file that has nothing, or whose definiti
   assert.match(none.stderr, /^warning: \S+:1: has nothing of APK in it/);
   assert.ok(none.stderr.includes(nothing), none.stderr);
 });
+
+for (const [why, tables, told] of [
+  ['none', '', undefined],
+  [
+    'another CA than the enforcer’s',
+    '[router.enforcer]\ntrustedCertPath = "other-ca.pem"\n',
+    /^error: config\.toml:8: router\.enforcer\.trustedCertPath: found "other-ca\.pem", by which Envoy does not take the enforcer's certificate "enforcer\.pem" \(unable to verify leaf signature\), so that it gets no request; write the CA that issued it\n$/,
+  ],
+  [
+    'another host than the certificate’s',
+    '[router.enforcer]\ntrustedCertPath = "ca.pem"\naddress = "enforcer.internal"\n',
+    /^error: config\.toml:5: enforcer\.authService\.certPath: found "enforcer\.pem", which is not for enforcer\.internal, where Envoy looks for the enforcer/,
+  ],
+  [
+    'another CA than Envoy’s',
+    'clientCaPath = "other-ca.pem"\n[router.enforcer]\ncertPath = "envoy.pem"\nkeyPath = "envoy.key"\n',
+    /^error: config\.toml:7: enforcer\.authService\.clientCaPath: found "other-ca\.pem", by which the enforcer does not take Envoy's certificate "envoy\.pem" \(unable to get issuer cert\), so that it gets no request/,
+  ],
+] as const) {
+  test(`check-config has Envoy and the enforcer meet: ${why}`, async () => {
+    const enforcer = await ca.issue({
+      extendedKeyUsage: 'server',
+      subjectAltNames: ['127.0.0.1'],
+    });
+    const envoy = await ca.issue({ extendedKeyUsage: 'client' });
+    const files = {
+      'ca.pem': ca.pem,
+      'other-ca.pem': otherCa.pem,
+      'enforcer.pem': enforcer.pem,
+      'enforcer.key': enforcer.privateKeyPem,
+      'envoy.pem': envoy.pem,
+      'envoy.key': envoy.privateKeyPem,
+    };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    const pair = (name: string) => `certPath = "${name}.pem"\nkeyPath = "${name}.key"\n`;
+    const { code, stderr } = await call(
+      'check-config',
+      `[router.keystore]\n${pair('router')}[enforcer.authService]\n${pair('enforcer')}${tables}${api}`,
+    );
+    const errors = stderr.replace(/^warning: .*\n/gm, '');
+    if (told === undefined) assert.deepEqual([code, errors], [0, '']);
+    else assert.match(errors, told);
+  });
+}
 
 test('envoy-config warns of the files that it names where config.toml names none; check-config takes it that Envoy is configured by others', async () => {
   assert.equal((await call('check-config', api)).stderr, open(1));

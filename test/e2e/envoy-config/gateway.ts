@@ -66,8 +66,8 @@ export type GatewayOptions = {
 const dayMs = 86_400_000;
 const validNow = { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + 30 * dayMs) };
 
-export const newAuthority = (subject: string): Promise<Authority> =>
-  createAuthority({ subject, ...validNow });
+export const newAuthority = (subject: string, parent?: Authority): Promise<Authority> =>
+  createAuthority({ subject, ...validNow, ...(parent && { parent }) });
 
 export const serverCertificate = async (ca: Authority, names = ['localhost', '127.0.0.1']) =>
   pair(

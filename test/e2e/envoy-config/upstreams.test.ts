@@ -5,6 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { meet } from '../../../src/provision/enforcer-handshake.ts';
 import type { Authority } from '../../support/certificate-authority.ts';
 import type { ClientCertificate } from '../../support/client.ts';
 import { realEnvoy } from '../../support/real-envoy.ts';
@@ -31,16 +32,20 @@ const byAddress = 'https://BACKEND';
 const byName = 'https://localhost:PORT';
 
 let authority: Authority;
+let intermediate: Authority;
 let stranger: Authority;
 let right: ClientCertificate;
 let elsewhere: ClientCertificate;
 let untrusted: ClientCertificate;
+let byIntermediate: ClientCertificate;
 before(async () => {
   [authority, stranger] = await Promise.all([newAuthority('CN=CA'), newAuthority('CN=Other CA')]);
-  [right, elsewhere, untrusted] = await Promise.all([
+  intermediate = await newAuthority('CN=Intermediate', authority);
+  [right, elsewhere, untrusted, byIntermediate] = await Promise.all([
     serverCertificate(authority),
     serverCertificate(authority, ['elsewhere.test', '127.0.0.9']),
     serverCertificate(stranger),
+    serverCertificate(intermediate),
   ]);
 });
 
@@ -222,6 +227,19 @@ const overTls: readonly Case[] = [
     clientCa: () => stranger,
   },
   {
+    why: 'not where it has an intermediate CA of Envoy’s without the root',
+    admitted: false,
+    certificate: () => right,
+    access: envoys,
+    clientCa: () => intermediate,
+  },
+  {
+    why: 'by an intermediate CA without the root',
+    admitted: true,
+    certificate: () => byIntermediate,
+    access: { trustedCertPath: 'intermediate.pem' },
+  },
+  {
     why: 'not where Envoy has no certificate',
     admitted: false,
     certificate: () => right,
@@ -230,7 +248,8 @@ const overTls: readonly Case[] = [
 ];
 for (const { why, admitted, certificate, pinned = certificate, access, clientCa } of overTls) {
   test(`the enforcer over TLS, known ${why}`, { skip }, async () => {
-    const own = await clientCertificate(authority);
+    const own = await clientCertificate(clientCa?.() === intermediate ? intermediate : authority);
+    const trusted = { 'ca.pem': authority.pem, 'intermediate.pem': intermediate.pem };
     const tls = { ...certificate(), ...(clientCa && { clientCaPem: clientCa().pem }) };
     await withGateway(
       {
@@ -239,6 +258,7 @@ for (const { why, admitted, certificate, pinned = certificate, access, clientCa 
         authService: 'certPath = "enforcer.pem"\nkeyPath = "enforcer.key"',
         ...(access && { access }),
         files: {
+          'intermediate.pem': intermediate.pem,
           'enforcer.pem': pinned().certificatePem,
           'envoy.pem': own.certificatePem,
           'envoy.key': own.privateKeyPem,
@@ -246,5 +266,16 @@ for (const { why, admitted, certificate, pinned = certificate, access, clientCa 
       },
       async (gateway) => assert.equal((await gateway.send({})).status, admitted ? 200 : 503),
     );
+    const ca = access?.trustedCertPath;
+    const refusals = await meet({
+      enforcer: { ...certificate(), clientCaPem: clientCa?.().pem },
+      envoy: {
+        trustedPem: ca === undefined ? pinned().certificatePem : trusted[ca as keyof typeof trusted],
+        host: ca === undefined ? undefined : '127.0.0.1',
+        pair: access?.certPath === undefined ? undefined : own,
+      },
+    });
+    const meets = Object.values(refusals).every((refusal) => refusal === undefined);
+    assert.equal(meets, admitted, `check-config thinks otherwise: ${JSON.stringify(refusals)}`);
   });
 }

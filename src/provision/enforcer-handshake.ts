@@ -1,0 +1,108 @@
+import { once } from 'node:events';
+import { isIP } from 'node:net';
+import { duplexPair } from 'node:stream';
+import { checkServerIdentity, connect, createServer, type TLSSocket } from 'node:tls';
+import type { Config } from '../config/schema/config.ts';
+import { hostToReach } from '../config/schema/values.ts';
+import type { Findings } from './findings.ts';
+import { type KeyPair, readKeyPair, readPemBundle } from './pem-files.ts';
+import type { ServiceTls } from './service.ts';
+
+export type Meeting = {
+  readonly enforcer: ServiceTls;
+  readonly envoy: {
+    /** PEM: what the enforcer's certificate must lead up to, or be. */
+    readonly trustedPem: string;
+    /** The enforcer's name must fit; undefined: it is known by its own certificate. */
+    readonly host: string | undefined;
+    readonly pair: KeyPair | undefined;
+  };
+};
+
+/** Why one does not take the other's certificate, in OpenSSL's words; undefined: it does. */
+export type Refusals = { readonly byEnvoy: string | undefined; readonly byEnforcer: string | undefined };
+
+/**
+ * Lets the enforcer and Envoy meet, in memory: a real handshake, for no rule of ours would be as true. Envoy's part is
+ * played by OpenSSL; `test/e2e/envoy-config/upstreams.test.ts` holds that it is taken for the same as BoringSSL.
+ */
+export async function meet({ enforcer, envoy }: Meeting): Promise<Refusals> {
+  const [here, there] = duplexPair();
+  const server = createServer({
+    cert: enforcer.certificatePem,
+    key: enforcer.privateKeyPem,
+    ...(enforcer.clientCaPem !== undefined && { ca: enforcer.clientCaPem, requestCert: true }),
+    rejectUnauthorized: false, // both are to say what they think
+  });
+  const { host, trustedPem, pair } = envoy;
+  const accepted = once(server, 'secureConnection') as Promise<[TLSSocket]>;
+  server.on('tlsClientError', (error) => server.emit('error', error));
+  server.emit('connection', here);
+  const client = connect({
+    socket: there,
+    ca: trustedPem,
+    allowPartialTrustChain: true, // as Envoy has it
+    ...(pair !== undefined && { cert: pair.certificatePem, key: pair.privateKeyPem }),
+    ...(host !== undefined && isIP(host) === 0 && { servername: host }),
+    checkServerIdentity: (_, certificate) =>
+      host === undefined ? undefined : checkServerIdentity(host, certificate),
+    rejectUnauthorized: false,
+  });
+  try {
+    const [[accepting]] = await Promise.all([accepted, once(client, 'secureConnect')]);
+    return {
+      byEnvoy: refusal(client),
+      byEnforcer: enforcer.clientCaPem === undefined ? undefined : refusal(accepting),
+    };
+  } catch (error) {
+    return { byEnvoy: (error as Error).message, byEnforcer: undefined };
+  } finally {
+    client.destroy();
+    here.destroy();
+  }
+}
+
+/** Typed as an error, and a code of OpenSSL's or Node's. */
+const refusal = ({ authorized, authorizationError }: TLSSocket): string | undefined =>
+  authorized ? undefined : String(authorizationError).toLowerCase().replaceAll('_', ' ');
+
+/** Whether they come together by the files that are named here; for whom they don't, every request is a 503. */
+export async function checkEnforcerTls(
+  { router, enforcer }: Config,
+  tls: ServiceTls | undefined,
+  findings: Findings,
+): Promise<void> {
+  const { socket, address, clientCaPath, certPath: own } = enforcer.authService;
+  if (tls === undefined || own === undefined || socket !== undefined) return;
+  const { trustedCertPath = own, certPath, keyPath } = router.enforcer;
+  const isCa = trustedCertPath !== own;
+  const trustedAt = isCa
+    ? ['router', 'enforcer', 'trustedCertPath']
+    : ['enforcer', 'authService', 'certPath'];
+  const trustedPem = findings.file(trustedAt, trustedCertPath, readPemBundle);
+  const pair =
+    certPath === undefined || keyPath === undefined
+      ? undefined
+      : findings.file(['router', 'enforcer', 'certPath'], certPath, (content) =>
+          readKeyPair(content, findings.content(keyPath)),
+        );
+  if (trustedPem === undefined) return;
+  const host = isCa ? hostToReach(router.enforcer.address ?? address) : undefined;
+  const { byEnvoy, byEnforcer } = await meet({ enforcer: tls, envoy: { trustedPem, host, pair } });
+  if (byEnvoy === 'err tls cert altname invalid')
+    findings.error(
+      ['enforcer', 'authService', 'certPath'],
+      `found "${own}", which is not for ${host}, where Envoy looks for the enforcer, so that it gets no request; have it issued for that name, or write another as address in [router.enforcer]`,
+    );
+  else if (byEnvoy !== undefined)
+    findings.error(
+      trustedAt,
+      `found "${trustedCertPath}", by which Envoy does not take the enforcer's certificate "${own}" (${byEnvoy}), so that it gets no request; write the CA that issued it`,
+    );
+  // Where Envoy has none, that is told already (`checkRouter`).
+  if (byEnforcer !== undefined && pair !== undefined)
+    findings.error(
+      ['enforcer', 'authService', 'clientCaPath'],
+      `found "${clientCaPath}", by which the enforcer does not take Envoy's certificate "${certPath}" (${byEnforcer}), so that it gets no request; write the CA that issued it, and those above it up to the root`,
+    );
+}
