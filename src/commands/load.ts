@@ -63,7 +63,7 @@ export async function load(
   if ('problems' in result) return refuse([...result.problems, ...ofEnvoy.errors]);
   const { ok: loaded } = result;
   if (ofEnvoy.errors.length === 0 && judgesEnvoy(own.ok))
-    await checkEnforcerTls(own.ok.config, loaded.service.tcp?.tls, ofEnvoy);
+    await checkEnforcerTls(own.ok.config, loaded.service.tcp?.tls, ofEnvoy, Date.now());
   for (const problem of loaded.problems) tell('error', problem);
   const review = createFindings(file, own.ok.lineOf);
   if (isReview && ofEnvoy.errors.length === 0)

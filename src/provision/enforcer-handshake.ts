@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { isIP } from 'node:net';
-import { duplexPair } from 'node:stream';
+import { type AddressInfo, isIP } from 'node:net';
 import { checkServerIdentity, connect, createServer, type TLSSocket } from 'node:tls';
 import type { Config } from '../config/schema/config.ts';
 import { hostToReach } from '../config/schema/values.ts';
+import { certificatesIn, envoysCurves, judgePair, reason } from './envoy-pem.ts';
 import type { Findings } from './findings.ts';
 import { type KeyPair, readKeyPair, readPemBundle } from './pem-files.ts';
 import type { ServiceTls } from './service.ts';
@@ -23,11 +23,10 @@ export type Meeting = {
 export type Refusals = { readonly byEnvoy: string | undefined; readonly byEnforcer: string | undefined };
 
 /**
- * Lets the enforcer and Envoy meet, in memory: a real handshake, for no rule of ours would be as true. Envoy's part is
+ * Lets the enforcer and Envoy meet, on loopback: a real handshake, for no rule of ours would be as true. Envoy's part is
  * played by OpenSSL; `test/e2e/envoy-config/upstreams.test.ts` holds that it is taken for the same as BoringSSL.
  */
 export async function meet({ enforcer, envoy }: Meeting): Promise<Refusals> {
-  const [here, there] = duplexPair();
   const server = createServer({
     cert: enforcer.certificatePem,
     key: enforcer.privateKeyPem,
@@ -35,11 +34,11 @@ export async function meet({ enforcer, envoy }: Meeting): Promise<Refusals> {
     rejectUnauthorized: false, // both are to say what they think
   });
   const { host, trustedPem, pair } = envoy;
-  const accepted = once(server, 'secureConnection') as Promise<[TLSSocket]>;
   server.on('tlsClientError', (error) => server.emit('error', error));
-  server.emit('connection', here);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const accepted = once(server, 'secureConnection') as Promise<[TLSSocket]>;
   const client = connect({
-    socket: there,
+    ...(server.address() as AddressInfo),
     ca: trustedPem,
     allowPartialTrustChain: true, // as Envoy has it
     ...(pair !== undefined && { cert: pair.certificatePem, key: pair.privateKeyPem }),
@@ -48,6 +47,7 @@ export async function meet({ enforcer, envoy }: Meeting): Promise<Refusals> {
       host === undefined ? undefined : checkServerIdentity(host, certificate),
     rejectUnauthorized: false,
   });
+  for (const end of [server, client]) end.on('error', () => undefined); // the first is told
   try {
     const [[accepting]] = await Promise.all([accepted, once(client, 'secureConnect')]);
     return {
@@ -55,10 +55,10 @@ export async function meet({ enforcer, envoy }: Meeting): Promise<Refusals> {
       byEnforcer: enforcer.clientCaPem === undefined ? undefined : refusal(accepting),
     };
   } catch (error) {
-    return { byEnvoy: (error as Error).message, byEnforcer: undefined };
+    return { byEnvoy: reason(error), byEnforcer: undefined };
   } finally {
     client.destroy();
-    here.destroy();
+    server.close();
   }
 }
 
@@ -71,9 +71,22 @@ export async function checkEnforcerTls(
   { router, enforcer }: Config,
   tls: ServiceTls | undefined,
   findings: Findings,
+  now: number,
 ): Promise<void> {
-  const { socket, address, clientCaPath, certPath: own } = enforcer.authService;
+  const { socket, address, clientCaPath, certPath: own, keyPath: ownKey } = enforcer.authService;
   if (tls === undefined || own === undefined || socket !== undefined) return;
+  const useless = judgePair({
+    certificate: Buffer.from(tls.certificatePem),
+    key: Buffer.from(tls.privateKeyPem),
+    purpose: 'server',
+    now,
+  }).filter(({ level }) => level === 'error');
+  for (const { of, message } of useless)
+    findings.error(
+      ['enforcer', 'authService', of],
+      `found "${of === 'certPath' ? own : ownKey}", which ${message}`,
+    );
+  if (useless.length > 0) return;
   const { trustedCertPath = own, certPath, keyPath } = router.enforcer;
   const isCa = trustedCertPath !== own;
   const trustedAt = isCa
@@ -86,7 +99,8 @@ export async function checkEnforcerTls(
       : findings.file(['router', 'enforcer', 'certPath'], certPath, (content) =>
           readKeyPair(content, findings.content(keyPath)),
         );
-  if (trustedPem === undefined) return;
+  const theirs = [trustedPem, tls.certificatePem, tls.clientCaPem, pair?.certificatePem];
+  if (trustedPem === undefined || theirs.some(isOnOddCurve)) return;
   const host = isCa ? hostToReach(router.enforcer.address ?? address) : undefined;
   const { byEnvoy, byEnforcer } = await meet({ enforcer: tls, envoy: { trustedPem, host, pair } });
   if (byEnvoy === 'err tls cert altname invalid')
@@ -105,4 +119,16 @@ export async function checkEnforcerTls(
       ['enforcer', 'authService', 'clientCaPath'],
       `found "${clientCaPath}", by which the enforcer does not take Envoy's certificate "${certPath}" (${byEnforcer}), so that it gets no request; write the CA that issued it, and those above it up to the root`,
     );
+}
+
+/** Envoy takes no other curves, and Node 24 crashes where it would describe such a certificate (brainpool). */
+function isOnOddCurve(pem: string | undefined): boolean {
+  try {
+    return certificatesIn(Buffer.from(pem ?? '')).some(({ publicKey }) => {
+      const { namedCurve } = publicKey.asymmetricKeyDetails ?? {};
+      return namedCurve !== undefined && !envoysCurves.includes(namedCurve);
+    });
+  } catch {
+    return true; // a key of a kind that OpenSSL does not know
+  }
 }

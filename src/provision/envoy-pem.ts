@@ -95,7 +95,7 @@ const certificateBlock =
   /^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----\s[\s\S]*?^-----END [^\n]*$|^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]*$/gm;
 
 /** @throws Error of OpenSSL's */
-const certificatesIn = (file: Buffer): readonly X509Certificate[] =>
+export const certificatesIn = (file: Buffer): readonly X509Certificate[] =>
   (file.toString('latin1').match(certificateBlock) ?? []).map((block) => new X509Certificate(block));
 
 /** What the file is, if no block in it is what it should be. */
@@ -148,6 +148,8 @@ function whyNotKey(file: Buffer, chain: readonly X509Certificate[]): string | un
     : undefined;
 }
 
+export const envoysCurves: readonly string[] = ['prime256v1', 'secp384r1', 'secp521r1'];
+
 /** Nobody, or no Envoy, takes such a certificate. */
 function whyUseless(leaf: X509Certificate, purpose: Pair['purpose']): string | undefined {
   const { asymmetricKeyType = 'an unknown kind', asymmetricKeyDetails } = leaf.publicKey;
@@ -159,10 +161,7 @@ function whyUseless(leaf: X509Certificate, purpose: Pair['purpose']): string | u
   // BoringSSL's bound.
   if (publicExponent !== undefined && publicExponent >= 2n ** 33n)
     return 'has an RSA key whose exponent has more than 33 bits, which Envoy does not take; make a new key';
-  if (
-    asymmetricKeyType === 'ec' &&
-    !['prime256v1', 'secp384r1', 'secp521r1'].includes(asymmetricKeyDetails?.namedCurve ?? '')
-  )
+  if (asymmetricKeyType === 'ec' && !envoysCurves.includes(asymmetricKeyDetails?.namedCurve ?? ''))
     return `has a key on the curve ${asymmetricKeyDetails?.namedCurve}, and Envoy takes P-256, P-384 and P-521; make a new key`;
   if (asymmetricKeyType === 'ec' && hasExplicitCurve(leaf))
     return 'has a key with explicit curve parameters, which Envoy does not take; make a new key on a named curve';
@@ -232,5 +231,5 @@ const weakHash = ({ signatureAlgorithm }: X509Certificate): string | undefined =
     : undefined;
 
 /** OpenSSL's own words, without its numbers. */
-const reason = (problem: unknown): string =>
+export const reason = (problem: unknown): string =>
   (problem as Error).message.replace(/^error:[0-9A-F]+:/i, '').replace(/:+/g, ': ');

@@ -70,7 +70,7 @@ for (const [why, tables, told] of [
   [
     'another CA than the enforcer’s',
     '[router.enforcer]\ntrustedCertPath = "other-ca.pem"\n',
-    /^error: config\.toml:8: router\.enforcer\.trustedCertPath: found "other-ca\.pem", by which Envoy does not take the enforcer's certificate "enforcer\.pem" \(unable to verify leaf signature\), so that it gets no request; write the CA that issued it\n$/,
+    /^error: config\.toml:8: router\.enforcer\.trustedCertPath: found "other-ca\.pem", by which Envoy does not take the enforcer's certificate "enforcer\.pem" \(unable to get issuer cert locally\), so that it gets no request; write the CA that issued it\n$/,
   ],
   [
     'another host than the certificate’s',
@@ -80,7 +80,7 @@ for (const [why, tables, told] of [
   [
     'another CA than Envoy’s',
     'clientCaPath = "other-ca.pem"\n[router.enforcer]\ncertPath = "envoy.pem"\nkeyPath = "envoy.key"\n',
-    /^error: config\.toml:7: enforcer\.authService\.clientCaPath: found "other-ca\.pem", by which the enforcer does not take Envoy's certificate "envoy\.pem" \(unable to get issuer cert\), so that it gets no request/,
+    /^error: config\.toml:7: enforcer\.authService\.clientCaPath: found "other-ca\.pem", by which the enforcer does not take Envoy's certificate "envoy\.pem" \(unable to verify leaf signature\), so that it gets no request/,
   ],
 ] as const) {
   test(`check-config has Envoy and the enforcer meet: ${why}`, async () => {

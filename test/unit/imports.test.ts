@@ -164,8 +164,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'provision/reader': ['v8'],
   'provision/version': ['fs'],
   'provision/router-files': ['fs'],
-  // In memory: two ends of a pipe.
-  'provision/enforcer-handshake': ['events', 'stream'],
+  'provision/enforcer-handshake': ['events', 'net*'],
   'envoy-config': ['net', 'path'],
   'ext-authz': ['url'],
   'ext-authz/health-client': ['tls'],
