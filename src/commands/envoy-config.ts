@@ -20,8 +20,8 @@ ext_authz filter that asks this enforcer. Relative paths in it are relative to t
 paths: start Envoy once with envoy.yaml of it. With [router] dynamicFolder = "FOLDER" the running service keeps them up to
 date, so that a new API, host, backend or certificate is in force without touching Envoy.
 
-  mtls-enforcer envoy-config --config config.toml > envoy.yaml && envoy -c envoy.yaml
-  mtls-enforcer envoy-config --config config.toml --dynamic envoy && envoy -c envoy/envoy.yaml
+  mtls-enforcer envoy-config --config config.toml > envoy.yaml && envoy -c envoy.yaml --disable-hot-restart
+  mtls-enforcer envoy-config --config config.toml --dynamic envoy && envoy -c envoy/envoy.yaml --disable-hot-restart
 `,
   options: { ...configOption, ...workersOption, dynamic: { type: 'string' } },
   run: async (values) => {
