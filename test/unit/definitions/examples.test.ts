@@ -20,6 +20,7 @@ const configs = globSync('*.toml', { cwd: examples });
 test('there are some', () => assert.ok(configs.length >= 5));
 
 for (const name of configs) {
+  const text = readFileSync(join(examples, name), 'utf8');
   test(`examples/${name}: good as it stands, every API with clients`, () => {
     const loaded = loadConfig(join(examples, name), {}, now);
     assert.ok(!isProblems(loaded), isProblems(loaded) ? loaded.map(problemLine).join('\n') : '');
@@ -28,8 +29,23 @@ for (const name of configs) {
     for (const api of loaded.config.apis) assert.ok(api.mutualSSL === 'off' || api.clients.length > 0);
   });
 
+  const page = `docs/migrating/${basename(name, '.toml')}.md`;
+  test(`${page}: what it begins with reads the example, and refuses none of its APIs`, () => {
+    const [, block] = /```toml\n(.*?)```/s.exec(readFileSync(join(examples, '..', page), 'utf8'))!;
+    const placed = (key: string): string =>
+      JSON.stringify(join(examples, new RegExp(`^${key} = "(.*)"`, 'm').exec(text)?.[1] ?? ''));
+    const file = join(root, `page-${name}`);
+    writeFileSync(
+      file,
+      block!.replaceAll(/^(path|home) = ".*"/gm, (_, key: string) => `${key} = ${placed(key)}`),
+    );
+    const loaded = loadConfig(file, {}, now);
+    assert.ok(!isProblems(loaded), isProblems(loaded) ? loaded.map(problemLine).join('\n') : '');
+    assert.deepEqual(loaded.problems.map(problemLine), []);
+    assert.ok(loaded.config.apis.length > 0);
+  });
+
   test(`examples/${name}: what import prints of it is good as well`, () => {
-    const text = readFileSync(join(examples, name), 'utf8');
     const read = readConfig(text, name, {});
     assert.ok('config' in read);
     const [entry] = read.config.definitions;
