@@ -118,6 +118,12 @@ for (const producer of producers) {
         );
       }));
 
+    it('an expired certificate comes as far as docs/certificate-sources.md says', () =>
+      behind(producer, async (port) => {
+        const outcome = through(port, { certificate: 'expired' });
+        assert.match(await outcome.catch(({ message }: Error) => message), producer.expired);
+      }));
+
     it('none of the headers reaches the backend, and nobody else may send them', () =>
       behind(producer, async (port) => {
         await through(port, {

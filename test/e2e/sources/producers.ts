@@ -28,10 +28,15 @@ export type Producer = {
   readonly settings: readonly string[];
   /** Whether the intermediates that the client presents come through. */
   readonly passesChain: boolean;
+  /** What becomes of an expired certificate: status and reason, or the error of the connection. */
+  readonly expired: RegExp;
   /** The header it writes, lower case. */
   readonly header: string;
   readonly command: (site: Site, envoy: FoundEnvoy) => readonly string[];
 };
+
+/** It is the enforcer that refuses it. */
+const toEnforcer = /^401 certificate_expired$/;
 
 const trusted = `trustedSenders = ["${balancerAddress}/32"]`;
 const settings = (format: string): readonly string[] => [
@@ -52,6 +57,7 @@ const nginx = (name: string, format: string, header: string, variable: string): 
   program: { path: '/usr/sbin/nginx', package: 'nginx' },
   settings: settings(format),
   passesChain: false,
+  expired: /^400$/,
   header: header.toLowerCase(),
   command: (site) => {
     const file = write(
@@ -97,6 +103,7 @@ const apache = (name: string, header: string, value: string): Producer => ({
   program: { path: '/usr/sbin/apache2', package: 'apache2' },
   settings: [...settings('apache'), `certificateHeader = "${header}"`],
   passesChain: false,
+  expired: /alert certificate expired/,
   header: header.toLowerCase(),
   command: (site) => {
     const modules = [
@@ -147,6 +154,7 @@ const haproxy = (name: string, headers: string): Producer => ({
   program: { path: '/usr/sbin/haproxy', package: 'haproxy' },
   settings: settings('haproxy'),
   passesChain: headers.includes('ssl_c_chain_der'),
+  expired: toEnforcer,
   header: 'x-ssl-client-cert',
   command: (site) => {
     const file = write(
@@ -183,6 +191,7 @@ const envoyXfcc = (name: string, details: string): Producer => ({
   program: undefined,
   settings: settings('xfcc'),
   passesChain: true,
+  expired: toEnforcer,
   header: 'x-forwarded-client-cert',
   command: (site, envoy) => [
     envoy.path,
