@@ -86,6 +86,9 @@ export class ConfigurationLog {
     for (const [table, written] of readAtStart(loaded))
       if (written !== this.#atStart.get(table))
         this.#log.warn(`${table} changed: it is read at start only, so restart to have it`, { file });
+    const { dynamicFolder, rateLimit } = loaded.config.router;
+    // Files that Envoy watches tell it by themselves, but not the rate limit service.
+    if (dynamicFolder !== undefined) this.#headersSent = new Set(headersToName(loaded.config));
     const unsent = this.unsent(loaded);
     if (unsent.length > 0)
       this.#log.warn(
@@ -93,8 +96,6 @@ export class ConfigurationLog {
         { file, headers: unsent.join(' ') },
       );
     const tiers = tiersOf(loaded);
-    const { dynamicFolder, rateLimit } = loaded.config.router;
-    // Files that Envoy watches tell it by themselves, but not the rate limit service.
     if (tiers !== this.#tiers && (dynamicFolder === undefined || rateLimit !== undefined))
       this.#log.warn(
         'what tiers allow has changed, and Envoy counts by its own configuration: run mtls-enforcer envoy-config (and ratelimit-config, where its service counts), and restart Envoy with it',

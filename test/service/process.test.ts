@@ -112,6 +112,18 @@ test('a reload that reads a header which Envoy was not told of says which, once 
   await enforcer.stop();
 });
 
+test('a reload that reads another header says nothing where Envoy watches its files', async () => {
+  const files = `[router]\ndynamicFolder = "envoy-files"\n`;
+  const file = configure('header-files.toml', `port = ${await freePort()}`);
+  const text = `${files}${readFileSync(file, 'utf8')}`;
+  writeFileSync(file, text);
+  const enforcer = await EnforcerProcess.start(file);
+  writeFileSync(file, `[enforcer.security.authHeader]\nauthorizationHeader = "X-Token"\n${text}`);
+  assert.equal(await enforcer.reload(), 'reloaded');
+  assert.ok(!enforcer.lines.some((line) => line.includes('these headers')), enforcer.lines.join('\n'));
+  await enforcer.stop();
+});
+
 test('a reload that changes what tiers allow says that Envoy has to be told, once', async () => {
   const file = configure('tiers.toml', `port = ${await freePort()}`);
   const enforcer = await EnforcerProcess.start(file);
