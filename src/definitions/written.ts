@@ -1,6 +1,7 @@
 import type { ApiInput } from '../config/schema/api.ts';
 import type { kinds } from '../config/schema/definitions.ts';
 import type { TokenServiceInput } from '../config/schema/token-service.ts';
+import type { Findings } from '../documents/cursor.ts';
 import { diskWithin, type Files } from '../documents/files.ts';
 import type { Problem } from '../documents/problem.ts';
 import type { ClientCertificateRow } from './api-manager/table-row.ts';
@@ -84,6 +85,15 @@ export const adviceFor = ({ isImport }: Pick<DefinitionEntry, 'isImport'>) =>
         home: 'write home = "…" at this [[definitions]]',
         trustedSenders: 'add trustedSenders = ["10.20.0.0/16"] to this [[definitions]]',
       };
+
+/** To `import` it is an error. In [[definitions]] it is none: who deletes the last API means it. */
+export const tellNothing = (
+  { path, isImport }: Pick<DefinitionEntry, 'path' | 'isImport'>,
+  { problems, warnings }: Findings,
+  message: string,
+): void => {
+  (isImport ? problems : warnings).push({ file: path, line: 1, key: '', message });
+};
 
 /** Readers read no file but by these. */
 export const filesOf = ({ files, path, home }: Pick<DefinitionEntry, 'files' | 'path' | 'home'>): Files =>

@@ -6,6 +6,7 @@ import {
   type Definition,
   type DefinitionEntry,
   filesOf,
+  tellNothing,
   type WrittenApi,
   type WrittenClient,
   type WrittenSource,
@@ -53,6 +54,9 @@ export function readApiManager(entry: DefinitionEntry): Definition {
       return [whole, ...others.map((api) => complete(api, rows, { conf, entry, warn: () => {} }))];
     },
   );
+  // The table may be all that there is, and empty.
+  if (apis.length + problems.length === 0 && entry.database === undefined)
+    tellNothing(entry, found, 'has no exported API in it; it needs a folder (or archive) with an api.yaml');
   if (conf.usesHeader && entry.trustedSenders === undefined)
     warnings.push({
       file: entry.path,

@@ -6,6 +6,7 @@ import {
   type Definition,
   type DefinitionEntry,
   filesOf,
+  tellNothing,
   type WrittenApi,
   type WrittenOperation,
 } from '../written.ts';
@@ -44,14 +45,8 @@ export function readApk(entry: DefinitionEntry): Definition {
     ),
   );
   const isEmpty = defined.length + broken.length + tokenServices.length + found.problems.length === 0;
-  // No error: who deletes the last one means it.
   if (isEmpty)
-    found.warnings.push({
-      file: entry.path,
-      line: 1,
-      key: '',
-      message: 'has nothing of APK in it: no *.apk-conf, and no manifest of an API',
-    });
+    tellNothing(entry, found, 'has nothing of APK in it: no *.apk-conf, and no manifest of an API');
   if (entry.trustedSenders === undefined && defined.some(({ written }) => written.mutualSSL !== 'off'))
     found.warnings.push({
       file: entry.path,

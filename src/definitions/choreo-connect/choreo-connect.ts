@@ -179,7 +179,7 @@ function readIssuer(at: Cursor): readonly DefinedTokenService[] {
         ...(certificate !== undefined && { certificateFilePath: resolve(dirname(at.file), certificate) }),
         ...(claim !== undefined && { consumerKeyClaim: claim }),
         ...(at.get('validateSubscription').value === true && { validateSubscription: true }),
-        claimMapping,
+        ...(claimMapping.length > 0 && { claimMapping }),
         tokenTypes: ['at+jwt', 'JWT', 'none'],
       },
     },

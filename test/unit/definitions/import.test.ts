@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { problemLine } from '../../../src/config/problem.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
 import { api as apiSchema } from '../../../src/config/schema/api.ts';
+import { kinds } from '../../../src/config/schema/definitions.ts';
 import { underRules } from '../../../src/definitions/api-rules.ts';
 import { readDefinition } from '../../../src/definitions/readers.ts';
 import { writeToml } from '../../../src/definitions/write-toml.ts';
@@ -74,6 +75,16 @@ for (const [kind, path, home] of entries) {
       read.config.apis,
       definition.apis.map(({ written }) => apiSchema.parse(written)),
     );
+  });
+}
+
+for (const kind of kinds) {
+  test(`import --from ${kind} of a folder that has nothing of it is an error`, () => {
+    const path = mkdtempSync(join(root, 'nothing-'));
+    writeFileSync(join(path, 'other.yaml'), 'kind: Other\n');
+    const entry = { kind, path, home: undefined, trustedSenders: undefined, backend: undefined };
+    const { problems, apis } = readDefinition({ ...entry, isImport: true });
+    assert.ok([...problems, ...apis.flatMap((api) => api.problems)].length > 0);
   });
 }
 

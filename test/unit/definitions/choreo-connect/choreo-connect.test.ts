@@ -104,7 +104,6 @@ test('the example, as it stands', () => {
         issuer: 'https://localhost:9443/oauth2/token',
         jwksURL: 'https://localhost:9443/oauth2/jwks',
         consumerKeyClaim: 'azp',
-        claimMapping: [],
         tokenTypes: ['at+jwt', 'JWT', 'none'],
       },
     ],
