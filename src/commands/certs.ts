@@ -1,6 +1,6 @@
 import { type Held, inventory } from '../inventory/held.ts';
 import { readOthers } from '../inventory/other-certificates.ts';
-import { daysLeft, heldTable } from '../inventory/table.ts';
+import { daysLeft, endingWithin, heldTable } from '../inventory/table.ts';
 import { jsonText } from '../observability/paper.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { type Command, configOf, configOption, exit, say, UsageError, type Values } from './command.ts';
@@ -16,7 +16,8 @@ Lists the certificates of clients, CAs, senders and token issuers that the confi
 next first: days left, alias, tier, subject, fingerprint, and the APIs and operations that each opens. In a pipe nothing
 is cut.
 
-  --expiring  only what has ended or ends within so many days; exits 1 where there is any
+  --expiring  only what has ended or ends within so many days; exits 1 where there is any. What ended longer ago than
+              that is left out of a bundle (trustedCertPath, intermediatesPath) in which others go on
   --unused    only what opens nothing
 
   mtls-enforcer certs --expiring 30d || mail -s 'certificates end' ops@example.com
@@ -33,10 +34,9 @@ is cut.
     const loaded = await load(file, { tell: tellErrors });
     if (typeof loaded === 'number') return loaded;
     const now = Date.now();
-    const all = inventory(loaded.snapshot, readOthers(file, loaded.config, now), now).filter(
-      (held) =>
-        (within === undefined || (daysLeft(held, now) ?? Infinity) < within) &&
-        (!values.unused || held.opens.length === 0),
+    const known = inventory(loaded.snapshot, readOthers(file, loaded.config, now), now);
+    const all = (within === undefined ? known : endingWithin(within, known, now)).filter(
+      (held) => !values.unused || held.opens.length === 0,
     );
     await say(values.json ? toJson(all, now) : heldTable(all, now, terminal()));
     return within !== undefined && all.length > 0 ? exit.no : exit.ok;

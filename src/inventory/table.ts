@@ -8,6 +8,18 @@ const day = 86_400_000;
 export const daysLeft = ({ certificate }: Held, now: number): number | undefined =>
   certificate && Math.floor((certificate.notAfter - now) / day);
 
+/**
+ * What has ended or ends within so many days. A bundle of public roots has such as ended years ago, and concern nobody:
+ * beside others that go on, those are listed for as many days after their end.
+ */
+export function endingWithin(days: number, all: readonly Held[], now: number): readonly Held[] {
+  const left = (held: Held): number => daysLeft(held, now) ?? Infinity;
+  const goesOn = new Set(all.filter((held) => left(held) >= 0).map(({ kind }) => kind));
+  const isPast = (held: Held): boolean =>
+    (held.kind === 'trusted CA' || held.kind === 'known CA') && goesOn.has(held.kind) && left(held) < -days;
+  return all.filter((held) => left(held) < days && !isPast(held));
+}
+
 const headings = ['DAYS', 'WHAT', 'NAME', 'TIER', 'SUBJECT', 'SHA-256', 'OPENS'] as const;
 /** Least and greatest widths; the last column takes the rest. */
 const widths = [

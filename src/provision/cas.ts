@@ -3,7 +3,7 @@ import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { keysOf, parseNameText } from '../pki/certificate/name-text.ts';
 import type { Leniency } from '../pki/path/path-options.ts';
-import { warnAboutConstraints, warnAboutDates } from './certificate-warnings.ts';
+import { warnAboutConstraints, warnAboutDates, warnAboutExpiredCas } from './certificate-warnings.ts';
 import type { Reading } from './findings.ts';
 import { readBundle } from './pem-files.ts';
 
@@ -38,10 +38,12 @@ export function readCas(
       findings.warn(path, `has ${formatName(certificate.subject)}, which is no CA; it is left out`);
       return false;
     }
-    warnAboutDates(certificate, formatName(certificate.subject), path, reading);
+    if (reading.now <= certificate.notAfter)
+      warnAboutDates(certificate, formatName(certificate.subject), path, reading);
     warnAboutConstraints(certificate, path, findings);
     return true;
   });
+  warnAboutExpiredCas(cas, path, reading);
   if (cas.length === 0)
     findings.error(path, `found ${JSON.stringify(name)}, which has no usable CA certificate in it`);
   return cas;

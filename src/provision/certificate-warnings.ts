@@ -38,6 +38,24 @@ export function warnAboutDates(
     );
 }
 
+/** One line for all of a bundle: public roots end and stay in it, and few of them are anybody's. */
+export function warnAboutExpiredCas(
+  cas: readonly Certificate[],
+  path: Path,
+  { findings, now }: Reading,
+): void {
+  const expired = cas
+    .filter(({ notAfter }) => now > notAfter)
+    .toSorted((a, b) => b.notAfter - a.notAfter)
+    .map(({ subject, notAfter }) => `${formatName(subject)} on ${instant(notAfter)}`);
+  if (expired.length === 0) return;
+  const [many, more] = [expired.length > 1, expired.length - 3];
+  findings.warn(
+    path,
+    `${many ? `${expired.length} CAs in it have` : 'a CA in it has'} expired: ${expired.slice(0, 3).join('; ')}${more > 0 ? `; and ${more} before` : ''}. Certificates that ${many ? 'they' : 'it'} issued are refused; if nobody has one, nothing needs to be done`,
+  );
+}
+
 /** RFC 5280 lets nothing pass under a constraint that can't be applied; others who read it guess what was meant. */
 export function warnAboutConstraints(ca: Certificate, path: Path, findings: Findings): void {
   const { nameConstraints } = ca.values;

@@ -114,6 +114,21 @@ const cases: readonly Case[] = [
     },
   },
   {
+    what: 'a trusted CA ended last week',
+    fires: ['MtlsEnforcerCaOrKeyEnds'],
+    series: { [ends('kind="trusted-ca",alias="",sha256="a"')]: `${-7 * day}x60` },
+  },
+  {
+    what: 'a public root in a bundle ended long ago',
+    fires: [],
+    series: { [ends('kind="trusted-ca",alias="",sha256="a"')]: `${-400 * day}x60` },
+  },
+  {
+    what: "a load balancer's certificate ended long ago",
+    fires: ['MtlsEnforcerCaOrKeyEnds'],
+    series: { [ends('kind="sender",alias="balancer",sha256="a"')]: `${-400 * day}x60` },
+  },
+  {
     what: "Envoy's certificate ends in three weeks",
     fires: ['MtlsEnforcerCaOrKeyEnds'],
     series: { [ends('kind="router",alias="",sha256="a"')]: `${21 * day}x60` },

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../envoy/run-program.ts';
-import { selfSigned } from '../support/certificate-authority.ts';
+import { createAuthority, selfSigned } from '../support/certificate-authority.ts';
 
 const start = fileURLToPath(new URL('../../src/start.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'certs-'));
@@ -27,6 +27,21 @@ version = "1"
 basePath = "/orders"
 aliases = ${aliases}
 `;
+const endedDaysAgo = (days: number) =>
+  createAuthority({
+    subject: `CN=Ended ${days} days ago`,
+    notBefore: new Date('2020-01-01'),
+    notAfter: new Date(Date.now() - (days - 0.5) * 86_400_000),
+  });
+const [lately, longAgo, root] = [
+  await endedDaysAgo(10),
+  await endedDaysAgo(400),
+  await createAuthority({ subject: 'CN=Root' }),
+];
+for (const [name, cas] of Object.entries({ bundle: [longAgo, lately, root], ended: [longAgo] })) {
+  writeFileSync(join(folder, `${name}.pem`), cas.map(({ pem }) => pem).join(''));
+  writeFileSync(join(folder, `${name}.toml`), `[router.downstream.tls]\ntrustedCertPath = "${name}.pem"\n`);
+}
 writeFileSync(join(folder, 'old.toml'), toml('["acme"]'));
 writeFileSync(join(folder, 'new.toml'), toml('["acme", "bob"]'));
 writeFileSync(join(folder, 'bad.toml'), 'apis = 1\n');
@@ -42,6 +57,15 @@ const answers: readonly [args: string, code: number, stdout: RegExp, stderr: Reg
   ],
   ['certs --config old.toml --expiring 30d', 1, /^DAYS .*\n10 +client +acme .*\n$/, /^$/],
   ['certs --config old.toml --expiring 5d', 0, /^DAYS .*\n$/, /^$/],
+  [
+    'certs --config bundle.toml',
+    0,
+    /^DAYS .*\n-400 +trusted CA .*\n-10 +trusted CA .*\n\d+ +trusted CA .*\n$/,
+    /^$/,
+  ],
+  ['certs --config bundle.toml --expiring 30d', 1, /^DAYS .*\n-10 +trusted CA .*\n$/, /^$/],
+  ['certs --config bundle.toml --expiring 5d', 0, /^DAYS .*\n$/, /^$/],
+  ['certs --config ended.toml --expiring 5d', 1, /^DAYS .*\n-400 +trusted CA .*\n$/, /^$/],
   [
     'certs --config old.toml --unused --json',
     0,

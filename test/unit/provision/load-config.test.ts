@@ -29,7 +29,18 @@ const early = await ca.issue({
   notBefore: new Date('2027-01-01'),
   notAfter: new Date('2028-01-01'),
 });
+const ended = await Promise.all(
+  [1, 2, 3, 4, 5].map((i) =>
+    createAuthority({
+      subject: `CN=Ended ${i}`,
+      notBefore: new Date('2020-01-01'),
+      notAfter: new Date(`202${i}-01-01`),
+    }),
+  ),
+);
 write('ca.pem', ca.pem);
+write('ended.pem', ended[1]!.pem);
+write('bundle.pem', ended.map(({ pem }) => pem).join('') + ca.pem);
 write('acme.pem', acme.pem);
 write('acme.key', acme.privateKeyPem);
 write('own.pem', own.pem);
@@ -423,6 +434,16 @@ const warned: readonly [why: string, text: string, warning: RegExp | undefined][
     'an expired certificate',
     client('old', 'file = "old.pem"'),
     /^config.toml:3: clients\[0\].file: alias "old": the certificate expired on 2026-01-01/,
+  ],
+  [
+    'a trusted CA that has expired',
+    '[router.downstream.tls]\ntrustedCertPath = "ended.pem"\n',
+    /^config.toml:2: router.downstream.tls.trustedCertPath: a CA in it has expired: CN=Ended 2 on 2022-01-01T00:00:00.000Z. Certificates that it issued are refused; if nobody has one, nothing needs to be done$/,
+  ],
+  [
+    'a bundle with expired CAs in it',
+    '[router.downstream.tls]\ntrustedCertPath = "bundle.pem"\n',
+    /: 5 CAs in it have expired: CN=Ended 5 on 2025-01-01T00:00:00.000Z; CN=Ended 4 on .*; CN=Ended 3 on [^;]*; and 2 before. Certificates that they issued are refused; if nobody/,
   ],
   [
     'a certificate that is valid for less than 30 days',
