@@ -1,4 +1,4 @@
-/** Makes the certificates and key stores of these examples anew, with keys that are worth nothing: `node examples/make-certificates.ts`. */
+/** For who changes the examples: writes all their certificates and key stores anew, over those that are tracked. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
