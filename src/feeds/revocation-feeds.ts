@@ -7,7 +7,7 @@ import {
   type Place,
   type RevocationSources,
 } from '../pki/revocation/revocation-sources.ts';
-import type { OcspAnswer, RevocationKnowledge } from '../pki/revocation/revocation-state.ts';
+import type { Above, OcspAnswer, RevocationKnowledge } from '../pki/revocation/revocation-state.ts';
 import { type CrlAddress, CrlFeed, type RevocationLimits, type RevocationSurroundings } from './crl-feed.ts';
 import { CrlThread } from './crl-thread.ts';
 import { atMost } from './deadline.ts';
@@ -23,7 +23,7 @@ export type RevocationSettings = RevocationLimits & {
   /** All of them. */
   readonly sources: readonly RevocationSources[];
   /** undefined: nothing is asked about what this CA issued. */
-  readonly sourcesOf: (issuer: Certificate, anchor: Certificate) => RevocationSources | undefined;
+  readonly sourcesOf: (...above: Above) => RevocationSources | undefined;
   /** Undefined: nothing outlives the process. */
   readonly cacheDir: string | undefined;
   /** CAs, trusted ones and those below them, and whoever else may sign CRLs. */
@@ -34,7 +34,6 @@ export type RevocationSettings = RevocationLimits & {
   readonly ahead: Iterable<{
     readonly certificate: Certificate;
     readonly issuer: Certificate;
-    readonly anchor: Certificate;
   }>;
 };
 
@@ -133,8 +132,9 @@ export class RevocationFeeds implements RevocationKnowledge {
     );
   }
 
-  want(certificate: Certificate, issuer: Certificate, anchor: Certificate): void {
-    const sources = this.#inForce?.sourcesOf(issuer, anchor);
+  want(certificate: Certificate, ...above: Above): void {
+    const [issuer] = above;
+    const sources = this.#inForce?.sourcesOf(...above);
     if (sources === undefined) return;
     if (sources.kinds.includes('crl')) this.#mayBeSignedBy(issuer);
     for (const place of crlPlacesOf(certificate, sources)) this.#follow(place);
@@ -260,10 +260,10 @@ export class RevocationFeeds implements RevocationKnowledge {
   /** A few at a time: there may be ten thousand, and Checks between. */
   async #askAhead(ahead: RevocationSettings['ahead']): Promise<void> {
     let count = 0;
-    for (const { certificate, issuer, anchor } of ahead) {
+    for (const { certificate, issuer } of ahead) {
       if (++count % 20 === 0) await new Promise<void>((next) => setImmediate(next));
       if (this.#inForce?.ahead !== ahead) return;
-      this.want(certificate, issuer, anchor);
+      this.want(certificate, issuer);
     }
   }
 

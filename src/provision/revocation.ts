@@ -73,19 +73,25 @@ export function readRevocation(written: Written, known: Known, findings: Finding
     findings,
   );
   const byCa = new Map(cas.map((ca) => [caKey(ca.certificate), rulesOf(written, ca, findings)]));
-  const rulesFor = (issuer: Certificate, anchor: Certificate): Rules | undefined => {
-    const own = [issuer, anchor].map(caKey).find((key) => byCa.has(key));
-    return own === undefined ? general : byCa.get(own);
-  };
-  warnAboutCas(known, (ca) => rulesFor(ca, ca), findings);
   const signers = [...known.anchors, ...known.intermediates, ...cas.map(({ certificate }) => certificate)];
   const issuerOf = issuerAmong(signers);
+  const ownRules = (above: readonly Certificate[]): { readonly rules: Rules | undefined } | undefined => {
+    const key = above.map(caKey).find((ca) => byCa.has(ca));
+    return key === undefined ? undefined : { rules: byCa.get(key) };
+  };
+  const rulesFor = (...above: readonly Certificate[]): Rules | undefined => {
+    const own = ownRules(above);
+    if (own !== undefined) return own.rules;
+    // What is above a CA that is trusted by itself, or that issued a client's file, takes nothing away.
+    return general ?? ownRules(issuersAbove(above.at(-1)!, issuerOf))?.rules;
+  };
+  warnAboutCas(known, rulesFor, findings);
   return {
-    policyOf: (issuer, anchor) => rulesFor(issuer, anchor)?.policy,
+    policyOf: (...above) => rulesFor(...above)?.policy,
     issuerOf,
     settings: {
       sources: [general, ...byCa.values()].flatMap((rules) => rules?.sources ?? []),
-      sourcesOf: (issuer, anchor) => rulesFor(issuer, anchor)?.sources,
+      sourcesOf: (...above) => rulesFor(...above)?.sources,
       cacheDir: written.cacheDir === undefined ? undefined : findings.resolve(written.cacheDir),
       signers,
       weakAlgorithmsOf: (ca) => leniencyFor(ca, { ...defaultPolicy, ...known.policy }).weakAlgorithms,
@@ -264,8 +270,8 @@ const aheadOf = (
   *[Symbol.iterator]() {
     for (const certificate of clients) {
       const issuer = issuerOf(certificate);
-      // Which anchor is above it, its path will tell: until then the issuer stands for it.
-      if (issuer !== undefined) yield { certificate, issuer, anchor: issuer };
+      // What else is above it, its path will tell.
+      if (issuer !== undefined) yield { certificate, issuer };
     }
   },
 });
@@ -284,6 +290,14 @@ function issuerAmong(cas: readonly Certificate[]): Revocation['issuerOf'] {
     known.set(certificate, found);
     return found.issuer;
   };
+}
+
+/** Known CAs above this one, the nearest first. */
+function issuersAbove(ca: Certificate, issuerOf: Revocation['issuerOf']): readonly Certificate[] {
+  const above = new Set<Certificate>();
+  for (let next = issuerOf(ca); next !== undefined && !above.has(next); next = issuerOf(next))
+    above.add(next);
+  return [...above];
 }
 
 /** As one CA, however often its certificate was issued anew. */

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { problemLine } from '../../src/config/problem.ts';
 import { decide } from '../../src/enforcer.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../../src/provision/load-config.ts';
+import {
+  isProblems,
+  type LoadedConfig,
+  type LoadOptions,
+  loadConfig,
+} from '../../src/provision/load-config.ts';
 import type { Snapshot } from '../../src/snapshot.ts';
 import { type RequestParts, request } from './attributes.ts';
 import { now } from './certificate-authority.ts';
@@ -18,12 +23,13 @@ export function load(
   toml: string,
   files: Readonly<Record<string, string | Uint8Array>>,
   at: number = now,
+  options: LoadOptions = {},
 ): LoadedConfig {
   const folder = mkdtempSync(join(tmpdir(), 'enforcer-'));
   try {
     for (const [name, text] of Object.entries({ ...files, 'config.toml': toml }))
       writeFileSync(join(folder, name), text);
-    const loaded = loadConfig(join(folder, 'config.toml'), {}, at);
+    const loaded = loadConfig(join(folder, 'config.toml'), {}, at, options);
     if (isProblems(loaded)) throw new Error(loaded.map(problemLine).join('\n'));
     return loaded;
   } finally {

@@ -56,10 +56,10 @@ export function checkRevocation(
     const certificate = path[at]!;
     // A leaf that is the trust anchor itself is trusted by the operator's word: only that can revoke it.
     if (equalBytes(certificate.der, anchor.der)) continue;
-    const issuer = path[at + 1] ?? anchor;
-    const rules = revocation.policyOf(issuer, anchor);
+    const [issuer = anchor, ...rest] = [...path.slice(at + 1), anchor];
+    const rules = revocation.policyOf(issuer, ...rest);
     if (rules === undefined || (at > 0 && rules.check === 'leaf')) continue;
-    revocation.want?.(certificate, issuer, anchor);
+    revocation.want?.(certificate, issuer, ...rest);
     const question = { certificate, issuer, now, findSigner, isSignedBy };
     const result = statusByAll(question, revocation, rules);
     effort.notes?.statuses.push({ certificate, judged: result });

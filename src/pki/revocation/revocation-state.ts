@@ -20,9 +20,16 @@ export type RevocationKnowledge = {
   readonly answersAbout?: (certificate: Certificate, issuer: Certificate) => readonly OcspAnswer[];
   /** Whether a responder is being asked about it for the first time. */
   readonly isAwaited?: (certificate: Certificate, issuer: Certificate) => boolean;
-  /** For a certificate whose path is valid but for this: from now on its sources are fetched. Returns at once. */
-  readonly want?: (certificate: Certificate, issuer: Certificate, anchor: Certificate) => void;
+  /**
+   * For a certificate whose path is valid but for this: from now on its sources are fetched. Returns at once.
+   *
+   * @param above as of `policyOf`
+   */
+  readonly want?: (certificate: Certificate, ...above: Above) => void;
 };
+
+/** The CAs above a certificate in its path: its issuer first, the trust anchor last, which may be the issuer. */
+export type Above = readonly [issuer: Certificate, ...rest: readonly Certificate[]];
 
 /** How the certificates below a CA are judged by it. Revoked ones are refused always. */
 export type RevocationPolicy = {
@@ -40,7 +47,7 @@ export type RevocationPolicy = {
 
 export type RevocationState = RevocationKnowledge & {
   /** undefined: below these, revocation is not looked at. */
-  readonly policyOf: (issuer: Certificate, anchor: Certificate) => RevocationPolicy | undefined;
+  readonly policyOf: (...above: Above) => RevocationPolicy | undefined;
   /** For a certificate that is trusted by itself, without a path: the CA that issued it, where that is known. */
   readonly issuerOf?: (certificate: Certificate) => Certificate | undefined;
 };
