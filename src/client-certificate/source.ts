@@ -18,13 +18,17 @@ export type CertificateSources = {
 /**
  * @param leaf DER of the TLS peer's certificate
  * @param intermediates DER, as presented
- * @returns the alias of the sender that it belongs to, valid now; else undefined
+ * @returns the alias of the sender that it belongs to, valid now; else why it is none, for the log
  */
 export type SenderVerifier = (
   leaf: Uint8Array,
   intermediates: readonly Uint8Array[],
   now: number,
-) => string | undefined;
+) => SenderVerdict;
+
+export type SenderVerdict =
+  | { readonly isSender: true; readonly alias: string }
+  | { readonly isSender: false; readonly why: string };
 
 /**
  * One sender, one source: the one that fits the direct TCP peer is final, its "none" is none, and a sender trusted for a
@@ -36,7 +40,7 @@ export type SenderVerifier = (
  * @param now milliseconds since the epoch: for senders known by their own certificate
  */
 export function readPresented(attributes: Attributes, sources: CertificateSources, now: number): Presented {
-  const fitting = fittingSources(attributes, sources, now);
+  const { fitting, verdict } = judgeSender(attributes, sources, now);
   if (fitting.length > 1) return presentedError('sender_ambiguous', 'the sender fits more than one source');
   const [source] = fitting;
   if (source !== undefined) {
@@ -46,27 +50,39 @@ export function readPresented(attributes: Attributes, sources: CertificateSource
   }
   if (sources.peer !== undefined) return readPeer(attributes, sources.peer);
   const sent = sources.headers.find((header) => headerIsPresent(attributes, header));
-  return sent === undefined
-    ? none
-    : presentedError('header_sender_untrusted', `${sent.header} from an address that is no trusted sender`);
+  if (sent === undefined) return none;
+  const why = verdict?.isSender === false ? `, and by its certificate it is none: ${verdict.why}` : '';
+  return presentedError(
+    'header_sender_untrusted',
+    `${sent.header} from an address that is no trusted sender${why}`,
+  );
 }
 
 /** Those that trust the sender of the request; none: it is taken for the client itself. */
-export function fittingSources(
+export const fittingSources = (
+  attributes: Attributes,
+  sources: CertificateSources,
+  now: number,
+): readonly HeaderSource[] => judgeSender(attributes, sources, now).fitting;
+
+/** The same, with the verdict on its own certificate, where one came and senders are known by theirs. */
+export function judgeSender(
   attributes: Attributes,
   { headers, peer, verifySender }: CertificateSources,
   now: number,
-): readonly HeaderSource[] {
-  if (headers.length === 0) return headers;
+): { readonly fitting: readonly HeaderSource[]; readonly verdict?: SenderVerdict } {
   const { address } = attributes.source;
-  let alias: string | undefined;
-  if (verifySender !== undefined && headers.some(({ senders }) => senders.aliases.size > 0)) {
-    const own = readSender(attributes, peer);
-    if (own.kind === 'chain') alias = verifySender(own.leaf, own.intermediates, now);
-  }
-  return headers.filter(
-    ({ senders }) => sentFrom(senders, address) || (alias !== undefined && senders.aliases.has(alias)),
+  const own =
+    verifySender !== undefined && headers.some(({ senders }) => senders.aliases.size > 0)
+      ? readSender(attributes, peer)
+      : none;
+  if (own.kind !== 'chain' || verifySender === undefined)
+    return { fitting: headers.filter(({ senders }) => sentFrom(senders, address)) };
+  const verdict = verifySender(own.leaf, own.intermediates, now);
+  const fitting = headers.filter(
+    ({ senders }) => sentFrom(senders, address) || (verdict.isSender && senders.aliases.has(verdict.alias)),
   );
+  return { fitting, verdict };
 }
 
 /**

@@ -53,7 +53,7 @@ export const remedies: Readonly<Record<DenialCode, Remedy>> = {
   internal_error: operator('This is a fault of ours: the log has its stack. Please report it.'),
 
   header_sender_untrusted: operator(
-    'If that address is your load balancer, add it to trustedSenders; if not, somebody tries to pass for a client.',
+    'If that address is your load balancer, add it to trustedSenders; if it is known by its certificate (senders), see above what that is refused for; if neither, somebody tries to pass for a client.',
   ),
   sender_ambiguous: operator(
     'Leave each sender one source: take its address or alias out of the trustedSenders of all but one.',

@@ -1,7 +1,7 @@
 import type { Api } from '../apis/api.ts';
 import type { Operation } from '../apis/operations.ts';
 import type { Security } from '../apis/security.ts';
-import { fittingSources } from '../client-certificate/source.ts';
+import { judgeSender } from '../client-certificate/source.ts';
 import { quoted } from '../oauth2/token-failures.ts';
 import { certificateStages } from './certificate-stages.ts';
 import { isDecisive, type Situation } from './situation.ts';
@@ -81,7 +81,7 @@ function operationStage(api: Api, asked: Api | Operation): Stage {
 function sourceStage({ attributes, now, presented }: Situation, { sources, mutualSsl }: Security): Stage {
   if (mutualSsl === 'off' && presented === undefined)
     return told('source', 'not looked for: the API does not ask for a certificate');
-  const fitting = fittingSources(attributes, sources, now);
+  const { fitting, verdict } = judgeSender(attributes, sources, now);
   if (fitting.length > 0)
     return told(
       'source',
@@ -94,6 +94,7 @@ function sourceStage({ attributes, now, presented }: Situation, { sources, mutua
     sources.peer === undefined
       ? "none: this sender is trusted for no header, and the TLS client's own certificate is not looked at"
       : "the TLS client's own certificate",
+    ...(verdict?.isSender === false ? [`which is that of no sender: ${verdict.why}`] : []),
   );
 }
 

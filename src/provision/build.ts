@@ -28,7 +28,7 @@ import type { OwnConfig } from './own-config.ts';
 import { certificateIn } from './pem-files.ts';
 import { readRevocation, revocationState } from './revocation.ts';
 import { checkRouter } from './router.ts';
-import { buildSenders } from './senders.ts';
+import { readSenders, senderVerifier } from './senders.ts';
 import { readService, type ServiceSettings } from './service.ts';
 import { checkShadow } from './shadow.ts';
 import type { Sliced } from './slices.ts';
@@ -112,16 +112,19 @@ export function* build(
   yield;
   const trust = yield* buildTrust(clients, trusted, intermediates, strength);
   yield;
-  const ofClients = clients.flatMap((entry) => (entry.kind === 'certificate' ? [entry.certificate] : []));
+  const senders = yield* readSenders(config, clients, reading);
+  const judged = [...clients, ...senders.entries];
+  const atHand = judged.flatMap((entry) => (entry.kind === 'certificate' ? [entry.certificate] : []));
   yield;
-  const withCas = clients.filter((entry) => entry.kind === 'ca');
+  const withCas = judged.filter((entry) => entry.kind === 'ca');
   yield;
   const revocation = readRevocation(
     config.enforcer.security.revocation,
     {
       ...trust,
+      senderAnchors: senders.trust?.anchors ?? [],
       intermediates: [...intermediates, ...withCas.flatMap(({ cas }) => cas ?? [])],
-      clients: ofClients,
+      certificates: atHand,
       cas: withCas.flatMap((entry) =>
         entry.revocation === undefined
           ? []
@@ -130,11 +133,11 @@ export function* build(
     },
     findings,
   );
+  const state = revocation && revocationState(revocation, revocationKnowledge);
   yield;
-  const senders = yield* buildSenders(config, clients, reading);
   const sourceGround = {
     settings: config.enforcer.security.mutualSSL,
-    verifySender: senders.verify,
+    verifySender: senderVerifier(senders, state),
     findings,
   };
   const sources = buildSources(isWritten, sourceGround);
@@ -200,7 +203,7 @@ export function* build(
       apis,
       everyone: trust.everyone,
       certificates: new CertificateCache(),
-      revocation: revocation && revocationState(revocation, revocationKnowledge),
+      revocation: state,
       searchLimit: new SearchLimit(),
       answers,
       backendJwt,

@@ -32,9 +32,11 @@ export type Revocation = {
 export type Known = {
   /** Trusted CAs. */
   readonly anchors: readonly Certificate[];
+  /** Those that load balancers' own certificates lead up to. */
+  readonly senderAnchors: readonly Certificate[];
   readonly intermediates: readonly Certificate[];
-  /** Certificates of clients. */
-  readonly clients: readonly Certificate[];
+  /** Those of clients and senders that are at hand. */
+  readonly certificates: readonly Certificate[];
   readonly policy: Partial<PathPolicy>;
   /** What stands beside the `caFile` of clients. */
   readonly cas: readonly (WrittenRevocation & { readonly certificate: Certificate })[];
@@ -73,7 +75,12 @@ export function readRevocation(written: Written, known: Known, findings: Finding
     findings,
   );
   const byCa = new Map(cas.map((ca) => [caKey(ca.certificate), rulesOf(written, ca, findings)]));
-  const signers = [...known.anchors, ...known.intermediates, ...cas.map(({ certificate }) => certificate)];
+  const signers = [
+    ...known.anchors,
+    ...known.senderAnchors,
+    ...known.intermediates,
+    ...cas.map(({ certificate }) => certificate),
+  ];
   const issuerOf = issuerAmong(signers);
   const ownRules = (above: readonly Certificate[]): { readonly rules: Rules | undefined } | undefined => {
     const key = above.map(caKey).find((ca) => byCa.has(ca));
@@ -95,7 +102,7 @@ export function readRevocation(written: Written, known: Known, findings: Finding
       cacheDir: written.cacheDir === undefined ? undefined : findings.resolve(written.cacheDir),
       signers,
       weakAlgorithmsOf: (ca) => leniencyFor(ca, { ...defaultPolicy, ...known.policy }).weakAlgorithms,
-      ahead: written.sources.includes('ocsp') ? aheadOf(known.clients, issuerOf) : [],
+      ahead: written.sources.includes('ocsp') ? aheadOf(known.certificates, issuerOf) : [],
       timeout: written.timeout * 1000,
       refresh: written.refresh * 1000,
       clockSkew: written.clockSkew * 1000,
@@ -237,13 +244,14 @@ function warnAboutUse(written: Written, findings: Findings): void {
     );
 }
 
-/** A CA of which nothing can be learnt: with hard-fail, all that it issued is refused. */
+/** A CA of which nothing can be learnt: with hard-fail, all that it issued is refused, or no sender. */
 function warnAboutCas(
-  { anchors }: Known,
+  { anchors, senderAnchors }: Known,
   rulesFor: (ca: Certificate) => Rules | undefined,
   findings: Findings,
 ): void {
-  for (const ca of new Map(anchors.map((one) => [caKey(one), one])).values()) {
+  const ofClients = new Set(anchors.map(caKey));
+  for (const [key, ca] of new Map([...anchors, ...senderAnchors].map((one) => [caKey(one), one]))) {
     const rules = rulesFor(ca);
     if (rules === undefined || rules.sources.followCertificateUrls) continue;
     const { kinds, crlUrls, crlPaths, ocspResponder } = rules.sources;
@@ -253,7 +261,9 @@ function warnAboutCas(
     if (isSourced) continue;
     const meaning =
       rules.policy.unknown === 'refuse'
-        ? 'all that it issued is refused (revocation_source_missing)'
+        ? ofClients.has(key)
+          ? 'all that it issued is refused (revocation_source_missing)'
+          : 'no load balancer whose certificate it issued is a trusted sender'
         : 'nothing that it issued is ever known to be revoked';
     findings.warn(
       at(),
@@ -262,13 +272,13 @@ function warnAboutCas(
   }
 }
 
-/** Clients whose certificates are at hand, each with the CA that issued it. */
+/** Certificates that are at hand, each with the CA that issued it. */
 const aheadOf = (
-  clients: readonly Certificate[],
+  certificates: readonly Certificate[],
   issuerOf: Revocation['issuerOf'],
 ): RevocationSettings['ahead'] => ({
   *[Symbol.iterator]() {
-    for (const certificate of clients) {
+    for (const certificate of certificates) {
       const issuer = issuerOf(certificate);
       // What else is above it, its path will tell.
       if (issuer !== undefined) yield { certificate, issuer };

@@ -6,27 +6,25 @@ import { type Certificate, CertificateError } from '../pki/certificate/certifica
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
 import { createEffort } from '../pki/path/effort.ts';
 import { SearchLimit } from '../pki/path/search-limit.ts';
+import type { RevocationState } from '../pki/revocation/revocation-state.ts';
 import { readCas } from './cas.ts';
 import { readClients } from './clients.ts';
 import { apiOf, byKind } from './directory.ts';
 import type { Findings, Reading } from './findings.ts';
 import { strengthOf } from './leniency.ts';
 import type { Sliced } from './slices.ts';
-import { buildTrust, type ClientEntry, fingerprintsOf } from './trust.ts';
+import { buildTrust, type ClientEntry, fingerprintsOf, type Trust } from './trust.ts';
 
 export type Senders = {
   /** undefined: no sender is known by its certificate. */
-  readonly verify: SenderVerifier | undefined;
+  readonly trust: Trust | undefined;
   readonly entries: readonly ClientEntry[];
   /** senderCaPath. */
   readonly cas: readonly Certificate[];
 };
 
-/**
- * How a load balancer is known by its own certificate: verified as a client's is, on trust anchors of its own, so that
- * no client can pass for a sender and no sender for a client.
- */
-export function* buildSenders(
+/** Load balancers that are known by their own certificates, and the CAs that those must lead up to. */
+export function* readSenders(
   config: Config,
   clients: readonly ClientEntry[],
   reading: Reading,
@@ -35,7 +33,7 @@ export function* buildSenders(
   const at = ['enforcer', 'security', 'mutualSSL'];
   const { findings } = reading;
   checkAliases(config, findings);
-  if (senders.length === 0) return { verify: undefined, entries: [], cas: [] };
+  if (senders.length === 0) return { trust: undefined, entries: [], cas: [] };
   const cas = readCas([...at, 'senderCaPath'], senderCaPath, reading);
   const entries = yield* readClients(
     { entries: senders, at: [...at, 'senders'], scope: '' },
@@ -63,18 +61,31 @@ export function* buildSenders(
       );
   }
   const trust = yield* buildTrust(entries, cas, [], strengthOf(config));
+  return { trust, entries, cas: cas ?? [] };
+}
+
+/**
+ * How a load balancer is known by its own certificate: verified as a client's is, revocation and all, on trust anchors of
+ * its own, so that no client can pass for a sender and no sender for a client.
+ */
+export function senderVerifier(
+  { trust }: Senders,
+  revocation: RevocationState | undefined,
+): SenderVerifier | undefined {
+  if (trust === undefined) return undefined;
   const bound = byKind(trust.clients);
   const certificates = new CertificateCache();
   const searchLimit = new SearchLimit();
-  const verify: SenderVerifier = (leafDer, intermediateDers, instant) => {
+  return (leafDer, intermediateDers, now) => {
     const leaf = certificates.read(leafDer);
-    if (leaf instanceof CertificateError) return undefined;
+    if (leaf instanceof CertificateError) return { isSender: false, why: leaf.code };
     const intermediates = certificates.offered(intermediateDers);
     const effort = createEffort(searchLimit);
-    const result = bind({ leaf, intermediates, now: instant, effort }, bound, trust.everyone);
-    return result.isBound ? result.client.alias : undefined;
+    const result = bind({ leaf, intermediates, now, revocation, effort }, bound, trust.everyone);
+    return result.isBound
+      ? { isSender: true, alias: result.client.alias }
+      : { isSender: false, why: `${result.code} (${result.detail})` };
   };
-  return { verify, entries, cas: cas ?? [] };
 }
 
 /** `alias:NAME` must name one of the senders. */

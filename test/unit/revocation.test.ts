@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { decide } from '../../src/enforcer.ts';
 import type { Certificate } from '../../src/pki/certificate/certificate.ts';
 import { createCrlSet } from '../../src/pki/revocation/crl-set.ts';
+import { request } from '../support/attributes.ts';
 import { now } from '../support/certificate-authority.ts';
 import { load, outcome } from '../support/enforcer.ts';
 import { ca, certify, entity } from './pki/forge.ts';
@@ -15,11 +17,19 @@ const [root, policy, issuing] = [entity('Root'), entity('Policy CA'), entity('Is
 const [rootCa, policyCa] = [certify(root, root, [ca()]), certify(root, policy, [ca()])];
 const issuingCa = certify(policy, issuing, [ca()]);
 const leaf = certify(issuing, entity('leaf'));
+const balancers = entity('LB CA');
+const lbCa = certify(balancers, balancers, [ca()]);
+const lb = certify(balancers, entity('lb'));
+/** A load balancer that the clients' own CA certified. */
+const edge = certify(issuing, entity('edge'));
 const files = {
   'root.pem': pem(rootCa),
   'policy.pem': pem(policyCa),
   'issuing.pem': pem(issuingCa),
   'leaf.pem': pem(leaf),
+  'lb-ca.pem': pem(lbCa),
+  'lb.pem': pem(lb),
+  'edge.pem': pem(edge),
 };
 const clean = [crl(root), crl(policy), crl(issuing)];
 const listed = [crl(root), crl(policy), crl(issuing, { revoked: [leaf.serialNumber] })];
@@ -96,4 +106,92 @@ describe('what a CA has of its own', () => {
         'nothing known of what its CA revoked',
       );
     });
+});
+
+describe('a load balancer that is known by its certificate', () => {
+  const by = (sender: string, more = ''): string =>
+    `[enforcer.security.mutualSSL]\n${more}
+[[enforcer.security.mutualSSL.senders]]\nalias = "lb"\n${sender}\n
+[[enforcer.security.mutualSSL.sources]]\nformat = "percent-pem"\ntrustedSenders = ["alias:lb"]\n`;
+  const peer = '[[enforcer.security.mutualSSL.sources]]\nformat = "peer"\n';
+  const caFile = by('caFile = "lb-ca.pem"');
+  const clients = client('caFile = "issuing.pem"') + api;
+  const lists = (...revoked: readonly Certificate[]) => [
+    crl(issuing, { revoked: revoked.map(({ serialNumber }) => serialNumber) }),
+    crl(balancers, { revoked: revoked.map(({ serialNumber }) => serialNumber) }),
+  ];
+  const untrusted = 'header_sender_untrusted';
+  const soft = `${general}mode = "soft-fail"\n`;
+  const rows: readonly (readonly [
+    what: string,
+    toml: string,
+    from: Certificate,
+    crls: typeof clean,
+    expected: string,
+  ])[] = [
+    ['passes on certificates while it is on no list', general + caFile, lb, lists(), 'acme'],
+    ['passes on none once it is revoked', general + caFile, lb, lists(lb), untrusted],
+    ['nor with soft-fail', soft + caFile, lb, lists(lb), untrusted],
+    ['nor where its CA alone is looked at', caFile + own('lb-ca', url), lb, lists(lb), untrusted],
+    ['nor one by its file', general + by('file = "edge.pem"'), edge, lists(edge), untrusted],
+    [
+      'nor one by its file, and senderCaPath',
+      general + by('file = "lb.pem"', 'senderCaPath = "lb-ca.pem"'),
+      lb,
+      lists(lb),
+      untrusted,
+    ],
+    [
+      'where clients come over TLS as well it is one of them, and its header says nothing',
+      general + caFile + peer,
+      lb,
+      lists(lb),
+      'issuer_unknown',
+    ],
+    ['passes on none with hard-fail while nothing is known', general + caFile, lb, [crl(issuing)], untrusted],
+    ['passes them on with soft-fail', soft + caFile, lb, [crl(issuing)], 'acme'],
+    [
+      'passes them on where its CA is not looked at',
+      general + caFile + own('lb-ca', 'mode = "off"'),
+      lb,
+      [crl(issuing)],
+      'acme',
+    ],
+    [
+      'passes them on by a file whose CA nobody knows',
+      general + by('file = "lb.pem"'),
+      lb,
+      [crl(issuing)],
+      'acme',
+    ],
+  ];
+  for (const [what, toml, from, crls, expected] of rows)
+    it(what, async () => {
+      const parts = {
+        path: '/a',
+        certificate: encodeURIComponent(pem(from)),
+        headers: [['x-wso2-client-certificate', encodeURIComponent(pem(leaf))] as const],
+      };
+      assert.equal(await outcome(parts, snapshotOf(toml + clients, crls)), expected);
+    });
+
+  it('is told in the log why it is none', async () => {
+    const certificate = encodeURIComponent(pem(lb));
+    const headers = [['x-wso2-client-certificate', encodeURIComponent(pem(leaf))] as const];
+    const snapshot = snapshotOf(general + caFile + clients, lists(lb));
+    const decision = await decide(request({ path: '/a', certificate, headers }), snapshot, now);
+    assert.match(
+      decision.outcome === 'deny' ? decision.detail : '',
+      /no trusted sender, and by its certificate it is none: certificate_revoked \(.*CN=lb.* was revoked on /,
+    );
+  });
+
+  it('is asked about ahead, where its certificate is a file', () => {
+    const { revocation } = load(
+      general + by('file = "lb.pem"', 'senderCaPath = "lb-ca.pem"') + clients,
+      files,
+    );
+    const names = [...revocation!.ahead].map(({ certificate }) => certificate.sha256);
+    assert.deepEqual(names, [lb.sha256]);
+  });
 });

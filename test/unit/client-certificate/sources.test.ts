@@ -3,7 +3,11 @@ import { test } from 'node:test';
 import type { Header } from '../../../src/attributes.ts';
 import type { HeaderSource } from '../../../src/client-certificate/header.ts';
 import { trustedSenders } from '../../../src/client-certificate/senders.ts';
-import { type CertificateSources, readPresented } from '../../../src/client-certificate/source.ts';
+import {
+  type CertificateSources,
+  readPresented,
+  type SenderVerdict,
+} from '../../../src/client-certificate/source.ts';
 import { type RequestParts, request } from '../../support/attributes.ts';
 import { albEscaped, base64, escaped, intermediate, leaf, pem, rfc8705, root, sha256 } from './samples.ts';
 
@@ -17,6 +21,8 @@ const auto = (senders: readonly string[]): HeaderSource => ({
   header: 'x-wso2-client-certificate',
   senders: trustedSenders(senders),
 });
+const edgeLb: SenderVerdict = { isSender: true, alias: 'edge-lb' };
+const stranger: SenderVerdict = { isSender: false, why: 'unknown' };
 const several: CertificateSources = {
   peer: { presentedChain: true },
   headers: [
@@ -29,7 +35,7 @@ const several: CertificateSources = {
     },
   ],
   allowHeaderOverPlaintext: false,
-  verifySender: (der) => (Buffer.compare(der, root) === 0 ? 'edge-lb' : undefined),
+  verifySender: (der) => (Buffer.compare(der, root) === 0 ? edgeLb : stranger),
 };
 const peerOnly: CertificateSources = {
   peer: { presentedChain: true },
@@ -206,7 +212,7 @@ const rows: readonly Row[] = [
   ],
   [
     'several: nobody to verify senders by',
-    { ...several, verifySender: () => undefined },
+    { ...several, verifySender: () => stranger },
     { source: '192.0.2.1', certificate: own, headers: [clientCert] },
     'load balancer by peer',
   ],
@@ -299,7 +305,7 @@ test('the sender is verified with what it presented, at the time given', () => {
     ...several,
     verifySender: (...call) => {
       calls.push(call);
-      return undefined;
+      return stranger;
     },
   };
   readPresented(request({ certificate: own, headers: [xfcc(root, intermediate)] }), sources, 77);
@@ -317,7 +323,7 @@ for (const [sentence, sent, intermediates] of [
       headers: [auto(['alias:edge-lb'])],
       verifySender: (...call) => {
         calls.push(call);
-        return 'edge-lb';
+        return edgeLb;
       },
     };
     const parts = { source: '10.21.0.1', certificate: own, headers: [wso2, sent] };

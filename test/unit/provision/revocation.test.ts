@@ -26,6 +26,8 @@ const table = (...lines: readonly string[]): string =>
   ['[enforcer.security.revocation]', ...lines, ''].join('\n');
 const own = (...lines: readonly string[]): string =>
   ['[[enforcer.security.revocation.cas]]', ...lines, ''].join('\n');
+const sender =
+  '[[enforcer.security.mutualSSL.senders]]\nalias = "lb"\ncaFile = "other.pem"\n[enforcer.security.mutualSSL]\ntrustedSenders = ["alias:lb"]\nenableClientValidation = false\n';
 const loaded = (toml: string) => load(`${toml}${rest}`, files);
 
 const key = 'enforcer.security.revocation';
@@ -155,6 +157,13 @@ describe('what is worth a line', () => {
       'the same with soft-fail',
       table('mode = "soft-fail"'),
       [/so nothing that it issued is ever known to be revoked/],
+    ],
+    [
+      'the CA of a load balancer without a source',
+      table('mode = "hard-fail"') + own(ownCa, 'mode = "off"') + sender,
+      [
+        /no source tells what CN=Other CA revoked, so no load balancer whose certificate it issued is a trusted sender; write crlUrls, crlFiles or ocspResponder, or mode = "off" for this CA/,
+      ],
     ],
     ['the same, and left out', table('mode = "hard-fail"') + own(ownCa, 'mode = "off"'), []],
     ['the same with a source of its own', own(ownCa, url), []],
