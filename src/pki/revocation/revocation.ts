@@ -1,13 +1,13 @@
 import type { Certificate } from '../certificate/certificate.ts';
-import { allReasons } from '../certificate/distribution-point.ts';
+import { allReasons, type ReasonMask } from '../certificate/distribution-point.ts';
 import { named } from '../certificate/name.ts';
 import { failure, type PathFailure } from '../path/failures.ts';
 import type { Crl } from './crl.ts';
 import { type RevokedEntry, removeFromCRL } from './crl-entry.ts';
-import { crlIssuersOf, distributionPointsOf, isDeltaOf, reasonsCovered } from './crl-scope.ts';
+import { crlIssuersOf, distributionPointsOf, isDeltaOf, isSameScope, reasonsCovered } from './crl-scope.ts';
 import type { CrlSet } from './crl-set.ts';
 import { type Freshness, isWithin, nextTurn, windowOf, withoutEnd } from './freshness.ts';
-import type { OcspAnswer, RevocationKnowledge, RevocationPolicy } from './revocation-state.ts';
+import type { OcspAnswer, RevocationKnowledge, RevocationPolicy, SourceKind } from './revocation-state.ts';
 
 /**
  * Whether the key of some certificate with the CRL issuer's name made the CRL's signature, may do so, and stands at
@@ -48,37 +48,73 @@ export type StatusRequest = {
   readonly isSignedBy: SignatureCheck;
 };
 
-/**
- * The status of one certificate by RFC 5280 6.3.3: CRLs are gathered until they cover all reasons. Of one key the newest
- * decides; those of another key of the issuer are looked at all the same: a CA with a new key may go on to list with
- * each key what that one signed, and neither list tells which it does.
- */
+/** The status of one certificate by RFC 5280 6.3.3. */
 export function revocationStatus(request: StatusRequest): RevocationStatus {
+  const { revoked, goodAsOf, until } = heardOfCrls(request);
+  if (revoked[0] !== undefined) return revoked[0];
+  return goodAsOf === undefined ? { status: 'unknown', until } : { status: 'good', until, asOf: goodAsOf };
+}
+
+/** All that lists or responders say of a certificate. */
+type Heard = {
+  readonly revoked: readonly Extract<RevocationStatus, { readonly status: 'revoked' }>[];
+  /** Since when they cover all reasons; undefined: they don't. */
+  readonly goodAsOf: number | undefined;
+  /** As of `RevocationStatus`. */
+  readonly until: number;
+};
+
+/** What one list says. */
+type ListWord = {
+  readonly signer: Certificate;
+  readonly reasons: ReasonMask;
+  readonly asOf: number;
+  readonly entry: RevokedEntry | undefined;
+};
+
+/**
+ * Of one key and scope the newest decides. Those of other scopes, and of another key of the issuer, are looked at all the
+ * same, whatever was covered before: what one of them lists is revoked. A CA with a new key may go on to list with each key
+ * what that one signed, and neither list tells which it does.
+ */
+function heardOfCrls(request: StatusRequest): Heard {
   const { certificate, issuer, crls, freshness, now, findSigner, isSignedBy } = request;
-  const heard: Certificate[] = [];
-  let covered = 0;
+  const words = new Map<Crl, ListWord>();
   let until = Infinity;
-  let asOf = Infinity;
   for (const point of distributionPointsOf(certificate)) {
     const published = crlIssuersOf(point, certificate).flatMap((key) => crls.get(key) ?? []);
     until = Math.min(until, ...published.map((crl) => nextTurn(windowOf(crl, freshness), now)));
     const [deltas, completes] = split(published.filter((crl) => isWithin(windowOf(crl, freshness), now)));
     for (const crl of completes) {
       const reasons = reasonsCovered(crl, point, certificate);
-      const isNews = (reasons & ~covered) !== 0;
-      if (reasons === 0 || (!isNews && heard.some((signer) => isSignedBy(crl, signer)))) continue;
-      const signer = findSigner(crl, issuer);
+      const before = words.get(crl);
+      if (before !== undefined) words.set(crl, { ...before, reasons: before.reasons | reasons });
+      if (before !== undefined || reasons === 0) continue;
+      const heard = [...words].filter(([one]) => one.issuer.key === crl.issuer.key);
+      const known = heard.find(([, { signer }]) => isSignedBy(crl, signer))?.[1].signer;
+      if (heard.some(([one, { signer }]) => signer === known && isSameScope(one, crl))) continue;
+      // Who was found once is not searched for again: the request pays for each search.
+      const signer = known ?? findSigner(crl, issuer);
       if (signer === undefined) continue;
-      heard.push(signer);
       const delta = deltas.find((one) => isDeltaOf(one, crl) && isSignedBy(one, signer));
-      const entry = entryOf(certificate, crl, delta);
-      const { from } = windowOf(delta ?? crl, freshness);
-      if (entry !== undefined) return { status: 'revoked', entry, asOf: from };
-      if (isNews) asOf = Math.min(asOf, from);
-      covered |= reasons;
+      const { from: asOf } = windowOf(delta ?? crl, freshness);
+      words.set(crl, { signer, reasons, asOf, entry: entryOf(certificate, crl, delta) });
     }
   }
-  return covered === allReasons ? { status: 'good', until, asOf } : { status: 'unknown', until };
+  const revoked = [...words.values()].flatMap(({ entry, asOf }) =>
+    entry === undefined ? [] : [{ status: 'revoked' as const, entry, asOf }],
+  );
+  return { revoked, goodAsOf: coveredSince([...words.values()]), until };
+}
+
+/** By the newest that together cover all reasons. */
+function coveredSince(words: readonly ListWord[]): number | undefined {
+  let covered = 0;
+  for (const { reasons, asOf } of words.toSorted((a, b) => b.asOf - a.asOf)) {
+    covered |= reasons;
+    if (covered === allReasons) return asOf;
+  }
+  return undefined;
 }
 
 function split(crls: readonly Crl[]): readonly [deltas: readonly Crl[], completes: readonly Crl[]] {
@@ -113,23 +149,20 @@ export function statusByAll(
   const { certificate, issuer, now } = question;
   const { crls } = knowledge;
   const answers = knowledge.answersAbout?.(certificate, issuer) ?? [];
-  const found = sources.map((source) =>
-    source === 'crl' ? revocationStatus({ ...question, crls, freshness }) : statusByOcsp(answers, now),
-  );
-  const revoked = found.find(isRevoked);
+  const heardOf = (source: SourceKind, isLasting: boolean): Heard =>
+    source === 'crl'
+      ? heardOfCrls({ ...question, crls, freshness: isLasting ? withoutEnd(freshness) : freshness })
+      : heardOfOcsp(isLasting ? answers.map(lasting) : answers, now);
+  const found = sources.map((source) => heardOf(source, false));
+  const [revoked] = found.flatMap((heard) => heard.revoked);
   if (revoked !== undefined) return revoked;
-  const until = Math.min(...found.map((one) => (isRevoked(one) ? Infinity : one.until)));
-  const goodAsOf = Math.max(-Infinity, ...found.map((one) => (one.status === 'good' ? one.asOf : -Infinity)));
+  const until = Math.min(...found.map((heard) => heard.until));
+  const goodAsOf = Math.max(...found.map((heard) => heard.goodAsOf ?? -Infinity));
 
   // What was revoked stays so (RFC 5280 5.3.1) until something newer says otherwise: who keeps a list or answer from being
   // renewed must not gain by it, neither where unknown ones are accepted nor where an older list still counts.
   const before = sources
-    .map((source) =>
-      source === 'crl'
-        ? revocationStatus({ ...question, crls, freshness: withoutEnd(freshness) })
-        : statusByOcsp(answers.map(lasting), now),
-    )
-    .filter(isRevoked)
+    .flatMap((source) => heardOf(source, true).revoked)
     .filter(({ asOf }) => asOf >= goodAsOf);
   const lastingly = before.find(({ entry }) => entry.reasonCode !== certificateHold);
   if (lastingly !== undefined) return lastingly;
@@ -148,20 +181,17 @@ const lasting = (answer: OcspAnswer): OcspAnswer => ({
   window: { ...answer.window, until: Infinity },
 });
 
-const isRevoked = (one: RevocationStatus): one is Extract<RevocationStatus, { readonly status: 'revoked' }> =>
-  one.status === 'revoked';
-
 /** Of several responders the worst word counts: revoked, then good; who says unknown knows nothing. */
-function statusByOcsp(answers: readonly OcspAnswer[], now: number): RevocationStatus {
+function heardOfOcsp(answers: readonly OcspAnswer[], now: number): Heard {
   const current = answers.filter(({ window }) => isWithin(window, now));
   const newestFirst = current.toSorted((a, b) => b.window.from - a.window.from);
-  const revoked = newestFirst.find((one) => one.status === 'revoked');
-  if (revoked !== undefined) return { status: 'revoked', entry: revoked.entry, asOf: revoked.window.from };
-  const until = Math.min(Infinity, ...answers.map(({ window }) => nextTurn(window, now)));
-  const good = newestFirst.find(({ status }) => status === 'good');
-  return good === undefined
-    ? { status: 'unknown', until }
-    : { status: 'good', until, asOf: good.window.from };
+  return {
+    revoked: newestFirst.flatMap((one) =>
+      one.status === 'revoked' ? [{ status: one.status, entry: one.entry, asOf: one.window.from }] : [],
+    ),
+    goodAsOf: newestFirst.find(({ status }) => status === 'good')?.window.from,
+    until: Math.min(...answers.map(({ window }) => nextTurn(window, now))),
+  };
 }
 
 /** What the status of a path's certificate means for the path. */

@@ -12,8 +12,9 @@ import type {
   RevocationState,
 } from '../../../../src/pki/revocation/revocation-state.ts';
 import { now } from '../../../support/certificate-authority.ts';
+import { bytes, implicit } from '../der-writer.ts';
 import { ca, certify, dayMs, entity } from '../forge.ts';
-import { crl, deltaOf, entry, reason } from './crl-forge.ts';
+import { crl, deltaOf, entry, reason, scope } from './crl-forge.ts';
 
 const [root, inter, leaf] = [entity('Root'), entity('Intermediate'), entity('leaf')];
 const rootCa = certify(root, root, [ca()]);
@@ -192,6 +193,27 @@ const rows: readonly (readonly [what: string, given: Given, hard: string, soft: 
     { crls: [crl(inter, { number: 3, thisUpdate: now }), delta(1)] },
     'valid',
     'valid',
+  ],
+  [
+    'a list with it and a newer one of another scope with it on hold, both out of date',
+    {
+      crls: [
+        crl(inter, { ...past, revoked: [entry(end.serialNumber, reason(1))] }),
+        crl(inter, {
+          ...brief,
+          list: [scope(implicit(1, bytes('ff')))],
+          revoked: [entry(end.serialNumber, reason(6))],
+        }),
+      ],
+    },
+    'certificate_revoked',
+    'certificate_revoked',
+  ],
+  [
+    'one responder said on hold and another revoked before, both out of date',
+    { answers: [onHold, { ...saidRevoked, window: outdated }] },
+    'certificate_revoked',
+    'certificate_revoked',
   ],
   ['it is being asked', { awaited: true }, 'revocation_pending', 'valid'],
   ['it is being asked, and that may be', { awaited: true, policy: { pending: 'accept' } }, 'valid', 'valid'],

@@ -3,14 +3,23 @@ import { test } from 'node:test';
 import type { Certificate } from '../../../../src/pki/certificate/certificate.ts';
 import { type PathVerdict, validatePath } from '../../../../src/pki/path/path-validation.ts';
 import { createTrustStore } from '../../../../src/pki/path/trust-store.ts';
-import type { Crl } from '../../../../src/pki/revocation/crl.ts';
+import { type Crl, readCrl } from '../../../../src/pki/revocation/crl.ts';
 import { createCrlSet } from '../../../../src/pki/revocation/crl-set.ts';
 import { byCrls } from '../../../../src/pki/revocation/revocation-state.ts';
 import { now } from '../../../support/certificate-authority.ts';
 import { bytes, explicit, extension, implicit, name, sequence } from '../der-writer.ts';
 import { ca, certify, dayMs, entity, keyUsage, validity } from '../forge.ts';
 import { withSecondKey } from '../second-key.ts';
-import { certificateIssuer, crl, deltaOf, entry, reason, scope } from './crl-forge.ts';
+import {
+  certificateIssuer,
+  crl,
+  crlExtensions,
+  deltaOf,
+  entry,
+  forgeCrlDer,
+  reason,
+  scope,
+} from './crl-forge.ts';
 
 const [root, inter, leaf, other] = [entity('Root'), entity('Intermediate'), entity('leaf'), entity('Other')];
 const rootCa = certify(root, root, [ca()]);
@@ -88,7 +97,52 @@ const ofBothKeys = (
 ];
 const noCrlSign = certify(root, inter, [ca(), keyUsage('04')]);
 
-const rows: readonly (readonly [sentence: string, given: Given, code: string])[] = [
+const hour = 3_600_000;
+const keyCompromise = [scope(reasons(3, '0640'))];
+const withoutNumber = readCrl(forgeCrlDer(inter, { crlExtensions: crlExtensions(...keyCompromise) }));
+
+type Scope = readonly [name: string, list: readonly Uint8Array[]];
+const everything: Scope = ['all', []];
+const users: Scope = ['users alone', [scope(flag(1))]];
+const someReasons: Scope = ['some reasons', keyCompromise];
+const partition: Scope = ['a partition', [scope(at('http://a'))]];
+
+/** Of two lists of different scopes one has the certificate, whichever has the higher number or the later date. */
+const twoScopes = (
+  [
+    [everything, users],
+    [everything, someReasons],
+    [everything, partition],
+    [partition, someReasons],
+  ] as const
+)
+  .flatMap(([one, other]) => [[one, other] as const, [other, one] as const])
+  .flatMap(([listing, silent]) =>
+    [1, 900].flatMap((number) =>
+      [1, 20].map(
+        (age): Row => [
+          `on the list for ${listing[0]} (number ${number} of ${age} h ago), and not on that for ${silent[0]} (100, 10 h)`,
+          {
+            end: atA,
+            crls: [
+              rootCrl,
+              crl(inter, {
+                number,
+                thisUpdate: now - age * hour,
+                list: listing[1],
+                revoked: [entry(atA.serialNumber, reason(1))],
+              }),
+              crl(inter, { number: 100, thisUpdate: now - 10 * hour, list: silent[1] }),
+            ],
+          },
+          'certificate_revoked',
+        ],
+      ),
+    ),
+  );
+
+type Row = readonly [sentence: string, given: Given, code: string];
+const rows: readonly Row[] = [
   ['all good', { crls: [rootCrl, interCrl] }, 'valid'],
   ['no CRLs', { crls: [] }, 'revocation_unknown'],
   ['no CRLs, and unknown accepted', { crls: [], unknown: 'accept' }, 'valid'],
@@ -344,6 +398,60 @@ const rows: readonly (readonly [sentence: string, given: Given, code: string])[]
   ],
 
   [
+    'the older of two of one scope says on hold, beside one of another scope',
+    {
+      crls: [
+        rootCrl,
+        crl(inter, { number: 7, list: keyCompromise }),
+        crl(inter, { number: 1, revoked: [entry(serial, reason(6))] }),
+        crl(inter, { number: 2 }),
+      ],
+    },
+    'valid',
+  ],
+  [
+    'the older of two of one scope says on hold, and of the other scope none has a number',
+    {
+      crls: [
+        rootCrl,
+        withoutNumber,
+        crl(inter, { number: 1, thisUpdate: now - hour, revoked: [entry(serial, reason(6))] }),
+        crl(inter, { number: 2, thisUpdate: now - 2 * hour }),
+      ],
+    },
+    'valid',
+  ],
+  [
+    'removed by a delta, and on the list of another scope',
+    {
+      crls: [
+        rootCrl,
+        crl(inter, { revoked: [entry(serial, reason(6))] }),
+        crl(inter, { number: 2, list: [deltaOf(1)], revoked: [entry(serial, reason(8))] }),
+        crl(inter, { number: 9, list: keyCompromise, revoked: [entry(serial, reason(1))] }),
+      ],
+    },
+    'certificate_revoked',
+  ],
+  [
+    'added by a delta of one scope, beside a newer list of another scope',
+    {
+      crls: [
+        rootCrl,
+        crl(inter, { list: [scope(flag(1))] }),
+        crl(inter, { number: 2, list: [deltaOf(1), scope(flag(1))], revoked: [serial] }),
+        crl(inter, { number: 9 }),
+      ],
+    },
+    'certificate_revoked',
+  ],
+  [
+    'revoked on a list whose scope is another certificate’s',
+    { crls: [rootCrl, interCrl, crl(inter, { number: 9, list: [scope(flag(2))], revoked: [serial] })] },
+    'valid',
+  ],
+
+  [
     'indirect',
     {
       end: byOther,
@@ -506,7 +614,7 @@ const rows: readonly (readonly [sentence: string, given: Given, code: string])[]
   ],
 ];
 
-for (const [sentence, given, code] of rows) {
+for (const [sentence, given, code] of [...rows, ...twoScopes]) {
   test(`${sentence}: ${code}`, () => {
     const result = verdict(given);
     assert.equal(result.valid ? 'valid' : result.code, code);
@@ -560,4 +668,20 @@ test('who offers a second key that fits the signature of a CRL does not keep its
     return result.valid ? 'valid' : result.code;
   };
   assert.deepEqual([told(forged), told()], ['certificate_revoked', 'certificate_revoked']);
+});
+
+test('lists of further scopes cost no second search for their signer', () => {
+  const lists = [
+    [at('http://a'), flag(4)],
+    [flag(1), flag(4)],
+    [reasons(3, '0640'), flag(4)],
+  ].map((fields) => crl(crlIssuer, { list: [scope(...fields)] }));
+  const cost = (crls: readonly Crl[]): number => {
+    const intermediates = [interCa, crlIssuerCert];
+    const isEnough = (maxSignatureChecks: number): boolean =>
+      verdict({ end: byOther, crls: [rootCrl, ...crls], intermediates, maxSignatureChecks }).valid;
+    return Array.from({ length: 100 }, (_, checks) => checks).findIndex(isEnough);
+  };
+  const [one, three] = [cost(lists.slice(0, 1)), cost(lists)];
+  assert.equal(three - one, 2, `${one} for one list, ${three} for three`);
 });
