@@ -135,7 +135,8 @@ export class PathValidator {
       ]);
       return {
         verdict,
-        from,
+        // When what it was judged by began to count it does not say: to a clock that is set back it is another question.
+        from: revocation === undefined ? from : now,
         until: Math.min(until, verdict.validUntil),
         offered: undefined,
         revocationVersion,

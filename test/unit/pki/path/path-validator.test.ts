@@ -177,6 +177,19 @@ test('a verdict on an unknown status ends when a CRL begins', () => {
   assert.equal(code(judge, end, [interCa], now + 5000, revocation), 'certificate_revoked');
 });
 
+test('a verdict does not hold before the CRL that it rests on, to a clock that is set back', () => {
+  const crls = createCrlSet([crl(root), crl(inter, { thisUpdate: now - 5000 })]);
+  const judge = validator();
+  const revocation: RevocationState = { version: 1, crls, policyOf: () => byCrls('refuse') };
+  const at = (time: number): string => code(judge, end, [interCa], time, revocation);
+  assert.deepEqual([now, now - 5000, now - 5001, now].map(at), [
+    'valid',
+    'valid',
+    'revocation_unknown',
+    'valid',
+  ]);
+});
+
 test("a verdict ends with the certificate of a CRL's signer", () => {
   const crlKey = entity('Intermediate');
   const signer = certify(inter, crlKey, [keyUsage('02')], { validity: validity(now - dayMs, now + 5000) });
