@@ -24,26 +24,27 @@ Exits 0, or 69 where a source fails.
     const { revocation: settings } = loaded;
     if (settings === undefined)
       return say('revocation is not looked at: [enforcer.security.revocation] names no source and no mode\n');
-    const states = await readOnce(settings);
+    const { states } = await readOnce(settings);
     await printLines([...states.map(stateLine), ...(await keptLines(settings))]);
     return states.some(({ failures }) => failures > 0) ? exit.unavailable : exit.ok;
   },
 };
 
 /** Each source once, by this process for itself. */
-export async function readOnce(settings: RevocationSettings): Promise<readonly FeedState[]> {
+async function readOnce(settings: RevocationSettings): Promise<Pick<RevocationFeeds, 'states' | 'crls'>> {
   const feeds = new RevocationFeeds(() => {}, process.env);
   try {
     feeds.takeOver({ ...settings, cacheDir: undefined });
     await feeds.read();
-    return feeds.states;
+    const { states, crls } = feeds;
+    return { states, crls };
   } finally {
     await feeds.close();
   }
 }
 
 /** The same for what lies on this host. */
-export const readFilesOnce = (settings: RevocationSettings): Promise<readonly FeedState[]> =>
+export const readFilesOnce = (settings: RevocationSettings): ReturnType<typeof readOnce> =>
   readOnce({
     ...settings,
     sources: settings.sources.map((sources) => ({ ...sources, crlUrls: [] })),

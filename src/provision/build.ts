@@ -52,6 +52,8 @@ export type Built = {
   readonly expiries: readonly Expiry[];
   /** What is to be fetched about revocation; undefined: it is not looked at. */
   readonly revocation: RevocationSettings | undefined;
+  /** See `Revocation`. */
+  readonly needFiles: readonly Certificate[];
   /** What Envoy counts. */
   readonly tiers: readonly Tier[];
 };
@@ -186,6 +188,7 @@ export function* build(
   return {
     service,
     revocation: revocation?.settings,
+    needFiles: revocation?.needFiles ?? [],
     expiries: yield* expiriesOf({
       clients,
       trusted: trusted ?? [],

@@ -27,6 +27,8 @@ export type Revocation = {
   readonly settings: RevocationSettings;
   readonly policyOf: RevocationState['policyOf'];
   readonly issuerOf: (certificate: Certificate) => Certificate | undefined;
+  /** CAs of load balancers that are believed only if a CRL file is of them: whether one is, who reads them sees. */
+  readonly needFiles: readonly Certificate[];
 };
 
 export type Known = {
@@ -96,6 +98,7 @@ export function readRevocation(written: Written, known: Known, findings: Finding
   return {
     policyOf: (...above) => rulesFor(...above)?.policy,
     issuerOf,
+    needFiles: known.senderAnchors.filter((ca) => needsFile(rulesFor(ca))),
     settings: {
       sources: [general, ...byCa.values()].flatMap((rules) => rules?.sources ?? []),
       sourcesOf: (...above) => rulesFor(...above)?.sources,
@@ -253,12 +256,7 @@ function warnAboutCas(
   const ofClients = new Set(anchors.map(caKey));
   for (const [key, ca] of new Map([...anchors, ...senderAnchors].map((one) => [caKey(one), one]))) {
     const rules = rulesFor(ca);
-    if (rules === undefined || rules.sources.followCertificateUrls) continue;
-    const { kinds, crlUrls, crlPaths, ocspResponder } = rules.sources;
-    const isSourced =
-      (kinds.includes('crl') && crlUrls.length + crlPaths.length > 0) ||
-      (kinds.includes('ocsp') && ocspResponder !== undefined);
-    if (isSourced) continue;
+    if (rules === undefined || asksElsewhere(rules) || readsFiles(rules)) continue;
     const meaning =
       rules.policy.unknown === 'refuse'
         ? ofClients.has(key)
@@ -271,6 +269,22 @@ function warnAboutCas(
     );
   }
 }
+
+const readsFiles = ({ sources: { kinds, crlPaths } }: Rules): boolean =>
+  kinds.includes('crl') && crlPaths.length > 0;
+
+const asksElsewhere = ({ sources }: Rules): boolean =>
+  sources.followCertificateUrls ||
+  (sources.kinds.includes('crl') && sources.crlUrls.length > 0) ||
+  (sources.kinds.includes('ocsp') && sources.ocspResponder !== undefined);
+
+/** With `check = "leaf"` a root that issues no leaf needs none. */
+const needsFile = (rules: Rules | undefined): boolean =>
+  rules !== undefined &&
+  rules.policy.unknown === 'refuse' &&
+  rules.policy.check === 'chain' &&
+  readsFiles(rules) &&
+  !asksElsewhere(rules);
 
 /** Certificates that are at hand, each with the CA that issued it. */
 const aheadOf = (

@@ -105,3 +105,29 @@ test('check-config reads the files and names what would be fetched, and fetches 
   assert.equal(code, 0);
   assert.equal(server.asked.length, asked);
 });
+
+test('check-config warns of a load balancer’s CA that no CRL file is of', async () => {
+  const balancers = opensslCa('LB CA');
+  const sender = [
+    '[enforcer.security.mutualSSL]',
+    'enableClientValidation = false',
+    'trustedSenders = ["alias:lb"]',
+    '[[enforcer.security.mutualSSL.senders]]',
+    'alias = "lb"',
+    `caFile = "${balancers.certificateFile}"`,
+  ];
+  const own = '[[enforcer.security.revocation.cas]]';
+  const warned = async (...lines: readonly string[]): Promise<boolean> => {
+    const { stderr } = await call('check-config', ...lines, ...sender);
+    return /warning: config\.toml:\d+: enforcer\.security\.revocation: no CRL file is of CN=LB CA, so no load balancer whose certificate it issued is a trusted sender; add its CRL to crlFiles, or write mode = "off"/.test(
+      stderr,
+    );
+  };
+  assert.equal(await warned('crlFiles = ["crls/"]'), true);
+  assert.equal(await warned('crlFiles = ["crls/"]', 'mode = "soft-fail"'), false);
+  assert.equal(await warned('crlFiles = ["crls/"]', `crlUrls = ["${server.url}/ca.crl"]`), false);
+  const off = [own, `caFile = "${balancers.certificateFile}"`, 'mode = "off"'];
+  assert.equal(await warned('crlFiles = ["crls/"]', ...off), false);
+  writeFileSync(join(folder, 'crls', 'lb.crl'), balancers.crl());
+  assert.equal(await warned('crlFiles = ["crls/"]'), false);
+});
