@@ -11,6 +11,7 @@ import type { Above, OcspAnswer, RevocationKnowledge } from '../pki/revocation/r
 import { type CrlAddress, CrlFeed, type RevocationLimits, type RevocationSurroundings } from './crl-feed.ts';
 import { CrlThread } from './crl-thread.ts';
 import { atMost } from './deadline.ts';
+import { FairRoom } from './fair-room.ts';
 import type { FeedState, FeedTimes } from './feed.ts';
 import type { FeedEvent } from './feed-event.ts';
 import { FeedPool } from './feed-pool.ts';
@@ -37,8 +38,11 @@ export type RevocationSettings = RevocationLimits & {
   }>;
 };
 
-/** Of URLs that certificates name, and of certificates: what was not wanted for longest makes room. */
+/** Of what clients bring, by trust anchor (`FairRoom`): URLs that certificates name, certificates, CAs. */
 const usual = { urls: 1_000, certificates: 50_000, issuers: 1_000 };
+
+/** A certificate, and the trust anchor that it was brought under. */
+type Wanted = { readonly certificate: Certificate; readonly issuer: Certificate; readonly owner: string };
 
 /** Responders, by the rules of one CA. */
 type Asked = {
@@ -59,18 +63,18 @@ export class RevocationFeeds implements RevocationKnowledge {
   readonly #most: typeof usual;
   readonly #threads = { urls: new CrlThread(), files: new CrlThread() };
   readonly #configured: FeedPool<CrlAddress, CrlFeed>;
-  /** By URL; those that certificates name, the longest unwanted first. */
-  readonly #followed = new Map<string, CrlFeed>();
+  /** By URL; those that certificates name. */
+  readonly #followed = new FairRoom<CrlFeed>();
   /**
-   * By certificate and issuer, the longest unwanted first. Of each what was wanted last comes first: an issuer that is
-   * trusted itself, and stands below another trusted CA that has responders of its own, is wanted by the rules of both.
+   * By certificate and issuer. Of each what was wanted last comes first: an issuer that is trusted itself, and stands
+   * below another trusted CA that has responders of its own, is wanted by the rules of both.
    */
-  readonly #asked = new Map<string, readonly Asked[]>();
+  readonly #asked = new FairRoom<readonly Asked[]>();
   #inForce: RevocationSettings | undefined;
   /** Is prepared, and may yet be refused. */
   #coming: RevocationSettings | undefined;
   /** CAs of valid paths that only clients send along. */
-  readonly #sentIssuers = new Map<string, Certificate>();
+  readonly #sentIssuers = new FairRoom<Certificate>();
   #signers: readonly Certificate[] = [];
   #cache: { readonly folder: string; readonly cache: RevocationCache } | undefined;
   #version = 0;
@@ -136,9 +140,10 @@ export class RevocationFeeds implements RevocationKnowledge {
     const [issuer] = above;
     const sources = this.#inForce?.sourcesOf(...above);
     if (sources === undefined) return;
-    if (sources.kinds.includes('crl')) this.#mayBeSignedBy(issuer);
-    for (const place of crlPlacesOf(certificate, sources)) this.#follow(place);
-    this.#ask(certificate, issuer, sources);
+    const owner = anchor.sha256;
+    if (sources.kinds.includes('crl')) this.#mayBeSignedBy(issuer, owner);
+    for (const place of crlPlacesOf(certificate, sources)) this.#follow(place, owner);
+    this.#ask({ certificate, issuer, owner }, sources);
   }
 
   /**
@@ -192,7 +197,7 @@ export class RevocationFeeds implements RevocationKnowledge {
 
   /** One by one: there may be tens of thousands, and whoever counts them may put it down in between. */
   *ocspStates(): Generator<FeedState> {
-    for (const asked of [...this.#asked.values()]) for (const { state } of feedsIn(asked)) yield state;
+    for (const asked of this.#asked.values()) for (const { state } of feedsIn(asked)) yield state;
   }
 
   /** Reads all that is in force, and resolves when that is over, well or not. */
@@ -210,20 +215,19 @@ export class RevocationFeeds implements RevocationKnowledge {
     await atMost(1_000, this.#cache?.cache.close() ?? Promise.resolve());
   }
 
-  #follow({ url, reach }: Place): void {
+  #follow({ url, reach }: Place, owner: string): void {
     const key = `${reach} ${url}`;
     const known = this.#followed.get(key);
     // The configuration has it already, as the operator's word.
     if (known === undefined && this.#feedsOf(this.#inForce).some((feed) => feed.url === url)) return;
     const feed = known ?? new CrlFeed({ url, reach }, this.#around, this.#times);
-    this.#followed.delete(key);
-    this.#followed.set(key, feed);
+    this.#followed.set(owner, key, feed);
     if (known !== undefined) return;
     this.#makeRoom(this.#followed, this.#most.urls);
     void feed.start();
   }
 
-  #ask(certificate: Certificate, issuer: Certificate, sources: RevocationSources): void {
+  #ask({ certificate, issuer, owner }: Wanted, sources: RevocationSources): void {
     const { nonce, ocspResponderCertificates: responders, freshness } = sources;
     const places = ocspPlacesOf(certificate, sources);
     const key = keyOf(certificate, issuer);
@@ -245,8 +249,8 @@ export class RevocationFeeds implements RevocationKnowledge {
         const before = feedsIn(known).find((feed) => feed.url === place.url)?.sent;
         return new OcspFeed(address, this.#around, { ...this.#times, before });
       });
-    this.#asked.delete(key);
-    if (feeds.length + kept.length > 0) this.#asked.set(key, [{ by, feeds, settings }, ...kept]);
+    if (feeds.length + kept.length === 0) this.#asked.delete(key);
+    else this.#asked.set(owner, key, [{ by, feeds, settings }, ...kept]);
     this.#end(feedsIn(others.filter(({ feeds }) => kept.every((one) => one.feeds !== feeds))));
     if (same !== undefined) return;
     this.#makeRoom(this.#asked, this.#most.certificates);
@@ -267,15 +271,17 @@ export class RevocationFeeds implements RevocationKnowledge {
     }
   }
 
-  #mayBeSignedBy(issuer: Certificate): void {
-    if (this.#sentIssuers.has(issuer.sha256) || this.#inForce!.signers.some(isSame(issuer))) return;
-    if (this.#sentIssuers.size >= this.#most.issuers) return;
-    this.#sentIssuers.set(issuer.sha256, issuer);
+  #mayBeSignedBy(certificate: Certificate, owner: string): void {
+    if (this.#inForce!.signers.some(isSame(certificate))) return;
+    this.#sentIssuers.set(owner, certificate.sha256, certificate);
+    this.#sentIssuers.makeRoom(this.#most.issuers);
     this.#takeSigners(this.#inForce!.signers);
   }
 
   #takeSigners(configured: readonly Certificate[]): void {
-    const all = new Map([...configured, ...this.#sentIssuers.values()].map((one) => [one.sha256, one]));
+    // Only so many of one name are tried.
+    const sent = this.#sentIssuers.inTurns(({ subject }) => subject.key);
+    const all = new Map([...configured, ...sent].map((one) => [one.sha256, one]));
     if (all.size === this.#signers.length && this.#signers.every(({ sha256 }) => all.has(sha256))) return;
     this.#signers = [...all.values()];
     // What was refused for its signer may be good now.
@@ -283,7 +289,7 @@ export class RevocationFeeds implements RevocationKnowledge {
   }
 
   #all(): readonly (CrlFeed | OcspFeed)[] {
-    const asked = [...this.#asked.values()].flatMap(feedsIn);
+    const asked = this.#asked.values().flatMap(feedsIn);
     return [...this.#feedsOf(this.#inForce), ...this.#followed.values(), ...asked];
   }
 
@@ -305,12 +311,8 @@ export class RevocationFeeds implements RevocationKnowledge {
     return this.#cache.cache;
   }
 
-  #makeRoom(feeds: Map<string, CrlFeed | readonly Asked[]>, most: number): void {
-    for (const [key, one] of feeds) {
-      if (feeds.size <= most) return;
-      feeds.delete(key);
-      this.#end(one instanceof CrlFeed ? [one] : feedsIn(one));
-    }
+  #makeRoom(feeds: FairRoom<CrlFeed | readonly Asked[]>, most: number): void {
+    for (const one of feeds.makeRoom(most)) this.#end(one instanceof CrlFeed ? [one] : feedsIn(one));
   }
 
   #end(feeds: readonly (CrlFeed | OcspFeed)[]): void {

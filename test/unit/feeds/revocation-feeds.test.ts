@@ -7,7 +7,7 @@ import { defaultPolicy } from '../../../src/pki/path/path-options.ts';
 import { crlUrlsOf, ocspUrlsOf } from '../../../src/pki/revocation/certificate-urls.ts';
 import type { RevocationSources } from '../../../src/pki/revocation/revocation-sources.ts';
 import { explicit, extension, implicit, oid, sequence } from '../pki/der-writer.ts';
-import { certify, entity } from '../pki/forge.ts';
+import { certify, entity, ca as isCa } from '../pki/forge.ts';
 import { scope } from '../pki/revocation/crl-forge.ts';
 import { certId, forgeOcsp, good, revoked } from '../pki/revocation/ocsp-forge.ts';
 import { type Answer, authorityOf, crlOf, hour, webServer } from './revocation-world.ts';
@@ -47,7 +47,10 @@ const settingsOf = (sources: RevocationSources): RevocationSettings => ({
   clockSkew: 60_000,
 });
 
-function feedsOf(most?: ConstructorParameters<typeof RevocationFeeds>[3]) {
+function feedsOf(
+  most?: ConstructorParameters<typeof RevocationFeeds>[3],
+  times: ConstructorParameters<typeof RevocationFeeds>[2] = {},
+) {
   const events: FeedEvent[] = [];
   const heard: (() => void)[] = [];
   const feeds = new RevocationFeeds(
@@ -56,7 +59,7 @@ function feedsOf(most?: ConstructorParameters<typeof RevocationFeeds>[3]) {
       for (const one of heard.splice(0)) one();
     },
     {},
-    {},
+    times,
     most,
   );
   after(() => feeds.close());
@@ -230,6 +233,51 @@ describe('more than there is room for', () => {
     await event(4);
     assert.deepEqual(known(), [1, 3, 9]);
     assert.deepEqual(server.asked, ['GET /9', 'GET /1', 'GET /2', 'GET /3']);
+  });
+});
+
+describe('what is brought under one trust anchor crowds out nothing of another', () => {
+  const [a, b] = [authorityOf('A'), authorityOf('B')];
+  const of = (more: Partial<RevocationSources>): RevocationSettings => {
+    const sources = sourcesOf({ kinds: ['crl'], ...more });
+    return {
+      ...settingsOf(sources),
+      sourcesOf: () => sources,
+      signers: [a.certificate, b.certificate],
+    };
+  };
+  const subB = entity('Sub B');
+  const ofB = certify(b.who, subB, [isCa()]);
+  const key = ofB.subject.key;
+  const leaf = certify(subB, entity('Client'));
+
+  for (const when of ['before', 'after'] as const)
+    it(`CAs of its own, named as a CA of the other: the CRL of that one is known, though it came ${when} them`, {
+      timeout: 20_000,
+    }, async () => {
+      const server = await webServer(sending(crlOf({ who: subB, certificate: ofB })));
+      const { feeds, event } = feedsOf({ urls: 9, certificates: 9, issuers: 90 }, { onDemand: 1, retry: 1 });
+      await inForce(feeds, of({ crlUrls: [server.url] }));
+      if (when === 'before') feeds.want(leaf, ofB, b.certificate);
+      for (let n = 0; n < 100; n++) {
+        const who = entity('Sub B');
+        feeds.want(certify(who, entity('Client')), certify(a.who, who, [isCa()]), a.certificate);
+      }
+      if (when === 'after') feeds.want(leaf, ofB, b.certificate);
+      for (let count = 1; !feeds.crls.has(key); count++) await event(count);
+      assert.equal(feeds.crls.get(key)!.length, 1);
+    });
+
+  it('URLs: what the other followed stays', async () => {
+    const server = await webServer(sending(crlOf(b)));
+    const { feeds, event } = feedsOf({ urls: 3, certificates: 9, issuers: 9 });
+    await inForce(feeds, of({ followCertificateUrls: true, allowedHosts: ['127.0.0.1'] }));
+    const points = (path: string) => [crlPoints(`${server.url}/${path}`)];
+    feeds.want(certify(b.who, entity('Client'), points('b')), b.certificate, b.certificate);
+    await event(1);
+    for (let n = 0; n < 10; n++)
+      feeds.want(certify(a.who, entity('Client'), points(`a${n}`)), a.certificate, a.certificate);
+    assert.deepEqual([feeds.crls.get(b.certificate.subject.key)?.length, feeds.states.length], [1, 3]);
   });
 });
 

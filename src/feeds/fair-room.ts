@@ -1,0 +1,76 @@
+/**
+ * Room for so many things and no more. Where there are more, whoever has most gives way, with what it did not want for
+ * longest: who can fill the room with things of its own making (sub-CAs, URLs, certificates) crowds out nobody else.
+ */
+export class FairRoom<Thing> {
+  readonly #things = new Map<string, Thing>();
+  /** By owner the keys that it wants, the longest unwanted first; so are the owners. */
+  readonly #wanted = new Map<string, Set<string>>();
+
+  get size(): number {
+    return this.#things.size;
+  }
+
+  get(key: string): Thing | undefined {
+    return this.#things.get(key);
+  }
+
+  values(): readonly Thing[] {
+    return [...this.#things.values()];
+  }
+
+  /** All of them, so that of each kind every owner's first comes before anybody's second: the one that it wanted last. */
+  inTurns(kindOf: (thing: Thing) => string): readonly Thing[] {
+    const turns = new Map<string, number>();
+    for (const keys of this.#wanted.values()) {
+      const had = new Map<string, number>();
+      for (const key of [...keys].reverse()) {
+        const kind = kindOf(this.#things.get(key)!);
+        const turn = had.get(kind) ?? 0;
+        had.set(kind, turn + 1);
+        turns.set(key, Math.min(turn, turns.get(key) ?? turn));
+      }
+    }
+    return [...turns].toSorted(([, a], [, b]) => a - b).map(([key]) => this.#things.get(key)!);
+  }
+
+  delete(key: string): void {
+    if (!this.#things.delete(key)) return;
+    for (const [owner, keys] of this.#wanted) this.#unwant(owner, keys, key);
+  }
+
+  /** One thing may have several owners, and stays for as long as it is among what one of them has. */
+  set(owner: string, key: string, thing: Thing): void {
+    const keys = this.#wanted.get(owner) ?? new Set();
+    this.#wanted.delete(owner);
+    this.#wanted.set(owner, keys);
+    keys.delete(key);
+    keys.add(key);
+    this.#things.set(key, thing);
+  }
+
+  /** @returns what had to go so that no more than so many are left */
+  makeRoom(most: number): readonly Thing[] {
+    const gone: Thing[] = [];
+    while (this.#things.size > most) {
+      const [owner, keys] = this.#richest();
+      const [key] = keys;
+      this.#unwant(owner, keys, key!);
+      if ([...this.#wanted.values()].some((others) => others.has(key!))) continue;
+      gone.push(this.#things.get(key!)!);
+      this.#things.delete(key!);
+    }
+    return gone;
+  }
+
+  #richest(): readonly [owner: string, keys: Set<string>] {
+    let richest: readonly [string, Set<string>] | undefined;
+    for (const one of this.#wanted) if (richest === undefined || one[1].size > richest[1].size) richest = one;
+    return richest!;
+  }
+
+  #unwant(owner: string, keys: Set<string>, key: string): void {
+    keys.delete(key);
+    if (keys.size === 0) this.#wanted.delete(owner);
+  }
+}
