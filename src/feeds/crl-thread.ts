@@ -4,13 +4,14 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { FileProblem, filesAt, readBytes } from '../documents/files.ts';
 import { type Certificate, CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
+import { verifySignature } from '../pki/certificate/signature.ts';
 import { readCrlFile } from '../pki/containers/crl-file.ts';
 import type { WeakAlgorithms } from '../pki/path/path-options.ts';
-import { rememberSigner } from '../pki/path/signature-checks.ts';
+import { tellSigners } from '../pki/path/signature-checks.ts';
 import { type Crl, readCrl } from '../pki/revocation/crl.ts';
 import { CrlError } from '../pki/revocation/crl-error.ts';
 import type { EntryIndex } from '../pki/revocation/revoked-entries.ts';
-import { signerFailure } from '../pki/revocation/signer.ts';
+import { notSignedBy, signerWeakness } from '../pki/revocation/signer.ts';
 import { atMost } from './deadline.ts';
 
 /** A list of a million entries has some 40 MB. */
@@ -50,8 +51,9 @@ type Found = {
   readonly der: Uint8Array<ArrayBuffer>;
   readonly file: string;
   readonly index: EntryIndex;
-  /** Place among the signers. */
-  readonly signer: number;
+  /** Places among the signers: of those whose key made it, and of others of its issuer's name. */
+  readonly makers: readonly number[];
+  readonly others: readonly number[];
   readonly digest: string;
 };
 type Answer = Omit<CrlReading, 'crls'> & { readonly found: readonly Found[] };
@@ -95,10 +97,11 @@ export class CrlThread {
       if ('same' in answered) return undefined;
       if ('problem' in answered) throw new Error(answered.problem);
       const { found, ...rest } = answered;
-      const crls = found.map(({ der, index, signer, digest, file }) => {
+      const crls = found.map(({ der, index, makers, others, digest, file }) => {
         const crl = readCrl(der, index);
-        rememberSigner(crl, signers[signer]!);
-        return { crl, signer: signers[signer]!, der, digest, file };
+        const at = (place: number): Certificate => signers[place]!;
+        tellSigners(crl, makers.map(at), others.map(at));
+        return { crl, signer: at(makers[0]!), der, digest, file };
       });
       return { crls, ...rest };
     });
@@ -223,21 +226,32 @@ const stateOf = (files: readonly string[]): string =>
 function readOne(
   der: Uint8Array<ArrayBuffer>,
   known: readonly KnownSigner[],
-): Pick<Found, 'index' | 'signer'> | string {
+): Pick<Found, 'index' | 'makers' | 'others'> | string {
   try {
     const crl = readCrl(der);
     const named = known.filter(({ certificate }) => certificate.subject.key === crl.issuer.key);
     if (named.length === 0)
       return `is a CRL of ${formatName(crl.issuer)}, which is no CA that is known here; where another than the CA signs its CRLs, put that certificate into the CA's file`;
     let why = '';
+    const makers: number[] = [];
+    const others: number[] = [];
+    const what = 'the CRL';
+    const began = performance.now();
     for (const { certificate, at, weakAlgorithms } of named.slice(0, maxTried)) {
-      if (certificate.keyUsage?.has('cRLSign') === false) why = `${formatName(crl.issuer)} may not sign CRLs`;
-      else {
-        const failed = signerFailure(crl, 'the CRL', certificate, weakAlgorithms);
-        if (failed === undefined) return { index: crl.revoked.index, signer: at };
-        why = failed;
+      if (certificate.keyUsage?.has('cRLSign') === false) {
+        why = `${formatName(crl.issuer)} may not sign CRLs`;
+        continue;
       }
+      // Others too: from a signature another key is reckoned that fits it as well, and who is ruled out here costs no
+      // request a look at the list.
+      if (makers.length > 0 && performance.now() - began > othersWithin) break;
+      const weak = signerWeakness(crl, what, certificate, weakAlgorithms);
+      const isMaker = weak === undefined && verifySignature(crl, certificate.subjectPublicKey);
+      if (isMaker) makers.push(at);
+      else if (weak === undefined) others.push(at);
+      if (!isMaker) why = weak ?? notSignedBy(what, certificate);
     }
+    if (makers.length > 0) return { index: crl.revoked.index, makers, others };
     return `is a CRL of ${formatName(crl.issuer)}, and ${why}`;
   } catch (error) {
     if (!(error instanceof CrlError)) throw error;
@@ -247,6 +261,8 @@ function readOne(
 
 /** Certificates of one name, in the order given: nobody's second before everybody's first. Each costs a signature. */
 const maxTried = 64;
+/** Milliseconds. */
+const othersWithin = 1_000;
 
 type KnownSigner = {
   readonly certificate: Certificate;

@@ -41,6 +41,8 @@ export function judgeSignature(question: SignatureQuestion): 'holds' | 'cut-shor
 }
 
 type Remembered = {
+  /** What was told with it (`tellSigners`), by key: whether that made it. */
+  readonly told?: ReadonlyMap<string, boolean> | undefined;
   /** Signers whose key made it. */
   readonly makers: readonly Certificate[];
   /** The last that was tried in vain. */
@@ -55,9 +57,21 @@ type Remembered = {
 const verified = new Attached<Signed, Remembered>();
 const nothing: Remembered = { makers: [], inVain: undefined };
 
-/** That this signer's key made it was found out elsewhere: no request hashes a list of 40 MB. */
-export const rememberSigner = (signed: Signed, signer: Certificate): void =>
-  void verified.set(signed, { makers: [signer], inVain: undefined });
+/**
+ * Whose keys made it, and whose did not, was found out elsewhere and comes with it, for all requests alike: none hashes a
+ * list of 40 MB, nor pays for the lists that another CA of its issuer's name signed.
+ */
+export const tellSigners = (
+  signed: Signed,
+  makers: readonly Certificate[],
+  others: readonly Certificate[] = [],
+): void => {
+  const told = new Map([
+    ...others.map((one) => [keyOf(one), false] as const),
+    ...makers.map((one) => [keyOf(one), true] as const),
+  ]);
+  verified.set(signed, { ...nothing, told });
+};
 
 /** Two fit with ECDSA, a few more with Ed25519. */
 const maxMakers = 8;
@@ -71,13 +85,15 @@ function verifyOnce({
   now,
 }: SignatureQuestion): boolean | 'cut-short' {
   const key = keyOf(signer);
+  const { told, makers, inVain } = verified.get(signed) ?? nothing;
+  const known = told?.get(key);
+  if (known !== undefined) return known;
   const tried = effort.signatures?.get(signed) ?? new Map<string, boolean>();
   const answer = tried.get(key);
   // What is remembered from other requests costs as much as what is not: it must not change what is found.
   if (!spend(account, answer === undefined ? signer.subjectPublicKey.checkCost : stepCost, policy))
     return 'cut-short';
   if (answer !== undefined) return answer;
-  const { makers, inVain } = verified.get(signed) ?? nothing;
   let holds = makers.some((maker) => maker === signer || keyOf(maker) === key);
   if (!holds && inVain !== signer) {
     const cost = signer.subjectPublicKey.checkCost;
@@ -88,10 +104,12 @@ function verifyOnce({
     effort.checks++;
     holds = verifySignature(signed, signer.subjectPublicKey);
     if (!holds) effort.failedChecks++;
-    const known = holds
-      ? { makers: [...makers, signer].slice(-maxMakers), inVain }
-      : { makers, inVain: signer };
-    verified.set(signed, known);
+    verified.set(
+      signed,
+      holds
+        ? { told, makers: [...makers, signer].slice(-maxMakers), inVain }
+        : { told, makers, inVain: signer },
+    );
   }
   effort.signatures ??= new Map();
   effort.signatures.set(signed, tried.set(key, holds));

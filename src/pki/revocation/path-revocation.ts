@@ -38,19 +38,20 @@ export function checkRevocation(
   const isSignedBy = (crl: Crl, signer: Certificate): boolean => signs(signer, crl, policy, inputs);
   const findSigner = (crl: Crl, issuer: Certificate): Certificate | undefined => {
     if (issuer.subject.key === crl.issuer.key && isSignedBy(crl, issuer)) return issuer;
-    const key = crl.issuer.key;
+    return named(crl.issuer.key).find((signer) => isSignedBy(crl, signer) && isBelowAnchor(signer));
+  };
+  // Once a name, and once a signer, however many lists there are of them: others may publish in this CA's name.
+  const named = once((key: string): readonly Certificate[] => {
     const offered = readAllOffered(intermediates.filter(({ subject }) => subject.key === key));
     const known = [...(trustStore.anchors.get(key) ?? []), ...(trustStore.intermediates.get(key) ?? [])];
-    return [...known, ...offered]
-      .toSorted((a, b) => Buffer.compare(a.der, b.der))
-      .find(
-        (signer) =>
-          isSignedBy(crl, signer) &&
-          (equalBytes(signer.der, anchor.der) ||
-            pending.some(({ der }) => equalBytes(der, signer.der)) ||
-            signerPath(signer, anchor, [...pending, signer])),
-      );
-  };
+    return [...known, ...offered].toSorted((a, b) => Buffer.compare(a.der, b.der));
+  });
+  const isBelowAnchor = once(
+    (signer: Certificate): boolean =>
+      equalBytes(signer.der, anchor.der) ||
+      pending.some(({ der }) => equalBytes(der, signer.der)) ||
+      signerPath(signer, anchor, [...pending, signer]),
+  );
   let validUntil = Infinity;
   for (let at = path.length - 1; at >= 0; at--) {
     const certificate = path[at]!;
@@ -70,6 +71,14 @@ export function checkRevocation(
     if (result.status !== 'revoked') validUntil = Math.min(validUntil, result.until);
   }
   return { valid: true, validUntil };
+}
+
+function once<Of, Answer>(ask: (of: Of) => Answer): (of: Of) => Answer {
+  const known = new Map<Of, Answer>();
+  return (of) => {
+    if (!known.has(of)) known.set(of, ask(of));
+    return known.get(of)!;
+  };
 }
 
 /** RFC 5280 6.3.3 (f), (g): cRLSign where there is a key usage, and the signature, by means that the policy accepts. */

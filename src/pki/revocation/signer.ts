@@ -14,9 +14,19 @@ export function signerFailure(
   signer: Certificate,
   lenient: WeakAlgorithms,
 ): string | undefined {
-  const weak = judgeScheme(signed, () => what, 0, lenient) ?? judgeKey(signer, 1, lenient);
-  if (weak !== undefined) return weak.detail;
-  return verifySignature(signed, signer.subjectPublicKey)
-    ? undefined
-    : `${what} is not signed by the key of ${named(signer)}`;
+  const weak = signerWeakness(signed, what, signer, lenient);
+  if (weak !== undefined) return weak;
+  return verifySignature(signed, signer.subjectPublicKey) ? undefined : notSignedBy(what, signer);
 }
+
+/** Why a signature by this certificate's key would not be accepted, whoever made it. */
+export const signerWeakness = (
+  signed: Signed,
+  what: string,
+  signer: Certificate,
+  lenient: WeakAlgorithms,
+): string | undefined =>
+  (judgeScheme(signed, () => what, 0, lenient) ?? judgeKey(signer, 1, lenient))?.detail;
+
+export const notSignedBy = (what: string, signer: Certificate): string =>
+  `${what} is not signed by the key of ${named(signer)}`;

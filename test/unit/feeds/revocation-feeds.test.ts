@@ -3,14 +3,20 @@ import { after, describe, it } from 'node:test';
 import type { FeedEvent } from '../../../src/feeds/feed-event.ts';
 import { RevocationFeeds, type RevocationSettings } from '../../../src/feeds/revocation-feeds.ts';
 import type { Certificate } from '../../../src/pki/certificate/certificate.ts';
+import { createEffort } from '../../../src/pki/path/effort.ts';
 import { defaultPolicy } from '../../../src/pki/path/path-options.ts';
+import { validatePath } from '../../../src/pki/path/path-validation.ts';
+import { createTrustStore } from '../../../src/pki/path/trust-store.ts';
 import { crlUrlsOf, ocspUrlsOf } from '../../../src/pki/revocation/certificate-urls.ts';
+import { readCrl } from '../../../src/pki/revocation/crl.ts';
 import type { RevocationSources } from '../../../src/pki/revocation/revocation-sources.ts';
-import { explicit, extension, implicit, oid, sequence } from '../pki/der-writer.ts';
-import { certify, entity, ca as isCa } from '../pki/forge.ts';
+import { byCrls } from '../../../src/pki/revocation/revocation-state.ts';
+import { bytes, explicit, extension, implicit, oid, sequence } from '../pki/der-writer.ts';
+import { certify, entity, ca as isCa, validity } from '../pki/forge.ts';
 import { scope } from '../pki/revocation/crl-forge.ts';
 import { certId, forgeOcsp, good, revoked } from '../pki/revocation/ocsp-forge.ts';
-import { type Answer, authorityOf, crlOf, hour, webServer } from './revocation-world.ts';
+import { withSecondKey } from '../pki/second-key.ts';
+import { type Answer, authorityOf, crlOf, hour, webServer, wholeSecond } from './revocation-world.ts';
 
 const ca = authorityOf('CA');
 const uri = (url: string): Uint8Array => implicit(6, Buffer.from(url));
@@ -266,6 +272,51 @@ describe('what is brought under one trust anchor crowds out nothing of another',
       if (when === 'after') feeds.want(leaf, ofB, b.certificate);
       for (let count = 1; !feeds.crls.has(key); count++) await event(count);
       assert.equal(feeds.crls.get(key)!.length, 1);
+    });
+
+  const today = { validity: validity(wholeSecond(Date.now() - hour), wholeSecond(Date.now() + hour)) };
+  const bToday = certify(b.who, b.who, [isCa()], today);
+  const listed = certify(b.who, entity('Revoked'), [], today);
+  const list = crlOf(b, { number: 1, revoked: [listed.serialNumber] });
+  const fake = entity('B');
+  const ofFake = certify(a.who, fake, [isCa()]);
+  /** A key that fits the signature of this very list, reckoned from it. */
+  const twin = certify(a.who, withSecondKey(readCrl(list), b.who), [isCa()]);
+  const rows: readonly (readonly [what: string, signers: readonly Certificate[]])[] = [
+    ['CRLs in the name of its CA', [ofFake]],
+    ['and a key that fits the signature of that CA’s own list', [twin, ofFake]],
+  ];
+  for (const [what, signers] of rows)
+    it(`${what}: its clients are judged by the lists that its own key signed, and the others cost them nothing`, async () => {
+      // 127 scopes: the bits of seven reasons.
+      const masks = Array.from({ length: 127 }, (_, n) => Math.log2((n + 1) & -(n + 1)) * 256 + n + 1);
+      const scopes = masks.map((mask) => scope(implicit(3, bytes(mask.toString(16).padStart(4, '0')))));
+      const lists = scopes.map((one) =>
+        crlOf({ who: fake, certificate: ofFake }, { number: 1_000_000, extensions: [one] }),
+      );
+      const pem = [list, ...lists].map(
+        (der) => `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString('base64')}\n-----END X509 CRL-----\n`,
+      );
+      const server = await webServer(sending(Buffer.from(pem.join(''))));
+      const { feeds } = feedsOf();
+      await inForce(feeds, { ...of({ crlUrls: [server.url] }), signers: [...signers, bToday] });
+      assert.equal(feeds.crls.get(b.certificate.subject.key)?.length, 128);
+      const judged = (leaf: Certificate): string => {
+        const effort = createEffort();
+        const verdict = validatePath(leaf, {
+          trustStore: createTrustStore({ anchors: [{ kind: 'ca', certificate: bToday }] }),
+          intermediates: signers,
+          now: Date.now(),
+          revocation: { version: 1, crls: feeds.crls, policyOf: () => byCrls('refuse') },
+          effort,
+        });
+        assert.ok(effort.revocation.signatureChecks < 5, `${effort.revocation.signatureChecks}`);
+        return verdict.valid ? 'valid' : verdict.code;
+      };
+      assert.deepEqual(
+        [judged(certify(b.who, entity('Client'), [], today)), judged(listed)],
+        ['valid', 'certificate_revoked'],
+      );
     });
 
   it('URLs: what the other followed stays', async () => {
