@@ -19,8 +19,8 @@ export class FairRoom<Thing> {
     return [...this.#things.values()];
   }
 
-  /** All of them, so that of each kind every owner's first comes before anybody's second: the one that it wanted last. */
-  inTurns(kindOf: (thing: Thing) => string): readonly Thing[] {
+  /** All of them, each with its turn among what an owner has of its kind, from 0: the one that it wanted last. */
+  inTurns(kindOf: (thing: Thing) => string): readonly (readonly [thing: Thing, turn: number])[] {
     const turns = new Map<string, number>();
     for (const keys of this.#wanted.values()) {
       const had = new Map<string, number>();
@@ -31,7 +31,7 @@ export class FairRoom<Thing> {
         turns.set(key, Math.min(turn, turns.get(key) ?? turn));
       }
     }
-    return [...turns].toSorted(([, a], [, b]) => a - b).map(([key]) => this.#things.get(key)!);
+    return [...turns].map(([key, turn]) => [this.#things.get(key)!, turn]);
   }
 
   delete(key: string): void {
@@ -39,14 +39,19 @@ export class FairRoom<Thing> {
     for (const [owner, keys] of this.#wanted) this.#unwant(owner, keys, key);
   }
 
-  /** One thing may have several owners, and stays for as long as it is among what one of them has. */
-  set(owner: string, key: string, thing: Thing): void {
+  /**
+   * One thing may have several owners, and stays for as long as it is among what one of them has.
+   *
+   * @returns whether this owner did not have it
+   */
+  set(owner: string, key: string, thing: Thing): boolean {
     const keys = this.#wanted.get(owner) ?? new Set();
     this.#wanted.delete(owner);
     this.#wanted.set(owner, keys);
-    keys.delete(key);
+    const isNew = !keys.delete(key);
     keys.add(key);
     this.#things.set(key, thing);
+    return isNew;
   }
 
   /** @returns what had to go so that no more than so many are left */

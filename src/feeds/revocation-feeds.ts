@@ -29,6 +29,10 @@ export type RevocationSettings = RevocationLimits & {
   readonly cacheDir: string | undefined;
   /** CAs, trusted ones and those below them, and whoever else may sign CRLs. */
   readonly signers: readonly Certificate[];
+  /** See `TrustStore`: of signers of one name only so many are tried. */
+  readonly turnOf: (signer: Certificate) => number;
+  /** Who answers for what is brought under it: equal for anchors that one and the same may add. */
+  readonly ownerOf: (anchor: Certificate) => string;
   /** What is accepted of signatures by this CA's key, and below it. */
   readonly weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms;
   /** What is known before it comes, and so is asked about ahead: found one by one, since each costs a signature. */
@@ -38,7 +42,7 @@ export type RevocationSettings = RevocationLimits & {
   }>;
 };
 
-/** Of what clients bring, by trust anchor (`FairRoom`): URLs that certificates name, certificates, CAs. */
+/** Of what clients bring, by the owner of their trust anchor (`FairRoom`): URLs that certificates name, certificates, CAs. */
 const usual = { urls: 1_000, certificates: 50_000, issuers: 1_000 };
 
 /** A certificate, and the trust anchor that it was brought under. */
@@ -140,7 +144,7 @@ export class RevocationFeeds implements RevocationKnowledge {
     const [issuer] = above;
     const sources = this.#inForce?.sourcesOf(...above);
     if (sources === undefined) return;
-    const owner = anchor.sha256;
+    const owner = this.#inForce!.ownerOf(anchor);
     if (sources.kinds.includes('crl')) this.#mayBeSignedBy(issuer, owner);
     for (const place of crlPlacesOf(certificate, sources)) this.#follow(place, owner);
     this.#ask({ certificate, issuer, owner }, sources);
@@ -153,7 +157,7 @@ export class RevocationFeeds implements RevocationKnowledge {
   async prepare(settings: RevocationSettings | undefined, longest: number): Promise<void> {
     if (settings === undefined) return;
     this.#coming = settings;
-    this.#takeSigners([...(this.#inForce?.signers ?? []), ...settings.signers]);
+    this.#takeSigners(this.#inForce, settings);
     const isAsked = settings.sources.some(({ kinds }) => kinds.includes('ocsp'));
     await Promise.all([
       this.#configured.start(this.#feedsOf(settings), longest),
@@ -165,7 +169,7 @@ export class RevocationFeeds implements RevocationKnowledge {
   takeOver(settings: RevocationSettings | undefined): void {
     this.#coming = undefined;
     this.#inForce = settings;
-    this.#takeSigners(settings?.signers ?? []);
+    this.#takeSigners(settings);
     const feeds = this.#feedsOf(settings);
     void this.#configured.keepOnly(feeds);
     const { sources = [], refresh } = settings ?? {};
@@ -273,17 +277,21 @@ export class RevocationFeeds implements RevocationKnowledge {
 
   #mayBeSignedBy(certificate: Certificate, owner: string): void {
     if (this.#inForce!.signers.some(isSame(certificate))) return;
-    this.#sentIssuers.set(owner, certificate.sha256, certificate);
+    if (!this.#sentIssuers.set(owner, certificate.sha256, certificate)) return;
     this.#sentIssuers.makeRoom(this.#most.issuers);
-    this.#takeSigners(this.#inForce!.signers);
+    this.#takeSigners(this.#inForce);
   }
 
-  #takeSigners(configured: readonly Certificate[]): void {
-    // Only so many of one name are tried.
-    const sent = this.#sentIssuers.inTurns(({ subject }) => subject.key);
-    const all = new Map([...configured, ...sent].map((one) => [one.sha256, one]));
-    if (all.size === this.#signers.length && this.#signers.every(({ sha256 }) => all.has(sha256))) return;
-    this.#signers = [...all.values()];
+  #takeSigners(...configured: readonly (RevocationSettings | undefined)[]): void {
+    const turns = new Map<Certificate, number>();
+    for (const [ca, turn] of this.#sentIssuers.inTurns(({ subject }) => subject.key)) turns.set(ca, turn + 1);
+    for (const settings of configured)
+      for (const ca of settings?.signers ?? []) turns.set(ca, settings!.turnOf(ca));
+    const inTurns = [...turns].toSorted(([, a], [, b]) => a - b);
+    const signers = [...new Map(inTurns.map(([ca]) => [ca.sha256, ca])).values()];
+    const isAsBefore = signers.every(({ sha256 }, i) => sha256 === this.#signers[i]?.sha256);
+    if (isAsBefore && signers.length === this.#signers.length) return;
+    this.#signers = signers;
     // What was refused for its signer may be good now.
     for (const feed of [...this.#feedsOf(this.#inForce), ...this.#followed.values()]) feed.refresh();
   }

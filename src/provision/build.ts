@@ -18,7 +18,7 @@ import { warnAboutSize } from './certificate-warnings.ts';
 import { readClients, readOwnClients } from './clients.ts';
 import { checkDatabases } from './databases.ts';
 import type { Entry, ForeignService } from './definitions.ts';
-import { groupByScope } from './directory.ts';
+import { apiOf, groupByScope } from './directory.ts';
 import { type Expiry, expiriesOf } from './expiries.ts';
 import type { Findings } from './findings.ts';
 import { issuersOfEntry } from './issuers.ts';
@@ -112,7 +112,9 @@ export function* build(
   yield* warnAboutSize(listed, config, findings);
   const clients = [...listed, ...(yield* readOwnClients(config, clientReading))];
   yield;
-  const trust = yield* buildTrust(clients, trusted, intermediates, strength);
+  const trust = yield* buildTrust(clients, trusted, intermediates, strength, ({ scope }) =>
+    scope === '' ? undefined : states[apiOf(scope) - foreignFrom]?.entry,
+  );
   yield;
   const senders = yield* readSenders(config, clients, reading);
   const judged = [...clients, ...senders.entries];

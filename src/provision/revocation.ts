@@ -13,6 +13,7 @@ import type {
   RevocationState,
 } from '../pki/revocation/revocation-state.ts';
 import type { Findings } from './findings.ts';
+import type { Owners } from './owners.ts';
 import { certificateIn } from './pem-files.ts';
 import type { WrittenRevocation } from './trust.ts';
 
@@ -39,6 +40,7 @@ export type Known = {
   readonly intermediates: readonly Certificate[];
   /** Those of clients and senders that are at hand. */
   readonly certificates: readonly Certificate[];
+  readonly owners: Owners;
   readonly policy: Partial<PathPolicy>;
   /** What stands beside the `caFile` of clients. */
   readonly cas: readonly (WrittenRevocation & { readonly certificate: Certificate })[];
@@ -104,6 +106,8 @@ export function readRevocation(written: Written, known: Known, findings: Finding
       sourcesOf: (...above) => rulesFor(...above)?.sources,
       cacheDir: written.cacheDir === undefined ? undefined : findings.resolve(written.cacheDir),
       signers,
+      turnOf: known.owners.turnOf,
+      ownerOf: (anchor) => known.owners.entryOf(anchor) ?? anchor.sha256,
       weakAlgorithmsOf: (ca) => leniencyFor(ca, { ...defaultPolicy, ...known.policy }).weakAlgorithms,
       ahead: written.sources.includes('ocsp') ? aheadOf(known.certificates, issuerOf) : [],
       timeout: written.timeout * 1000,

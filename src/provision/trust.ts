@@ -7,6 +7,7 @@ import type { Leniency, PathPolicy } from '../pki/path/path-options.ts';
 import { PathValidator } from '../pki/path/path-validator.ts';
 import { type Anchor, createTrustStore, knownCas } from '../pki/path/trust-store.ts';
 import { type CertificatesOfCa, type LenientCa, policyOf } from './leniency.ts';
+import { createOwners, type ForeignCa, type Owners } from './owners.ts';
 import type { Sliced } from './slices.ts';
 
 /** What one CA has of its own of revocation, as it is written. */
@@ -51,17 +52,21 @@ export type Trust = {
   /** Trusted CAs. */
   readonly anchors: readonly Certificate[];
   readonly policy: Partial<PathPolicy>;
+  readonly owners: Owners;
 };
 
 /**
  * Who trusts what. With `trustedCertPath` every path must end at one of its certificates, through a `caFile` too; only
  * a self-signed `file` is exempt, since nobody issued it. Without, each `file` and `caFile` is the anchor of its own.
+ *
+ * @param entryOf whose foreign file an entry is of; undefined: config.toml's own
  */
 export function* buildTrust(
   entries: readonly ClientEntry[],
   trusted: readonly Certificate[] | undefined,
   intermediates: readonly Certificate[],
   strength: Leniency,
+  entryOf: (entry: ClientEntry) => string | undefined = () => undefined,
 ): Sliced<Trust> {
   const policy = policyOf(strength, entries.flatMap(lenientCasOf));
   const isPinned = (entry: ClientEntry): boolean =>
@@ -76,22 +81,40 @@ export function* buildTrust(
   const cas = entries.flatMap((entry) => (entry.kind === 'ca' && entry.isAnchor ? (entry.cas ?? []) : []));
   const roots = (trusted ?? cas).map((certificate): Anchor => ({ kind: 'ca', certificate }));
 
+  const ofForeign = entries.flatMap((client): readonly ForeignCa[] => {
+    const entry = entryOf(client);
+    if (client.kind !== 'ca' || entry === undefined) return [];
+    return (client.cas ?? []).map((ca) => ({ ca, entry, scope: client.scope }));
+  });
+  const ofOwn = entries.flatMap((client) =>
+    client.kind === 'ca' && entryOf(client) === undefined ? (client.cas ?? []) : [],
+  );
+  const owners = createOwners([...(trusted ?? []), ...intermediates, ...ofOwn], ofForeign);
+  const { turnOf } = owners;
+  yield;
+
   // What one entry knows of the way, all do: whether one is in force must not depend on what a client sends along.
   const between = knownCas([...intermediates, ...cas]);
   // One for all pins: which alias a pinned certificate is, its fingerprint tells.
   const pinned = new PathValidator(createTrustStore({ anchors: [], fingerprints }), policy);
-  const rooted = new PathValidator(createTrustStore({ anchors: roots, intermediates: between }), policy);
+  const rooted = new PathValidator(
+    createTrustStore({ anchors: roots, intermediates: between, turnOf }),
+    policy,
+  );
   // Many aliases may have one CA, told apart by rules: they share its validator.
   const known = new Map<string, PathValidator>();
   const byCas = (cas: readonly Certificate[]): PathValidator => {
     const key = cas.map(({ sha256 }) => sha256).join();
     const own = cas.map((certificate): Anchor => ({ kind: 'ca', certificate }));
+    // Of its clients its own word counts.
+    const turnOf = (ca: Certificate): number =>
+      cas.some(({ sha256 }) => sha256 === ca.sha256) ? 0 : owners.turnOf(ca);
     const validator =
       known.get(key) ??
       new PathValidator(
         trusted === undefined
-          ? createTrustStore({ anchors: own, intermediates: between })
-          : createTrustStore({ anchors: roots, intermediates: between, through: cas }),
+          ? createTrustStore({ anchors: own, intermediates: between, turnOf })
+          : createTrustStore({ anchors: roots, intermediates: between, through: cas, turnOf }),
         policy,
         { remembersRefusals: false },
       );
@@ -119,6 +142,7 @@ export function* buildTrust(
       anchors: roots,
       fingerprints,
       intermediates: between,
+      turnOf,
     }),
     policy,
   );
@@ -127,6 +151,7 @@ export function* buildTrust(
     clients,
     anchors: roots.map(({ certificate }) => certificate),
     policy,
+    owners,
     everyone: { validator, restricted, clients, exactByOwner },
   };
 }

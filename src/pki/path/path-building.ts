@@ -72,21 +72,26 @@ function extend<Found extends { readonly valid: true }>(
   search: Progress<Found>,
 ): Found | undefined {
   const child = path.at(-1)!;
-  const { offered, policy, leading } = search;
+  const { offered, leading } = search;
   const { trustStore, effort, now } = search.inputs;
   const key = child.issuer.key;
-  const anchors = sorted(trustStore.anchors.get(key) ?? [], child, search.second);
-  for (const anchor of anchors) {
-    if (!verifyEdge(path, anchor, search)) continue;
-    const judged = search.judge({ path, anchor });
-    if (judged.valid) {
-      note(search, { path, anchor, failed: undefined });
-      return judged;
-    }
-    fail(search, { path, anchor, failed: judged });
+  const all = offered.get(key) ?? [];
+  let sentAlong: ReadonlySet<string> | undefined;
+  const turnOf = (ca: Certificate): number => {
+    const turn = trustStore.turnOf(ca);
+    if (turn === 0 || all.length === 0) return turn;
+    // Who sends a CA along means that one.
+    sentAlong ??= new Set(all.map(({ sha256 }) => sha256));
+    return sentAlong.has(ca.sha256) ? 0 : turn;
+  };
+  const anchors = trustStore.anchors.get(key) ?? [];
+  const [own, foreign] = split(anchors, (anchor) => turnOf(anchor) === 0);
+  for (const anchor of sorted(own, child, search.second)) {
+    const found = arrive(path, anchor, search);
+    if (found !== undefined) return found;
   }
   const leads = ({ issuer }: Offered): boolean => leading.has(issuer.key);
-  const sent = (offered.get(key) ?? []).filter(leads);
+  const sent = all.filter((one) => leads(one) && !anchors.some(({ sha256 }) => sha256 === one.sha256));
   if (effort.limit?.sheds(sent.filter(isUnread).length, now)) {
     effort.isLimited = true;
     return undefined;
@@ -101,19 +106,55 @@ function extend<Found extends { readonly valid: true }>(
     fail(search, { path, anchor: undefined, failed: failure('issuer_unknown', path.length - 1, detail) });
     return undefined;
   }
-  const isFull = path.slice(1).filter(({ isSelfIssued }) => !isSelfIssued).length >= policy.maxIntermediates;
-  for (const issuer of sorted(others, child, search.second)) {
-    // Self-issued ones don't count, as in RFC 5280 6.1.4 (l).
-    if (isFull && !issuer.isSelfIssued) {
-      const detail = `more than ${policy.maxIntermediates} CAs before a trusted one`;
-      fail(search, { path, anchor: undefined, failed: failure('path_too_deep', path.length, detail) });
-      continue;
+  // Of one turn anchors first: the shorter way.
+  const isEnd = new Set(foreign);
+  const byTurn = Map.groupBy([...foreign, ...others], turnOf);
+  for (const [, issuers] of [...byTurn].sort(([a], [b]) => a - b)) {
+    const [ends, between] = split(issuers, (issuer) => isEnd.has(issuer));
+    for (const issuer of [...sorted(ends, child, search.second), ...sorted(between, child, search.second)]) {
+      const found = isEnd.has(issuer) ? arrive(path, issuer, search) : climb(path, issuer, search);
+      if (found !== undefined) return found;
     }
-    if (!verifyEdge(path, issuer, search)) continue;
-    const found = extend([...path, issuer], search);
-    if (found !== undefined) return found;
   }
   return undefined;
+}
+
+const split = <Of>(
+  all: readonly Of[],
+  isFirst: (one: Of) => boolean,
+): readonly [readonly Of[], readonly Of[]] => [all.filter(isFirst), all.filter((one) => !isFirst(one))];
+
+/** To an anchor. */
+function arrive<Found extends { readonly valid: true }>(
+  path: readonly Certificate[],
+  anchor: Certificate,
+  search: Progress<Found>,
+): Found | undefined {
+  if (!verifyEdge(path, anchor, search)) return undefined;
+  const judged = search.judge({ path, anchor });
+  if (judged.valid) {
+    note(search, { path, anchor, failed: undefined });
+    return judged;
+  }
+  fail(search, { path, anchor, failed: judged });
+  return undefined;
+}
+
+/** By way of a CA below it. */
+function climb<Found extends { readonly valid: true }>(
+  path: readonly Certificate[],
+  issuer: Certificate,
+  search: Progress<Found>,
+): Found | undefined {
+  const { maxIntermediates } = search.policy;
+  // Self-issued ones don't count, as in RFC 5280 6.1.4 (l).
+  const isFull = path.slice(1).filter(({ isSelfIssued }) => !isSelfIssued).length >= maxIntermediates;
+  if (isFull && !issuer.isSelfIssued) {
+    const detail = `more than ${maxIntermediates} CAs before a trusted one`;
+    fail(search, { path, anchor: undefined, failed: failure('path_too_deep', path.length, detail) });
+    return undefined;
+  }
+  return verifyEdge(path, issuer, search) ? extend([...path, issuer], search) : undefined;
 }
 
 type Failed = TriedPath & { readonly failed: PathFailure };

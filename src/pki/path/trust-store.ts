@@ -22,6 +22,11 @@ export type TrustStore = {
   readonly intermediates: BySubject;
   /** undefined: any path will do. Otherwise one of these CAs must issue in the path (same subject and key). */
   readonly through: readonly Certificate[] | undefined;
+  /**
+   * Which of several of one name to try first: 0, those of whoever trusts this store; then one after the other of each who
+   * may add to it without being trusted for others' clients, so that nobody's come before everybody's first.
+   */
+  readonly turnOf: (ca: Certificate) => number;
   /** Instants at which a verdict may turn because a certificate of this store begins or ends; each list ascends. */
   readonly turns: readonly (readonly number[])[];
 };
@@ -45,11 +50,13 @@ export function createTrustStore({
   intermediates = [],
   through,
   fingerprints = new Set(),
+  turnOf = () => 0,
 }: {
   readonly anchors: readonly Anchor[];
   readonly intermediates?: readonly Certificate[] | KnownCas;
   readonly through?: readonly Certificate[];
   readonly fingerprints?: ReadonlySet<string>;
+  readonly turnOf?: TrustStore['turnOf'];
 }): TrustStore {
   const cas = anchors.filter(({ kind }) => kind === 'ca').map(({ certificate }) => certificate);
   const pins = anchors.filter(({ kind }) => kind === 'pinned').map(({ certificate }) => certificate);
@@ -62,6 +69,7 @@ export function createTrustStore({
       pins.length === 0 ? fingerprints : new Set([...pins.map(({ sha256 }) => sha256), ...fingerprints]),
     intermediates: known.bySubject,
     through,
+    turnOf,
     turns: [turnsOfAll(cas), known.turns],
   };
 }

@@ -46,6 +46,8 @@ const settingsOf = (sources: RevocationSources): RevocationSettings => ({
   sourcesOf: (_, { subject }) => (subject.key === ca.certificate.subject.key ? sources : undefined),
   cacheDir: undefined,
   signers: [ca.certificate],
+  turnOf: () => 0,
+  ownerOf: ({ sha256 }) => sha256,
   weakAlgorithmsOf: () => defaultPolicy.weakAlgorithms,
   ahead: [],
   timeout: 2_000,
@@ -273,6 +275,20 @@ describe('what is brought under one trust anchor crowds out nothing of another',
       for (let count = 1; !feeds.crls.has(key); count++) await event(count);
       assert.equal(feeds.crls.get(key)!.length, 1);
     });
+
+  it('nor do a hundred CAs of that name in a file that others write', { timeout: 20_000 }, async () => {
+    const server = await webServer(sending(crlOf({ who: subB, certificate: ofB })));
+    const { feeds, event } = feedsOf({ urls: 9, certificates: 9, issuers: 9 }, { onDemand: 1, retry: 1 });
+    const fakes = Array.from({ length: 100 }, () => certify(a.who, entity('Sub B'), [isCa()]));
+    await inForce(feeds, {
+      ...of({ crlUrls: [server.url] }),
+      signers: [...fakes, a.certificate, b.certificate],
+      turnOf: (signer) => fakes.indexOf(signer) + 1,
+    });
+    feeds.want(leaf, ofB, b.certificate);
+    for (let count = 1; !feeds.crls.has(key); count++) await event(count);
+    assert.equal(feeds.crls.get(key)!.length, 1);
+  });
 
   const today = { validity: validity(wholeSecond(Date.now() - hour), wholeSecond(Date.now() + hour)) };
   const bToday = certify(b.who, b.who, [isCa()], today);

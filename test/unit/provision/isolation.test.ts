@@ -1,16 +1,30 @@
 import assert from 'node:assert/strict';
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, test } from 'node:test';
+import { writeCertificate } from '../../../src/client-certificate/outbound.ts';
 import { problemLine } from '../../../src/config/problem.ts';
+import type { Certificate } from '../../../src/pki/certificate/certificate.ts';
 import { createFindings } from '../../../src/provision/findings.ts';
 import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
 import { warnAboutRisks } from '../../../src/provision/risks.ts';
 import { now, selfSigned } from '../../support/certificate-authority.ts';
 import { outcome } from '../../support/enforcer.ts';
 import { createTokenIssuer } from '../../support/token-issuer.ts';
+import { bytes, oid, sequence } from '../pki/der-writer.ts';
+import {
+  authorityKeyIdentifier,
+  certify,
+  type Entity,
+  entity,
+  generateEc,
+  ca as isCa,
+  type Keys,
+  keyUsage,
+  subjectKeyIdentifier,
+} from '../pki/forge.ts';
 
 // What may whoever writes one file below the path of a [[definitions]] entry do to others? Nothing.
 
@@ -471,3 +485,74 @@ for (const [why, kind, files, path] of [
     );
   });
 }
+
+const rsaSha256 = { algorithm: sequence(oid('1.2.840.113549.1.1.11'), bytes('0500')), hash: 'sha256' };
+
+/** Nine of these cost more than one search may: a check by P-521 counts as twelve. */
+const p521 = Array.from({ length: 9 }, () => generateEc('P-521'));
+const keyId = '0102030405060708';
+const asCa = [isCa(), keyUsage('06'), subjectKeyIdentifier(keyId)];
+const fakesOf = (cn: string): readonly Certificate[] =>
+  p521.map((keys) => certify(entity(cn, keys), entity(cn, keys), asCa));
+const pemOf = ({ der }: Certificate): string =>
+  `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString('base64')}\n-----END CERTIFICATE-----\n`;
+const proxy = (name: string, path: string, cas: readonly Certificate[]): string =>
+  `- name: ${name}\n  version: v1.0\n  basePath: ${path}\n  policies:\n${cas.map((one) => `    - policy: MTLS Authenticator\n      Certificate Content: ${JSON.stringify(encodeURIComponent(pemOf(one)))}\n`).join('')}`;
+
+test('CAs that a file names as others’ CAs are named come after those, however many and whatever they cost', async () => {
+  // Longer certificates than those, which would come first by their bytes.
+  const rsa = (): Keys => generateKeyPairSync('rsa', { modulusLength: 3072 });
+  const top = entity('Root');
+  const [b, sub] = ['B', 'Sub B'].map((cn) => entity(cn, rsa(), rsaSha256)) as [Entity, Entity];
+  const [topCa, bCa] = [certify(top, top, [isCa()]), certify(b, b, asCa)];
+  const [bBelow, subCa] = [certify(top, b, asCa), certify(b, sub, asCa)];
+  const [ofB, ofSub] = [b, sub].map((who) => certify(who, entity('c'), [authorityKeyIdentifier(keyId)]));
+  const trusting = '[router.downstream.tls]\ntrustedCertPath = "root.pem"\n';
+  const entry = (path: string): string => `[[definitions]]\nkind = "bijira"\npath = "${path}"\n`;
+  const own = (more = ''): string =>
+    `${more}${entry('p')}[[clients]]\nalias = "b"\ncaFile = "b.pem"\n${ownApi('basePath = "/b"\naliases = ["b"]')}`;
+  const knowing = '[router.downstream.tls]\nintermediatesPath = "sub.pem"\n';
+  const fakes = proxy('A', '/a', fakesOf('B'));
+  type Row = readonly [
+    what: string,
+    toml: string,
+    files: Readonly<Record<string, string>>,
+    leaf: Certificate,
+    sent?: readonly Certificate[],
+  ];
+  const alone = { 'b.pem': pemOf(bCa), 'p/a.yaml': fakes };
+  const ofSubs = { ...alone, 'p/a.yaml': proxy('A', '/a', fakesOf('Sub B')), 'sub.pem': pemOf(subCa) };
+  const rows: readonly Row[] = [
+    ['those of [[clients]]', own(), alone, ofB!],
+    [
+      'below trustedCertPath',
+      own(trusting),
+      { ...alone, 'b.pem': pemOf(bBelow), 'root.pem': pemOf(topCa) },
+      ofB!,
+    ],
+    ['of intermediatesPath', own(knowing), ofSubs, ofSub!],
+    ['that a client sends along', own(), ofSubs, ofSub!, [subCa]],
+    [
+      'that a client sends along, and that file has, too',
+      own(),
+      { ...ofSubs, 'p/a.yaml': proxy('A', '/a', [...fakesOf('Sub B'), subCa]) },
+      ofSub!,
+      [subCa],
+    ],
+    ['of another entry', entry('p') + entry('q'), { ...alone, 'q/b.yaml': proxy('B', '/b', [bCa]) }, ofB!],
+    ['of another file of that entry', entry('p'), { ...alone, 'p/b.yaml': proxy('B', '/b', [bCa]) }, ofB!],
+  ];
+  for (const [what, toml, files, leaf, sent = []] of rows) {
+    rmSync(join(folder, 'p'), { recursive: true, force: true });
+    for (const [name, text] of Object.entries(files)) put(name, text);
+    const { snapshot, problems } = load(toml);
+    const headers = writeCertificate(
+      'xfcc',
+      leaf.der,
+      sent.map(({ der }) => der),
+    );
+    const path = toml.includes('"/b"') ? '/b' : '/b/v1.0';
+    const result = await outcome({ path, certificate: encodeURIComponent(pemOf(leaf)), headers }, snapshot);
+    assert.match(result, /^(b|mtls-authenticator)$/, `${what}: ${result} ${problems.map(problemLine)}`);
+  }
+});
