@@ -79,7 +79,13 @@ export class RevocationFeeds implements RevocationKnowledge {
   #coming: RevocationSettings | undefined;
   /** CAs of valid paths that only clients send along. */
   readonly #sentIssuers = new FairRoom<Certificate>();
-  #signers: readonly Certificate[] = [];
+  #signers: { readonly from: readonly (RevocationSettings | undefined)[]; inTurns: readonly Certificate[] } =
+    {
+      from: [],
+      inTurns: [],
+    };
+  /** Another one came along: who brings many must not have them put in order at each request. */
+  #signersAreStale = false;
   #cache: { readonly folder: string; readonly cache: RevocationCache } | undefined;
   #version = 0;
   #crls: { readonly version: number; readonly set: CrlSet } | undefined;
@@ -105,7 +111,7 @@ export class RevocationFeeds implements RevocationKnowledge {
       lanes: new Lanes(),
       threads: this.#threads,
       cache: () => this.#cacheOf(settings()),
-      signers: () => this.#signers,
+      signers: () => this.#signersInTurns(),
       limits: settings,
       weakAlgorithmsOf: (ca) => settings().weakAlgorithmsOf(ca),
     };
@@ -276,24 +282,37 @@ export class RevocationFeeds implements RevocationKnowledge {
   }
 
   #mayBeSignedBy(certificate: Certificate, owner: string): void {
-    if (this.#inForce!.signers.some(isSame(certificate))) return;
+    const { signers, turnOf } = this.#inForce!;
+    // One that a foreign file has, too, must not wait for that file's turn.
+    if (turnOf(certificate) === 0 && signers.some(isSame(certificate))) return;
     if (!this.#sentIssuers.set(owner, certificate.sha256, certificate)) return;
     this.#sentIssuers.makeRoom(this.#most.issuers);
     this.#takeSigners(this.#inForce);
   }
 
-  #takeSigners(...configured: readonly (RevocationSettings | undefined)[]): void {
-    const turns = new Map<Certificate, number>();
-    for (const [ca, turn] of this.#sentIssuers.inTurns(({ subject }) => subject.key)) turns.set(ca, turn + 1);
-    for (const settings of configured)
-      for (const ca of settings?.signers ?? []) turns.set(ca, settings!.turnOf(ca));
-    const inTurns = [...turns].toSorted(([, a], [, b]) => a - b);
-    const signers = [...new Map(inTurns.map(([ca]) => [ca.sha256, ca])).values()];
-    const isAsBefore = signers.every(({ sha256 }, i) => sha256 === this.#signers[i]?.sha256);
-    if (isAsBefore && signers.length === this.#signers.length) return;
-    this.#signers = signers;
+  #takeSigners(...from: readonly (RevocationSettings | undefined)[]): void {
+    this.#signers = { ...this.#signers, from };
+    this.#signersAreStale = true;
     // What was refused for its signer may be good now.
     for (const feed of [...this.#feedsOf(this.#inForce), ...this.#followed.values()]) feed.refresh();
+  }
+
+  /** The very same list while nobody is another. */
+  #signersInTurns(): readonly Certificate[] {
+    if (!this.#signersAreStale) return this.#signers.inTurns;
+    this.#signersAreStale = false;
+    const { from, inTurns: before } = this.#signers;
+    const turns = new Map<Certificate, number>();
+    const put = (ca: Certificate, turn: number): void =>
+      void turns.set(ca, Math.min(turn, turns.get(ca) ?? turn));
+    for (const settings of from) for (const ca of settings?.signers ?? []) put(ca, settings!.turnOf(ca));
+    for (const [ca, turn] of this.#sentIssuers.inTurns(({ subject }) => subject.key)) put(ca, turn + 1);
+    const sorted = [...turns].toSorted(([, a], [, b]) => a - b);
+    const inTurns = [...new Map(sorted.map(([ca]) => [ca.sha256, ca])).values()];
+    if (inTurns.length === before.length && inTurns.every(({ sha256 }, i) => sha256 === before[i]!.sha256))
+      return before;
+    this.#signers.inTurns = inTurns;
+    return inTurns;
   }
 
   #all(): readonly (CrlFeed | OcspFeed)[] {

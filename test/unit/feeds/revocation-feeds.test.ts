@@ -282,8 +282,9 @@ describe('what is brought under one trust anchor crowds out nothing of another',
     const fakes = Array.from({ length: 100 }, () => certify(a.who, entity('Sub B'), [isCa()]));
     await inForce(feeds, {
       ...of({ crlUrls: [server.url] }),
-      signers: [...fakes, a.certificate, b.certificate],
-      turnOf: (signer) => fakes.indexOf(signer) + 1,
+      // And that CA itself behind them: whoever wrote the file knew it.
+      signers: [...fakes, ofB, a.certificate, b.certificate],
+      turnOf: (signer) => [...fakes, ofB].indexOf(signer) + 1,
     });
     feeds.want(leaf, ofB, b.certificate);
     for (let count = 1; !feeds.crls.has(key); count++) await event(count);
