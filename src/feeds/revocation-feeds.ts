@@ -150,7 +150,7 @@ export class RevocationFeeds implements RevocationKnowledge {
     const [issuer] = above;
     const sources = this.#inForce?.sourcesOf(...above);
     if (sources === undefined) return;
-    const owner = this.#inForce!.ownerOf(anchor);
+    const owner = this.#inForce!.ownerOf(above.at(-1)!);
     if (sources.kinds.includes('crl')) this.#mayBeSignedBy(issuer, owner);
     for (const place of crlPlacesOf(certificate, sources)) this.#follow(place, owner);
     this.#ask({ certificate, issuer, owner }, sources);
