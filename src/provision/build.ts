@@ -25,6 +25,7 @@ import { issuersOfEntry } from './issuers.ts';
 import type { State } from './last-good.ts';
 import { strengthOf, warnAboutLeniency } from './leniency.ts';
 import type { OwnConfig } from './own-config.ts';
+import { checkBackends } from './own-ports.ts';
 import { certificateIn } from './pem-files.ts';
 import { readRevocation, revocationState } from './revocation.ts';
 import { checkRouter } from './router.ts';
@@ -183,6 +184,7 @@ export function* build(
   yield;
   const service = readService(config, isWritten, findings);
   checkRouter(config, findings);
+  checkBackends(config, service, findings);
   checkShadow(config, own.file, findings);
   const answers = readAnswers(config, isWritten, headersOf([sources, ...sourcesOf.all()]));
   checkAnswers(config, readAnswers(config, isWritten, headersOf([sources])), findings);

@@ -92,7 +92,9 @@ export const router = table({
   securedListenerPort: port().default(9095).describe('Port of the TLS listener.'),
   adminPort: port({ zero: true })
     .default(9901)
-    .describe("Port of Envoy's admin interface, on 127.0.0.1 only. 0: any free one."),
+    .describe(
+      "Port of Envoy's admin interface, on 127.0.0.1 only. 0: any free one. Better on a unix socket where others publish APIs: see [envoy](envoy.md#the-admin-interface).",
+    ),
   maxConnections: z
     .int()
     .min(1)

@@ -322,6 +322,27 @@ for (const [why, text, message] of [
   });
 }
 
+/** One file of Bijira's, with an API that asks for nothing. */
+const components = '[[definitions]]\nkind = "bijira"\npath = "b"\n';
+function component(file: string, api: { readonly [key: string]: unknown }): void {
+  const usual = { name: 'A', version: 'v1', basePath: '/a/v1', endpoint: 'https://a.example', policies: [] };
+  put(file, JSON.stringify([{ ...usual, ...api }]));
+}
+
+test('a backend that is Envoy’s admin interface admits nobody, and harms nobody else', async () => {
+  component('b/a.yaml', { endpoint: 'http://127.0.0.1:9901' });
+  component('b/good.yaml', { name: 'Good', basePath: '/good/v1' });
+  const own = ownApi('basePath = "/own"\nmutualSSL = "off"');
+  const loaded = load(components + own);
+  assert.equal(await call(loaded, undefined, '/a/v1/quitquitquit'), 'api_misconfigured');
+  assert.equal(await call(loaded, undefined, '/good/v1/x'), 'allowed');
+  assert.equal(await call(loaded, undefined, '/own/x'), 'allowed');
+  assert.match(
+    said(loaded),
+    /b\/a\.yaml:1: backend: found "http:\/\/127\.0\.0\.1:9901", which is Envoy's admin/,
+  );
+});
+
 /** An `*.apk-conf` and a TokenIssuer beside it. */
 const apk = (issuers: string): string =>
   `[[definitions]]\nkind = "apk"\npath = "p"\nissuers = ["${issuers}"]\n`;
