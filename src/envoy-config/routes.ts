@@ -18,15 +18,6 @@ export type Scheme = 'https' | 'http';
  */
 export function routeConfiguration(config: Config, scheme: Scheme, options: EnvoyConfigOptions): Message {
   const { ownApis = config.apis.length } = options;
-  const hosts = apisByDomain(config.apis);
-  const own = apisByDomain(config.apis.slice(0, ownApis));
-  // What foreign files alone claim has those of config.toml, too, which come first.
-  const at = (domain: string): readonly Api[] =>
-    own.has(domain)
-      ? (hosts.get(domain) ?? [])
-      : [...(hostIn(own, domain) ?? []), ...(hosts.get(domain) ?? [])];
-  // Hosts that nobody knows are asked about too: the enforcer says 404, and why.
-  const domains = [...[...hosts.keys()].filter((domain) => domain !== '*'), '*'];
   return {
     name: 'apis',
     ignore_port_in_host_matching: true,
@@ -34,23 +25,61 @@ export function routeConfiguration(config: Config, scheme: Scheme, options: Envo
       ...corsPolicy(config, tiersIn(config, options)),
       ...(scheme === 'http' && contextExtensions({ listener: 'plain' })),
     },
-    virtual_hosts: domains.map((domain) => ({
-      name: domain,
-      domains: [domain],
-      routes: [...longestFirst(at(domain)).map((api) => apiRoute(config, api, domain, scheme)), noApi],
+    virtual_hosts: sites(config.apis, ownApis).map(({ domains, apis }) => ({
+      name: domains[0],
+      domains,
+      // The enforcer finds the same under each of them.
+      routes: [...longestFirst(apis).map((api) => apiRoute(config, api, domains[0], scheme)), noApi],
     })),
   };
 }
 
+/** Hosts that lead to the same APIs. */
+type Site = { readonly domains: readonly [string, ...string[]]; readonly apis: readonly Api[] };
+
+/**
+ * What foreign files alone claim has the APIs of config.toml, too, which come first. Thousands of hosts of one API are
+ * one site: each for itself would have all of config.toml's anew.
+ */
+function sites(apis: readonly Api[], ownApis: number): readonly Site[] {
+  const own = apisByDomain(apis.slice(0, ownApis));
+  const foreign = apisByDomain(apis.slice(ownApis));
+  const found = new Map<readonly Api[], Map<readonly Api[], [string, ...string[]]>>();
+  // Hosts that nobody knows are asked about too: the enforcer says 404, and why.
+  for (const domain of new Set([...own.keys(), ...foreign.keys()].filter((one) => one !== '*')).add('*')) {
+    const ours = hostIn(own, domain) ?? none;
+    const theirs = foreign.get(domain) ?? none;
+    const beside = found.get(ours) ?? new Map<readonly Api[], [string, ...string[]]>();
+    found.set(ours, beside);
+    const domains = beside.get(theirs);
+    if (domains === undefined) beside.set(theirs, [domain]);
+    else domains.push(domain);
+  }
+  return [...found].flatMap(([ours, beside]) =>
+    [...beside].map(([theirs, domains]) => ({ domains, apis: [...ours, ...theirs] })),
+  );
+}
+
+const none: readonly Api[] = [];
+
+/** The same APIs are one list. */
 function apisByDomain(apis: readonly Api[]): ReadonlyMap<string, readonly Api[]> {
-  const hosts = new Map<string, Api[]>();
-  for (const api of apis)
+  const hosts = new Map<string, number[]>();
+  for (const [i, api] of apis.entries())
     for (const domain of new Set(api.hosts.map(domainOf))) {
       const there = hosts.get(domain);
-      if (there === undefined) hosts.set(domain, [api]);
-      else there.push(api);
+      if (there === undefined) hosts.set(domain, [i]);
+      else there.push(i);
     }
-  return hosts;
+  const lists = new Map<string, readonly Api[]>();
+  return new Map(
+    [...hosts].map(([domain, indices]) => {
+      const key = indices.join();
+      const list = lists.get(key) ?? indices.map((i) => apis[i]!);
+      lists.set(key, list);
+      return [domain, list];
+    }),
+  );
 }
 
 const longestFirst = (apis: readonly Api[]): readonly Api[] =>

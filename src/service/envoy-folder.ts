@@ -26,6 +26,8 @@ export class EnvoyFolder {
   readonly #times: EnvoyFolderTimes;
   #wanted: Wanted | undefined;
   #working: Promise<void> | undefined;
+  /** Why they are not as the configuration says; each told once. */
+  #trouble: 'unmade' | 'unwritten' | undefined;
   #wake: () => void = () => {};
   #isClosed = false;
 
@@ -40,13 +42,26 @@ export class EnvoyFolder {
     for (const [name, text] of files) await write(join(folder, name), text);
   }
 
-  /** The latest counts; one that is being written is ended at its next step. */
-  update(wanted: Wanted): void {
-    this.#wanted = wanted;
+  /**
+   * The latest counts; one that is being written is ended at its next step. What can't be made is told as what can't be
+   * written: it is in force in the enforcer all the same.
+   *
+   * @param make undefined: none are wanted
+   */
+  update(make: () => Wanted | undefined): void {
+    try {
+      const wanted = make();
+      if (wanted === undefined) return;
+      this.#wanted = wanted;
+    } catch (error) {
+      this.#wanted = undefined;
+      this.#fail('unmade', error as Error);
+    }
     this.#wake();
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined;
-    });
+    if (this.#wanted !== undefined)
+      this.#working ??= this.#work().finally(() => {
+        this.#working = undefined;
+      });
   }
 
   async close(): Promise<void> {
@@ -56,20 +71,24 @@ export class EnvoyFolder {
   }
 
   async #work(): Promise<void> {
-    let isTroubled = false;
     while (this.#wanted !== undefined && !this.#isClosed) {
       const wanted = this.#wanted;
       try {
         await this.#steps(wanted);
-        if (this.#wanted === wanted) this.#wanted = undefined;
-        if (isTroubled) this.#tell({ kind: 'mended' });
-        isTroubled = false;
+        if (this.#wanted !== wanted) continue;
+        this.#wanted = undefined;
+        if (this.#trouble !== undefined) this.#tell({ kind: 'mended' });
+        this.#trouble = undefined;
       } catch (error) {
-        if (!isTroubled) this.#tell({ kind: 'failed', reason: (error as Error).message });
-        isTroubled = true;
+        this.#fail('unwritten', error as Error);
         await this.#pause(this.#times.retry, wanted);
       }
     }
+  }
+
+  #fail(trouble: 'unmade' | 'unwritten', { message: reason }: Error): void {
+    if (trouble !== this.#trouble) this.#tell({ kind: 'failed', reason });
+    this.#trouble = trouble;
   }
 
   async #steps(wanted: Wanted): Promise<void> {

@@ -152,87 +152,9 @@ async function begin(
   let server: ExtAuthzServer | undefined;
   let port: MetricsPort | undefined;
   let closeControl: (() => Promise<void>) | undefined;
-  try {
-    server = await listen(
-      { ...inForce, service },
-      { configuration, log, metrics, audit, shadow, traces },
-      file,
-    );
-    const unready = (): string | undefined => (isStopping ? 'stopping' : undefined);
-    port = metrics && (await openPort(metrics, inForce, options, { log, unready }));
-    closeControl = await control({ ...inForce, service }, options, configuration, shadow);
-  } catch (error) {
-    await Promise.all([
-      server?.close(),
-      port?.close(),
-      configuration.close(),
-      audit.close(),
-      traces?.close(),
-    ]);
-    metrics?.close();
-    throw error;
-  }
-  const files = envoyFiles(inForce);
-  // What can't be written is told, and tried again, below.
-  await (files && envoy.writeAll(files).catch(() => {}));
-  keepEnvoy = (loaded) => {
-    const wanted = envoyFiles(loaded);
-    if (wanted !== undefined) envoy.update(wanted);
-  };
-  keepHeapSmall();
-  metrics?.serving();
-  server.setServing(true);
-  log.started(started.ok, server.addresses);
-  const tls = new TlsRenewal(service.tcp?.tls, server, () => log.now);
-  takeOverTls = (loaded) => tls.takeOver(loaded.service.tcp?.tls);
-  // What came meanwhile.
-  takeOverTls(configuration.inForce);
-  keepEnvoy(configuration.inForce);
-  const watcher = new FileWatcher(
-    () => configuration.reread(),
-    (reason) => log.blind(reason),
-  );
-  watch = () => {
-    const { reload } = configuration.inForce.config.enforcer;
-    watcher.watch(reload.watch ? configuration.read : new Map());
-  };
-  watch();
-  compareWith = ({ config }) => shadow.use(nextFile(config, file), config.enforcer.reload.watch);
-  compareWith(configuration.inForce);
-
-  if (port !== undefined) log.now.info('metrics', { listening: port.address });
-  const { drainTimeoutInSeconds, drainDelayInSeconds } = config.enforcer.authService;
-  tellServing = ({ config: { enforcer } }) =>
-    options.onServing({
-      log: enforcer.log,
-      drainsWithinSeconds: drainDelayInSeconds + drainTimeoutInSeconds,
-      metrics: watched,
-    });
-  tellServing(inForce);
-  const stopped = new Promise<void>((stop) => {
-    onSignal = (signal) => {
-      if (signal === 'SIGHUP') {
-        configuration.reload();
-        shadow.reload();
-      } else if (signal === 'SIGUSR1' || signal === 'SIGUSR2') {
-        log.now.warn('this signal is not used; SIGHUP reads the configuration again', { signal });
-      } else if (isStopping) {
-        log.now.warn('stopped at once, calls in flight are lost', { signal });
-        void server.close().then(stop);
-      } else {
-        isStopping = true;
-        log.now.info('stopping: answering the calls in flight', {
-          signal,
-          ...(drainDelayInSeconds > 0 && { afterSeconds: drainDelayInSeconds }),
-          atMostSeconds: drainTimeoutInSeconds,
-        });
-        void server.drain(drainTimeoutInSeconds * 1000, drainDelayInSeconds * 1000).then(stop);
-      }
-    };
-    for (const signal of early) onSignal(signal);
-  });
+  let watcher: FileWatcher | undefined;
   const close = async (): Promise<void> => {
-    watcher.close();
+    watcher?.close();
     await Promise.all([
       closeControl?.(),
       envoy.close(),
@@ -243,9 +165,87 @@ async function begin(
       traces?.close(),
     ]);
     metrics?.close();
-    log.now.info('stopped');
   };
-  return { ended: stopped.then(close) };
+  try {
+    const serving = await listen(
+      { ...inForce, service },
+      { configuration, log, metrics, audit, shadow, traces },
+      file,
+    );
+    server = serving;
+    const unready = (): string | undefined => (isStopping ? 'stopping' : undefined);
+    port = metrics && (await openPort(metrics, inForce, options, { log, unready }));
+    closeControl = await control({ ...inForce, service }, options, configuration, shadow);
+    const writeEnvoy = async (): Promise<void> => {
+      const files = envoyFiles(inForce);
+      if (files !== undefined) await envoy.writeAll(files);
+    };
+    // What can't be made or written is told, and tried again, below.
+    await writeEnvoy().catch(() => {});
+    keepEnvoy = (loaded) => envoy.update(() => envoyFiles(loaded));
+    keepHeapSmall();
+    metrics?.serving();
+    serving.setServing(true);
+    log.started(started.ok, serving.addresses);
+    const tls = new TlsRenewal(service.tcp?.tls, serving, () => log.now);
+    takeOverTls = (loaded) => tls.takeOver(loaded.service.tcp?.tls);
+    // What came meanwhile.
+    takeOverTls(configuration.inForce);
+    keepEnvoy(configuration.inForce);
+    watcher = new FileWatcher(
+      () => configuration.reread(),
+      (reason) => log.blind(reason),
+    );
+    watch = () => {
+      const { reload } = configuration.inForce.config.enforcer;
+      watcher?.watch(reload.watch ? configuration.read : new Map());
+    };
+    watch();
+    compareWith = ({ config }) => shadow.use(nextFile(config, file), config.enforcer.reload.watch);
+    compareWith(configuration.inForce);
+
+    if (port !== undefined) log.now.info('metrics', { listening: port.address });
+    const { drainTimeoutInSeconds, drainDelayInSeconds } = config.enforcer.authService;
+    tellServing = ({ config: { enforcer } }) =>
+      options.onServing({
+        log: enforcer.log,
+        drainsWithinSeconds: drainDelayInSeconds + drainTimeoutInSeconds,
+        metrics: watched,
+      });
+    tellServing(inForce);
+    const stopped = new Promise<void>((stop) => {
+      onSignal = (signal) => {
+        if (signal === 'SIGHUP') {
+          configuration.reload();
+          shadow.reload();
+        } else if (signal === 'SIGUSR1' || signal === 'SIGUSR2') {
+          log.now.warn('this signal is not used; SIGHUP reads the configuration again', { signal });
+        } else if (isStopping) {
+          log.now.warn('stopped at once, calls in flight are lost', { signal });
+          void serving.close().then(stop);
+        } else {
+          isStopping = true;
+          log.now.info('stopping: answering the calls in flight', {
+            signal,
+            ...(drainDelayInSeconds > 0 && { afterSeconds: drainDelayInSeconds }),
+            atMostSeconds: drainTimeoutInSeconds,
+          });
+          void serving.drain(drainTimeoutInSeconds * 1000, drainDelayInSeconds * 1000).then(stop);
+        }
+      };
+      for (const signal of early) onSignal(signal);
+    });
+    return {
+      ended: stopped.then(async () => {
+        await close();
+        log.now.info('stopped');
+      }),
+    };
+  } catch (error) {
+    // Whatever it is: half a service would answer on, and hear no signal.
+    await Promise.all([server?.close(), close()]);
+    throw error;
+  }
 }
 
 async function listen(

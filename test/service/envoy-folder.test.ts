@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import {
   mkdirSync,
   mkdtempSync,
@@ -8,10 +9,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { EnvoyFolder, type EnvoyFolderNews } from '../../src/service/envoy-folder.ts';
+import { serve } from '../../src/service/serve.ts';
 import { EnforcerProcess } from '../support/enforcer-process.ts';
 import { freePort } from '../support/free-port.ts';
 
@@ -36,9 +39,9 @@ test('no route names a cluster that is not there, whenever it is looked; and wha
   await envoy.writeAll({ folder, files: files('a') });
   const read = at(folder);
   for (const [cluster, next] of [['b', 'c'], ['d']]) {
-    envoy.update({ folder, files: files(cluster!) });
+    envoy.update(() => ({ folder, files: files(cluster!) }));
     // One that comes while the one before is half done.
-    if (next !== undefined) envoy.update({ folder, files: files(next) });
+    if (next !== undefined) envoy.update(() => ({ folder, files: files(next) }));
     const last = JSON.stringify({ resources: [{ name: next ?? cluster }] });
     while (read('clusters.json') !== last || read('routes.json') !== (next ?? cluster)) {
       assert.ok(read('clusters.json').includes(`"${read('routes.json')}"`));
@@ -46,7 +49,7 @@ test('no route names a cluster that is not there, whenever it is looked; and wha
     }
   }
   assert.deepEqual(news, []);
-  envoy.update({ folder, files: files('d', 'second') });
+  envoy.update(() => ({ folder, files: files('d', 'second') }));
   while (news.length === 0) await turn();
   assert.deepEqual(news, [{ kind: 'needs-envoy' }]);
   await envoy.close();
@@ -59,7 +62,7 @@ test('what keeps it from being written is told once, and it is written as soon a
   const news: EnvoyFolderNews[] = [];
   const envoy = new EnvoyFolder((told) => news.push(told), times);
   await assert.rejects(envoy.writeAll({ folder, files: files('a') }), /EEXIST/);
-  envoy.update({ folder, files: files('a') });
+  envoy.update(() => ({ folder, files: files('a') }));
   for (let i = 0; i < 30; i++) await turn();
   assert.equal(news.length, 1);
   assert.equal(news[0]!.kind, 'failed');
@@ -67,6 +70,25 @@ test('what keeps it from being written is told once, and it is written as soon a
   while (news.length < 2) await turn();
   assert.deepEqual(news.at(-1), { kind: 'mended' });
   assert.equal(at(folder)('routes.json'), 'a');
+  await envoy.close();
+});
+
+test('what can not even be made is told, leaves the last good ones, and ends nothing', async () => {
+  const folder = join(root, 'unmade');
+  const news: EnvoyFolderNews[] = [];
+  const envoy = new EnvoyFolder((told) => news.push(told), times);
+  await envoy.writeAll({ folder, files: files('a') });
+  const tooLarge = (): never => {
+    throw new RangeError('Invalid string length');
+  };
+  envoy.update(tooLarge);
+  envoy.update(tooLarge);
+  assert.deepEqual(news, [{ kind: 'failed', reason: 'Invalid string length' }]);
+  assert.equal(at(folder)('routes.json'), 'a');
+  envoy.update(() => ({ folder, files: files('b') }));
+  while (news.length < 2) await turn();
+  assert.deepEqual(news.at(-1), { kind: 'mended' });
+  assert.equal(at(folder)('routes.json'), 'b');
   await envoy.close();
 });
 
@@ -103,4 +125,19 @@ test('what could not be written at the start is written without another change',
   } finally {
     await enforcer.stop();
   }
+});
+
+test('a start that fails once it listens ends, and leaves nothing that answers', async () => {
+  const port = await freePort();
+  const file = join(root, 'half.toml');
+  writeFileSync(file, `[enforcer.authService]\nport = ${port}\n`);
+  const fails = (): never => {
+    throw new Error('a fault of ours');
+  };
+  const options = { file, env: {}, version: '0', worker: undefined, onSignal: () => {}, onServing: fails };
+  await assert.rejects(serve(options), /a fault of ours/);
+  // It is free again.
+  const next = createServer().listen(port, '127.0.0.1');
+  await once(next, 'listening');
+  next.close();
 });

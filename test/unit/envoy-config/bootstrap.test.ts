@@ -324,8 +324,8 @@ const keys: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: unk
   ],
   [
     api('https://b', 'hosts = ["::1", "A.test"]'),
-    (t) => hcm(t).route_config.virtual_hosts.map((each: Tree) => each.domains[0]),
-    ['[::1]', 'a.test', '*'],
+    (t) => hcm(t).route_config.virtual_hosts.map((each: Tree) => each.domains),
+    [['[::1]', 'a.test'], ['*']],
     'hosts as Envoy matches them, and always the rest',
   ],
   [
@@ -473,6 +473,24 @@ test('a host that foreign files alone name has what config.toml has for all host
   assert.deepEqual(names('named.test'), ['named 1', 'both 1', 'no API']);
   const own = routes(tree, 'api.test')[1].typed_per_filter_config['envoy.filters.http.ext_authz'];
   assert.equal(own.check_settings.context_extensions.vHost, 'api.test', 'where the enforcer finds it');
+});
+
+test('hosts that lead to the same APIs share one virtual host: thousands of a foreign file cost its length', () => {
+  const at = (name: string, hosts: readonly string[]): string =>
+    `[[apis]]\nname = "${name}"\nversion = "1"\nbasePath = "/${name}"\nhosts = ${JSON.stringify(hosts)}\n`;
+  const many = Array.from({ length: 1000 }, (_, i) => `h${i}.test`);
+  const toml = at('own', ['*']) + at('named', ['h1.test']) + at('all', many) + at('some', many.slice(500));
+  const tree = bootstrap(toml, { ownApis: 2 });
+  const sites = hcm(tree).route_config.virtual_hosts.map((each: Tree) => [
+    each.domains.length,
+    each.routes.map(({ name }: Tree) => name),
+  ]);
+  assert.deepEqual(sites, [
+    [1, ['named 1', 'all 1', 'no API']],
+    [499, ['own 1', 'all 1', 'no API']],
+    [500, ['some 1', 'own 1', 'all 1', 'no API']],
+    [1, ['own 1', 'no API']],
+  ]);
 });
 
 const gold = '[[tiers]]\nname = "Gold"\nrequests = 5000\nburst = 50\n';
