@@ -73,6 +73,8 @@ function tierOf(name: string | undefined, at: Cursor): PolicyTier | undefined {
   const quota = whole.get('requestCount').isTable ? whole.get('requestCount') : whole;
   const counted = quota.get('requestCount').isWritten ? quota.get('requestCount') : quota.get('count');
   if (name === undefined) return undefined;
+  if (!name.isWellFormed())
+    return at.error(`has half a character in its name, ${JSON.stringify(name)}, which Envoy does not take`);
   if (!counted.isWritten) {
     at.warn(`"${name}" counts no requests, which is all that is counted here; it has no limit`);
     return { name, limit: undefined, stopOnQuotaReach };

@@ -140,8 +140,8 @@ export function placeholder({
   const path = readablePath(basePath);
   const named = hosts.filter((host) => aHost.safeParse(host).success);
   return apiSchema.parse({
-    name: name || 'unknown',
-    version: version || '0',
+    name: name.toWellFormed() || 'unknown',
+    version: version.toWellFormed() || '0',
     basePath: path ?? '/',
     // Without a path there is no place: nobody can ask for it, and Envoy has no route for it.
     hosts: path === undefined ? ['unreadable.invalid'] : named.length === 0 ? ['*'] : named,

@@ -9,8 +9,14 @@ export const table = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObje
 
 export const text = (what: string) => {
   const error = `write ${what}`;
-  return z.string({ error }).min(1, { error });
+  return z
+    .string({ error })
+    .min(1, { error })
+    .refine((value) => value.isWellFormed(), { error: halfCharacter });
 };
+
+/** JSON's `\ud800` alone, as where an emoji was cut in two: Envoy takes no file that has it, and with it nobody's routes. */
+const halfCharacter = 'write it without half a character (of \\ud800 to \\udfff two make one)';
 
 export const port = ({ zero = false } = {}) => {
   const least = zero ? 0 : 1;

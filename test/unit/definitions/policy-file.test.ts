@@ -143,3 +143,12 @@ test('a policy that counts bytes has no limit, which is told', () => {
   assert.deepEqual(tiers, [{ name: 'Big', limit: undefined, stopOnQuotaReach: true }]);
   assert.match(warnings[0]?.message ?? '', /"Big" counts no requests/);
 });
+
+test('half a character in a name is refused: Envoy would take nothing of a file that has it', () => {
+  const { tiers, problems } = readPolicyFile(
+    'p.json',
+    '{"data": {"policyName": "G\\ud800", "defaultLimit": {}}}',
+  );
+  assert.deepEqual(tiers, []);
+  assert.match(problems[0]!.message, /^has half a character in its name, "G\\ud800"/);
+});

@@ -343,6 +343,20 @@ test('a backend that is Envoy’s admin interface admits nobody, and harms nobod
   );
 });
 
+for (const key of ['name', 'version'])
+  test(`half a character in an API’s ${key} is no text of Envoy’s, and its own affair`, async () => {
+    component('b/a.yaml', { [key]: 'v\ud800' });
+    component('b/good.yaml', { name: '\u{1f600}', basePath: '/good/v1' });
+    const loaded = load(components);
+    assert.equal(await call(loaded, undefined, '/a/v1/x'), 'api_misconfigured');
+    assert.equal(await call(loaded, undefined, '/good/v1/x'), 'allowed');
+    assert.match(
+      said(loaded),
+      new RegExp(`a\\.yaml:1: ${key}: found "v.ud800"; write it without half a char`),
+    );
+    assert.ok(loaded.config.apis.every(({ name, version }) => `${name} ${version}`.isWellFormed()));
+  });
+
 /** An `*.apk-conf` and a TokenIssuer beside it. */
 const apk = (issuers: string): string =>
   `[[definitions]]\nkind = "apk"\npath = "p"\nissuers = ["${issuers}"]\n`;
