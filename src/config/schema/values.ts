@@ -117,28 +117,39 @@ export const basePath = () =>
 export const backendUrl = () => absoluteUrl({ webSocket: true });
 
 export const absoluteUrl = ({ query = false, empty = false, webSocket = false } = {}) =>
-  z.string().refine(
-    (value) => {
-      if (value === '') return empty;
-      const url = URL.parse(value);
-      return (
-        url !== null &&
-        // WHATWG's parser forgives what Envoy and Java do not: blanks, one slash or three, a backslash for one, port 0.
-        /^[a-z]+:\/\/[^/?#\s\\]+(?:[/?#]\S*)?$/i.test(value) &&
-        url.port !== '0' &&
-        (/^https?:$/.test(url.protocol) || (webSocket && /^wss?:$/.test(url.protocol))) &&
-        (query || url.search === '') &&
-        url.hash === '' &&
-        url.username === '' &&
-        url.password === ''
-      );
-    },
-    {
-      error: query
-        ? 'write an http:// or https:// URL without user and password, for example "https://idp.example.com/oauth2/jwks"'
-        : `write an http:// or https:// URL ${webSocket ? '(for WebSockets ws:// or wss://) ' : ''}without query, user and password, for example "https://127.0.0.1:9443/v2"`,
-    },
-  );
+  z
+    .string()
+    .refine(
+      (value) => {
+        if (value === '') return empty;
+        const url = URL.parse(value);
+        return (
+          url !== null &&
+          // WHATWG's parser forgives what Envoy and Java do not: blanks, one slash or three, a backslash for one, port 0.
+          /^[a-z]+:\/\/[^/?#\s\\]+(?:[/?#]\S*)?$/i.test(value) &&
+          url.port !== '0' &&
+          (/^https?:$/.test(url.protocol) || (webSocket && /^wss?:$/.test(url.protocol))) &&
+          (query || url.search === '') &&
+          url.hash === '' &&
+          url.username === '' &&
+          url.password === ''
+        );
+      },
+      {
+        error: query
+          ? 'write an http:// or https:// URL without user and password, for example "https://idp.example.com/oauth2/jwks"'
+          : `write an http:// or https:// URL ${webSocket ? '(for WebSockets ws:// or wss://) ' : ''}without query, user and password, for example "https://127.0.0.1:9443/v2"`,
+      },
+    )
+    .refine((value) => isHostLength(URL.parse(value)?.hostname ?? 'none'), {
+      error: 'write a host of at most 253 characters, its labels between dots of 1 to 63',
+    });
+
+/** RFC 1035 section 2.3.4, as it is looked up: a longer name is nobody's, and one as SNI keeps Envoy from starting. */
+function isHostLength(host: string): boolean {
+  const name = host.replace(/\.$/, '');
+  return name.length <= 253 && name.split('.').every((label) => label.length > 0 && label.length <= 63);
+}
 
 /** With underscores, which no host name may have (RFC 1123 section 2.1) and container networks give out. */
 function isDnsName(value: string): boolean {

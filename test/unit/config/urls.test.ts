@@ -27,6 +27,12 @@ const rows: readonly (readonly [sentence: string, url: string, isBackend: boolea
   ['another scheme', 'ftp://b.example', false],
   ['no scheme', 'b.example:8080', false],
   ['no host', 'https://', false],
+  ['a label of 63 and the dot at the end', `https://${'a'.repeat(63)}.example.`, true],
+  ['a label of 64, which no name server knows', `https://${'a'.repeat(64)}.example`, false],
+  ['253 characters', `https://${'a.'.repeat(126)}a/`, true],
+  ['255, as a name', `https://${'a.'.repeat(127)}a/`, false],
+  ['nothing between two dots', 'https://a..example', false],
+  ['a dot alone', 'https://./', false],
 ];
 for (const [sentence, url, isBackend] of rows)
   test(`a backend's URL: ${sentence}`, () => {
