@@ -44,8 +44,8 @@ export function* readTiers(config: Config, foreignFrom: number, findings: Findin
       );
   });
   const used = yield* usedTiers(config, foreignFrom);
-  const published = [...used.values()].flatMap(({ name, at, isForeign }): readonly Found[] =>
-    isForeign && publishedTiers.has(name) ? [{ name, limit: limitOf({ name }), at }] : [],
+  const published = [...used.values()].flatMap(({ name, at, foreignAt }): readonly Found[] =>
+    foreignAt !== undefined && publishedTiers.has(name) ? [{ name, limit: limitOf({ name }), at }] : [],
   );
   const files = config.tiers.flatMap((written, i) => tiersOfFile(written, ['tiers', i, 'file'], findings));
   const own = config.tiers.flatMap((written, i) =>
@@ -53,6 +53,7 @@ export function* readTiers(config: Config, foreignFrom: number, findings: Findin
   );
   const found = new Map([...published, ...files.toReversed(), ...own].map((tier) => [tier.name, tier]));
   const tiers = [...found.values()].map(({ name, limit }) => ({ name, limit }));
+  for (const tier of published) if (found.get(tier.name) === tier) warnAboutShared(tier, used, findings);
   warnAboutCase([...found.values()], findings);
   warnAboutNumber(tiers, config, findings);
   if (config.tiers.length > 0) warnAboutUndefined([...found.keys()], used, findings);
@@ -165,9 +166,14 @@ function warnAboutNumber(tiers: readonly Tier[], { router }: Config, findings: F
     );
 }
 
-type Used = { readonly name: string; readonly at: Path; readonly isForeign: boolean };
+type Used = {
+  readonly name: string;
+  /** Its first client: one of config.toml, if any. */
+  readonly at: Path;
+  /** The first of a foreign file. */
+  readonly foreignAt: Path | undefined;
+};
 
-/** By its name the first client that has it; whether it is a foreign file's. */
 function* usedTiers(config: Config, foreignFrom: number): Sliced<ReadonlyMap<string, Used>> {
   const used = new Map<string, Used>();
   function* gather(clients: Config['clients'], at: Path, isForeign: boolean): Sliced<void> {
@@ -175,8 +181,10 @@ function* usedTiers(config: Config, foreignFrom: number): Sliced<ReadonlyMap<str
       yield;
       if (tier === undefined) continue;
       const before = used.get(tier);
-      if (before === undefined) used.set(tier, { name: tier, at: [...at, i, 'tier'], isForeign });
-      else if (isForeign) used.set(tier, { ...before, isForeign });
+      const here = [...at, i, 'tier'];
+      if (before === undefined)
+        used.set(tier, { name: tier, at: here, foreignAt: isForeign ? here : undefined });
+      else if (isForeign && before.foreignAt === undefined) used.set(tier, { ...before, foreignAt: here });
     }
   }
   yield* gather(config.clients, ['clients'], false);
@@ -188,6 +196,17 @@ function* usedTiers(config: Config, foreignFrom: number): Sliced<ReadonlyMap<str
       yield* gather(clients, ['apis', i, 'operations', j, 'clients'], isForeign);
   }
   return used;
+}
+
+/** Whoever publishes an API may not change unheard what config.toml's own clients are allowed. */
+function warnAboutShared(tier: Tier, used: ReadonlyMap<string, Used>, findings: Findings): void {
+  const { name, at, foreignAt } = used.get(tier.name)!;
+  if (foreignAt === undefined || foreignAt === at || tier.limit === undefined) return;
+  const { file, line } = findings.problemAt(foreignAt, '');
+  findings.warn(
+    at,
+    `found "${name}", which no [[tiers]] has, and which a client of ${file}:${line} has as well: WSO2’s number counts for both (${tierLine(tier)}); write a [[tiers]] with name = "${name}" and your number, or another name here`,
+  );
 }
 
 function warnAboutUndefined(

@@ -312,3 +312,16 @@ const people: readonly [toml: string, line: string][] = [
 ];
 for (const [toml, line] of people)
   test(`people read: ${line}`, () => assert.equal(tierLine(good(toml).tiers[0]!), line));
+
+test('a foreign file’s tier that puts a number on config.toml’s own clients is told with both', () => {
+  const foreign = '[[definitions]]\nkind = "choreo-connect"\npath = "project"\n';
+  const said = (toml: string) =>
+    lines(good(toml + foreign).warnings).filter((line) => /has as well/.test(line));
+  assert.match(
+    said(client('Gold')).join('\n'),
+    /^config\.toml:4: clients\[0\]\.tier: found "Gold", which no \[\[tiers\]\] has, and which a client of \S*project\/api\.yaml:\d+ has as well: WSO2’s number counts for both \(Gold: 5000 a minute for each alias\); write a \[\[tiers\]\]/,
+  );
+  assert.deepEqual(said(client('Silver')), []);
+  assert.deepEqual(said(client('Gold') + tier('Gold', 'requests = 7')), []);
+  assert.deepEqual(said(`${client('Gold')}[[tiers]]\nfile = "policies.yaml"\n`), []);
+});
