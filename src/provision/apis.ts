@@ -44,7 +44,38 @@ export function* buildApis(ground: Ground): Sliced<ApiIndex> {
       `"${second.name}" ${second.version} claims ${host}${basePath || '/'}, which "${first.name}" ${first.version} has already; give one of them another basePath or host`,
     );
   }
+  if (ground.foreignFrom < apis.length) yield* warnAboutBelow(index, ground.foreignFrom, findings);
   return index;
+}
+
+/** A foreign file's API below one of config.toml's takes requests from it, and asks of them what it likes. */
+function* warnAboutBelow({ apis, byHost }: ApiIndex, foreignFrom: number, findings: Findings): Sliced<void> {
+  const own = new Set<Api>();
+  let depth = 0;
+  for (const [i, api] of apis.entries()) {
+    yield;
+    if (i < foreignFrom) {
+      own.add(api);
+      depth = Math.max(depth, api.basePath.split('/').length - 1);
+      continue;
+    }
+    const segments = api.basePath.split('/');
+    // Longest first; who has "/" has what nobody else claims.
+    const paths = Array.from({ length: Math.min(depth, segments.length - 2) }, (_, n) =>
+      segments.slice(0, n + 2).join('/'),
+    ).reverse();
+    const above = api.hosts
+      .flatMap((host) => byHost.get(host) ?? [])
+      .flatMap((there) =>
+        paths.flatMap((path) => [there.own?.byBasePath.get(path), there.byBasePath.get(path)]),
+      )
+      .find((found) => found !== undefined && own.has(found));
+    if (above !== undefined)
+      findings.warn(
+        ['apis', i, 'basePath'],
+        `"${api.name}" ${api.version} takes the requests below ${api.basePath} from "${above.name}" ${above.version} (${above.basePath}) of config.toml, and is not bound by what that asks for; where this is not meant, give it another basePath`,
+      );
+  }
 }
 
 /** What it claims: as many as it has hosts. */

@@ -357,6 +357,23 @@ for (const key of ['name', 'version'])
     assert.ok(loaded.config.apis.every(({ name, version }) => `${name} ${version}`.isWellFormed()));
   });
 
+for (const [sentence, own, hosts, basePath, isTold] of [
+  ['below one of config.toml’s', '/pay/1.0', undefined, '/pay/1.0/transfers', true],
+  ['far below it', '/pay', undefined, '/pay/1.0/transfers/x', true],
+  ['below it on a host of its own', '/pay/1.0', ['api.test'], '/pay/1.0/transfers', true],
+  ['beside it', '/pay/1.0', undefined, '/pay/1.0transfers', false],
+  ['above it', '/pay/1.0', undefined, '/pay', false],
+  ['below one that has all the rest', '/', undefined, '/pay/1.0/transfers', false],
+] as const)
+  test(`a foreign API ${sentence} is ${isTold ? '' : 'not '}told as one that takes its requests`, () => {
+    component('b/a.yaml', { basePath, ...(hosts && { hosts }) });
+    const mine = `[[clients]]\nalias = "mine"\nfile = "acme.pem"\n${ownApi(`basePath = "${own}"\naliases = ["mine"]`)}`;
+    const told = new RegExp(
+      `b/a\\.yaml:1: basePath: "A" v1 takes the requests below ${basePath} from "own" 1 `,
+    );
+    assert.equal(told.test(said(load(components + mine))), isTold);
+  });
+
 /** An `*.apk-conf` and a TokenIssuer beside it. */
 const apk = (issuers: string): string =>
   `[[definitions]]\nkind = "apk"\npath = "p"\nissuers = ["${issuers}"]\n`;
