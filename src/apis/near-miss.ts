@@ -36,8 +36,7 @@ export function whyUntrusted(
   const namesake = namesakeOf(leaf, everyone);
   const texts = [
     leaf.isSelfIssued ? 'it names itself as its issuer, and no [[clients]] file has it' : undefined,
-    namesake &&
-      `alias "${namesake.alias}" has another certificate of this subject (SHA-256 ${namesake.certificate.sha256})`,
+    namesake && namesakeText(leaf, namesake),
     code === 'signature_invalid' && !leaf.isSelfIssued
       ? 'a CA of that name is known with another key: it was renewed, or somebody uses its name'
       : undefined,
@@ -125,20 +124,31 @@ const isUnder = (cas: readonly Certificate[] | undefined, above: readonly Certif
   cas === undefined || cas.some(({ sha256 }) => above.some((ca) => ca.sha256 === sha256));
 
 type Namesake = { readonly alias: string; readonly certificate: Certificate };
-/** Who has another certificate of the same subject: mostly it was renewed. */
-export const namesakeOf = (leaf: Certificate, everyone: Everyone): Namesake | undefined =>
-  bySubject(everyone).get(leaf.subject.key);
+/** Who has this very certificate, or else another of the same subject: mostly it was renewed. */
+export function namesakeOf(leaf: Certificate, everyone: Everyone): Namesake | undefined {
+  const { byHash, bySubject } = namesakesAmong(everyone);
+  return byHash.get(leaf.sha256) ?? bySubject.get(leaf.subject.key);
+}
 
+const namesakeText = ({ sha256 }: Certificate, { alias, certificate }: Namesake): string =>
+  certificate.sha256 === sha256
+    ? `alias "${alias}" has this very certificate, but trustedCertPath has no CA above it, and a file needs one as well`
+    : `alias "${alias}" has another certificate of this subject (SHA-256 ${certificate.sha256})`;
+
+type Namesakes = Readonly<Record<'byHash' | 'bySubject', ReadonlyMap<string, Namesake>>>;
 /** Made at the first refusal, once a snapshot. */
-const namesakes = new WeakMap<Everyone, ReadonlyMap<string, Namesake>>();
+const namesakes = new WeakMap<Everyone, Namesakes>();
 
-function bySubject(everyone: Everyone): ReadonlyMap<string, Namesake> {
+function namesakesAmong(everyone: Everyone): Namesakes {
   const known = namesakes.get(everyone);
   if (known !== undefined) return known;
-  const found = new Map<string, Namesake>();
-  for (const { alias, asks } of everyone.clients ?? [])
-    if (asks?.kind === 'certificate')
-      found.set(asks.certificate.subject.key, { alias, certificate: asks.certificate });
+  const all = (everyone.clients ?? []).flatMap(({ alias, asks }) =>
+    asks?.kind === 'certificate' ? [{ alias, certificate: asks.certificate }] : [],
+  );
+  const found = {
+    byHash: new Map(all.map((one) => [one.certificate.sha256, one])),
+    bySubject: new Map(all.map((one) => [one.certificate.subject.key, one])),
+  };
   namesakes.set(everyone, found);
   return found;
 }

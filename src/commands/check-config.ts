@@ -16,7 +16,8 @@ export const checkConfig: Command = {
 
 Reads the configuration and the files it names as "serve" would, and those that Envoy will open, prints every error
 and warning with file, line and key, and exits 0 (good, maybe with warnings) or 78. Warns of more than "serve" does:
-no APIs at all, open ones, aliases that nothing uses, CAs that issue for others, too.
+no APIs at all, open ones, aliases that nothing uses, CAs that issue for others, too, and clients from which nothing
+known here leads up to trustedCertPath.
 
   --strict   exits 78 where there is a warning, too
   --json     errors and warnings as JSON, on standard output

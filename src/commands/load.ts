@@ -71,6 +71,7 @@ export async function load(
       {
         own: own.ok.config,
         snapshot: loaded.snapshot,
+        trust: loaded.trust,
         isRouted: own.ok.isWritten(['router']),
         now: Date.now(),
       },

@@ -37,7 +37,7 @@ import { buildSourceList, buildSources, type SourceGround } from './sources.ts';
 import { readTiers, type Tier } from './tiers.ts';
 import type { Issuers } from './token-policies.ts';
 import { readTokenServices } from './token-services.ts';
-import { buildTrust } from './trust.ts';
+import { buildTrust, type Trust } from './trust.ts';
 
 /** What comes of one configuration. */
 export type Built = {
@@ -55,6 +55,7 @@ export type Built = {
   readonly revocation: RevocationSettings | undefined;
   /** See `Revocation`. */
   readonly needFiles: readonly Certificate[];
+  readonly trust: Trust;
   /** What Envoy counts. */
   readonly tiers: readonly Tier[];
 };
@@ -191,6 +192,7 @@ export function* build(
   const backendJwt = readBackendJwt(config, isWritten, findings);
   return {
     service,
+    trust,
     revocation: revocation?.settings,
     needFiles: revocation?.needFiles ?? [],
     expiries: yield* expiriesOf({

@@ -2,15 +2,21 @@ import type { Api } from '../apis/api.ts';
 import type { Operation } from '../apis/operations.ts';
 import { type Client, clientsOf } from '../apis/security.ts';
 import type { Config } from '../config/schema/config.ts';
+import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
+import type { PathPolicy } from '../pki/path/path-options.ts';
+import type { PathInputs } from '../pki/path/path-request.ts';
+import { type PathVerdict, validatePath } from '../pki/path/path-validation.ts';
+import { type Anchor, createTrustStore, isSameCa } from '../pki/path/trust-store.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Findings } from './findings.ts';
-import { ownerKey } from './trust.ts';
+import { type ClientEntry, ownerKey, type Trust } from './trust.ts';
 
 type Reviewed = {
   /** As config.toml has it, without what foreign files add. */
-  readonly own: Pick<Config, 'clients' | 'apis'>;
+  readonly own: Pick<Config, 'clients' | 'apis' | 'router'>;
   readonly snapshot: Snapshot;
+  readonly trust: Trust;
   /** Envoy's routes are made of this file as well. */
   readonly isRouted: boolean;
   /** Milliseconds since the epoch. */
@@ -22,6 +28,8 @@ export function warnAboutRisks(reviewed: Reviewed, findings: Findings): void {
   warnAboutApis(reviewed, findings);
   warnAboutUnused(reviewed, findings);
   warnAboutWideCas(reviewed, findings);
+  if (reviewed.own.router.downstream.tls.trustedCertPath !== undefined)
+    warnAboutUntrusted(reviewed, findings);
 }
 
 function warnAboutApis({ own, snapshot: { apis }, isRouted, now }: Reviewed, { warn }: Findings): void {
@@ -109,4 +117,69 @@ function warnAboutWideCas({ own, snapshot: { everyone } }: Reviewed, { warn }: F
       );
     }
   }
+}
+
+/**
+ * With `trustedCertPath`, entries from which nothing that is known here leads up to one of its CAs. What a client could
+ * send along nobody knows.
+ */
+function warnAboutUntrusted({ own, trust, now }: Reviewed, { warn }: Findings): void {
+  const trustStore = createTrustStore({
+    anchors: anchorsOf('ca', trust.anchors),
+    intermediates: trust.between,
+  });
+  const judge = (
+    certificate: Certificate,
+    given: Pick<PathPolicy, 'purpose'> & Pick<PathInputs, 'trustStore'>,
+  ) => {
+    // What its dates say is told already.
+    const day = Math.min(Math.max(now, certificate.notBefore), certificate.notAfter);
+    return validatePath(certificate, { ...trust.policy, ...given, intermediates: [], now: day });
+  };
+  const whyCertificate = (certificate: Certificate): string | undefined => {
+    const alone = createTrustStore({ anchors: anchorsOf('pinned', [certificate]) });
+    // So is what no path could mend. And nobody issued what is signed by itself.
+    if (certificate.isSelfSigned() || !judge(certificate, { purpose: 'client', trustStore: alone }).valid)
+      return undefined;
+    return whyNot(judge(certificate, { purpose: 'client', trustStore }));
+  };
+  const whyCa = (ca: Certificate): string | undefined => {
+    if (trust.anchors.some((anchor) => isSameCa(anchor, ca))) return undefined;
+    // However often it was issued anew, by others too.
+    const same = (trust.between.bySubject.get(ca.subject.key) ?? []).filter((one) => isSameCa(one, ca));
+    const all = [ca, ...same].map((one) => whyNot(judge(one, { purpose: 'any', trustStore })));
+    if (all.includes(undefined)) return undefined;
+    return ca.isSelfSigned() ? `${formatName(ca.subject)} issued itself, and is not in there` : all[0];
+  };
+  for (const { entry } of trust.clients) {
+    const isOne = entry.kind === 'certificate';
+    const certificates = isOne ? [entry.certificate] : entry.kind === 'ca' ? (entry.cas ?? []) : [];
+    const [why, ...others] = certificates.map(isOne ? whyCertificate : whyCa);
+    if (why === undefined || others.includes(undefined)) continue;
+    warn(
+      placeOf(entry, own),
+      `alias "${entry.alias}": nothing known here leads from its ${isOne ? 'certificate' : 'CA'} up to router.downstream.tls.trustedCertPath (${why}): every request with it is refused, unless CA certificates that do come along with it; add its CA to trustedCertPath, or those between to intermediatesPath`,
+    );
+  }
+}
+
+const anchorsOf = (kind: Anchor['kind'], certificates: readonly Certificate[]): readonly Anchor[] =>
+  certificates.map((certificate) => ({ kind, certificate }));
+
+const whyNot = (verdict: PathVerdict): string | undefined =>
+  verdict.valid ? undefined : `${verdict.code}: ${verdict.detail}`;
+
+/** What comes of foreign files has no line here. */
+function placeOf({ scope, index }: ClientEntry, { clients, apis }: Reviewed['own']): readonly PropertyKey[] {
+  const [api, operation] = scope.split('.').map(Number);
+  if (scope !== '' && api! >= apis.length) return ['definitions'];
+  const whose =
+    scope === '' ? [] : ['apis', api!, ...(operation === undefined ? [] : ['operations', operation])];
+  const of =
+    scope === '' ? { clients } : operation === undefined ? apis[api!]! : apis[api!]!.operations[operation]!;
+  const written = of.clients?.[index];
+  const key = (['file', 'pem', 'caFile', 'caPem', 'issuer'] as const).find(
+    (key) => written?.[key] !== undefined,
+  );
+  return [...whose, 'clients', index, ...(key === undefined ? [] : [key])];
 }

@@ -5,7 +5,7 @@ import type { Certificate } from '../pki/certificate/certificate.ts';
 import { twinFingerprints } from '../pki/certificate/ecdsa-twin.ts';
 import type { Leniency, PathPolicy } from '../pki/path/path-options.ts';
 import { PathValidator } from '../pki/path/path-validator.ts';
-import { type Anchor, createTrustStore, knownCas } from '../pki/path/trust-store.ts';
+import { type Anchor, createTrustStore, type KnownCas, knownCas } from '../pki/path/trust-store.ts';
 import { type CertificatesOfCa, type LenientCa, policyOf } from './leniency.ts';
 import { createOwners, type ForeignCa, type Owners } from './owners.ts';
 import type { Sliced } from './slices.ts';
@@ -51,6 +51,8 @@ export type Trust = {
   readonly everyone: Everyone;
   /** Trusted CAs. */
   readonly anchors: readonly Certificate[];
+  /** CAs that help to lead up to these, whatever a client sends along. */
+  readonly between: KnownCas;
   readonly policy: Partial<PathPolicy>;
   readonly owners: Owners;
 };
@@ -150,6 +152,7 @@ export function* buildTrust(
   return {
     clients,
     anchors: roots.map(({ certificate }) => certificate),
+    between,
     policy,
     owners,
     everyone: { validator, restricted, clients, exactByOwner },

@@ -131,6 +131,35 @@ test('the line has the request id, and the names, issuer and dates of the certif
   assert.ok(Date.parse(notBefore!) < now && now < Date.parse(notAfter!));
 });
 
+test('a file that no CA of trustedCertPath has issued: issuer_unknown, and whose it is', async () => {
+  const file = await partner.issue({ subject: 'CN=bob', extendedKeyUsage: 'client' });
+  const renewed = await partner.issue({ subject: 'CN=bob', extendedKeyUsage: 'client' });
+  const { snapshot } = load(
+    `[router.downstream.tls]
+trustedCertPath = "other.pem"
+[[clients]]
+alias = "bob"
+file = "bob.pem"
+[[clients]]
+alias = "bob"
+file = "renewed.pem"
+[[apis]]
+name = "A"
+version = "1"
+basePath = "/"
+aliases = ["bob"]
+`,
+    { 'other.pem': other.pem, 'bob.pem': file.pem, 'renewed.pem': renewed.pem },
+  );
+  const denial = await decide(request({ certificate: encodeURIComponent(file.pem) }), snapshot, now);
+  assert.ok(denial.outcome === 'deny');
+  assert.equal(denial.code, 'issuer_unknown');
+  assert.equal(
+    denial.detail,
+    'no certificate of CN=Partner CA, which CN=bob names as its issuer: alias "bob" has this very certificate, but trustedCertPath has no CA above it, and a file needs one as well',
+  );
+});
+
 test('a CA renewed under its name, where certificates say which key: issuer_unknown, and that', async () => {
   const old = await createAuthority({
     subject: 'CN=CA',

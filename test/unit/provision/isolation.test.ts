@@ -530,7 +530,7 @@ for (const [why, kind, files, path] of [
     assert.equal(await of('/else', 'site.test'), 'allowed', 'and no other');
     // Nor does a review call it open.
     const review = createFindings('config.toml', loaded.text.lineOf);
-    warnAboutRisks({ own: loaded.config, snapshot: loaded.snapshot, isRouted: false, now }, review);
+    warnAboutRisks({ ...loaded, own: loaded.config, isRouted: false, now }, review);
     assert.deepEqual(
       review.warnings.map(({ message }) => message.slice(0, 13)),
       ['"own" is open'],
