@@ -1,12 +1,12 @@
-import { type Problem, problemLine, withoutSecrets } from '../config/problem.ts';
+import { keyText, type Problem, problemLine, withoutSecrets } from '../config/problem.ts';
 import { jsonText } from '../observability/paper.ts';
-import { formatName } from '../pki/certificate/name.ts';
 import { countClients, type LoadedConfig } from '../provision/load-config.ts';
 import { tierLine } from '../provision/tiers.ts';
 import { type Command, configOf, configOption, type Exit, exit, say } from './command.ts';
+import { crlWarnings } from './crl-warnings.ts';
 import { load } from './load.ts';
 import { printLines, tellLines } from './output.ts';
-import { readFilesOnce, stateLine } from './revocation.ts';
+import { isOutOfDate, readFilesOnce, stateLine } from './revocation.ts';
 import { toSarif } from './sarif.ts';
 
 export const checkConfig: Command = {
@@ -80,24 +80,17 @@ const tierLines = (tiers: LoadedConfig['tiers']): readonly string[] => [
 /** What lies here is read; what "serve" would fetch is named. */
 async function revocationLines(
   file: string,
-  { revocation: settings, needFiles, text }: LoadedConfig,
+  loaded: LoadedConfig,
   tell: (level: 'warning', problem: Problem) => void,
 ): Promise<readonly string[]> {
+  const { revocation: settings, text } = loaded;
   if (settings === undefined) return [];
-  const lines: string[] = [];
-  const line = text.lineOf(['enforcer', 'security', 'revocation']);
-  const warn = (message: string): void =>
-    tell('warning', { file, line, key: 'enforcer.security.revocation', message });
-  const { states, crls } = await readFilesOnce(settings);
-  for (const state of states) {
-    if (state.lastError === undefined) lines.push(stateLine(state));
-    else warn(stateLine(state));
-  }
-  for (const { subject } of needFiles)
-    if (!crls.has(subject.key))
-      warn(
-        `no CRL file is of ${formatName(subject)}, so no load balancer whose certificate it issued is a trusted sender; add its CRL to crlFiles, or write mode = "off" for this CA in [[enforcer.security.revocation.cas]]`,
-      );
+  const read = await readFilesOnce(settings);
+  for (const { path, message } of crlWarnings(file, loaded, read))
+    tell('warning', { file, line: text.lineOf(path), key: keyText(path), message });
+  const lines = read.states
+    .filter((state) => state.lastError === undefined && !isOutOfDate(state))
+    .map(stateLine);
   const { sources } = settings;
   for (const url of new Set(sources.flatMap(({ kinds, crlUrls }) => (kinds.includes('crl') ? crlUrls : []))))
     lines.push(`crl ${withoutSecrets(url)}: would be fetched`);

@@ -1,6 +1,7 @@
 import type { FeedState } from '../feeds/feed.ts';
 import { RevocationCache } from '../feeds/revocation-cache.ts';
 import { RevocationFeeds, type RevocationSettings } from '../feeds/revocation-feeds.ts';
+import type { CrlSet } from '../pki/revocation/crl-set.ts';
 import { type Command, configOf, configOption, exit, say } from './command.ts';
 import { load } from './load.ts';
 import { printLines } from './output.ts';
@@ -13,7 +14,7 @@ export const revocation: Command = {
 Reads every CRL file and fetches from every URL and responder that the configuration names, once and from this host, as
 "serve" would, and prints what came of it: one line a source. Changes nothing: neither what a running service knows nor
 its cacheDir. What that service fetched last, from URLs in certificates as well, is listed below it, from cacheDir.
-Exits 0, or 69 where a source fails.
+Exits 0, or 69 where a source fails or is out of date.
 
   mtls-enforcer revocation --config /etc/mtls-enforcer/config.toml
 `,
@@ -26,36 +27,42 @@ Exits 0, or 69 where a source fails.
       return say('revocation is not looked at: [enforcer.security.revocation] names no source and no mode\n');
     const { states } = await readOnce(settings);
     await printLines([...states.map(stateLine), ...(await keptLines(settings))]);
-    return states.some(({ failures }) => failures > 0) ? exit.unavailable : exit.ok;
+    return states.some((state) => state.failures > 0 || isOutOfDate(state)) ? exit.unavailable : exit.ok;
   },
 };
 
+type ReadOnce = { readonly states: readonly FeedState[]; readonly crls: CrlSet };
+
 /** Each source once, by this process for itself. */
-async function readOnce(settings: RevocationSettings): Promise<Pick<RevocationFeeds, 'states' | 'crls'>> {
+async function readOnce(settings: RevocationSettings): Promise<ReadOnce> {
   const feeds = new RevocationFeeds(() => {}, process.env);
   try {
     feeds.takeOver({ ...settings, cacheDir: undefined });
     await feeds.read();
-    const { states, crls } = feeds;
-    return { states, crls };
+    return { states: feeds.states, crls: feeds.crls };
   } finally {
     await feeds.close();
   }
 }
 
 /** The same for what lies on this host. */
-export const readFilesOnce = (settings: RevocationSettings): ReturnType<typeof readOnce> =>
+export const readFilesOnce = (settings: RevocationSettings): Promise<ReadOnce> =>
   readOnce({
     ...settings,
     sources: settings.sources.map((sources) => ({ ...sources, crlUrls: [] })),
     ahead: [],
   });
 
-export function stateLine({ feed, from, count, outdatedFrom, lastError }: FeedState): string {
+export const isOutOfDate = ({ outdatedFrom }: FeedState): boolean =>
+  outdatedFrom !== undefined && outdatedFrom < Date.now();
+
+export function stateLine(state: FeedState): string {
+  const { feed, from, count, outdatedFrom, lastError } = state;
   if (lastError !== undefined) return `${feed} ${from}: failed: ${lastError}`;
+  if (isOutOfDate(state))
+    return `${feed} ${from}: OUT OF DATE since ${instant(outdatedFrom!)}, ${count} revoked`;
   const next = outdatedFrom === undefined ? 'no next update' : `next update ${instant(outdatedFrom)}`;
-  const late = outdatedFrom !== undefined && outdatedFrom < Date.now() ? ', OUT OF DATE' : '';
-  return `${feed} ${from}: good, ${count} revoked, ${next}${late}`;
+  return `${feed} ${from}: good, ${count} revoked, ${next}`;
 }
 
 async function keptLines({ cacheDir }: RevocationSettings): Promise<readonly string[]> {

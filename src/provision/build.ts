@@ -53,8 +53,6 @@ export type Built = {
   readonly expiries: readonly Expiry[];
   /** What is to be fetched about revocation; undefined: it is not looked at. */
   readonly revocation: RevocationSettings | undefined;
-  /** See `Revocation`. */
-  readonly needFiles: readonly Certificate[];
   readonly trust: Trust;
   /** What Envoy counts. */
   readonly tiers: readonly Tier[];
@@ -194,7 +192,6 @@ export function* build(
     service,
     trust,
     revocation: revocation?.settings,
-    needFiles: revocation?.needFiles ?? [],
     expiries: yield* expiriesOf({
       clients,
       trusted: trusted ?? [],

@@ -28,8 +28,6 @@ export type Revocation = {
   readonly settings: RevocationSettings;
   readonly policyOf: RevocationState['policyOf'];
   readonly issuerOf: (certificate: Certificate) => Certificate | undefined;
-  /** CAs of load balancers that are believed only if a CRL file is of them: whether one is, who reads them sees. */
-  readonly needFiles: readonly Certificate[];
 };
 
 export type Known = {
@@ -100,7 +98,6 @@ export function readRevocation(written: Written, known: Known, findings: Finding
   return {
     policyOf: (...above) => rulesFor(...above)?.policy,
     issuerOf,
-    needFiles: known.senderAnchors.filter((ca) => needsFile(rulesFor(ca))),
     settings: {
       sources: [general, ...byCa.values()].flatMap((rules) => rules?.sources ?? []),
       sourcesOf: (...above) => rulesFor(...above)?.sources,
@@ -281,14 +278,6 @@ const asksElsewhere = ({ sources }: Rules): boolean =>
   sources.followCertificateUrls ||
   (sources.kinds.includes('crl') && sources.crlUrls.length > 0) ||
   (sources.kinds.includes('ocsp') && sources.ocspResponder !== undefined);
-
-/** With `check = "leaf"` a root that issues no leaf needs none. */
-const needsFile = (rules: Rules | undefined): boolean =>
-  rules !== undefined &&
-  rules.policy.unknown === 'refuse' &&
-  rules.policy.check === 'chain' &&
-  readsFiles(rules) &&
-  !asksElsewhere(rules);
 
 /** Certificates that are at hand, each with the CA that issued it. */
 const aheadOf = (

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -33,6 +33,11 @@ const call = (command: string, ...lines: readonly string[]) => {
     cwd: folder,
   });
 };
+const other = opensslCa('Other CA');
+/** A list that has ended, or is of a CA that nobody here has, or is none. */
+writeFileSync(join(folder, 'late.crl'), ca.crl({ hasEnded: true }));
+writeFileSync(join(folder, 'others.crl'), other.crl());
+writeFileSync(join(folder, 'certificate.crl'), readFileSync(ca.certificateFile));
 const next = '1 revoked, next update \\d{4}-.*Z';
 
 test('revocation lists each source with its state, and what is kept', async () => {
@@ -100,7 +105,7 @@ test('check-config reads the files and names what would be fetched, and fetches 
   );
   assert.match(
     stderr,
-    /^warning: config\.toml:\d+: enforcer\.security\.revocation: crl .*\/none: failed: names no file; write the path/,
+    /^warning: config\.toml:\d+: enforcer\.security\.revocation\.crlFiles\[1\]: crl .*\/none: failed: names no file; write the path/,
   );
   assert.equal(code, 0);
   assert.equal(server.asked.length, asked);
@@ -119,7 +124,7 @@ test('check-config warns of a load balancer’s CA that no CRL file is of', asyn
   const own = '[[enforcer.security.revocation.cas]]';
   const warned = async (...lines: readonly string[]): Promise<boolean> => {
     const { stderr } = await call('check-config', ...lines, ...sender);
-    return /warning: config\.toml:\d+: enforcer\.security\.revocation: no CRL file is of CN=LB CA, so no load balancer whose certificate it issued is a trusted sender; add its CRL to crlFiles, or write mode = "off"/.test(
+    return /crlFiles\[0\]: no list of CN=LB CA that counts is in any of its crlFiles; everything that CN=LB CA issued is refused/.test(
       stderr,
     );
   };
@@ -130,4 +135,71 @@ test('check-config warns of a load balancer’s CA that no CRL file is of', asyn
   assert.equal(await warned('crlFiles = ["crls/"]', ...off), false);
   writeFileSync(join(folder, 'crls', 'lb.crl'), balancers.crl());
   assert.equal(await warned('crlFiles = ["crls/"]'), false);
+});
+
+const refused = 'everything that CN=Command CA issued is refused \\(revocation_unknown, by hard-fail\\)';
+const wrong: readonly [what: string, lines: readonly string[], says: string][] = [
+  [
+    'out of date',
+    ['crlFiles = ["late.crl"]'],
+    `2: enforcer.security.revocation.crlFiles\\[0\\]: crl .*/late.crl: OUT OF DATE since .*Z, 1 revoked; ${refused}`,
+  ],
+  [
+    'out of date, of one CA alone',
+    ['[[enforcer.security.revocation.cas]]', `caFile = "${ca.certificateFile}"`, 'crlFiles = ["late.crl"]'],
+    `4: enforcer.security.revocation.cas\\[0\\].crlFiles\\[0\\]: crl .*/late.crl: OUT OF DATE since .*; ${refused}`,
+  ],
+  [
+    'out of date, beside a source that is not asked here',
+    ['crlFiles = ["late.crl"]', `ocspResponder = "${server.url}/ocsp"`],
+    `2: .*OUT OF DATE since .*; ${refused}, unless another of its sources tells`,
+  ],
+  [
+    'out of date, and admitted all the same',
+    ['mode = "soft-fail"', 'crlFiles = ["late.crl"]'],
+    '3: .*OUT OF DATE since .*; nothing that CN=Command CA issued is known to be revoked, and it is admitted \\(soft-fail\\)',
+  ],
+  ['missing', ['crlFiles = ["none.crl"]'], `2: .*crlFiles\\[0\\]: crl .*/none.crl: failed: .*; ${refused}`],
+  [
+    'a certificate',
+    ['crlFiles = ["certificate.crl"]'],
+    `2: .*crlFiles\\[0\\]: crl .*/certificate.crl: failed: .*; ${refused}`,
+  ],
+  [
+    'of a CA that nobody here has',
+    ['crlFiles = ["others.crl"]'],
+    `2: .*crlFiles\\[0\\]: crl .*/others.crl: failed: .*; ${refused}`,
+  ],
+];
+for (const [what, lines, says] of wrong) {
+  test(`check-config says whom a CRL file keeps out that is ${what}`, async () => {
+    const { code, stderr } = await call('check-config --strict', ...lines);
+    assert.match(stderr, new RegExp(`^warning: config\\.toml:${says}\n$`));
+    assert.equal(code, 78);
+  });
+}
+
+test('a CRL in place of one that has ended is enough', async () => {
+  const { code, stderr } = await call('check-config --strict', 'crlFiles = ["late.crl", "crls/"]');
+  assert.match(stderr, /crlFiles\[0\]: crl .*OUT OF DATE since [^;]*\n$/);
+  assert.equal(code, 78);
+});
+
+test('check-config tells of a CA that no CRL file is about', async () => {
+  const { code, stderr } = await call(
+    'check-config --strict',
+    'crlFiles = ["crls/"]',
+    `[[clients]]\nalias = "b"\ncaFile = "${other.certificateFile}"`,
+  );
+  assert.match(
+    stderr,
+    /warning: config\.toml:2: enforcer\.security\.revocation\.crlFiles\[0\]: no list of CN=Other CA that counts is in any of its crlFiles; everything that CN=Other CA issued is refused/,
+  );
+  assert.equal(code, 78);
+});
+
+test('revocation ends with 69 where a source is out of date', async () => {
+  const { code, stdout } = await call('revocation', 'crlFiles = ["late.crl"]');
+  assert.match(stdout, /^crl .*late\.crl: OUT OF DATE since .*Z, 1 revoked\n$/);
+  assert.equal(code, 69);
 });

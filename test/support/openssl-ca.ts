@@ -13,7 +13,7 @@ export type OpensslCa = {
   issue(name: string): ClientCertificate;
   revoke(name: string, reason?: string): void;
   /** DER. */
-  crl(options?: { readonly seconds?: number }): Buffer;
+  crl(options?: { readonly seconds?: number; readonly hasEnded?: boolean }): Buffer;
   /** `openssl ocsp`: its first answer after a revocation is still the one of before. */
   ocsp(): Promise<{ readonly url: string; stop(): void }>;
 };
@@ -104,8 +104,11 @@ ${extensions.join('\n')}
     },
     revoke: (client, reason = 'keyCompromise') =>
       openssl('ca', ...config, '-revoke', `${client}.pem`, '-crl_reason', reason),
-    crl: ({ seconds = 3_600 } = {}) => {
-      openssl('ca', ...config, '-gencrl', '-crlsec', `${seconds}`, '-out', 'ca.crl');
+    crl: ({ seconds = 3_600, hasEnded = false } = {}) => {
+      const dates = hasEnded
+        ? ['-crl_lastupdate', '20240101000000Z', '-crl_nextupdate', '20240102000000Z']
+        : ['-crlsec', `${seconds}`];
+      openssl('ca', ...config, '-gencrl', ...dates, '-out', 'ca.crl');
       openssl('crl', '-in', 'ca.crl', '-outform', 'DER', '-out', 'ca.crl.der');
       return readFileSync(at('ca.crl.der'));
     },
