@@ -4,7 +4,8 @@ import { countClients, type LoadedConfig } from '../provision/load-config.ts';
 import { tierLine } from '../provision/tiers.ts';
 import { type Command, configOf, configOption, type Exit, exit, say } from './command.ts';
 import { crlWarnings } from './crl-warnings.ts';
-import { load } from './load.ts';
+import { type FileWarning, fileWarnings } from './file-warnings.ts';
+import { load, type Tell } from './load.ts';
 import { printLines, tellLines } from './output.ts';
 import { isOutOfDate, readFilesOnce, stateLine } from './revocation.ts';
 import { toSarif } from './sarif.ts';
@@ -35,7 +36,7 @@ known here leads up to trustedCertPath.
     const file = configOf(values);
     const told: Told = { errors: [], warnings: [] };
     const forTools = values.json === true || values.sarif === true;
-    const tell = (level: 'error' | 'warning', problem: Problem): void => {
+    const tell: Tell = (level, problem) => {
       told[`${level}s`].push(problem);
       if (!forTools) tellLines(`${level}: ${problemLine(problem)}`);
     };
@@ -48,6 +49,7 @@ known here leads up to trustedCertPath.
         message:
           'has no API, so that every request is refused (api_not_found); write [[apis]] or [[definitions]]',
       });
+    if (typeof loaded !== 'number') tellAt(file, loaded, fileWarnings(file, loaded), tell);
     const revocation = typeof loaded === 'number' ? [] : await revocationLines(file, loaded, tell);
     const isGood = typeof loaded !== 'number' && told.errors.length === 0;
     const isStrict = values.strict === true && told.warnings.length > 0;
@@ -77,17 +79,17 @@ const tierLines = (tiers: LoadedConfig['tiers']): readonly string[] => [
   ...(tiers.length === 0 ? [] : ['tiers: Envoy counts, by what envoy-config last wrote for it']),
 ];
 
+function tellAt(file: string, { text }: LoadedConfig, warnings: readonly FileWarning[], tell: Tell): void {
+  for (const { path, message } of warnings)
+    tell('warning', { file, line: text.lineOf(path), key: keyText(path), message });
+}
+
 /** What lies here is read; what "serve" would fetch is named. */
-async function revocationLines(
-  file: string,
-  loaded: LoadedConfig,
-  tell: (level: 'warning', problem: Problem) => void,
-): Promise<readonly string[]> {
-  const { revocation: settings, text } = loaded;
+async function revocationLines(file: string, loaded: LoadedConfig, tell: Tell): Promise<readonly string[]> {
+  const { revocation: settings } = loaded;
   if (settings === undefined) return [];
   const read = await readFilesOnce(settings);
-  for (const { path, message } of crlWarnings(file, loaded, read))
-    tell('warning', { file, line: text.lineOf(path), key: keyText(path), message });
+  tellAt(file, loaded, crlWarnings(file, loaded, read), tell);
   const lines = read.states
     .filter((state) => state.lastError === undefined && !isOutOfDate(state))
     .map(stateLine);

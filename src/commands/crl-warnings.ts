@@ -7,17 +7,17 @@ import type { CrlSet } from '../pki/revocation/crl-set.ts';
 import { isWithin, windowOf } from '../pki/revocation/freshness.ts';
 import type { LoadedConfig } from '../provision/load-config.ts';
 import { resolver } from '../provision/own-config.ts';
+import type { FileWarning } from './file-warnings.ts';
 import { isOutOfDate, stateLine } from './revocation.ts';
 
 type Path = readonly PropertyKey[];
-export type CrlWarning = { readonly path: Path; readonly message: string };
 
 /** What is wrong with the CRL files of a configuration, and whose clients that keeps out. */
 export function crlWarnings(
   file: string,
   { config, revocation: settings, snapshot, trust }: LoadedConfig,
   { states, crls }: { readonly states: readonly FeedState[]; readonly crls: CrlSet },
-): readonly CrlWarning[] {
+): readonly FileWarning[] {
   if (settings === undefined) return [];
   const placeOf = (from: string): Path =>
     written(config).find(({ name }) => resolver(file)(name) === from)?.path ?? table;

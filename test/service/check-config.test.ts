@@ -109,6 +109,44 @@ for (const [why, tables, told] of [
   });
 }
 
+const good = `[[clients]]\nalias = "z"\nfile = "other.pem"\n${api.replace('mutualSSL = "off"', 'aliases = ["z"]')}`;
+const forgotten: readonly [what: string, toml: string, says: RegExp][] = [
+  [
+    'a next configuration that is not there',
+    '[enforcer.shadow]\nconfig = "none.toml"\n[enforcer.audit]\n',
+    /^warning: config\.toml:2: enforcer\.shadow\.config: nothing can be compared with it: none\.toml:1: does not exist; /,
+  ],
+  [
+    'a next configuration with faults',
+    '[enforcer.shadow]\nconfig = "garbage.toml"\n[enforcer.audit]\n',
+    /^warning: config\.toml:2: enforcer\.shadow\.config: nothing can be compared with it: garbage\.toml:1: apis: .* \(and 1 more\)\n/,
+  ],
+  [
+    'a record whose folder is not there',
+    '[enforcer.audit]\nfile = "nodir/audit.log"\n',
+    /^warning: config\.toml:2: enforcer\.audit\.file: found "nodir\/audit\.log", and the folder \S+\/nodir does not exist here, so that no line of the record is kept; make the folder, or write another path\n/,
+  ],
+  [
+    'a record whose folder is a file',
+    '[enforcer.audit]\nfile = "router.pem/audit.log"\n',
+    /^warning: config\.toml:2: enforcer\.audit\.file: found .* is no folder, so that/,
+  ],
+  [
+    'copies of lists whose folder has none to be in',
+    '[enforcer.security.revocation]\nmode = "soft-fail"\ncacheDir = "nodir/cache"\n',
+    /^warning: config\.toml:3: enforcer\.security\.revocation\.cacheDir: found "nodir\/cache", .* nothing that was fetched outlives a restart/m,
+  ],
+];
+for (const [what, toml, says] of forgotten) {
+  test(`check-config tells of ${what}, which serve goes on without`, async () => {
+    writeFileSync(join(folder, 'garbage.toml'), 'apis = 1\nclients = 1\n');
+    writeFileSync(join(folder, 'other.pem'), other.pem);
+    const { code, stderr } = await call('check-config', toml + good, '--strict');
+    assert.match(stderr, says);
+    assert.equal(code, 78);
+  });
+}
+
 test('envoy-config warns of the files that it names where config.toml names none; check-config takes it that Envoy is configured by others', async () => {
   assert.equal((await call('check-config', api)).stderr, open(1));
   assert.match(
@@ -175,7 +213,6 @@ test('of a table with a wrong key, and of what can not be read without it, check
   );
 });
 
-const good = `[[clients]]\nalias = "z"\nfile = "other.pem"\n${api.replace('mutualSSL = "off"', 'aliases = ["z"]')}`;
 const verdicts: readonly [what: string, toml: string, args: readonly string[], code: number][] = [
   ['a good file', good, ['--strict'], 0],
   ['a warning', api, [], 0],
