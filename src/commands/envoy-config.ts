@@ -1,9 +1,11 @@
 import { join, relative, resolve } from 'node:path';
 import { writeEnvoyConfig } from '../envoy-config/bootstrap.ts';
 import { bootstrapFile, dynamicEnvoyFiles } from '../envoy-config/dynamic.ts';
+import { createFindings } from '../provision/findings.ts';
 import { resolver } from '../provision/own-config.ts';
+import { checkWorkersGiven } from '../provision/service.ts';
 import { EnvoyFolder } from '../service/envoy-folder.ts';
-import { type Command, configOf, configOption, exit, say } from './command.ts';
+import { type Command, configOf, configOption, exit, refuse, say } from './command.ts';
 import { load } from './load.ts';
 import { OutputError, printLines } from './output.ts';
 import { workersOf, workersOption } from './workers.ts';
@@ -27,9 +29,12 @@ date, so that a new API, host, backend or certificate is in force without touchi
   run: async (values) => {
     const file = configOf(values);
     const workers = workersOf(values);
-    const loaded = await load(file, { alwaysEnvoy: true });
+    const loaded = await load(file, { alwaysEnvoy: true, workers });
     if (typeof loaded === 'number') return loaded;
     const { config, ownApis, tiers } = loaded;
+    const findings = createFindings(file, loaded.text.lineOf);
+    checkWorkersGiven(loaded, { workers }, findings);
+    if (findings.errors.length > 0) return refuse(findings.errors);
     if (typeof values.dynamic === 'string') {
       const folder = resolve(values.dynamic);
       const options = {

@@ -9,6 +9,7 @@ import { createFindings, type Findings } from '../provision/findings.ts';
 import { type LoadedConfig, provisionOnce } from '../provision/load-config.ts';
 import { readOwnConfig, readOwnRest } from '../provision/own-config.ts';
 import { warnAboutRisks } from '../provision/risks.ts';
+import { checkSharedPorts } from '../provision/router.ts';
 import { checkRouterFiles } from '../provision/router-files.ts';
 import { type Exit, exit } from './command.ts';
 import { tellLines } from './output.ts';
@@ -24,6 +25,8 @@ export const tellErrors: Tell = (level, problem) => {
 export type LoadOptions = {
   /** Also where the file says nothing of Envoy. */
   readonly alwaysEnvoy?: boolean;
+  /** How many there are, where the command line says so. */
+  readonly workers?: number | undefined;
   /** Where errors and warnings go. */
   readonly tell?: Tell;
   /** Whoever reviews it is warned of more. */
@@ -39,12 +42,14 @@ export type LoadOptions = {
  */
 export async function load(
   file: string,
-  { alwaysEnvoy = false, tell = tellAll, isReview = false, ...knowledge }: LoadOptions = {},
+  { alwaysEnvoy = false, workers, tell = tellAll, isReview = false, ...knowledge }: LoadOptions = {},
 ): Promise<LoadedConfig | Exit> {
   const judgesEnvoy = ({ isWritten }: ConfigText): boolean => alwaysEnvoy || isWritten(['router']);
   const forEnvoy = (text: ConfigText): Findings => {
     const findings = createFindings(file, text.lineOf);
-    if (judgesEnvoy(text)) checkRouterFiles(text.config, findings, Date.now());
+    if (!judgesEnvoy(text)) return findings;
+    checkRouterFiles(text.config, findings, Date.now());
+    checkSharedPorts(text.config, workers, findings);
     return findings;
   };
   const refuse = (problems: readonly Problem[]): Exit => {

@@ -31,13 +31,15 @@ lists them all. "auto": one for each processor. Better written into the file, wh
   run: async (values) => {
     const file = configOf(values);
     const worker = numberOf('--worker', values.worker);
-    if (worker !== undefined) return serveOne(file, worker);
-    const workers = workersOf(values) ?? readWorkers(file);
-    return workers === 1 ? serveOne(file, undefined) : serveAll(file, workers);
+    const given = workersOf(values);
+    if (worker !== undefined) return serveOne(file, worker, given);
+    const workers = given ?? readWorkers(file);
+    return workers === 1 ? serveOne(file) : serveAll(file, workers);
   },
 };
 
-async function serveOne(file: string, worker: number | undefined): Promise<Exit> {
+/** @param workers how many there are, where a supervisor says so */
+async function serveOne(file: string, worker?: number, workers?: number): Promise<Exit> {
   // Else it is called node, or MainThread, and nobody finds it by its name. Signals for all go to the supervisor.
   process.title = worker === undefined ? 'mtls-enforcer' : `mtls-enforcer-${worker}`;
   const { serve: runService } = await import('../service/serve.ts');
@@ -50,6 +52,7 @@ async function serveOne(file: string, worker: number | undefined): Promise<Exit>
     env: process.env,
     version: version(),
     worker,
+    workers,
     onServing: (serving) => {
       process.send?.(serving, () => {});
       systemd?.ready();
@@ -88,7 +91,11 @@ async function serveAll(file: string, workers: number): Promise<Exit> {
     spawn: (worker) =>
       spawn(
         process.execPath,
-        [...process.execArgv, process.argv[1]!, 'serve', '--config', file, '--worker', String(worker)],
+        [
+          ...process.execArgv,
+          ...[process.argv[1]!, 'serve', '--config', file],
+          ...['--worker', String(worker), '--workers', String(workers)],
+        ],
         { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
       ),
   });

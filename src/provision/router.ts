@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema/config.ts';
 import { hostAndPortOf } from '../config/schema/values.ts';
+import { portOfWorker } from '../config/worker.ts';
 import type { Findings } from './findings.ts';
 
 /** What is allowed in the router's tables and yet worth a line at each start. */
@@ -103,26 +104,57 @@ function checkRateLimit({ router: { rateLimit } }: Config, findings: Findings): 
     );
 }
 
-/** Envoy does not start where two of its listeners want the same address. */
-function checkPorts({ router }: Config, findings: Findings): void {
-  const listeners = [
+const listenersOf = ({ router }: Config) =>
+  [
     { key: 'securedListenerPort', host: router.securedListenerHost, port: router.securedListenerPort },
     { key: 'listenerPort', host: router.listenerHost, port: router.listenerPort },
     { key: 'adminPort', host: '127.0.0.1', port: router.adminPort },
-  ];
+  ].filter(({ port }) => port !== 0);
+
+/** On one host. */
+function overlaps(one: string, other: string): boolean {
   // These take the port on every address.
   const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::';
   const named = (host: string): string => (host === 'localhost' ? '127.0.0.1' : host);
-  listeners.forEach(({ key, host, port }, i) => {
-    const other = listeners
-      .slice(0, i)
-      .find(
-        (before) =>
-          port !== 0 &&
-          before.port === port &&
-          (named(before.host) === named(host) || isAny(before.host) || isAny(host)),
-      );
+  return named(one) === named(other) || isAny(one) || isAny(other);
+}
+
+/** Envoy does not start where two of its listeners want the same address. */
+function checkPorts(config: Config, findings: Findings): void {
+  listenersOf(config).forEach(({ key, host, port }, i, all) => {
+    const other = all.slice(0, i).find((before) => before.port === port && overlaps(before.host, host));
     if (other !== undefined)
       findings.error(['router', key], `found ${port}, which ${other.key} is as well; write another port`);
   });
+}
+
+/**
+ * Whichever of the two comes second does not start where the enforcer and the generated Envoy want the same address. On one
+ * host they are for certain where that Envoy asks the enforcer on its own loopback; nobody knows of a unix socket, whose
+ * folder two containers may share. For those alone who ask about the configuration: behind another Envoy these ports are
+ * nobody's, and must not keep a client from being removed.
+ *
+ * @param workers as many as the command line says
+ */
+export function checkSharedPorts(config: Config, workers: number | undefined, findings: Findings): void {
+  const { authService, metrics } = config.enforcer;
+  const { port, address, socket } = authService;
+  const asked = config.router.enforcer.address ?? address;
+  const isAskedHere = /^(127\.[\d.]+|::1|localhost|0\.0\.0\.0|::)$/.test(asked);
+  if (!isAskedHere && socket === undefined) return;
+  const last = portOfWorker(port, workers ?? authService.workers);
+  const own = [
+    ...(socket === undefined ? [{ table: 'authService', address, port, last }] : []),
+    ...(metrics?.enabled ? [{ table: 'metrics', ...metrics, last: metrics.port }] : []),
+  ];
+  for (const { table, address, port, last } of own)
+    for (const { key, host, port: taken } of listenersOf(config)) {
+      if (taken < port || taken > last || !overlaps(host, address)) continue;
+      const found = `found ${port}${taken === port ? '' : ` (and up to ${last}, a port for each worker)`}`;
+      const meaning = `${found}, and Envoy listens on ${taken} (router.${key})`;
+      const at = ['enforcer', table, 'port'];
+      if (socket === undefined)
+        findings.error(at, `${meaning}, on the same host: whichever starts second can't; write another port`);
+      else findings.warn(at, `${meaning}: on one host, whichever starts second can't; write another port`);
+    }
 }

@@ -40,28 +40,9 @@ export function readService(
       'found 0 and no socket, so that Envoy could not reach the service; write a port, or socket = "…"',
     );
   }
-  for (const [key, path] of Object.entries({ socket, control })) {
-    if (path === undefined) continue;
-    const whole = findings.resolve(path);
-    const trouble = socketPathTrouble(whole, workers);
-    if (trouble === undefined) continue;
-    findings.error(at(key), `found "${path}"${whole === path ? '' : `, which is ${whole}`}; ${trouble}`);
-  }
   if (control !== undefined && control === socket)
     findings.error(at('control'), 'found the path of socket, where Envoy asks; write another');
-  if (port !== 0 && portOfWorker(port, workers) > 65_535) {
-    findings.error(
-      at('workers'),
-      `found ${workers}, each with a port of its own from ${port} on, and ports end at 65535; write a lower port`,
-    );
-  }
-  const { metrics } = config.enforcer;
-  if (metrics?.enabled && port !== 0 && metrics.port >= port && metrics.port <= portOfWorker(port, workers)) {
-    findings.error(
-      ['enforcer', 'metrics', 'port'],
-      `found ${metrics.port}, where the ext_authz service listens ([enforcer.authService] port${workers > 1 ? ' and workers' : ''}); write another port`,
-    );
-  }
+  checkWorkers(config, { port, workers, key: 'workers' }, findings);
   if ((certPath === undefined) !== (keyPath === undefined)) {
     findings.error(
       at(certPath === undefined ? 'keyPath' : 'certPath'),
@@ -101,6 +82,69 @@ export function readService(
     control: control && findings.resolve(control),
   };
 }
+
+type Workers = {
+  /** Of the first; 0: none. */
+  readonly port: number;
+  readonly workers: number;
+  /** What says how many there are; `port`: the command line does. */
+  readonly key: 'workers' | 'port';
+};
+
+/** Whether so many processes can have a port and a socket each. */
+export function checkWorkers(
+  {
+    enforcer: { authService, metrics },
+  }: { readonly enforcer: Pick<Config['enforcer'], 'authService' | 'metrics'> },
+  { port, workers, key }: Workers,
+  findings: Findings,
+): void {
+  const at = (name: string) => ['enforcer', 'authService', name];
+  for (const name of ['socket', 'control'] as const) {
+    const path = authService[name];
+    if (path === undefined) continue;
+    const whole = findings.resolve(path);
+    const trouble = socketPathTrouble(whole, workers);
+    if (trouble === undefined) continue;
+    findings.error(at(name), `found "${path}"${whole === path ? '' : `, which is ${whole}`}; ${trouble}`);
+  }
+  if (port === 0) return;
+  if (portOfWorker(port, workers) > lastPort)
+    findings.error(
+      at(key),
+      key === 'workers'
+        ? `found ${workers}, each with a port of its own from ${port} on, and ports end at ${lastPort}; write a lower port`
+        : beyondPorts(port, workers),
+    );
+  if (metrics?.enabled && metrics.port >= port && metrics.port <= portOfWorker(port, workers))
+    findings.error(
+      ['enforcer', 'metrics', 'port'],
+      `found ${metrics.port}, where the ext_authz service listens ([enforcer.authService] port${workers > 1 ? ' and workers' : ''}); write another port`,
+    );
+}
+
+/**
+ * The same for those of the command line: `--workers`, or `--worker` alone, which has its metrics further on as well. Those
+ * of the others are not its own: each may be in a container.
+ */
+export function checkWorkersGiven(
+  { config: { enforcer }, service }: { readonly config: Config; readonly service: ServiceSettings },
+  { workers, alone }: { readonly workers: number | undefined; readonly alone?: number | undefined },
+  findings: Findings,
+): void {
+  const port = service.tcp?.port ?? 0;
+  if (workers !== undefined) checkWorkers({ enforcer }, { port, workers, key: 'port' }, findings);
+  if (workers !== undefined || alone === undefined) return;
+  const { authService, metrics } = enforcer;
+  const own = { enforcer: { authService, metrics: undefined } };
+  checkWorkers(own, { port, workers: alone, key: 'port' }, findings);
+  if (metrics?.enabled && portOfWorker(metrics.port, alone) > lastPort)
+    findings.error(['enforcer', 'metrics', 'port'], beyondPorts(metrics.port, alone));
+}
+
+const lastPort = 65_535;
+const beyondPorts = (port: number, workers: number): string =>
+  `found ${port}, from which on each of ${workers} workers has a port of its own, and ports end at ${lastPort}; write a lower port`;
 
 /** Where this one of several processes listens. */
 export const serviceOfWorker = (

@@ -4,8 +4,9 @@ import { dynamicEnvoyFiles } from '../envoy-config/dynamic.ts';
 import { type ExtAuthzServer, startServer } from '../ext-authz/server.ts';
 import type { Format } from '../observability/exposition.ts';
 import type { LogSettings } from '../observability/log.ts';
+import { createFindings } from '../provision/findings.ts';
 import { resolver } from '../provision/own-config.ts';
-import { serviceOfWorker } from '../provision/service.ts';
+import { checkWorkersGiven, serviceOfWorker } from '../provision/service.ts';
 import { nextFile } from '../provision/shadow.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { type Checking, checking } from './check.ts';
@@ -38,6 +39,8 @@ export type ServeOptions = {
   readonly version: string;
   /** Which of several processes this is, from 1 on; unset: the only one. */
   readonly worker: number | undefined;
+  /** How many there are, where a supervisor has started it. */
+  readonly workers?: number | undefined;
   /** Told once it serves, and with each other configuration. */
   readonly onServing: (serving: Serving) => void;
   /** Calls `handler` at each of these signals. */
@@ -135,6 +138,12 @@ async function begin(
   const started = await configuration.start();
   if ('problems' in started) return started;
   const { config } = started.ok;
+  const places = createFindings(file, started.ok.text.lineOf);
+  checkWorkersGiven(started.ok, { workers: options.workers, alone: worker }, places);
+  if (places.errors.length > 0) {
+    await configuration.close();
+    return { problems: places.errors };
+  }
   log.settings(config.enforcer.log);
   const inForce = started.ok;
   const service = worker === undefined ? inForce.service : serviceOfWorker(inForce.service, worker);

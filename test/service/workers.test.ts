@@ -182,3 +182,44 @@ for (const [args, message] of [
     assert.equal(code, 64);
     assert.equal(stderr.split('\n')[0], `mtls-enforcer: ${message}`);
   });
+
+const ports: readonly [what: string, args: readonly string[], toml: string, says: RegExp][] = [
+  [
+    'envoy-config',
+    ['envoy-config', '--workers', '2'],
+    '[enforcer.authService]\nport = 65535\n',
+    /^error: \S+:2: enforcer\.authService\.port: found 65535, from which on each of 2 workers has a port of its own, and ports end at 65535; write a lower port$/m,
+  ],
+  [
+    'serve --workers',
+    ['serve', '--workers', '2'],
+    '[enforcer.authService]\nport = 65535\n',
+    /^error: \S+:2: enforcer\.authService\.port: found 65535, from which on each of 2 workers has a port of its own, and ports end at 65535; write a lower port\n$/,
+  ],
+  [
+    'serve --worker',
+    ['serve', '--worker', '2'],
+    '[enforcer.authService]\nport = 65535\n',
+    /^error: \S+:2: enforcer\.authService\.port: found 65535, .*; write a lower port\n$/,
+  ],
+  [
+    'serve --worker, of its metrics',
+    ['serve', '--worker', '2'],
+    '[enforcer.metrics]\nport = 65535\n',
+    /^error: \S+:2: enforcer\.metrics\.port: found 65535, .*; write a lower port\n$/,
+  ],
+  [
+    "serve --workers, metrics at the second one's port",
+    ['serve', '--workers', '2'],
+    '[enforcer.authService]\nport = 9463\n[enforcer.metrics]\n',
+    /^error: \S+:3: enforcer\.metrics\.port: found 9464, where the ext_authz service listens .*; write another port\n$/,
+  ],
+];
+for (const [what, args, toml, says] of ports)
+  test(`more workers than there are ports for, by the command line: ${what}`, async () => {
+    const file = join(folder, 'ports.toml');
+    writeFileSync(file, toml);
+    const { code, stderr } = await run(...args, '--config', file);
+    assert.match(stderr, says);
+    assert.equal(code, 78);
+  });
