@@ -15,14 +15,17 @@ export function* buildApis(ground: Ground): Sliced<ApiIndex> {
   const apis: Api[] = [];
   for (const [i, api] of config.apis.entries()) {
     yield;
-    const security = apiSecurity(api, i, ground);
+    const { together, tell } = gathered(api, findings);
+    const own = { ...ground, findings: together };
+    const security = apiSecurity(api, i, own);
     const operations = api.operations.map(
       (operation, j): Operation => ({
         ...parseTemplate(operation.path),
         methods: operation.methods && new Set(operation.methods),
-        security: operationSecurity(j, { written: api, index: i, security }, ground),
+        security: operationSecurity(j, { written: api, index: i, security }, own),
       }),
     );
+    tell();
     checkOperations(operations, ['apis', i], findings);
     apis.push({
       name: api.name,
@@ -76,6 +79,29 @@ function* warnAboutBelow({ apis, byHost }: ApiIndex, foreignFrom: number, findin
         `"${api.name}" ${api.version} takes the requests below ${api.basePath} from "${above.name}" ${above.version} (${above.basePath}) of config.toml, and is not bound by what that asks for; where this is not meant, give it another basePath`,
       );
   }
+}
+
+/** One cause, one error, where it is as wrong with an API as with each of its operations. */
+function gathered({ name, operations }: Ground['config']['apis'][number], findings: Findings) {
+  const told = new Map<string, { readonly path: Path; readonly message: string; others: number }>();
+  const error = (path: Path, message: string): void => {
+    const [, , key, j, ...rest] = path;
+    const isOperation = key === 'operations' && typeof j === 'number';
+    const who = isOperation ? `"${name} ${operations[j]!.path}" ` : `"${name}" `;
+    const cause = message.startsWith(who)
+      ? [isOperation ? rest : path.slice(2), message.slice(who.length)]
+      : [path, message];
+    const known = told.get(JSON.stringify(cause));
+    if (known === undefined) told.set(JSON.stringify(cause), { path, message, others: 0 });
+    else if (isOperation) known.others++;
+  };
+  const tell = (): void => {
+    for (const { path, message, others } of told.values()) {
+      const more = others === 0 ? '' : ` (${others} of its operations as well)`;
+      findings.error(path, `${message}${more}`);
+    }
+  };
+  return { together: { ...findings, error }, tell };
 }
 
 /** What it claims: as many as it has hosts. */

@@ -45,7 +45,7 @@ export function apiSecurity(api: WrittenApi, i: number, ground: Ground): Securit
   const mutualSsl = api.mutualSSL ?? 'mandatory';
   const applicationSecurity = api.applicationSecurity ?? 'off';
   const isBound = (api.aliases ?? api.clients).length > 0;
-  const own: Asking = { name: api.name, at, mutualSsl, applicationSecurity, isBound };
+  const own: Asking = { name: api.name, at, issuersAt: at, mutualSsl, applicationSecurity, isBound };
   const isFallback = api.operations.length > 0 && api.unlistedOperations === 'deny';
   if (!isFallback) checkAsking(own, ground);
   else if (mutualSsl !== 'off') checkIsAskedFor(own, ground);
@@ -98,6 +98,7 @@ export function operationSecurity(j: number, secured: SecuredApi, ground: Ground
   const described: Asking = {
     name: `${api.name} ${operation.path}`,
     at,
+    issuersAt: operation.issuers === undefined ? ['apis', i] : at,
     mutualSsl,
     applicationSecurity,
     isBound: (operation.aliases ?? operation.clients ?? api.aliases ?? api.clients).length > 0,
@@ -142,6 +143,8 @@ type Asking = {
   readonly at: Path;
   readonly mutualSsl: Requirement;
   readonly applicationSecurity: Requirement;
+  /** Where `issuers` stands: its own, or the API's. */
+  readonly issuersAt: Path;
   /** Whether anybody is named, be it one who could not be read. */
   readonly isBound: boolean;
 };

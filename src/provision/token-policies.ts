@@ -28,6 +28,8 @@ export type TokenUser = {
   /** For messages. */
   readonly name: string;
   readonly at: Path;
+  /** Where `issuers` stands: its own, or the API's. */
+  readonly issuersAt: Path;
   readonly applicationSecurity: Requirement;
 };
 
@@ -69,7 +71,7 @@ export function buildTokenPolicy(
 
 function chooseIssuers(
   written: readonly string[] | undefined,
-  { name, at }: TokenUser,
+  { name, at, issuersAt }: TokenUser,
   { known, takesAll }: Issuers,
   findings: Findings,
 ): readonly KnownIssuer[] {
@@ -89,7 +91,7 @@ function chooseIssuers(
     if (found.length === 0) {
       const near = nearest(wanted, names);
       findings.error(
-        [...at, 'issuers', i],
+        [...issuersAt, 'issuers', i],
         `found "${wanted}", which no tokenService is called; ${near === undefined ? 'define it' : `did you mean "${near}"?`}`,
       );
     }

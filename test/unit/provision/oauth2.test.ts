@@ -23,12 +23,36 @@ const service = (lines = 'jwksPath = "jwks.json"\naudiences = ["https://api.test
   `[[enforcer.security.tokenService]]\nname = "${name}"\nissuer = "https://${name}.test"\n${lines}\n`;
 const api = (lines = 'mutualSSL = "off"\napplicationSecurity = "mandatory"'): string =>
   `[[apis]]\nname = "n"\nversion = "1"\nbasePath = "/n"\n${lines}\n`;
+const operations = (count: number, keys = ''): string =>
+  Array.from({ length: count }, (_, i) => `[[apis.operations]]\npath = "/${i}"\n${keys}`).join('');
 
 const wrong: readonly [why: string, toml: string, message: RegExp][] = [
   [
     'no issuer at all',
     api(),
     /apis\[0\]: "n" asks for access tokens, but nobody who issues them is known; write \[\[enforcer\.security\.tokenService\]\]/,
+  ],
+  [
+    'no issuer at all, for an API with operations: one error',
+    api(`mutualSSL = "off"\napplicationSecurity = "mandatory"\n${operations(16)}`),
+    /^Error: (?!.*\n)\S+: apis\[0\]: "n" asks for access tokens, but nobody who issues them is known; .* \(16 of its operations as well\)$/,
+  ],
+  [
+    'no issuer at all, for operations alone',
+    api(`mutualSSL = "off"\n${operations(2, 'applicationSecurity = "mandatory"\n')}`),
+    /^Error: (?!.*\n)\S+: apis\[0\]: "n" asks for access tokens, .* \(2 of its operations as well\)$/,
+  ],
+  [
+    'one that is not there, for an API with operations: one error',
+    service() +
+      api(`mutualSSL = "off"\napplicationSecurity = "mandatory"\nissuers = ["ipd"]\n${operations(3)}`),
+    /^Error: (?!.*\n)\S+: apis\[0\]\.issuers\[0\]: found "ipd"/,
+  ],
+  [
+    'one that is not there, for two operations: each is told, where it stands',
+    service() +
+      api(`mutualSSL = "off"\n${operations(2, 'applicationSecurity = "mandatory"\nissuers = ["ipd"]\n')}`),
+    /operations\[0\]\.issuers\[0\]: found "ipd".*\n.*operations\[1\]\.issuers\[0\]: found "ipd"/,
   ],
   [
     'several, and none chosen',
