@@ -73,7 +73,7 @@ export function fetchChanged(url: string, options: FetchOptions): Promise<Fetche
         }
       },
     );
-    sent.on('error', reject);
+    sent.on('error', (error) => reject(withoutNumbers(error)));
     boundInterim(sent);
     // Without a listener, a 101 ends in `close` alone: neither an error nor a response.
     sent.on('upgrade', (_, socket) => {
@@ -83,6 +83,17 @@ export function fetchChanged(url: string, options: FetchOptions): Promise<Fetche
     sent.on('close', () => reject(new Error('socket hang up')));
     sent.end(body?.bytes);
   });
+}
+
+/** OpenSSL's own words without its numbers and places; of its commonest what it means. */
+function withoutNumbers(error: NodeJS.ErrnoException): Error {
+  const [, why] = /:SSL routines:[^:]*:([^:]+)/.exec(error.message) ?? [];
+  if (why === undefined) return error;
+  return new Error(
+    why === 'wrong version number'
+      ? 'no TLS is spoken there; write the port that has https'
+      : `no TLS connection: ${why}`,
+  );
 }
 
 function headersOf({ accept, body, validators }: FetchOptions): Record<string, string | number> {

@@ -1,7 +1,9 @@
+import { shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
-import { decodeText, FileProblem } from '../documents/files.ts';
+import { decodeText } from '../documents/files.ts';
 import { BackendJwtSigner } from '../upstream/backend-jwt.ts';
 import type { Findings } from './findings.ts';
+import { type Names, reason, troubleOf } from './key-pair.ts';
 
 /** `[enforcer.jwtGenerator]`, its key and certificate read; undefined: switched off. */
 export function readBackendJwt(
@@ -23,17 +25,33 @@ export function readBackendJwt(
       at('encoding'),
       'not written, so that it is "base64", as Choreo Connect has it; JWT libraries (RFC 7515) need "base64url"',
     );
-  const certificatePem = findings.file(at('publicCertificatePath'), publicCertificatePath, decodeText);
-  return findings.file(at('privateKeyPath'), privateKeyPath, (content) => {
-    const privateKeyPem = decodeText(content);
-    if (certificatePem === undefined) return undefined;
-    try {
-      const lifetime = tokenTtl * 1000;
-      return new BackendJwtSigner({ certificatePem, privateKeyPem, claimDialect, encoding, lifetime });
-    } catch (error) {
-      throw new FileProblem(
-        `can not be used to sign with publicCertificatePath: ${(error as Error).message}`,
+  const read = (key: string, path: string) =>
+    findings.file(at(key), path, (content) => ({ content, text: decodeText(content) }));
+  const certificate = read('publicCertificatePath', publicCertificatePath);
+  const key = read('privateKeyPath', privateKeyPath);
+  if (certificate === undefined || key === undefined) return undefined;
+  try {
+    const lifetime = tokenTtl * 1000;
+    const [certificatePem, privateKeyPem] = [certificate.text, key.text];
+    return new BackendJwtSigner({ certificatePem, privateKeyPem, claimDialect, encoding, lifetime });
+  } catch (error) {
+    const trouble = troubleOf(Buffer.from(certificate.text), Buffer.from(key.text), names);
+    if (trouble?.of === 'certificate')
+      findings.error(
+        at('publicCertificatePath'),
+        `found ${shown(publicCertificatePath)}, which ${trouble.message}`,
       );
-    }
-  });
+    else
+      findings.error(
+        at('privateKeyPath'),
+        `found ${shown(privateKeyPath)}, which ${trouble?.message ?? `can not be used to sign with publicCertificatePath: ${reason(error)}`}`,
+      );
+    return undefined;
+  }
 }
+
+const names: Names = {
+  reader: 'the enforcer',
+  certPath: 'publicCertificatePath',
+  keyPath: 'privateKeyPath',
+};

@@ -3,9 +3,10 @@ import { type AddressInfo, isIP } from 'node:net';
 import { checkServerIdentity, connect, createServer, type TLSSocket } from 'node:tls';
 import type { Config } from '../config/schema/config.ts';
 import { hostToReach } from '../config/schema/values.ts';
-import { certificatesIn, envoysCurves, judgePair, reason } from './envoy-pem.ts';
+import { envoysCurves, judgePair } from './envoy-pem.ts';
 import type { Findings } from './findings.ts';
-import { type KeyPair, readKeyPair, readPemBundle } from './pem-files.ts';
+import { certificatesIn, type KeyPair, readKeyPair, reason } from './key-pair.ts';
+import { readPemBundle } from './pem-files.ts';
 import type { ServiceTls } from './service.ts';
 
 export type Meeting = {
@@ -93,12 +94,9 @@ export async function checkEnforcerTls(
     ? ['router', 'enforcer', 'trustedCertPath']
     : ['enforcer', 'authService', 'certPath'];
   const trustedPem = findings.file(trustedAt, trustedCertPath, readPemBundle);
-  const pair =
-    certPath === undefined || keyPath === undefined
-      ? undefined
-      : findings.file(['router', 'enforcer', 'certPath'], certPath, (content) =>
-          readKeyPair(content, findings.content(keyPath)),
-        );
+  const read = (key: 'certPath' | 'keyPath', path: string | undefined): Buffer | undefined =>
+    path === undefined ? undefined : findings.file(['router', 'enforcer', key], path, (content) => content);
+  const pair = pairOf(read('certPath', certPath), read('keyPath', keyPath));
   const theirs = [trustedPem, tls.certificatePem, tls.clientCaPem, pair?.certificatePem];
   if (trustedPem === undefined || theirs.some(isOnOddCurve)) return;
   const host = isCa ? hostToReach(router.enforcer.address ?? address) : undefined;
@@ -119,6 +117,12 @@ export async function checkEnforcerTls(
       ['enforcer', 'authService', 'clientCaPath'],
       `found "${clientCaPath}", by which the enforcer does not take Envoy's certificate "${certPath}" (${byEnforcer}), so that it gets no request; write the CA that issued it, and those above it up to the root`,
     );
+}
+
+/** What is wrong with them is told already (`checkRouterFiles`). */
+function pairOf(certificate: Buffer | undefined, key: Buffer | undefined): KeyPair | undefined {
+  const pair = certificate && key && readKeyPair(certificate, key);
+  return pair === undefined || 'of' in pair ? undefined : pair;
 }
 
 /** Envoy takes no other curves, and Node 24 crashes where it would describe such a certificate (brainpool). */

@@ -1,9 +1,9 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
+import type { X509Certificate } from 'node:crypto';
 import { CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
 import { readCrl } from '../pki/revocation/crl.ts';
 import { CrlError } from '../pki/revocation/crl-error.ts';
 import { endsSoon, instant } from './dates.ts';
+import { certificatesIn, type Names, readPair, reason, whyNotPem } from './key-pair.ts';
 
 /**
  * PEM as Envoy reads it. Our own readers take more (DER, indented PEM, text of Windows) and refuse more; Envoy's
@@ -28,10 +28,8 @@ export type Pair = {
 /** A certificate chain and its key. */
 export function judgePair(pair: Pair): readonly (Finding & { readonly of: 'certPath' | 'keyPath' })[] {
   const { certificate, key, purpose, now } = pair;
-  const chain = readChain(certificate);
-  if (typeof chain === 'string') return [{ of: 'certPath', ...error(swapped(pair) ?? chain) }];
-  const wrongKey = whyNotKey(key, chain);
-  if (wrongKey !== undefined) return [{ of: 'keyPath', ...error(wrongKey) }];
+  const chain = readPair(certificate, key, names);
+  if ('of' in chain) return [{ of: chain.of === 'key' ? 'keyPath' : 'certPath', ...error(chain.message) }];
   const [leaf] = chain as [X509Certificate];
   const told = (why: string | undefined, finding: typeof error) => (why === undefined ? [] : [finding(why)]);
   return [
@@ -45,6 +43,8 @@ export function judgePair(pair: Pair): readonly (Finding & { readonly of: 'certP
     ...chainWarnings(chain, now).map(warning),
   ].map((finding) => ({ of: 'certPath', ...finding }));
 }
+
+const names: Names = { reader: 'Envoy', certPath: 'certPath', keyPath: 'keyPath' };
 
 /** A bundle of CAs. */
 export function judgeBundle(bundle: Buffer, now: number): readonly Finding[] {
@@ -62,24 +62,9 @@ export function judgeBundle(bundle: Buffer, now: number): readonly Finding[] {
   ];
 }
 
-/** Leaf first; or why Envoy can't read them. */
-function readChain(file: Buffer): readonly X509Certificate[] | string {
-  const strange = whyNotPem(file, 'certificate');
-  if (strange !== undefined) return strange;
-  try {
-    createSecureContext({ cert: file, ciphers: anyStrength });
-  } catch (problem) {
-    return `has a certificate that can't be read: ${reason(problem)}; write it anew`;
-  }
-  return certificatesIn(file);
-}
-
-/** Weakness is told by us, in other words. */
-const anyStrength = 'DEFAULT@SECLEVEL=0';
-
 /** All of them; or why Envoy can't read one. */
 function readAll(file: Buffer): readonly X509Certificate[] | string {
-  const strange = whyNotPem(file, 'certificate');
+  const strange = whyNotPem(file, 'certificate', 'Envoy');
   if (strange !== undefined) return strange;
   try {
     for (const [, base64 = ''] of file.toString('latin1').matchAll(/^-----BEGIN X509 CRL-----\s([^-]*)/gm))
@@ -89,63 +74,6 @@ function readAll(file: Buffer): readonly X509Certificate[] | string {
     const what = problem instanceof CrlError ? 'list of revoked certificates' : 'certificate';
     return `has a ${what} that can't be read: ${reason(problem)}; write it anew, or take it out`;
   }
-}
-
-const certificateBlock =
-  /^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----\s[\s\S]*?^-----END [^\n]*$|^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]*$/gm;
-
-/** @throws Error of OpenSSL's */
-export const certificatesIn = (file: Buffer): readonly X509Certificate[] =>
-  (file.toString('latin1').match(certificateBlock) ?? []).map((block) => new X509Certificate(block));
-
-/** What the file is, if no block in it is what it should be. */
-function whyNotPem(file: Buffer, wanted: 'certificate' | 'private key'): string | undefined {
-  const text = file.toString('latin1');
-  const isCertificate = wanted === 'certificate';
-  const label = isCertificate ? '(?:X509 |TRUSTED )?CERTIFICATE' : '(?:RSA |EC |DSA |ENCRYPTED )?PRIVATE KEY';
-  const found = new RegExp(`^-----BEGIN ${label}-----\\s*$`, 'm').exec(text);
-  if (text.startsWith('\xef\xbb\xbf-----BEGIN'))
-    return 'begins with a byte order mark, so that Envoy does not see the first line; save it as plain ASCII';
-  if (found !== null) return undefined;
-  if (text.trim() === '') return `is empty; it needs a ${wanted} as PEM`;
-  if (/^(\xff\xfe|\xfe\xff)/.test(text) || /^-\0|^\0-/.test(text))
-    return 'is UTF-16, which Envoy does not read; save it as plain ASCII';
-  if (file[0] === 0x30)
-    return isCertificate
-      ? 'is binary (DER or PKCS#12), which Envoy does not read; make PEM of it: openssl x509 -inform der -in FILE -out FILE.pem, or openssl pkcs12 -in FILE -nokeys -out FILE.pem'
-      : 'is binary (DER or PKCS#12), which Envoy does not read; make PEM of it: openssl pkey -inform der -in FILE -out FILE.pem, or openssl pkcs12 -in FILE -nocerts -nodes -out FILE.pem';
-  if (new RegExp(`-----BEGIN ${label}-----`).test(text))
-    return `has a line -----BEGIN …----- with something before or behind it, so that Envoy does not see it; write each such line by itself, without indentation`;
-  const other = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
-  return other === undefined
-    ? `has no ${wanted} in it; it needs a block from "-----BEGIN ${isCertificate ? 'CERTIFICATE' : 'PRIVATE KEY'}-----" to its END`
-    : `has no ${wanted} in it, but a ${other}`;
-}
-
-const swapped = ({ certificate, key }: Pair): string | undefined =>
-  whyNotPem(certificate, 'private key') === undefined && whyNotPem(key, 'certificate') === undefined
-    ? 'has a private key in it and no certificate, as keyPath has a certificate: swap the two'
-    : undefined;
-
-function whyNotKey(file: Buffer, chain: readonly X509Certificate[]): string | undefined {
-  const strange = whyNotPem(file, 'private key');
-  if (strange !== undefined) return strange;
-  const [block = ''] =
-    /^-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(^-----END|$(?![\s\S]))/m.exec(file.toString('latin1')) ?? [];
-  if (block.includes('ENCRYPTED'))
-    return 'is protected by a password, which Envoy is not told; write the key without one: openssl pkey -in FILE -out FILE.key, readable by Envoy alone';
-  let key: ReturnType<typeof createPrivateKey>;
-  try {
-    key = createPrivateKey(file);
-  } catch (problem) {
-    return `has a private key that can't be read: ${reason(problem)}; write it anew`;
-  }
-  const whose = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
-  if (whose > 0)
-    return `is the key of certificate ${whose + 1} of certPath, and Envoy takes the first for its own; write that one first, then who issued it, and so on`;
-  return whose < 0
-    ? 'is not the key of the certificate in certPath; write the key that belongs to it'
-    : undefined;
 }
 
 export const envoysCurves: readonly string[] = ['prime256v1', 'secp384r1', 'secp521r1'];
@@ -229,7 +157,3 @@ const weakHash = ({ signatureAlgorithm }: X509Certificate): string | undefined =
   /sha1|md5/i.test(signatureAlgorithm ?? '')
     ? `is signed with ${signatureAlgorithm}, which clients refuse; have it issued anew`
     : undefined;
-
-/** OpenSSL's own words, without its numbers. */
-export const reason = (problem: unknown): string =>
-  (problem as Error).message.replace(/^error:[0-9A-F]+:/i, '').replace(/:+/g, ': ');

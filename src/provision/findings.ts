@@ -20,8 +20,6 @@ export type Findings = {
   readonly resolve: (path: string) => string;
   /** Runs `read` on what is in the file named at `path`; what goes wrong with it becomes an error there. */
   readonly file: <T>(path: Path, name: string, read: (content: Buffer) => T) => T | undefined;
-  /** Another file, for whoever is just reading one. @throws FileProblem */
-  readonly content: (name: string) => Buffer;
   /** The same for a text that stands in the configuration itself. */
   readonly text: <T>(path: Path, text: string, read: (text: string) => T) => T | undefined;
 };
@@ -67,7 +65,6 @@ export function createFindings(
     resolved.set(path, known);
     return known;
   };
-  const content = (name: string): Buffer => files.bytes(resolvePath(name));
   const reading = <T>(path: Path, name: string | undefined, read: () => T): T | undefined => {
     try {
       return read();
@@ -86,8 +83,7 @@ export function createFindings(
     problemAt: (path, message) => locate(path, message).problem,
     count: () => [...foreign.errors.values()].reduce((sum, { length }) => sum + length, errors.length),
     resolve: resolvePath,
-    file: (path, name, read) => reading(path, name, () => read(content(name))),
-    content,
+    file: (path, name, read) => reading(path, name, () => read(files.bytes(resolvePath(name)))),
     text: (path, text, read) => reading(path, undefined, () => read(text)),
   };
 }

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
 import { pemOf } from '../definitions/pem-clients.ts';
 import { FileProblem } from '../documents/files.ts';
 import { type Certificate, CertificateError, readCertificate } from '../pki/certificate/certificate.ts';
 import { readCertificateFile } from '../pki/containers/certificate-file.ts';
+import { reason } from './key-pair.ts';
 
 /**
  * The one certificate of a text, or of a file's bytes.
@@ -45,7 +45,7 @@ export function readPemBundle(content: Buffer): string {
       } catch (error) {
         // It would be passed over in silence, and others be the only ones that count.
         throw new FileProblem(
-          `has a certificate that TLS can't read (${(error as Error).message}); write another in its place`,
+          `has a certificate that TLS can't read (${reason(error)}); write another in its place`,
           line,
         );
       }
@@ -68,17 +68,4 @@ function bundleIn(content: string | Uint8Array): Bundle {
     }
   }
   return { certificates, broken };
-}
-
-export type KeyPair = { readonly certificatePem: string; readonly privateKeyPem: string };
-
-/** @throws FileProblem: they don't belong together */
-export function readKeyPair(certificate: Buffer, privateKey: Buffer): KeyPair {
-  const pair = { certificatePem: certificate.toString('utf8'), privateKeyPem: privateKey.toString('utf8') };
-  try {
-    createSecureContext({ cert: pair.certificatePem, key: pair.privateKeyPem });
-  } catch (error) {
-    throw new FileProblem(`does not make a key pair with keyPath: ${(error as Error).message}`);
-  }
-  return pair;
 }

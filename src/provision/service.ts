@@ -1,8 +1,10 @@
 import { BlockList, isIP } from 'node:net';
+import { shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { portOfWorker, socketOfWorker, socketPathTrouble } from '../config/worker.ts';
 import type { Findings } from './findings.ts';
-import { type KeyPair, readKeyPair, readPemBundle } from './pem-files.ts';
+import { type KeyPair, readKeyPair } from './key-pair.ts';
+import { readPemBundle } from './pem-files.ts';
 
 /** Where the ext_authz service listens, its files read. */
 export type ServiceSettings = {
@@ -57,7 +59,7 @@ export function readService(
   }
   const pair =
     certPath !== undefined && keyPath !== undefined
-      ? findings.file(at('certPath'), certPath, (content) => readKeyPair(content, findings.content(keyPath)))
+      ? readOwnPair({ certPath, keyPath }, findings)
       : undefined;
   const clientCaPem = clientCaPath && findings.file(at('clientCaPath'), clientCaPath, readPemBundle);
   if (port !== 0 && certPath === undefined && !isLoopback(address)) {
@@ -145,6 +147,21 @@ export function checkWorkersGiven(
 const lastPort = 65_535;
 const beyondPorts = (port: number, workers: number): string =>
   `found ${port}, from which on each of ${workers} workers has a port of its own, and ports end at ${lastPort}; write a lower port`;
+
+function readOwnPair(
+  paths: { readonly certPath: string; readonly keyPath: string },
+  findings: Findings,
+): KeyPair | undefined {
+  const read = (key: keyof typeof paths) =>
+    findings.file(['enforcer', 'authService', key], paths[key], (content) => content);
+  const [certificate, key] = [read('certPath'), read('keyPath')];
+  if (certificate === undefined || key === undefined) return undefined;
+  const pair = readKeyPair(certificate, key);
+  if (!('of' in pair)) return pair;
+  const of = pair.of === 'key' ? 'keyPath' : 'certPath';
+  findings.error(['enforcer', 'authService', of], `found ${shown(paths[of])}, which ${pair.message}`);
+  return undefined;
+}
 
 /** Where this one of several processes listens. */
 export const serviceOfWorker = (

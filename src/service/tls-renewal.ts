@@ -1,5 +1,6 @@
 import type { ExtAuthzServer } from '../ext-authz/server.ts';
 import type { Log } from '../observability/log.ts';
+import { reason } from '../provision/key-pair.ts';
 import type { ServiceTls } from '../provision/service.ts';
 
 /**
@@ -39,7 +40,7 @@ export class TlsRenewal {
       this.#log().error(
         'the new TLS files of [enforcer.authService] can not be used, and those of before are',
         {
-          error: (error as Error).message,
+          error: reason(error),
         },
       );
     }

@@ -124,6 +124,19 @@ for (const [what, answer, reason] of overHttp) {
   });
 }
 
+test('JWKS: of a server that speaks no TLS it says so', async () => {
+  const port = await serverOf((socket) => socket.end(good));
+  const events: FeedEvent[] = [];
+  const feed = new JwksFeed({ url: `https://127.0.0.1:${port}/jwks`, caPem: undefined }, (event) =>
+    events.push(event),
+  );
+  await feed.start();
+  await feed.close();
+  assert.partialDeepStrictEqual(events, [
+    { kind: 'failed', reason: 'no TLS is spoken there; write the port that has https' },
+  ]);
+});
+
 const isStartup = (data: Buffer): boolean => data.length > 8 && data.readInt32BE(4) === 196_608;
 /** AuthenticationOk, ReadyForQuery. */
 const welcome = Buffer.from('520000000800000000' + '5a0000000549', 'hex');

@@ -45,6 +45,10 @@ write('acme.pem', acme.pem);
 write('acme.key', acme.privateKeyPem);
 write('own.pem', own.pem);
 write('own.key', own.privateKeyPem);
+write('marked.pem', `\ufeff${acme.pem}`);
+const short = await selfSigned({ subject: 'CN=short', keyAlgorithm: 'RSA-1024' });
+write('short.pem', short.pem);
+write('short.key', short.privateKeyPem);
 write('old.pem', old.pem);
 write('ending.pem', ending.pem);
 const large = await ca.issue({
@@ -317,8 +321,54 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
   [
     'a key of another certificate',
     authService('certPath = "acme.pem"\nkeyPath = "own.key"'),
-    /^config.toml:2: enforcer.authService.certPath: found "acme.pem", which does not make a key pair/,
+    /^config.toml:3: enforcer.authService.keyPath: found "own.key", which is not the key of the certificate in certPath; write the key that belongs to it$/,
   ],
+  [
+    'a key that is not there',
+    authService('certPath = "acme.pem"\nkeyPath = "nope.key"'),
+    /^config.toml:3: enforcer.authService.keyPath: found "nope.key", which does not exist; write the path of a readable file$/,
+  ],
+  [
+    'a certificate in the place of its key',
+    authService('certPath = "acme.key"\nkeyPath = "acme.pem"'),
+    /^config.toml:2: enforcer.authService.certPath: found "acme.key", which has a private key in it and no certificate, as keyPath has a certificate: swap the two$/,
+  ],
+  [
+    'a certificate whose key is too short for TLS',
+    authService('certPath = "short.pem"\nkeyPath = "short.key"'),
+    /^config.toml:2: enforcer.authService.certPath: found "short.pem", which can not be used for TLS: SSL routines: ee key too small; have it issued anew, for a key of 2048 bits/,
+  ],
+  [
+    'a certificate after a byte order mark, and the key of another',
+    authService('certPath = "marked.pem"\nkeyPath = "own.key"'),
+    /^config.toml:3: enforcer.authService.keyPath: found "own.key", which is not the key of the certificate in certPath/,
+  ],
+  ...(
+    [
+      [
+        'a certificate in the place of the key',
+        'own.key',
+        'own.pem',
+        /^config.toml:3: enforcer.jwtGenerator.publicCertificatePath: found "own.key", which has a private key in it and no certificate, as privateKeyPath has a certificate: swap the two$/,
+      ],
+      [
+        'no key',
+        'acme.pem',
+        'empty.pem',
+        /^config.toml:4: enforcer.jwtGenerator.privateKeyPath: found "empty.pem", which is empty; it needs a private key as PEM$/,
+      ],
+      [
+        'the key of another certificate',
+        'own.pem',
+        'acme.key',
+        /^config.toml:4: enforcer.jwtGenerator.privateKeyPath: found "acme.key", which is not the key of the certificate in publicCertificatePath; write the key that belongs to it$/,
+      ],
+    ] as const
+  ).map(([what, certificate, key, told]): [string, string, RegExp] => [
+    `a JWT for the backend with ${what}`,
+    `[enforcer.jwtGenerator]\nenabled = true\npublicCertificatePath = "${certificate}"\nprivateKeyPath = "${key}"\n`,
+    told,
+  ]),
   [
     'mutual TLS without an own certificate',
     authService('clientCaPath = "ca.pem"'),
