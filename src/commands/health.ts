@@ -12,7 +12,8 @@ Asks the running service, over gRPC as Envoy does, whether it serves; for a cont
 69 if not. Where the service listens is read from the configuration, as far as it can be read: a file that is broken by
 now says nothing about a service that runs with what it said before. --socket and --address need no file.
 Of several workers one that serves is enough; the others' trouble is told.
-Where mutual TLS is configured, give the service a socket as well: that is asked then.
+Where the service asks for a client certificate (clientCaPath), it is shown Envoy's, of [router.enforcer] certPath and
+keyPath, or, without these, its own. Or give the service a socket as well: that is asked then.
 
   mtls-enforcer health --config /etc/mtls-enforcer/config.toml
 `,
@@ -20,14 +21,16 @@ Where mutual TLS is configured, give the service a socket as well: that is asked
   run: async (values) => {
     const { askHealth, askedAt } = await import('../ext-authz/health-client.ts');
     const given = givenListener(values);
-    const { listeners, problems } =
-      given === undefined ? await configuredListeners(values) : { listeners: [given], problems: [] };
+    const { listeners, problems, envoys } =
+      given === undefined
+        ? await configuredListeners(values)
+        : { listeners: [given], problems: [], envoys: undefined };
     tellLines(...problems.map((problem) => `warning: ${problemLine(problem)}`));
     if (problems.length > 0)
       tellLines(
         `warning: the service may run all the same, where the file said before; asked at ${listeners.map(askedAt).join(', ')}, by what is left of it and defaults (--address or --socket asks elsewhere)`,
       );
-    const asked = listeners.map((listener) => askHealth(listener, 2000));
+    const asked = listeners.map((listener) => askHealth(listener, 2000, envoys));
     const troubles = (await Promise.all(asked)).filter((trouble) => trouble !== undefined);
     tellLines(...troubles.map((trouble) => `mtls-enforcer: ${trouble}`));
     if (troubles.length < asked.length) return say('SERVING\n');
@@ -57,10 +60,10 @@ async function configuredListeners(values: Values) {
   const { listenersOf } = await import('../service/listeners.ts');
   const { serviceOfWorker } = await import('../provision/service.ts');
   const { readServiceAddress } = await import('../provision/service-address.ts');
-  const { service, workers, problems } = readServiceAddress(configOf(values), process.env);
+  const { service, workers, problems, envoys } = readServiceAddress(configOf(values), process.env);
   const listeners = Array.from(
     { length: workers },
     (_, i) => listenersOf(serviceOfWorker(service, i + 1)).at(-1)!, // the socket, where there is one
   );
-  return { listeners, problems };
+  return { listeners, problems, envoys };
 }

@@ -5,7 +5,8 @@ import { decodeText, FileProblem, readBytes } from '../documents/files.ts';
 import { slipOf } from '../documents/near.ts';
 import { parseToml } from '../documents/toml.ts';
 import { createFindings } from './findings.ts';
-import { readService, type ServiceSettings } from './service.ts';
+import type { KeyPair } from './key-pair.ts';
+import { readOwnPair, readService, type ServiceSettings } from './service.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -24,11 +25,14 @@ export function readServiceAddress(
   /** How many processes share the work. */
   readonly workers: number;
   readonly problems: readonly Problem[];
+  /** What Envoy shows to a service that asks for a certificate; or why it is not to be had, for whoever is refused. */
+  readonly envoys: KeyPair | string;
 } {
   const problems: Problem[] = [];
   const tell = (line: number, key: string, message: string): void =>
     void problems.push({ file, line, key, message });
-  const written = meant(readAuthService(file, env, tell), Object.keys(authService.parse({})), (key, slip) =>
+  const tables = readTables(file, env, tell);
+  const written = meant(tables('enforcer', 'authService'), Object.keys(authService.parse({})), (key, slip) =>
     tell(1, `enforcer.authService.${key}`, `unknown key; did you mean "${slip}"?`),
   );
   const settings = withoutFaults(written, (path, message) =>
@@ -42,7 +46,20 @@ export function readServiceAddress(
   );
   problems.push(...findings.errors);
   const isNowhere = service.tcp === undefined && service.socket === undefined;
-  return { service: isNowhere ? { ...service, ...defaults } : service, workers: settings.workers, problems };
+  return {
+    service: isNowhere ? { ...service, ...defaults } : service,
+    workers: settings.workers,
+    problems,
+    envoys: envoysPair(tables('router', 'enforcer'), file),
+  };
+}
+
+function envoysPair({ certPath, keyPath }: Table, file: string): KeyPair | string {
+  if (typeof certPath !== 'string' || typeof keyPath !== 'string')
+    return 'write the one that Envoy has as [router.enforcer] certPath and keyPath';
+  const findings = createFindings(file, () => 1);
+  const pair = readOwnPair(['router', 'enforcer'], { certPath, keyPath }, findings);
+  return pair ?? findings.errors.map(({ key, message }) => `${key}: ${message}`).join('; ');
 }
 
 const { address, port } = authService.parse({});
@@ -80,49 +97,57 @@ function withoutFaults(
 
 type Tell = (line: number, key: string, message: string) => void;
 
-function readAuthService(file: string, env: Env, tell: Tell): Table {
+/** What is written in a table of a table. */
+type Tables = (outer: string, inner: string) => Table;
+
+function readTables(file: string, env: Env, tell: Tell): Tables {
   let text = '';
   try {
     const bytes = readBytes(file);
     // Of UTF-16 what is left without its zeros: keys and addresses are ASCII.
     text = bytes.toString('latin1').replaceAll('\0', '');
-    return tableOf(decodeText(bytes), env);
+    return tablesOf(decodeText(bytes), env);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
     tell(error.line, '', error.message);
   }
-  const tables = linesOf(text).map((line) => {
-    try {
-      return tableOf(line, env);
-    } catch (error) {
-      if (!(error instanceof FileProblem)) throw error;
-      return {};
-    }
-  });
-  return Object.assign({}, ...tables.toReversed());
+  return (outer, inner) => {
+    const lines = linesOf(text, outer, inner).map((line) => {
+      try {
+        return tablesOf(line, env)(outer, inner);
+      } catch (error) {
+        if (!(error instanceof FileProblem)) throw error;
+        return {};
+      }
+    });
+    return Object.assign({}, ...lines.toReversed());
+  };
 }
 
 /** Line by line what is the table's in a file that is no TOML, each as a document of its own. */
-function linesOf(text: string): readonly string[] {
+function linesOf(text: string, outer: string, inner: string): readonly string[] {
   const heading = /^[^\w"'\n]*\[/;
-  const own = /\[\s*["']?enforcer["']?\s*\.\s*["']?authService["']?\s*\]/;
+  const own = new RegExp(`\\[\\s*["']?${outer}["']?\\s*\\.\\s*["']?${inner}["']?\\s*\\]`);
+  const dotted = new RegExp(`^\\s*${outer}\\b`);
   let isOwn = false;
   return text.split(/\r\n|\n|\r/).flatMap((line) => {
     if (heading.test(line)) {
       isOwn = own.test(line);
       return [];
     }
-    return isOwn ? [`[enforcer.authService]\n${line}`] : /^\s*enforcer\b/.test(line) ? [line] : [];
+    return isOwn ? [`[${outer}.${inner}]\n${line}`] : dotted.test(line) ? [line] : [];
   });
 }
 
 /** @throws FileProblem: no TOML */
-function tableOf(text: string, env: Env): Table {
-  const { enforcer } = parseToml(text).value as { readonly enforcer?: Table };
-  const { authService: table = {} } = meant(enforcer ?? {}, ['authService'], () => {});
-  const written = JSON.stringify(table).replace(/\$env\{([^}]*)\}/g, (whole, name: string) =>
-    JSON.stringify(env[name] ?? whole).slice(1, -1),
-  );
-  const read: unknown = JSON.parse(written);
-  return typeof read === 'object' && read !== null && !Array.isArray(read) ? (read as Table) : {};
+function tablesOf(text: string, env: Env): Tables {
+  const whole = parseToml(text).value as Readonly<Record<string, Table | undefined>>;
+  return (outer, inner) => {
+    const { [inner]: table = {} } = meant(whole[outer] ?? {}, [inner], () => {});
+    const written = JSON.stringify(table).replace(/\$env\{([^}]*)\}/g, (all, name: string) =>
+      JSON.stringify(env[name] ?? all).slice(1, -1),
+    );
+    const read: unknown = JSON.parse(written);
+    return typeof read === 'object' && read !== null && !Array.isArray(read) ? (read as Table) : {};
+  };
 }

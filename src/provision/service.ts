@@ -59,7 +59,7 @@ export function readService(
   }
   const pair =
     certPath !== undefined && keyPath !== undefined
-      ? readOwnPair({ certPath, keyPath }, findings)
+      ? readOwnPair(['enforcer', 'authService'], { certPath, keyPath }, findings)
       : undefined;
   const clientCaPem = clientCaPath && findings.file(at('clientCaPath'), clientCaPath, readPemBundle);
   if (port !== 0 && certPath === undefined && !isLoopback(address)) {
@@ -148,18 +148,19 @@ const lastPort = 65_535;
 const beyondPorts = (port: number, workers: number): string =>
   `found ${port}, from which on each of ${workers} workers has a port of its own, and ports end at ${lastPort}; write a lower port`;
 
-function readOwnPair(
+/** Of the table `at`. */
+export function readOwnPair(
+  at: readonly PropertyKey[],
   paths: { readonly certPath: string; readonly keyPath: string },
   findings: Findings,
 ): KeyPair | undefined {
-  const read = (key: keyof typeof paths) =>
-    findings.file(['enforcer', 'authService', key], paths[key], (content) => content);
+  const read = (key: keyof typeof paths) => findings.file([...at, key], paths[key], (content) => content);
   const [certificate, key] = [read('certPath'), read('keyPath')];
   if (certificate === undefined || key === undefined) return undefined;
   const pair = readKeyPair(certificate, key);
   if (!('of' in pair)) return pair;
   const of = pair.of === 'key' ? 'keyPath' : 'certPath';
-  findings.error(['enforcer', 'authService', of], `found ${shown(paths[of])}, which ${pair.message}`);
+  findings.error([...at, of], `found ${shown(paths[of])}, which ${pair.message}`);
   return undefined;
 }
 

@@ -178,20 +178,51 @@ test('a file without APIs, as one that is just being written, takes no API away'
   await enforcer.stop();
 });
 
-for (const clientCaPath of [undefined, 'ca.pem'])
-  test(`health over TLS${clientCaPath ? ' of both sides' : ''} says nothing else, and asks no proxy that the environment names`, async () => {
-    const ca = await createAuthority({ subject: 'CN=ca' });
-    const { pem, privateKeyPem } = await ca.issue({ subject: 'CN=enforcer' });
-    for (const [name, text] of [
-      ['ca.pem', ca.pem],
-      ['tls.pem', pem],
-      ['tls.key', privateKeyPem],
-    ] as const)
-      writeFileSync(join(folder, name), text);
+const healthCa = await createAuthority({ subject: 'CN=ca' });
+const callersCa = await createAuthority({ subject: 'CN=callers' });
+const made = {
+  tls: await healthCa.issue({ subject: 'CN=enforcer' }),
+  envoy: await callersCa.issue({ subject: 'CN=envoy', extendedKeyUsage: 'client' }),
+};
+for (const [what, written, router, expected] of [
+  ['', '', '', /^$/],
+  [' of both sides', 'clientCaPath = "ca.pem"', '', /^$/],
+  [
+    " of both sides, as Envoy's",
+    'clientCaPath = "callers.pem"',
+    '[router.enforcer]\ncertPath = "envoy.pem"\nkeyPath = "envoy.key"\n',
+    /^$/,
+  ],
+  [
+    " of both sides, without Envoy's",
+    'clientCaPath = "callers.pem"',
+    '',
+    /^mtls-enforcer: 127\.0\.0\.1:\d+: no TLS connection \(.*\): the service asks for a client certificate, by clientCaPath, and was shown its own, of \[enforcer\.authService\] certPath; write the one that Envoy has as \[router\.enforcer\] certPath and keyPath; or give/,
+  ],
+  [
+    " of both sides, with a file of Envoy's that is away",
+    'clientCaPath = "callers.pem"',
+    '[router.enforcer]\ncertPath = "envoy.pem"\nkeyPath = "nope.key"\n',
+    / certPath; router\.enforcer\.keyPath: found "nope\.key", which does not exist/,
+  ],
+  [
+    ' of both sides, as another',
+    'clientCaPath = "callers.pem"',
+    '[router.enforcer]\ncertPath = "tls.pem"\nkeyPath = "tls.key"\n',
+    / and was shown that of \[router\.enforcer\] certPath; write one that a CA in clientCaPath has issued/,
+  ],
+] as const)
+  test(`health over TLS${what}: it tells what is so, and asks no proxy that the environment names`, async () => {
+    for (const [name, { pem, privateKeyPem }] of Object.entries(made)) {
+      writeFileSync(join(folder, `${name}.pem`), pem);
+      writeFileSync(join(folder, `${name}.key`), privateKeyPem);
+    }
+    writeFileSync(join(folder, 'ca.pem'), healthCa.pem);
+    writeFileSync(join(folder, 'callers.pem'), callersCa.pem);
     const port = await freePort();
     const file = configure(
       'health-tls.toml',
-      `port = ${port}\ncertPath = "tls.pem"\nkeyPath = "tls.key"\n${clientCaPath ? `clientCaPath = "${clientCaPath}"\n` : ''}`,
+      `port = ${port}\ncertPath = "tls.pem"\nkeyPath = "tls.key"\n${written}\n${router}`,
     );
     const enforcer = await EnforcerProcess.start(file);
     const env = { ...process.env, http_proxy: 'http://127.0.0.1:1', https_proxy: 'http://127.0.0.1:1' };
@@ -200,7 +231,8 @@ for (const clientCaPath of [undefined, 'ca.pem'])
       encoding: 'utf8',
     });
     await enforcer.stop();
-    assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+    assert.match(stderr, expected);
+    assert.equal(status, stderr === '' ? 0 : 69);
   });
 
 for (const [what, written, expected] of [

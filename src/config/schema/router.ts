@@ -124,7 +124,9 @@ export const router = table({
       ),
     certPath: text('a PEM file')
       .optional()
-      .describe("Envoy's own certificate towards the enforcer, where that asks for one (`clientCaPath`)."),
+      .describe(
+        "Envoy's own certificate towards the enforcer, where that asks for one (`clientCaPath`). `health` shows it as well.",
+      ),
     keyPath: text('a PEM file').optional().describe('Its private key, PEM.'),
   })
     .prefault({})
