@@ -132,7 +132,9 @@ class Evidence {
 
   /** What came in place of a certificate, for the log. */
   explainAbsence(): string {
-    return describeAbsence(this.#attributes, this.#security.sources);
+    const presented = this.certificate;
+    const header = presented.kind === 'none' ? presented.header : undefined;
+    return describeAbsence(this.#attributes, this.#security.sources, header);
   }
 
   #read(): PresentedCertificate {

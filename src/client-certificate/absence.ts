@@ -6,15 +6,29 @@ import type { CertificateSources } from './source.ts';
 /**
  * Why there is "no certificate": what was looked at, and what came besides and was not. For the log of a refusal; names
  * headers, never a value.
+ *
+ * @param own the header that the sender is trusted for; undefined: none
  */
-export function describeAbsence(attributes: Attributes, sources: CertificateSources): string {
-  const looked = [
-    ...(sources.peer === undefined ? [] : [peerText(sources.peer.leafFromXfcc)]),
-    ...sources.headers.map(({ header }) => `no header ${headerText(header)} of a trusted sender`),
-  ];
-  const ignored = ignoredText(attributes, sources);
-  return [looked.join(', ') || 'no source of certificates', ...ignored].join('; ');
+export function describeAbsence(attributes: Attributes, sources: CertificateSources, own?: string): string {
+  const looked = own === undefined ? lookedText(sources) : ownText(attributes, own);
+  return [looked, ...ignoredText(attributes, sources, own)].join('; ');
 }
+
+const lookedText = ({ peer, headers }: CertificateSources): string =>
+  [
+    ...(peer === undefined ? [] : [peerText(peer.leafFromXfcc)]),
+    ...headers.map(({ header }) => noHeader(header)),
+  ].join(', ') || 'no source of certificates';
+
+function ownText(attributes: Attributes, own: string): string {
+  const [value] = headerValues(attributes, asReceived(own));
+  if (value === undefined) return noHeader(own);
+  // It is one of the two ways to say so: nothing, or the format's own word.
+  const how = value === '' ? 'is empty' : `is ${value}`;
+  return `header ${headerText(own)} of the trusted sender ${how}: its client presented none`;
+}
+
+const noHeader = (header: string): string => `no header ${headerText(header)} of a trusted sender`;
 
 const peerText = (leafFromXfcc: boolean | undefined): string =>
   leafFromXfcc
@@ -24,19 +38,23 @@ const peerText = (leafFromXfcc: boolean | undefined): string =>
 const headerText = (header: string): string =>
   header === XFCC ? `${RECEIVED_XFCC} (where our Envoy keeps a received ${XFCC})` : header;
 
-function ignoredText(attributes: Attributes, { peer, headers }: CertificateSources): readonly string[] {
+function ignoredText(
+  attributes: Attributes,
+  { peer, headers }: CertificateSources,
+  own: string | undefined,
+): readonly string[] {
   const read = new Set(headers.flatMap(({ header, chainHeader }) => [asReceived(header), chainHeader]));
   if (peer !== undefined) read.add(RECEIVED_XFCC);
   const present = (name: string): boolean => headerValues(attributes, name).some((value) => value !== '');
   const others = knownCertificateHeaders.filter((name) => name !== XFCC && !read.has(name) && present(name));
   const texts = headers
-    .filter(({ header }) => present(asReceived(header)))
+    .filter(({ header }) => header !== own && present(asReceived(header)))
     .map(({ header }) => `${header} came from a sender that is not trusted for it`);
-  if (attributes.source.certificate !== '' && peer === undefined)
+  if (attributes.source.certificate !== '')
     texts.push(
-      'a certificate came by TLS and is not looked at, since enableClientValidation = false (or no source is "peer")',
+      `a certificate came by TLS and is not looked at, since ${peer === undefined ? 'enableClientValidation = false (or no source is "peer")' : 'its sender is trusted for that header'}`,
     );
-  if (present(XFCC) && peer !== undefined && !peer.leafFromXfcc)
+  if (own === undefined && present(XFCC) && peer !== undefined && !peer.leafFromXfcc)
     texts.push(
       `${XFCC} came without a certificate in the Check: set include_peer_certificate in Envoy's ext_authz, or else peer = "xfcc"`,
     );

@@ -5,7 +5,7 @@ import { defaultLimits, type Limits, type Reading } from './formats/reading.ts';
 import type { ReadingCaches } from './formats/reading-cache.ts';
 import { type CertificateFormat, type Format, formatOf } from './formats/table.ts';
 import { asReceived } from './formats/xfcc.ts';
-import { none, type Presented, type PresentedError, presentedError } from './presented.ts';
+import { type Presented, type PresentedError, presentedError } from './presented.ts';
 import type { TrustedSenders } from './senders.ts';
 
 export type HeaderSource = {
@@ -35,7 +35,7 @@ export function readHeader(attributes: Attributes, source: HeaderSource): Presen
   const isNone = value === '' || value === format.none;
   const besides = readBesides(attributes, source, isNone);
   if (besides !== undefined && besides.kind === 'error') return besides;
-  if (isNone) return none;
+  if (isNone) return { kind: 'none', header: source.header };
 
   const read = readValue(value, source, format);
   if (read.kind === 'error') return read;

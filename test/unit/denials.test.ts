@@ -208,6 +208,15 @@ test('an admission has a line at level debug, with its alias', async () => {
 
 const headerMode =
   'enableClientValidation = false\ncertificateFormat = "ingress-nginx"\ntrustedSenders = ["127.0.0.1"]';
+const twoSources = `[[enforcer.security.mutualSSL.sources]]
+format = "peer"
+[[enforcer.security.mutualSSL.sources]]
+format = "ingress-nginx"
+trustedSenders = ["127.0.0.1"]
+[[enforcer.security.mutualSSL.sources]]
+format = "apache"
+trustedSenders = ["192.0.2.1"]
+`;
 const absences: readonly [why: string, mutualSSL: string, parts: () => RequestParts, says: RegExp][] = [
   [
     'nothing came',
@@ -238,6 +247,30 @@ const absences: readonly [why: string, mutualSSL: string, parts: () => RequestPa
     '',
     () => ({ headers: [['x-forwarded-client-cert', 'Hash=a']] }),
     /x-forwarded-client-cert came without a certificate in the Check: set include_peer_certificate .*, or else peer = "xfcc"$/,
+  ],
+  [
+    "the trusted sender's word for none, Apache's",
+    headerMode.replace('ingress-nginx', 'apache'),
+    () => ({ headers: [['ssl_client_cert', '(null)']] }),
+    /^no certificate came: header ssl_client_cert of the trusted sender is \(null\): its client presented none$/,
+  ],
+  [
+    'an empty header of the trusted sender',
+    headerMode,
+    () => ({ headers: [['ssl-client-cert', '']] }),
+    /^no certificate came: header ssl-client-cert of the trusted sender is empty: its client presented none$/,
+  ],
+  [
+    "an empty header of the trusted sender, and the sender's own certificate",
+    twoSources,
+    () => ({ ...sent('acme'), headers: [['ssl-client-cert', '']] }),
+    /^no certificate came: header ssl-client-cert of the trusted sender is empty: its client presented none; a certificate came by TLS and is not looked at, since its sender is trusted for that header$/,
+  ],
+  [
+    'none by the trusted sender, and a header that another is trusted for',
+    twoSources,
+    () => ({ headers: [['ssl_client_cert', '(null)']] }),
+    /^no certificate came: no header ssl-client-cert of a trusted sender; ssl_client_cert came from a sender that is not trusted for it$/,
   ],
 ];
 for (const [why, mutualSSL, parts, says] of absences) {

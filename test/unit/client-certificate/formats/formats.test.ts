@@ -237,18 +237,20 @@ for (const format of Object.keys(formats) as CertificateFormat[]) {
   const { header, chainHeader, none } = formatOf(format);
   for (const value of ['', none].filter((value) => value !== undefined)) {
     test(`${format}: ${value === '' ? 'an empty value' : value} is no certificate`, () => {
-      assert.deepEqual(read(format, [[header, value]]), { kind: 'none' });
+      assert.deepEqual(read(format, [[header, value]]), { kind: 'none', header });
     });
   }
   test(`${format}: no header is no certificate`, () => {
-    assert.deepEqual(read(format, []), { kind: 'none' });
+    assert.deepEqual(read(format, []), { kind: 'none', header });
     assert.deepEqual(
       read(format, [[header.replaceAll(/[-_]/g, (c) => (c === '-' ? '_' : '-')), base64(leaf)]]),
       {
         kind: 'none',
+        header,
       },
     );
-    if (chainHeader !== undefined) assert.deepEqual(read(format, [[chainHeader, '']]), { kind: 'none' });
+    if (chainHeader !== undefined)
+      assert.deepEqual(read(format, [[chainHeader, '']]), { kind: 'none', header });
   });
   test(`${format}: what we write, we read`, () => {
     const presented = read(format, writeCertificate(format, leaf, [intermediate]));
