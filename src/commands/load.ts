@@ -1,7 +1,8 @@
-import { type Problem, problemLine } from '../config/problem.ts';
+import { keyText, type Problem, problemLine, withoutSecrets } from '../config/problem.ts';
 import type { ConfigText } from '../config/read-config.ts';
 import { disk } from '../documents/files.ts';
 import { ClientCertificateTables } from '../feeds/api-manager-table.ts';
+import type { FeedEvent } from '../feeds/feed-event.ts';
 import type { RevocationKnowledge } from '../pki/revocation/revocation-state.ts';
 import { tablesOf } from '../provision/definitions.ts';
 import { checkEnforcerTls } from '../provision/enforcer-handshake.ts';
@@ -59,7 +60,7 @@ export async function load(
   const own = readOwnConfig(file, process.env, disk);
   if ('problems' in own) return refuse([...own.problems, ...whatElse(file, own.problems, forEnvoy)]);
   const tables = new ClientCertificateTables((event) => {
-    if (event.kind === 'failed') tellLines(`error: ${event.from}: ${event.reason}`);
+    if (event.kind === 'failed') tell('error', unreadTable(file, own.ok, event));
   });
   const rows = await tables.use(tablesOf(own.ok.config));
   await tables.close();
@@ -85,6 +86,19 @@ export async function load(
   const warnings = [...loaded.warnings, ...ofEnvoy.warnings, ...review.warnings];
   for (const warning of warnings) tell('warning', warning);
   return ofEnvoy.errors.length > 0 ? refuse(ofEnvoy.errors) : { ...loaded, warnings };
+}
+
+/** At the first that names it. */
+function unreadTable(
+  file: string,
+  { config, lineOf }: ConfigText,
+  { from, reason }: Extract<FeedEvent, { kind: 'failed' }>,
+): Problem {
+  const named = ({ database }: { readonly database?: string | undefined }): boolean =>
+    database !== undefined && withoutSecrets(database) === from;
+  const path = ['definitions', config.definitions.findIndex(named), 'database'];
+  const message = `found "${from}", whose table of client certificates could not be read: ${reason}`;
+  return { file, line: lineOf(path), key: keyText(path), message };
 }
 
 /** What is wrong beside faults in the file's own keys, as far as it can be told: nothing of a table that has one. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -53,6 +53,21 @@ for (const command of ['check-config', 'envoy-config']) {
     assert.match(stderr, /^warning: config\.toml:3: .*"none\.key", which does not exist here/);
   });
 }
+
+test('check-config says itself why a table of client certificates could not be read, at its line', async () => {
+  mkdirSync(join(folder, 'apim'), { recursive: true });
+  const toml =
+    '[[definitions]]\nkind = "api-manager"\npath = "apim"\ndatabase = "postgres://u:pw@127.0.0.1:1/am"\n';
+  const { code, stdout, stderr } = await call('check-config', toml);
+  assert.equal(code, 78);
+  assert.match(
+    stderr,
+    /^error: config\.toml:4: definitions\[0\]\.database: found "postgres:\/\/u@127\.0\.0\.1:1\/am", whose table of client certificates could not be read: .*ECONNREFUSED/m,
+  );
+  assert.doesNotMatch(stdout + stderr, /the log|pw/);
+  const json = JSON.parse((await call('check-config', toml, '--json')).stdout);
+  assert.match(JSON.stringify(json.errors), /ECONNREFUSED/);
+});
 
 test('check-config does not pass over a file that has nothing, or whose definitions have nothing', async () => {
   const nothing = 'warning: config.toml:1: has no API, so that every request is refused (api_not_found)';

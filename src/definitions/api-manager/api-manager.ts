@@ -75,7 +75,7 @@ const tableMissing = (entry: DefinitionEntry): Problem => ({
   line: 1,
   key: 'database',
   message:
-    'the table of client certificates could not be read; the log says why. Until it can, nobody knows whose certificates were removed',
+    'the table of client certificates could not be read, for the reason that is told with the database. Until it can, nobody knows whose certificates were removed',
 });
 
 const rowKey = (row: TableRow): string => keyOf(placeInTable(row));
@@ -147,7 +147,9 @@ function complete(
   const clients =
     entry.database === undefined
       ? archived
-      : inTable(rows, archived, conf.isChainMode, (key, message) => warn(api, key, message));
+      : isTableMissing(entry)
+        ? disabled(archived)
+        : inTable(rows, archived, conf.isChainMode, (key, message) => warn(api, key, message));
   checkAliases(clients, api, problems);
   return {
     ...api,

@@ -121,8 +121,11 @@ function readApi(at: Cursor, conf: MicrogatewayConf, entry: DefinitionEntry, fou
   const openApi = readOpenApi(at);
   openApi.untaken?.at.warn(`${openApi.untaken.what} is not taken here: callers need an OAuth2 token`);
   const bindings = conf.bindingsOf(name, version);
+  const before = found.problems.length;
   const clients = conf.clientsOf(bindings, found);
-  const { notes, mutualSSL, applicationSecurity } = askedBy(at, openApi, conf, clients.length > 0);
+  const isKnown = conf.lost.length === 0 && found.problems.length === before;
+  const asked = { clients: clients.length, bindings: bindings.length, isKnown };
+  const { notes, mutualSSL, applicationSecurity } = askedBy(at, openApi, conf, asked);
   const header =
     bindings.find((binding) => binding.header !== undefined)?.header ?? conf.header ?? defaultHeader;
   const backend = entry.backend ?? openApi.backend;
@@ -168,20 +171,26 @@ type Asked = Pick<WrittenApi, 'mutualSSL' | 'applicationSecurity'> & Pick<Define
 
 const bySslVerifyClient = { require: 'mandatory', optional: 'optional', not_require: 'off' } as const;
 
-function askedBy(at: Cursor, openApi: OpenApi, conf: MicrogatewayConf, hasClients: boolean): Asked {
+/** How many there are; known: unless what is told already kept some from being found. */
+type Listed = { readonly clients: number; readonly bindings: number; readonly isKnown: boolean };
+
+function askedBy(at: Cursor, openApi: OpenApi, conf: MicrogatewayConf, listed: Listed): Asked {
+  const hasClients = listed.clients > 0;
   const own = openApi.mutualSsl.find((written) => written.at.path.length === 1)?.word;
   const applicationSecurity = openApi.token ?? 'mandatory';
   let mutualSSL: WrittenApi['mutualSSL'] = own ?? bySslVerifyClient[conf.sslVerifyClient];
   if (mutualSSL !== 'mandatory') checkOptional(at, openApi);
   // Where nobody says anything of a certificate, none is asked for.
   if (!hasClients && mutualSSL === 'optional' && own === undefined) mutualSSL = 'off';
-  if (!hasClients && mutualSSL === 'mandatory')
+  if (!hasClients && mutualSSL === 'mandatory' && listed.isKnown)
     at.get('x-wso2-mutual-ssl').warn(
-      'asks for a certificate, and no [[mutualSSLConfig.api.certificates]] of micro-gw.conf is for this API: nobody is admitted; add one with its name, version and aliasList',
+      listed.bindings === 0
+        ? 'asks for a certificate, and no [[mutualSSLConfig.api.certificates]] of micro-gw.conf is for this API: nobody is admitted; add one with its name, version and aliasList'
+        : 'asks for a certificate, and of the aliases that [[mutualSSLConfig.api.certificates]] has for this API none is in the trust store: nobody is admitted; import one there, or write another into aliasList',
     );
   const isAlone = applicationSecurity === 'off' && mutualSSL === 'optional';
   if (isAlone) mutualSSL = 'mandatory';
-  if (applicationSecurity === 'off' && mutualSSL === 'off')
+  if (applicationSecurity === 'off' && mutualSSL === 'off' && listed.isKnown)
     at.warn('has its security switched off, and no client certificate is asked for: it is open');
   checkMutualSsl(openApi.mutualSsl, mutualSSL, 'write it for the API as a whole');
   const text = 'optional in the file; as the only security it would leave the API open';

@@ -360,11 +360,12 @@ for (const [why, rows, more, aliases] of chosen) {
 }
 
 test('a table that could not be read: nobody knows who was removed, so that no certificate is believed', () => {
-  const { problems, apis } = read(
+  const { problems, warnings, apis } = read(
     { ...archive(), 'open/api.yaml': apiYaml('apiSecurity: oauth2').replace('PizzaShack', 'Open') },
     { database: 'postgres://db/x' },
   );
   assert.match(problems[0]?.message ?? '', /the table of client certificates could not be read/);
+  assert.deepEqual(warnings, [], 'nobody knows what is not in it');
   assert.deepEqual(
     apis.map(({ written, problems: own }) => [written.name, own.length]),
     [

@@ -411,6 +411,44 @@ test('what import printed beside micro-gw.conf is no second configuration; anoth
     );
 });
 
+const nobody = /nobody is admitted/;
+for (const [why, files, more, problem, says] of [
+  [
+    'the trust store can not be opened',
+    { 'micro-gw.conf': conf().replace('"ballerina"', '"x"') },
+    {},
+    /which can not be opened with this password/,
+    undefined,
+  ],
+  [
+    'the trust store is not where home says',
+    { 'micro-gw.conf': conf().replace(listener, '') },
+    { home: '/nowhere' },
+    /which does not exist/,
+    undefined,
+  ],
+  ['its file can not be read', { 'micro-gw.conf': `${conf()}x` }, {}, /./, undefined],
+  [
+    'no alias is in the trust store',
+    { 'micro-gw.conf': conf('"gone"') },
+    {},
+    undefined,
+    /of the aliases that \[\[mutualSSLConfig\.api\.certificates\]\] has for this API none is in the trust store: nobody is admitted/,
+  ],
+] as const)
+  test(`with a binding, and no client since ${why}: it is not said that there is none`, () => {
+    for (const asks of [undefined, 'x-wso2-disable-security: true\n']) {
+      const { apis, warnings } = read({ ...files, 'a.yaml': openApi(asks) }, more);
+      const told = warnings.map(({ message }) => message).join('\n');
+      const problems = (apis[0]?.problems ?? []).map(({ message }) => message).join('\n');
+      if (problem === undefined) assert.equal(problems, '');
+      else assert.match(problems, problem);
+      assert.doesNotMatch(told, /is for this API|which none of the OpenAPI files is/);
+      if (says !== undefined && asks === undefined) assert.match(told, says);
+      else assert.doesNotMatch(told, says === undefined ? /nobody is admitted|it is open/ : nobody);
+    }
+  });
+
 test('without any binding nobody is admitted, and the API stays: who took the last one out meant it', () => {
   const { apis, warnings } = read({ 'micro-gw.conf': listener, 'a.yaml': openApi() });
   assert.deepEqual(
