@@ -106,9 +106,35 @@ export function checkToldHeaders(
   }
 }
 
-/** A header can't be told and removed at once, nor be another's. */
+/** A header, and the key that names it. */
+type Named = { readonly at: readonly PropertyKey[]; readonly name: string };
+const keyOf = ({ at }: Named): string => String(at.at(-1));
+
+/** Certificate headers that the file names itself. */
+function writtenCertificateHeaders(
+  { enforcer: { security } }: Config,
+  isWritten: (path: readonly PropertyKey[]) => boolean,
+): readonly Named[] {
+  const { mutualSSL } = security;
+  const named = (at: readonly PropertyKey[], name: string | undefined): readonly Named[] => {
+    const path = ['enforcer', 'security', 'mutualSSL', ...at];
+    return name !== undefined && isWritten(path) ? [{ at: path, name }] : [];
+  };
+  return [
+    ...(['certificateHeader', 'outboundHeader', 'outboundChainHeader'] as const).flatMap((key) =>
+      named([key], mutualSSL[key]),
+    ),
+    ...mutualSSL.sources.flatMap(({ header, chainHeader }, i) => [
+      ...named(['sources', i, 'header'], header),
+      ...named(['sources', i, 'chainHeader'], chainHeader),
+    ]),
+  ];
+}
+
+/** A header can't be told and removed at once, nor be another's. Of two keys one is told that is in the file. */
 export function checkAnswers(
   config: Config,
+  isWritten: (path: readonly PropertyKey[]) => boolean,
   { headersToRemove, outbound, reasonHeader = '', tokenHeader }: AnswerSettings,
   findings: Findings,
 ): void {
@@ -117,34 +143,50 @@ export function checkAnswers(
       .filter((name) => name !== undefined)
       .map(folded),
   );
-  const ofHttp = (at: readonly PropertyKey[], name: string): void =>
+  const written = writtenCertificateHeaders(config, isWritten);
+  const tell = ({ at, name }: Named, which: string): void =>
+    findings.error(at, `found "${name}", which ${which}; write another name`);
+  const ofHttp = ({ at, name }: Named): void =>
     findings.error(at, `found "${name}", which HTTP itself uses; write the name of a header of its own`);
-  const ofToken = ['enforcer', 'security', 'authHeader', 'authorizationHeader'];
-  const seen = new Map([[folded(tokenHeader.name), 'authorizationHeader']]);
+  const isCertificates = (own: Named, which: string, forOther: string): void => {
+    const other = written.find(({ name }) => folded(name.toLowerCase()) === folded(own.name));
+    if (isWritten(own.at) || other === undefined) tell(own, which);
+    else tell(other, forOther);
+  };
+  const token = {
+    at: ['enforcer', 'security', 'authHeader', 'authorizationHeader'],
+    name: tokenHeader.name,
+  };
+  const seen = new Map<string, Named>([[folded(token.name), token]]);
   for (const [key, at, name] of toldHeaders(config)) {
     if (name === '') continue;
+    const own = { at, name };
     const other = seen.get(folded(name));
     if (certificates.has(folded(name)))
-      findings.error(
-        at,
-        `found "${name}", which is a certificate header and removed before the backend; write another name`,
+      isCertificates(
+        own,
+        'is a certificate header and removed before the backend',
+        `the backend gets from us (${key})`,
       );
-    else if (other !== undefined)
-      findings.error(at, `found "${name}", which ${other} has already; write another name`);
-    else if (takenHeaders.includes(name) && name !== 'authorization') ofHttp(at, name);
-    seen.set(folded(name), key);
+    else if (other !== undefined && (isWritten(at) || !isWritten(other.at)))
+      tell(own, `${keyOf(other)} has already`);
+    else if (other !== undefined) tell(other, `${key} has already`);
+    else if (takenHeaders.includes(name) && name !== 'authorization') ofHttp(own);
+    seen.set(folded(name), own);
   }
-  const isToldAlready = (name: string): boolean =>
-    name === tokenHeader.name && certificates.has(folded(name));
-  if (isToldAlready(tokenHeader.name))
-    findings.error(ofToken, `found "${tokenHeader.name}", which is a certificate header; write another name`);
-  for (const [at, name] of [
-    [['enforcer', 'answers', 'reasonHeader'], reasonHeader],
-    [ofToken, tokenHeader.name === 'authorization' ? '' : tokenHeader.name],
-    [['enforcer', 'security', 'mutualSSL', 'outboundHeader'], outbound?.header ?? ''],
-    [['enforcer', 'security', 'mutualSSL', 'outboundChainHeader'], outbound?.chainHeader ?? ''],
-  ] as const)
-    if (takenHeaders.includes(name) && (at === ofToken || !isToldAlready(name))) ofHttp(at, name);
+  const isOfHttp = takenHeaders.includes(token.name);
+  // Of a certificate header that HTTP uses it is told where that is written.
+  if (certificates.has(folded(token.name)) && (!isOfHttp || isWritten(token.at)))
+    isCertificates(token, 'is a certificate header', 'the access token comes in (authorizationHeader)');
+  if (isOfHttp && token.name !== 'authorization') ofHttp(token);
+  for (const [key, name] of [
+    ['reasonHeader', reasonHeader],
+    ['outboundHeader', outbound?.header ?? ''],
+    ['outboundChainHeader', outbound?.chainHeader ?? ''],
+  ] as const) {
+    const at = ['enforcer', ...(key === 'reasonHeader' ? ['answers'] : ['security', 'mutualSSL']), key];
+    if (takenHeaders.includes(name) && isWritten(at)) ofHttp({ at, name });
+  }
   if (outbound?.chainHeader !== undefined && folded(outbound.chainHeader) === folded(outbound.header))
     findings.error(
       ['enforcer', 'security', 'mutualSSL', 'outboundChainHeader'],

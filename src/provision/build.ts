@@ -186,7 +186,7 @@ export function* build(
   checkBackends(config, service, findings);
   checkShadow(config, own.file, findings);
   const answers = readAnswers(config, isWritten, headersOf([sources, ...sourcesOf.all()]));
-  checkAnswers(config, readAnswers(config, isWritten, headersOf([sources])), findings);
+  checkAnswers(config, isWritten, readAnswers(config, isWritten, headersOf([sources])), findings);
   const backendJwt = readBackendJwt(config, isWritten, findings);
   return {
     service,

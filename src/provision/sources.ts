@@ -11,7 +11,6 @@ type MutualSsl = Config['enforcer']['security']['mutualSSL'];
 type Path = readonly PropertyKey[];
 /** A header source as it is written, in the plain keys or in `[[sources]]`. */
 type Written = {
-  readonly path: Path;
   readonly sendersPath: Path;
   readonly format: CertificateFormat;
   readonly header: string | undefined;
@@ -46,6 +45,8 @@ export function buildSources(isWritten: (path: Path) => boolean, ground: SourceG
     checkPlainKeys(isWritten, findings);
     return buildSourceList(settings.sources, at('sources'), ground);
   }
+  if (isWritten(at('certificateHeader')))
+    checkHeader(settings.certificateHeader, at('certificateHeader'), findings);
   return combine(plain(settings, isWritten), settings.enableClientValidation, ground);
 }
 
@@ -97,7 +98,6 @@ function plain(settings: MutualSsl, isWritten: (path: Path) => boolean): readonl
   if (settings.enableClientValidation) return [];
   return [
     {
-      path: at('enableClientValidation'),
       sendersPath:
         settings.trustedSenders === undefined ? at('enableClientValidation') : at('trustedSenders'),
       format: settings.clientCertificateEncode ? 'percent-pem' : settings.certificateFormat,
@@ -133,6 +133,7 @@ function checkPlainKeys(isWritten: (path: Path) => boolean, findings: Findings):
 
 function listed(sources: MutualSsl['sources'], path: Path, findings: Findings): readonly Written[] {
   sources.forEach((source, i) => {
+    if (source.header !== undefined) checkHeader(source.header, [...path, i, 'header'], findings);
     if (source.format !== 'peer') return;
     if (sources.findIndex(({ format }) => format === 'peer') !== i)
       findings.error([...path, i], 'found a second "peer"; one is enough');
@@ -149,7 +150,6 @@ function listed(sources: MutualSsl['sources'], path: Path, findings: Findings): 
       ? []
       : [
           {
-            path: [...path, i],
             sendersPath: [...path, i, ...(trustedSenders === undefined ? [] : ['trustedSenders'])],
             format,
             header,
@@ -164,7 +164,6 @@ function listed(sources: MutualSsl['sources'], path: Path, findings: Findings): 
 function headerSource(written: Written, settings: MutualSsl, findings: Findings): HeaderSource | undefined {
   const { format, senders = [] } = written;
   const header = (written.header ?? formatOf(format).header).toLowerCase();
-  checkHeader(header, written.path, findings);
   if (senders.length === 0) {
     findings.error(
       written.sendersPath,
@@ -208,7 +207,7 @@ export const takenHeaders: readonly string[] = [
 ];
 
 function checkHeader(header: string, path: Path, findings: Findings): void {
-  if (takenHeaders.includes(header))
+  if (takenHeaders.includes(header.toLowerCase()))
     findings.error(
       path,
       `found "${header}", which HTTP itself uses; write the name of a header of its own, for example "X-WSO2-CLIENT-CERTIFICATE"`,

@@ -233,7 +233,7 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
   [
     'a header that HTTP itself uses',
     mutualSSL('enableClientValidation = false\ntrustedSenders = ["::1"]\ncertificateHeader = "Host"'),
-    /found "host", which HTTP itself uses/,
+    /^config.toml:4: enforcer.security.mutualSSL.certificateHeader: found "Host", which HTTP itself uses/,
   ],
   [
     'plain keys and sources together',
@@ -427,17 +427,47 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
   [
     'the certificate for the backend in the place of the token',
     '[enforcer.security.mutualSSL]\nenableOutboundCertificateHeader = true\noutboundHeader = "Authorization"\n',
-    /enforcer.security.authHeader.authorizationHeader: found "authorization", which is a certificate header/,
+    /^config.toml:3: enforcer.security.mutualSSL.outboundHeader: found "authorization", which HTTP itself uses/,
   ],
   [
     'tokens in a header by which the backend is told something',
     '[enforcer.security.authHeader]\nauthorizationHeader = "x_client_cert_tier"\n',
-    /enforcer.answers.tierHeader: found "x-client-cert-tier", which authorizationHeader has already/,
+    /^config.toml:2: enforcer.security.authHeader.authorizationHeader: found "x_client_cert_tier", which tierHeader has already/,
   ],
   [
     'a certificate header that CGI takes for an identity header',
     '[[enforcer.security.mutualSSL.sources]]\nformat = "auto"\nheader = "X.Client.Cert.Alias"\ntrustedSenders = ["10.0.0.1"]\n',
-    /enforcer.answers.aliasHeader: found "x-client-cert-alias", which is a certificate header/,
+    /^config.toml:3: enforcer.security.mutualSSL.sources\[0\].header: found "X.Client.Cert.Alias", which the backend gets from us \(aliasHeader\); write another name$/,
+  ],
+  ...[
+    ['of TLS clients', ''],
+    ['of a header', 'enableClientValidation = false\ntrustedSenders = ["::1"]\n'],
+  ].flatMap(([what, plain]): [string, string, RegExp][] => [
+    [
+      `a certificate header, ${what}, that tokens come in`,
+      `[enforcer.security.mutualSSL]\ncertificateHeader = "Authorization"\n${plain}`,
+      /^config.toml:2: enforcer.security.mutualSSL.certificateHeader: found "Authorization", which HTTP itself uses/,
+    ],
+    [
+      `a certificate header, ${what}, that tokens come in by another name`,
+      `[enforcer.security.mutualSSL]\ncertificateHeader = "X-Token"\n${plain}[enforcer.security.authHeader]\nauthorizationHeader = "x-token"\n`,
+      /enforcer.security.authHeader.authorizationHeader: found "x-token", which is a certificate header; write another name$/,
+    ],
+    [
+      `a certificate header, ${what}, by which the backend is told something`,
+      `[enforcer.security.mutualSSL]\ncertificateHeader = "X-Client-Cert-Alias"\n${plain}`,
+      /^config.toml:2: enforcer.security.mutualSSL.certificateHeader: found "X-Client-Cert-Alias", which the backend gets from us \(aliasHeader\); write another name$/,
+    ],
+  ]),
+  [
+    "a source's header that HTTP itself uses",
+    '[[enforcer.security.mutualSSL.sources]]\nformat = "auto"\ntrustedSenders = ["10.0.0.1"]\nheader = "Cookie"\n',
+    /^config.toml:4: enforcer.security.mutualSSL.sources\[0\].header: found "Cookie", which HTTP itself uses/,
+  ],
+  [
+    'an identity header of the name that another has by default',
+    '[enforcer.answers]\naliasHeader = "x-client-cert-tier"\n',
+    /^config.toml:2: enforcer.answers.aliasHeader: found "x-client-cert-tier", which tierHeader has already/,
   ],
   [
     'verification in the handshake beside senders',
