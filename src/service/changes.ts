@@ -28,8 +28,12 @@ function* clientChanges(before: Written, after: Written): Sliced<readonly string
     compared.set(path, isSame);
     return isSame;
   };
-  const found: Record<'certificates' | 'off' | 'on' | 'changed', string[]> = {
+  // A number for each content.
+  const numbers = new Map<string, number>();
+  const [certificateBefore, certificateNow] = [certificates(before, numbers), certificates(after, numbers)];
+  const found: Record<'certificates' | 'files' | 'off' | 'on' | 'changed', string[]> = {
     certificates: [],
+    files: [],
     off: [],
     on: [],
     changed: [],
@@ -44,14 +48,17 @@ function* clientChanges(before: Written, after: Written): Sliced<readonly string
     if (isSame) continue;
     const [isOff, wasOff] = [clients, others].map((all) => all.every(({ disabled }) => disabled));
     if (isOff !== wasOff) found[isOff ? 'off' : 'on'].push(alias);
-    else if (same(clients.map(withoutCertificate), others.map(withoutCertificate)))
+    else if (!same(clients.map(withoutCertificate), others.map(withoutCertificate)))
+      found.changed.push(alias);
+    else if (!same(clients.map(certificateNow), others.map(certificateBefore)))
       found.certificates.push(alias);
-    else found.changed.push(alias);
+    else found[same(clients.map(datesOf), others.map(datesOf)) ? 'files' : 'changed'].push(alias);
   }
   return [
     ...named('aliases added', yield* missingIn(now, old)),
     ...named('aliases removed', yield* missingIn(old, now)),
     ...named('aliases with other certificates', found.certificates),
+    ...named('aliases with the same certificates from elsewhere', found.files),
     ...named('aliases switched off', found.off),
     ...named('aliases switched on', found.on),
     ...named('aliases changed', found.changed),
@@ -64,6 +71,31 @@ const clientsOf = ({ clients }: Config) => grouped<Client>(clients, ({ alias }) 
 function withoutCertificate(client: Client): Partial<Client> {
   const { file, pem, caFile, caPem, fingerprints, spki, notBefore, notAfter, ...others } = client;
   return others;
+}
+
+const datesOf = ({ notBefore, notAfter }: Client): unknown => [notBefore, notAfter];
+
+/** What says which certificates a client has, wherever it stands. Thousands of aliases may name one file. */
+function certificates({ bytesOf }: Written, numbers: Map<string, number>): (client: Client) => unknown {
+  const read = new Map<string, number>();
+  const numberOf = (text: string): number => {
+    const number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    return number;
+  };
+  const numberIn = (path: string): number => {
+    const number = read.get(path) ?? numberOf(Buffer.from(bytesOf(path) ?? []).toString('latin1'));
+    read.set(path, number);
+    return number;
+  };
+  const contentOf = (path: string | undefined, text: string | undefined): number | undefined =>
+    path === undefined ? (text === undefined ? undefined : numberOf(text)) : numberIn(path);
+  return ({ file, pem, caFile, caPem, fingerprints, spki }) => [
+    contentOf(file, pem),
+    contentOf(caFile, caPem),
+    fingerprints,
+    spki,
+  ];
 }
 
 function* apiChanges(before: Config, after: Config): Sliced<readonly string[]> {

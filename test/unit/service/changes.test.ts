@@ -60,6 +60,24 @@ const rows: readonly [
     ['aliases with other certificates: acme'],
   ],
   [
+    'the same certificate in another file',
+    base.replace('"acme.pem"', '"copy.pem"'),
+    { 'copy.pem': 'acme.pem' },
+    ['aliases with the same certificates from elsewhere: acme'],
+  ],
+  [
+    'the same certificate in the configuration itself',
+    base.replace('file = "acme.pem"', 'pem = "acme.pem"'),
+    {},
+    ['aliases with the same certificates from elsewhere: acme'],
+  ],
+  [
+    'the same certificate until another day',
+    base.replace('"acme.pem"', '"acme.pem"\nnotAfter = 2027-01-01T00:00:00Z'),
+    {},
+    ['aliases changed: acme'],
+  ],
+  [
     'an alias that is switched off',
     base.replace('file = "acme.pem"', 'file = "acme.pem"\ndisabled = true'),
     {},
