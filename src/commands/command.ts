@@ -37,6 +37,10 @@ export class UsageError extends Error {
 export const configOption = { config: { type: 'string', default: 'config.toml' } } as const;
 export const configOf = ({ config }: Values): string => typed('--config', String(config));
 
+/** Of a service that was asked where the configuration has it, and where nobody is. */
+export const askedWhere = (values: Values): string =>
+  `mtls-enforcer: asked where ${configOf(values)} has the service: [enforcer.authService], and its defaults where it says nothing; if that was changed since the service started (address, port, socket, control, workers), restart it: there it counts from a start on`;
+
 /**
  * A path as it was typed: a variable that is not set leaves nothing of it, and a shell that completes it ends a folder by
  * a slash, which among files stands for one that can't be listed.

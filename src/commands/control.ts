@@ -4,7 +4,7 @@ import { jsonEscapes } from '../observability/paper.ts';
 import { serviceOfWorker } from '../provision/service.ts';
 import { readServiceAddress } from '../provision/service-address.ts';
 import { type Asked, askControl, type Status } from '../service/control-socket.ts';
-import { configOf, configOption, type Exit, exit, UsageError, type Values } from './command.ts';
+import { askedWhere, configOf, configOption, type Exit, exit, UsageError, type Values } from './command.ts';
 import { print, tellLines } from './output.ts';
 
 /** Of the commands that ask a running service about its configuration. */
@@ -20,13 +20,18 @@ export async function ask(asked: Asked, values: Values): Promise<Exit> {
   if (!(seconds > 0 && seconds <= 3600)) throw new UsageError('--timeout needs seconds, from 1 to 3600');
   const answers = await Promise.all(
     socketsOf(values).map((path) =>
-      askControl(path, asked, seconds * 1000).catch((error: Error) => ({ trouble: trouble(path, error) })),
+      askControl(path, asked, seconds * 1000).catch((error: NodeJS.ErrnoException) => ({
+        trouble: trouble(path, error),
+        isNobody: isNobody(error),
+      })),
     ),
   );
   for (const answer of answers) {
     if ('trouble' in answer) tellLines(`mtls-enforcer: ${answer.trouble}`);
     else await print(`${jsonEscapes(JSON.stringify(answer))}\n`);
   }
+  if (values.control === undefined && answers.some((answer) => 'trouble' in answer && answer.isNobody))
+    tellLines(askedWhere(values));
   const told = new Set(answers.flatMap((answer) => ('trouble' in answer ? [] : answer.refused)));
   tellLines(...[...told].map((problem) => `error: ${problem}`));
   const digests = new Set(answers.map((answer) => ('trouble' in answer ? undefined : digestOf(answer))));
@@ -53,8 +58,10 @@ function socketsOf(values: Values): readonly string[] {
   return Array.from({ length: workers }, (_, i) => serviceOfWorker(service, i + 1).control!);
 }
 
+const isNobody = ({ code }: NodeJS.ErrnoException): boolean => code === 'ENOENT' || code === 'ECONNREFUSED';
+
 function trouble(path: string, error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return `nobody answers on ${path}`;
+  if (isNobody(error)) return `nobody answers on ${path}`;
   if (error.code === 'EACCES') return `this user may not use ${path}; the service's own and root may`;
   return `${path}: ${socketPathTrouble(path) ?? error.message}`;
 }

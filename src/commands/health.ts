@@ -1,6 +1,15 @@
 import { problemLine } from '../config/problem.ts';
 import type { Listener } from '../ext-authz/server.ts';
-import { type Command, configOf, configOption, exit, say, UsageError, type Values } from './command.ts';
+import {
+  askedWhere,
+  type Command,
+  configOf,
+  configOption,
+  exit,
+  say,
+  UsageError,
+  type Values,
+} from './command.ts';
 import { tellLines } from './output.ts';
 
 export const health: Command = {
@@ -19,7 +28,7 @@ keyPath, or, without these, its own. Or give the service a socket as well: that 
 `,
   options: { ...configOption, socket: { type: 'string' }, address: { type: 'string' } },
   run: async (values) => {
-    const { askHealth, askedAt } = await import('../ext-authz/health-client.ts');
+    const { askHealth, askedAt, nobodyAnswers } = await import('../ext-authz/health-client.ts');
     const given = givenListener(values);
     const { listeners, problems, envoys } =
       given === undefined
@@ -33,12 +42,10 @@ keyPath, or, without these, its own. Or give the service a socket as well: that 
     const asked = listeners.map((listener) => askHealth(listener, 2000, envoys));
     const troubles = (await Promise.all(asked)).filter((trouble) => trouble !== undefined);
     tellLines(...troubles.map((trouble) => `mtls-enforcer: ${trouble}`));
-    if (troubles.length < asked.length) return say('SERVING\n');
-    if (given === undefined && problems.length === 0)
-      tellLines(
-        `mtls-enforcer: asked where ${configOf(values)} has the service: [enforcer.authService], and its defaults where it says nothing`,
-      );
-    return exit.unavailable;
+    const isServing = troubles.length < asked.length;
+    const isElsewhere = !isServing || troubles.some((trouble) => trouble.endsWith(nobodyAnswers));
+    if (isElsewhere && given === undefined && problems.length === 0) tellLines(askedWhere(values));
+    return isServing ? say('SERVING\n') : exit.unavailable;
   },
 };
 

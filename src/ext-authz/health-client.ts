@@ -74,6 +74,8 @@ const shownBy = (tls: NonNullable<Tls>, envoys: EnvoysPair) => {
   return { cert, key };
 };
 
+export const nobodyAnswers = 'nobody answers there';
+
 /** In an operator's words what can be told from the library's; else those. */
 function reasonOf(
   { code, details }: ServiceError,
@@ -84,7 +86,7 @@ function reasonOf(
   const reason = details
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/( \([^)]*Z\))?\. Resolution note: $/, '');
-  if (/ECONNREFUSED|ENOENT/.test(reason)) return 'nobody answers there';
+  if (/ECONNREFUSED|ENOENT/.test(reason)) return nobodyAnswers;
   if (reason.includes('EACCES')) return 'this user may not use it; the service, its group and root may';
   if (code === status.DEADLINE_EXCEEDED) return `no answer within ${milliseconds / 1000} s`;
   if (!/^Failed to connect|^Protocol error|ECONNRESET/.test(reason)) return reason;

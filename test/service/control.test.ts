@@ -73,7 +73,12 @@ test('reload and status tell what is in force, by exit code and in JSON', async 
   }
   const nobody = await run('status', '--config', file);
   assert.equal(nobody.code, 69);
-  assert.match(nobody.err, /nobody answers on .*control\.sock/);
+  assert.match(
+    nobody.err,
+    /^mtls-enforcer: nobody answers on .*control\.sock\nmtls-enforcer: asked where .*config\.toml has the service: .*; if that was changed since the service started \(.*workers\), restart it/,
+  );
+  const given = await run('status', '--control', socket);
+  assert.doesNotMatch(given.err, /config\.toml/);
 });
 
 test('what else is said on the socket is hung up on, and whoever says nothing keeps nobody from asking', async () => {
@@ -126,6 +131,20 @@ for (const { value } of await Promise.allSettled([open(), open()])) await value?
   const child = execFile(process.execPath, ['--input-type=module', '--eval', script], { timeout: 20_000 });
   const [code] = await once(child, 'exit');
   assert.equal(code, 0);
+});
+
+test('after other workers were written it says that these need a restart, and what the others answered', async () => {
+  configure();
+  const enforcer = await EnforcerProcess.start(file);
+  configure('workers = 2');
+  const asked = await run('reload', '--config', file);
+  const { code, err } = await run('health', '--config', file);
+  await enforcer.stop();
+  assert.equal(asked.code, 69);
+  assert.deepEqual(JSON.parse(asked.out).refused, []);
+  assert.match(asked.err, /nobody answers on .*\.2\nmtls-enforcer: asked where .*, restart it/);
+  assert.equal(code, 0);
+  assert.match(err, /nobody answers there\nmtls-enforcer: asked where .*, restart it/);
 });
 
 test('of several workers all are asked', async () => {
