@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type Command, type Exit, exit, say, UsageError } from './commands/command.ts';
+import { type Command, type Exit, exit, InputError, say, UsageError } from './commands/command.ts';
 import { OutputError } from './commands/output.ts';
 import { slipOf } from './documents/near.ts';
 import { inert } from './observability/paper.ts';
@@ -50,12 +50,13 @@ const general = {
 async function main(args: readonly string[]): Promise<Exit> {
   const name = await nameIn(args);
   const command = name !== undefined && Object.hasOwn(commands, name) ? await commands[name]!() : undefined;
-  if (command !== undefined) helpThen = async () => command.help;
+  if (command !== undefined) hint = `mtls-enforcer ${name} --help says how it is used`;
   const { values, positionals } = parse(args, { ...command?.options, ...general });
   if (values.version) return say(`mtls-enforcer ${version()}\n`);
   if (name === undefined) {
     if (values.help) return say(await help());
-    throw new UsageError('which command?');
+    process.stderr.write(`mtls-enforcer: which command?\n\n${await help()}`);
+    return exit.usage;
   }
   if (command === undefined)
     throw new UsageError(`unknown command ${name}${slip(name, Object.keys(commands))}`);
@@ -68,8 +69,8 @@ async function main(args: readonly string[]): Promise<Exit> {
   return command.run(values, positionals.slice(1));
 }
 
-/** What is shown to whoever has used a command wrongly. */
-let helpThen = help;
+/** For whoever has used a command wrongly; all of its help would bury what is wrong. */
+let hint = 'mtls-enforcer --help lists the commands';
 
 const slip = (written: string, known: readonly string[]): string => {
   const meant = slipOf(written, known);
@@ -96,12 +97,11 @@ function parse(args: readonly string[], options: Command['options']) {
   }
 }
 
-async function ended(error: unknown): Promise<Exit> {
+function ended(error: unknown): Exit {
   const tell = (text: string | undefined): boolean => process.stderr.write(`mtls-enforcer: ${text}\n`);
   if (error instanceof UsageError) {
-    tell(`${inert(error.message)}
-
-${await helpThen()}`);
+    tell(inert(error.message));
+    if (!(error instanceof InputError)) process.stderr.write(`${hint}\n`);
     return exit.usage;
   }
   if (error instanceof ListenError || error instanceof OutputError) {

@@ -33,6 +33,9 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** What the command line names is not there, or is no such thing: how to use the command is not the question. */
+export class InputError extends UsageError {}
+
 /** Which configuration: `config.toml` in this folder unless given. */
 export const configOption = { config: { type: 'string', default: 'config.toml' } } as const;
 export const configOf = ({ config }: Values): string => typed('--config', String(config));

@@ -4,7 +4,16 @@ import { jsonEscapes } from '../observability/paper.ts';
 import { serviceOfWorker } from '../provision/service.ts';
 import { readServiceAddress } from '../provision/service-address.ts';
 import { type Asked, askControl, type Status } from '../service/control-socket.ts';
-import { askedWhere, configOf, configOption, type Exit, exit, UsageError, type Values } from './command.ts';
+import {
+  askedWhere,
+  configOf,
+  configOption,
+  type Exit,
+  exit,
+  InputError,
+  UsageError,
+  type Values,
+} from './command.ts';
 import { print, tellLines } from './output.ts';
 
 /** Of the commands that ask a running service about its configuration. */
@@ -51,7 +60,7 @@ function socketsOf(values: Values): readonly string[] {
   if (service.control === undefined) {
     tellLines(...problems.map((problem) => `error: ${problemLine(problem)}`));
     const left = problems.length === 0 ? '' : 'what can be read of ';
-    throw new UsageError(
+    throw new InputError(
       `${left}[enforcer.authService] of ${configOf(values)} has no control, so that nobody can be asked; write control = "/run/mtls-enforcer/control.sock" and restart, or give --control PATH`,
     );
   }

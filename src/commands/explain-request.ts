@@ -8,7 +8,7 @@ import { attributesOf, placeOf, type Told } from '../explain/request.ts';
 import { CapturedError, readCheckJson } from '../ext-authz/check-json.ts';
 import { readCheckRequest } from '../ext-authz/check-request.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { UsageError, type Values } from './command.ts';
+import { InputError, UsageError, type Values } from './command.ts';
 
 export type Asked = {
   /** Milliseconds since the epoch. */
@@ -87,10 +87,10 @@ function loggedIn(
   const record = Buffer.from(contentOf('audit', path, read)).toString('utf8');
   const logged = findLogged(record, reference);
   if (logged === undefined)
-    throw new UsageError(`--audit ${path} has no decision about ${JSON.stringify(reference)}`);
+    throw new InputError(`--audit ${path} has no decision about ${JSON.stringify(reference)}`);
   const given = chainOf(certificatesIn(values, read));
   const now = at || Date.parse(logged.time ?? '');
-  if (Number.isNaN(now)) throw new UsageError(`--audit ${path} does not say when that was; add --at TIME`);
+  if (Number.isNaN(now)) throw new InputError(`--audit ${path} does not say when that was; add --at TIME`);
   return {
     now,
     needsKeys: false,
@@ -98,11 +98,11 @@ function loggedIn(
     attributesIn: (snapshot) => {
       const told = replayOf(logged, snapshot, given);
       if (told === 'another')
-        throw new UsageError(
+        throw new InputError(
           `--cert is another certificate than that request came with (SHA-256 ${logged.sha256})`,
         );
       if (told === 'unknown')
-        throw new UsageError(
+        throw new InputError(
           `it came with a certificate (SHA-256 ${logged.sha256}) that is in no file here; add --cert FILE (logged: ${logged.outcome} ${logged.reason ?? ''} ${logged.detail ?? ''})`,
         );
       return attributesOf(told, snapshot, now);
@@ -132,7 +132,7 @@ function contentOf(option: string, path: string, read: Read): Uint8Array {
     return read(path);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
-    throw new UsageError(`--${option} ${path} ${error.message}`);
+    throw new InputError(`--${option} ${path} ${error.message}`);
   }
 }
 
@@ -142,7 +142,7 @@ function certificatesIn(values: Values, read: Read): readonly Uint8Array[] {
     typeof passwordFile === 'string' ? firstLine(contentOf('password-file', passwordFile, read)) : '';
   const from = (option: string, path: string): readonly Uint8Array[] => {
     const file = readClientFile(contentOf(option, path, read), password);
-    if ('problem' in file) throw new UsageError(`--${option} ${path} ${file.problem}`);
+    if ('problem' in file) throw new InputError(`--${option} ${path} ${file.problem}`);
     return file.ders;
   };
   const chain = list(values.chain).flatMap((path) => from('chain', path));
@@ -186,12 +186,12 @@ function placeOfApi(name: string, { apis }: Snapshot): Place {
       name,
       apis.apis.map((api) => `${api.name}:${api.version}`),
     );
-    throw new UsageError(
+    throw new InputError(
       `no API is called ${JSON.stringify(name)}; ${near === undefined ? 'write NAME:VERSION as config.toml has them' : `did you mean ${JSON.stringify(near)}?`}`,
     );
   }
   if (named.length > 1)
-    throw new UsageError(`${named.length} APIs are called ${JSON.stringify(name)}; say which by --url`);
+    throw new InputError(`${named.length} APIs are called ${JSON.stringify(name)}; say which by --url`);
   return { scheme: 'https', ...placeOf(found) };
 }
 
@@ -201,11 +201,11 @@ function capturedIn(path: string, read: Read): Attributes {
     if (/^\s*\{/.test(bytes.subarray(0, 64).toString('latin1'))) return readCheckJson(bytes.toString('utf8'));
   } catch (error) {
     if (!(error instanceof CapturedError)) throw error;
-    throw new UsageError(`--check ${path} ${error.message}`);
+    throw new InputError(`--check ${path} ${error.message}`);
   }
   const attributes = readCheckRequest(withoutFrame(bytes));
   if (attributes === undefined || attributes.http.method === '')
-    throw new UsageError(`--check ${path} is no CheckRequest, neither as JSON nor as on the wire`);
+    throw new InputError(`--check ${path} is no CheckRequest, neither as JSON nor as on the wire`);
   return attributes;
 }
 

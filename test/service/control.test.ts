@@ -170,7 +170,7 @@ test('without a socket it says what to write, and one that can not be is told at
   writeFileSync(file, '[enforcer.authService]\nport = 8081\n');
   const none = await run('reload', '--config', file);
   assert.equal(none.code, 64);
-  assert.match(none.err, /has no control.*; write control = "/);
+  assert.match(none.err, /^mtls-enforcer: .* has no control.*; write control = ".*\n$/);
   configure();
   const text = `[enforcer.authService]\nport = ${port}\ncontrol = "none/control.sock"\n[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\nmutualSSL = "off"\n`;
   writeFileSync(file, text);

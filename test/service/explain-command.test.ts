@@ -144,10 +144,16 @@ const wrongs: readonly [args: string, code: number, stderr: RegExp][] = [
   [
     'certificat_expired',
     64,
-    /no denial has the code "certificat_expired"; did you mean certificate_expired\?/,
+    /^mtls-enforcer: no denial has the code "certificat_expired"; did you mean certificate_expired\?\nmtls-enforcer explain --help says how it is used\n$/,
   ],
-  ['--api Order:1', 64, /no API is called "Order:1"; did you mean "Orders:1"\?/],
-  ['--url /orders --cert none.pem', 64, /--cert none\.pem does not exist/],
+  ['--api Order:1', 64, /^mtls-enforcer: no API is called "Order:1"; did you mean "Orders:1"\?\n$/],
+  ['--url /orders --cert none.pem', 64, /^mtls-enforcer: --cert none\.pem does not exist.*\n$/],
+  ['--url /orders --cert broken.toml', 64, /^mtls-enforcer: --cert broken\.toml .*\n$/],
+  [
+    '--audit broken.toml no-such-id',
+    64,
+    /^mtls-enforcer: --audit broken\.toml has no decision about "no-such-id"\n$/,
+  ],
   ['--url /orders --config broken.toml', 78, /error: broken\.toml:2: apis\[0\]\.naem: /],
 ];
 for (const [args, code, says] of wrongs) {

@@ -351,18 +351,18 @@ test('a port that is taken: exit 69 and one line that says so', async () => {
 });
 
 for (const [args, code, text] of [
-  [[], 64, /which command\?/],
-  [['nonsense'], 64, /^mtls-enforcer: unknown command nonsense\n/],
+  [[], 64, /^mtls-enforcer: which command\?\n\nmtls-enforcer: client-certificate/],
+  [['nonsense'], 64, /^mtls-enforcer: unknown command nonsense\nmtls-enforcer --help lists the commands\n$/],
   [['chek-config'], 64, /^mtls-enforcer: unknown command chek-config; did you mean check-config\?\n/],
   [
     ['serve', '--confg', 'x'],
     64,
-    /^mtls-enforcer: unknown option --confg; did you mean --config\?\n\nmtls-enforcer serve/,
+    /^mtls-enforcer: unknown option --confg; did you mean --config\?\nmtls-enforcer serve --help says how it is used\n$/,
   ],
   [
     ['serve', 'x.toml'],
     64,
-    /unknown: x\.toml; serve takes options alone, as in --config x\.toml\n\nmtls-enforcer serve/,
+    /unknown: x\.toml; serve takes options alone, as in --config x\.toml\nmtls-enforcer serve --help says how it is used\n$/,
   ],
   [['serve', '--nonsense'], 64, /--nonsense/],
   [['check-config', '--config', ''], 64, /^mtls-enforcer: --config is empty; write the path of a file\n/],
