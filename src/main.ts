@@ -73,7 +73,8 @@ async function main(args: readonly string[]): Promise<Exit> {
 let hint = 'mtls-enforcer --help lists the commands';
 
 const slip = (written: string, known: readonly string[]): string => {
-  const meant = slipOf(written, known);
+  const begun = known.filter((name) => name.startsWith(written));
+  const meant = begun.length === 1 ? begun[0] : slipOf(written, known);
   return meant === undefined ? '' : `; did you mean ${meant}?`;
 };
 

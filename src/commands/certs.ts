@@ -38,6 +38,7 @@ is cut.
     const all = (within === undefined ? known : endingWithin(within, known, now)).filter(
       (held) => !values.unused || held.opens.length === 0,
     );
+    if (all.length === 0 && !values.json) return say(`${nothing(within, values.unused === true)}\n`);
     await say(values.json ? toJson(all, now) : heldTable(all, now, terminal()));
     return within !== undefined && all.length > 0 ? exit.no : exit.ok;
   },
@@ -50,6 +51,13 @@ function daysIn({ expiring }: Values): number | undefined {
     throw new UsageError(`--expiring is ${JSON.stringify(expiring)}; write days, as in --expiring 30d`);
   return Number(days);
 }
+
+const nothing = (within: number | undefined, isUnused: boolean): string =>
+  [
+    'no certificate',
+    ...(isUnused ? ['that opens nothing'] : []),
+    ...(within === undefined ? [] : [`that has ended or ends within ${within} days`]),
+  ].join(' ');
 
 const toJson = (all: readonly Held[], now: number): string => {
   const rows = all.map((held) => {

@@ -1,6 +1,7 @@
 import type { Client } from '../apis/security.ts';
 import { certificateFields } from '../observability/audit.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
+import { purposesText } from '../pki/certificate/key-purposes.ts';
 import { named } from '../pki/certificate/name.ts';
 import type { TriedPath } from '../pki/path/effort.ts';
 import { isDecisive, leafOf, type Situation } from './situation.ts';
@@ -60,15 +61,9 @@ export function daysText({ notBefore, notAfter }: Certificate, now: number): str
 
 const counted = (days: number): string => `${days} day${days === 1 ? '' : 's'}`;
 
-const purposes: Readonly<Record<string, string>> = {
-  '1.3.6.1.5.5.7.3.1': 'serverAuth',
-  '1.3.6.1.5.5.7.3.2': 'clientAuth',
-  '2.5.29.37.0': 'anyExtendedKeyUsage',
-};
-
 function usageLines({ values: { extKeyUsage }, keyUsage }: Certificate): readonly string[] {
   const texts = [
-    extKeyUsage && `extended key usage ${extKeyUsage.map((oid) => purposes[oid] ?? oid).join(', ')}`,
+    extKeyUsage && `extended key usage ${purposesText(extKeyUsage)}`,
     keyUsage && `key usage ${[...keyUsage].join(', ')}`,
   ].filter((text) => text !== undefined);
   return texts.length === 0 ? [] : [texts.join('; ')];

@@ -104,24 +104,31 @@ export type FeedLine = {
 /** For the log: a line when something is new, when it begins to fail, and when it works again. */
 export function feedLines(event: FeedEvent): readonly FeedLine[] {
   const { read, unused, failed, keepsLastGood, hasNone, lapsed, count } = words[event.feed];
-  const url = event.from;
+  // CRLs lie in files, too.
+  const from = /^[a-z][a-z\d+.-]*:\/\//i.test(event.from) ? { url: event.from } : { file: event.from };
   if (event.isOneOfMany) return [];
   if (event.kind === 'failed') {
     const { reason, failures } = event;
     if (event.lapsed && lapsed !== undefined)
-      return [{ level: 'warn', message: lapsed, fields: { url, reason, failures } }];
+      return [{ level: 'warn', message: lapsed, fields: { ...from, reason, failures } }];
     if (event.failures > 1) return [];
     const message = `${failed}${event.keepsLastGood ? `: ${keepsLastGood}` : `, ${hasNone}`}; trying on`;
-    return [{ level: 'warn', message, fields: { url, reason: event.reason } }];
+    return [{ level: 'warn', message, fields: { ...from, reason: event.reason } }];
   }
   if (event.kind !== 'read')
-    return [{ level: 'warn', message: onDisk[event.kind], fields: { url, reason: event.reason } }];
+    return [{ level: 'warn', message: onDisk[event.kind], fields: { ...from, reason: event.reason } }];
   if (event.lapsed && lapsed !== undefined)
-    return [{ level: 'warn', message: lapsed, fields: { url, reason: 'its source has no other' } }];
+    return [{ level: 'warn', message: lapsed, fields: { ...from, reason: 'its source has no other' } }];
   if (!event.changed && event.failures === 0) return [];
   return [
-    ...event.unused.map((reason) => ({ level: 'warn', message: unused, fields: { url, reason } }) as const),
-    { level: 'info', message: read, fields: { url, [count]: event.count, ...untilOf(event.outdatedFrom) } },
+    ...event.unused.map(
+      (reason) => ({ level: 'warn', message: unused, fields: { ...from, reason } }) as const,
+    ),
+    {
+      level: 'info',
+      message: read,
+      fields: { ...from, [count]: event.count, ...untilOf(event.outdatedFrom) },
+    },
   ];
 }
 

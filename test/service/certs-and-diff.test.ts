@@ -56,7 +56,18 @@ const answers: readonly [args: string, code: number, stdout: RegExp, stderr: Reg
     /^$/,
   ],
   ['certs --config old.toml --expiring 30d', 1, /^DAYS .*\n10 +client +acme .*\n$/, /^$/],
-  ['certs --config old.toml --expiring 5d', 0, /^DAYS .*\n$/, /^$/],
+  [
+    'certs --config old.toml --expiring 5d',
+    0,
+    /^no certificate that has ended or ends within 5 days\n$/,
+    /^$/,
+  ],
+  [
+    'certs --config old.toml --expiring 5d --unused',
+    0,
+    /^no certificate that opens nothing that has ended or ends within 5 days\n$/,
+    /^$/,
+  ],
   [
     'certs --config bundle.toml',
     0,

@@ -364,6 +364,8 @@ for (const [args, code, text] of [
     64,
     /unknown: x\.toml; serve takes options alone, as in --config x\.toml\nmtls-enforcer serve --help says how it is used\n$/,
   ],
+  [['serve', '--conf', 'x'], 64, /^mtls-enforcer: unknown option --conf; did you mean --config\?\n/],
+  [['health', '--s', 'x'], 64, /^mtls-enforcer: unknown option --s; did you mean --socket\?\n/],
   [['serve', '--nonsense'], 64, /--nonsense/],
   [['check-config', '--config', ''], 64, /^mtls-enforcer: --config is empty; write the path of a file\n/],
   [['check-config', '--config', `${folder}/`], 78, /: is a folder; write the path of a readable file\n/],

@@ -8,14 +8,14 @@ const seconds = (least: number, most: number) => {
 };
 const year = 31_536_000;
 
-const url = () => absoluteUrl({ query: true });
+const url = (example: string) => absoluteUrl({ query: true, example });
 
 const mode = () => z.enum(['off', 'soft-fail', 'hard-fail']).optional();
 
 const sources = {
-  crlUrls: z.array(url()).default([]),
+  crlUrls: z.array(url('http://crl.example.com/ca.crl')).default([]),
   crlFiles: z.array(text('a path, for example "crls/" or "crls/ca.crl"')).default([]),
-  ocspResponder: url().optional(),
+  ocspResponder: url('http://ocsp.example.com').optional(),
   ocspResponderCertificate: text('a PEM file').optional(),
 };
 

@@ -13,7 +13,7 @@ export const tokenService = table({
   issuer: text('the issuer, for example "https://idp.example.com"')
     .regex(/^(?:\S(?:.*\S)?)?$/s, { error: 'write it without blanks around it, as tokens have it in iss' })
     .describe('What its tokens say in `iss`, exactly.'),
-  jwksURL: absoluteUrl({ query: true, empty: true })
+  jwksURL: absoluteUrl({ query: true, empty: true, example: 'https://idp.example.com/oauth2/jwks' })
     .optional()
     .describe(
       'Where it publishes its keys. Fetched at the start, every 5 minutes and for an unknown `kid` (every 10 seconds at most); the last good keys are kept.',

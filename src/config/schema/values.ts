@@ -116,7 +116,8 @@ export const basePath = () =>
 /** A backend's: also of a WebSocket one. */
 export const backendUrl = () => absoluteUrl({ webSocket: true });
 
-export const absoluteUrl = ({ query = false, empty = false, webSocket = false } = {}) =>
+/** @param example with `query`: for the message */
+export const absoluteUrl = ({ query = false, empty = false, webSocket = false, example = '' } = {}) =>
   z
     .string()
     .refine(
@@ -137,7 +138,7 @@ export const absoluteUrl = ({ query = false, empty = false, webSocket = false } 
       },
       {
         error: query
-          ? 'write an http:// or https:// URL without user and password, for example "https://idp.example.com/oauth2/jwks"'
+          ? `write an http:// or https:// URL without user and password, for example "${example}"`
           : `write an http:// or https:// URL ${webSocket ? '(for WebSockets ws:// or wss://) ' : ''}without query, user and password, for example "https://127.0.0.1:9443/v2"`,
       },
     )

@@ -1,5 +1,6 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import { isProcessed } from '../certificate/extensions.ts';
+import { purposesText } from '../certificate/key-purposes.ts';
 import { named } from '../certificate/name.ts';
 import { failure, type PathFailure } from './failures.ts';
 import type { PathPolicy } from './path-options.ts';
@@ -48,7 +49,7 @@ export function checkPurpose(
     if (usages === undefined || usages.includes(wanted)) return undefined;
     if ((at > 0 || anyInLeaf) && usages.includes(anyExtendedKeyUsage)) return undefined;
     const code = at === 0 ? (`extended_key_usage_not_${purpose}` as const) : 'issuer_extended_key_usage';
-    return failure(code, at, `${named(certificate)} is for ${usages.slice(0, 10).join(', ')}`);
+    return failure(code, at, `${named(certificate)} is for ${purposesText(usages.slice(0, 10))}`);
   });
 }
 

@@ -151,7 +151,7 @@ const told: readonly [what: string, parts: () => Partial<Told>, outcome: string,
     'extended_key_usage_not_client',
     [
       ['certificate', 'told', /extended key usage serverAuth/],
-      ['path', 'refused', /extended_key_usage_not_client/],
+      ['path', 'refused', /extended_key_usage_not_client: \S+ is for serverAuth$/],
     ],
   ],
   [

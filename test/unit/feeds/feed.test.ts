@@ -152,3 +152,20 @@ it('a pool closes what is not kept, and only that', async () => {
   assert.notEqual(pool.at('dropped'), dropped);
   await pool.close();
 });
+
+describe('the line', () => {
+  for (const [from, fields] of [
+    ['/crls/partner.crl', { file: '/crls/partner.crl' }],
+    ['http://crl.test/ca.crl', { url: 'http://crl.test/ca.crl' }],
+  ] as const)
+    it(`says of ${from} that it is a ${Object.keys(fields)}`, () => {
+      for (const event of [
+        { kind: 'read', changed: true, failures: 0, count: 1, unused: [] },
+        { kind: 'failed', reason: 'r', failures: 1, keepsLastGood: true, lapsed: false },
+      ] as const)
+        assert.partialDeepStrictEqual(
+          feedLines({ feed: 'crl', from, ...event }).map((line) => line.fields),
+          [fields],
+        );
+    });
+});

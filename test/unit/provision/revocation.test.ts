@@ -61,7 +61,11 @@ describe('what is wrong with it', () => {
       table(url) + own('caFile = "none.pem"'),
       `${key}.cas[0].caFile: found "none.pem", which does not exist; write the path of a readable file`,
     ],
-    ['another scheme', table('crlUrls = ["ldap://ca.test/"]'), 'write an http:// or https:// URL'],
+    [
+      'another scheme',
+      table('crlUrls = ["ldap://ca.test/"]'),
+      'write an http:// or https:// URL without user and password, for example "http://crl.example.com/ca.crl"',
+    ],
     [
       'a responder’s certificate that is not there',
       table('ocspResponder = "http://o.test/"', 'ocspResponderCertificate = "none.pem"'),
