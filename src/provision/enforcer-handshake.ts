@@ -3,6 +3,7 @@ import { type AddressInfo, isIP } from 'node:net';
 import { checkServerIdentity, connect, createServer, type TLSSocket } from 'node:tls';
 import type { Config } from '../config/schema/config.ts';
 import { hostToReach } from '../config/schema/values.ts';
+import { disk, FileProblem } from '../documents/files.ts';
 import { envoysCurves, judgePair } from './envoy-pem.ts';
 import type { Findings } from './findings.ts';
 import { certificatesIn, type KeyPair, readKeyPair, reason } from './key-pair.ts';
@@ -89,14 +90,14 @@ export async function checkEnforcerTls(
     );
   if (useless.length > 0) return;
   const { trustedCertPath = own, certPath, keyPath } = router.enforcer;
-  const isCa = trustedCertPath !== own;
+  const isCa = router.enforcer.trustedCertPath !== undefined;
   const trustedAt = isCa
     ? ['router', 'enforcer', 'trustedCertPath']
     : ['enforcer', 'authService', 'certPath'];
-  const trustedPem = findings.file(trustedAt, trustedCertPath, readPemBundle);
-  const read = (key: 'certPath' | 'keyPath', path: string | undefined): Buffer | undefined =>
-    path === undefined ? undefined : findings.file(['router', 'enforcer', key], path, (content) => content);
-  const pair = pairOf(read('certPath', certPath), read('keyPath', keyPath));
+  const read = <T>(path: string | undefined, parse: (content: Buffer) => T): T | undefined =>
+    path === undefined ? undefined : ifReadable(() => parse(disk.bytes(findings.resolve(path))));
+  const trustedPem = read(trustedCertPath, readPemBundle);
+  const pair = pairOf(read(certPath, asItIs), read(keyPath, asItIs));
   const theirs = [trustedPem, tls.certificatePem, tls.clientCaPem, pair?.certificatePem];
   if (trustedPem === undefined || theirs.some(isOnOddCurve)) return;
   const host = isCa ? hostToReach(router.enforcer.address ?? address) : undefined;
@@ -119,7 +120,18 @@ export async function checkEnforcerTls(
     );
 }
 
-/** What is wrong with them is told already (`checkRouterFiles`). */
+/** What can't be read is told already (`checkRouterFiles`): maybe Envoy runs on another host. */
+function ifReadable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (problem) {
+    if (!(problem instanceof FileProblem)) throw problem;
+    return undefined;
+  }
+}
+
+const asItIs = (content: Buffer): Buffer => content;
+
 function pairOf(certificate: Buffer | undefined, key: Buffer | undefined): KeyPair | undefined {
   const pair = certificate && key && readKeyPair(certificate, key);
   return pair === undefined || 'of' in pair ? undefined : pair;

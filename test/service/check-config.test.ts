@@ -82,6 +82,7 @@ test('check-config does not pass over a file that has nothing, or whose definiti
 
 for (const [why, tables, told] of [
   ['none', '', undefined],
+  ['files that are not here', '[router.enforcer]\ntrustedCertPath = "elsewhere.pem"\n', undefined],
   [
     'another CA than the enforcer’s',
     '[router.enforcer]\ntrustedCertPath = "other-ca.pem"\n',
