@@ -66,11 +66,13 @@ describe('configurations through a real Envoy', { skip }, () => {
         before(
           'enforcer.authService',
           '[router.enforcer]',
-          'certPath = "../pki/acme.pem"',
-          'keyPath = "../pki/acme.key"',
+          'certPath = "../pki/globex.pem"',
+          'keyPath = "../pki/globex.key"',
         ),
       );
-      const gateway = await start(t, { edit });
+      // Else `envoy-config` refuses it.
+      const editEnvoy = (yaml: string) => yaml.replaceAll('/globex.', '/acme.');
+      const gateway = await start(t, { edit, editEnvoy });
       for (const path of [petstore, catalogue, status]) {
         assert.equal(await verdict(gateway, { path, certificate: 'acme' }), '503', path);
       }

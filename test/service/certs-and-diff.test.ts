@@ -75,7 +75,12 @@ const answers: readonly [args: string, code: number, stdout: RegExp, stderr: Reg
     /^$/,
   ],
   ['certs --config bundle.toml --expiring 30d', 1, /^DAYS .*\n-10 +trusted CA .*\n$/, /^$/],
-  ['certs --config bundle.toml --expiring 5d', 0, /^DAYS .*\n$/, /^$/],
+  [
+    'certs --config bundle.toml --expiring 5d',
+    0,
+    /^no certificate that has ended or ends within 5 days\n$/,
+    /^$/,
+  ],
   ['certs --config ended.toml --expiring 5d', 1, /^DAYS .*\n-400 +trusted CA .*\n$/, /^$/],
   [
     'certs --config old.toml --unused --json',
