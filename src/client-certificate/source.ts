@@ -28,7 +28,12 @@ export type SenderVerifier = (
 
 export type SenderVerdict =
   | { readonly isSender: true; readonly alias: string }
-  | { readonly isSender: false; readonly why: string };
+  | {
+      readonly isSender: false;
+      /** It is a sender's, but for its revocation: neither sender nor client. */
+      readonly isBarred: boolean;
+      readonly why: string;
+    };
 
 /**
  * One sender, one source: the one that fits the direct TCP peer is final, its "none" is none, and a sender trusted for a
@@ -48,6 +53,9 @@ export function readPresented(attributes: Attributes, sources: CertificateSource
       ? presentedError('header_over_plaintext', `${source.header} on plain HTTP`)
       : readHeader(attributes, source);
   }
+  // As a client it might be judged by other rules, and all that come through it pass for it.
+  if (verdict?.isSender === false && verdict.isBarred)
+    return presentedError('header_sender_untrusted', `the certificate of a sender, refused: ${verdict.why}`);
   if (sources.peer !== undefined) return readPeer(attributes, sources.peer);
   const sent = sources.headers.find((header) => headerIsPresent(attributes, header));
   if (sent === undefined) return none;

@@ -1,9 +1,9 @@
 import type { Certificate } from '../pki/certificate/certificate.ts';
 
-/** Whose word a CA is: config.toml's, or that of one entry of `[[definitions]]`, whose files others may write. */
+/** Whose word a CA is: config.toml's, or that of an API of an entry of `[[definitions]]`, whose files others may write. */
 export type Owners = {
-  /** undefined: config.toml's. */
-  readonly entryOf: (ca: Certificate) => string | undefined;
+  /** By whom it counts what is brought below it: the API that alone names it, else itself. */
+  readonly ownerOf: (ca: Certificate) => string;
   /** See `TrustStore`: 0 for config.toml's, else the how manieth of its name it is in its entry. */
   readonly turnOf: (ca: Certificate) => number;
 };
@@ -13,19 +13,22 @@ export type ForeignCa = { readonly ca: Certificate; readonly entry: string; read
 
 export function createOwners(own: readonly Certificate[], foreign: readonly ForeignCa[]): Owners {
   const ofOwn = new Set(own.map(({ sha256 }) => sha256));
-  const turns = new Map<string, { readonly entry: string; readonly turn: number }>();
+  const turns = new Map<string, number>();
+  const claims = Map.groupBy(foreign, ({ ca }) => ca.sha256);
   const groups = Map.groupBy(foreign, ({ ca, entry }) => `${entry} ${ca.subject.key}`);
   for (const group of groups.values()) {
     const cas = new Map(byTurns(group).map((one) => [one.ca.sha256, one]));
-    for (const [i, [sha256, { entry }]] of [...cas].entries()) {
-      const before = turns.get(sha256);
-      if (!ofOwn.has(sha256) && (before === undefined || before.turn > i + 1))
-        turns.set(sha256, { entry, turn: i + 1 });
-    }
+    for (const [i, sha256] of [...cas.keys()].entries())
+      if (!ofOwn.has(sha256)) turns.set(sha256, Math.min(turns.get(sha256) ?? Infinity, i + 1));
   }
   return {
-    entryOf: ({ sha256 }) => turns.get(sha256)?.entry,
-    turnOf: ({ sha256 }) => turns.get(sha256)?.turn ?? 0,
+    ownerOf: ({ sha256 }) => {
+      const apis = new Set(claims.get(sha256)?.map(({ entry, scope }) => `${entry} ${scope}`));
+      const [api] = apis;
+      // Who names another's CA must not have its share for his own.
+      return api === undefined || apis.size > 1 || ofOwn.has(sha256) ? sha256 : api;
+    },
+    turnOf: ({ sha256 }) => turns.get(sha256) ?? 0,
   };
 }
 

@@ -77,12 +77,13 @@ export function readRevocation(written: Written, known: Known, findings: Finding
     findings,
   );
   const byCa = new Map(cas.map((ca) => [caKey(ca.certificate), rulesOf(written, ca, findings)]));
-  const signers = [
-    ...known.anchors,
-    ...known.senderAnchors,
-    ...known.intermediates,
-    ...cas.map(({ certificate }) => certificate),
-  ];
+  const ofOwn = [...known.senderAnchors, ...cas.map(({ certificate }) => certificate)];
+  const isOwn = new Set(ofOwn.map(({ sha256 }) => sha256));
+  const turnOf = (ca: Certificate): number => (isOwn.has(ca.sha256) ? 0 : known.owners.turnOf(ca));
+  // By turns: a key that fits a signature can be reckoned from it, so that a foreign file's must not come first.
+  const signers = [...known.anchors, ...known.intermediates, ...ofOwn].toSorted(
+    (a, b) => turnOf(a) - turnOf(b),
+  );
   const issuerOf = issuerAmong(signers);
   const ownRules = (above: readonly Certificate[]): { readonly rules: Rules | undefined } | undefined => {
     const key = above.map(caKey).find((ca) => byCa.has(ca));
@@ -103,8 +104,8 @@ export function readRevocation(written: Written, known: Known, findings: Finding
       sourcesOf: (...above) => rulesFor(...above)?.sources,
       cacheDir: written.cacheDir === undefined ? undefined : findings.resolve(written.cacheDir),
       signers,
-      turnOf: known.owners.turnOf,
-      ownerOf: (anchor) => known.owners.entryOf(anchor) ?? anchor.sha256,
+      turnOf,
+      ownerOf: (anchor) => (isOwn.has(anchor.sha256) ? anchor.sha256 : known.owners.ownerOf(anchor)),
       weakAlgorithmsOf: (ca) => leniencyFor(ca, { ...defaultPolicy, ...known.policy }).weakAlgorithms,
       ahead: written.sources.includes('ocsp') ? aheadOf(known.certificates, issuerOf) : [],
       timeout: written.timeout * 1000,

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema/config.ts';
 import { type Certificate, CertificateError } from '../pki/certificate/certificate.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
 import { createEffort } from '../pki/path/effort.ts';
+import type { PathFailureCode } from '../pki/path/failures.ts';
 import { SearchLimit } from '../pki/path/search-limit.ts';
 import type { RevocationState } from '../pki/revocation/revocation-state.ts';
 import { readCas } from './cas.ts';
@@ -78,15 +79,35 @@ export function senderVerifier(
   const searchLimit = new SearchLimit();
   return (leafDer, intermediateDers, now) => {
     const leaf = certificates.read(leafDer);
-    if (leaf instanceof CertificateError) return { isSender: false, why: leaf.code };
+    if (leaf instanceof CertificateError) return { isSender: false, isBarred: false, why: leaf.code };
     const intermediates = certificates.offered(intermediateDers);
-    const effort = createEffort(searchLimit);
-    const result = bind({ leaf, intermediates, now, revocation, effort }, bound, trust.everyone);
+    const judge = (revocation: RevocationState | undefined) =>
+      bind(
+        { leaf, intermediates, now, revocation, effort: createEffort(searchLimit) },
+        bound,
+        trust.everyone,
+      );
+    const result = judge(revocation);
     return result.isBound
       ? { isSender: true, alias: result.client.alias }
-      : { isSender: false, why: `${result.code} (${result.detail})` };
+      : {
+          isSender: false,
+          isBarred: byRevocation.has(result.code) && judge(undefined).isBound,
+          why: `${result.code} (${result.detail})`,
+        };
   };
 }
+
+/** What might be otherwise if nothing were asked about revocation. */
+const byRevocation: ReadonlySet<string> = new Set([
+  'certificate_revoked',
+  'issuer_revoked',
+  'revocation_unknown',
+  'revocation_pending',
+  'revocation_source_missing',
+  'path_search_exhausted',
+  'certificate_search_limited',
+] satisfies PathFailureCode[]);
 
 /** `alias:NAME` must name one of the senders. */
 function checkAliases(config: Config, findings: Findings): void {

@@ -6,8 +6,9 @@ import { createCrlSet } from '../../src/pki/revocation/crl-set.ts';
 import { request } from '../support/attributes.ts';
 import { now } from '../support/certificate-authority.ts';
 import { load, outcome } from '../support/enforcer.ts';
-import { ca, certify, entity } from './pki/forge.ts';
+import { ca, certify, entity, keyUsage } from './pki/forge.ts';
 import { crl } from './pki/revocation/crl-forge.ts';
+import { withSecondKey } from './pki/second-key.ts';
 
 /** Who is refused for being revoked, from config.toml to the decision. */
 
@@ -142,11 +143,18 @@ describe('a load balancer that is known by its certificate', () => {
       untrusted,
     ],
     [
-      'where clients come over TLS as well it is one of them, and its header says nothing',
+      'nor is it a client, where those come over TLS as well',
       general + caFile + peer,
       lb,
       lists(lb),
-      'issuer_unknown',
+      untrusted,
+    ],
+    [
+      'nor where as a client nobody would ask',
+      rooted + general + own('root', 'mode = "off"') + by('file = "edge.pem"') + peer,
+      edge,
+      [crl(root)],
+      untrusted,
     ],
     ['passes on none with hard-fail while nothing is known', general + caFile, lb, [crl(issuing)], untrusted],
     ['passes them on with soft-fail', soft + caFile, lb, [crl(issuing)], 'acme'],
@@ -182,7 +190,7 @@ describe('a load balancer that is known by its certificate', () => {
     const decision = await decide(request({ path: '/a', certificate, headers }), snapshot, now);
     assert.match(
       decision.outcome === 'deny' ? decision.detail : '',
-      /no trusted sender, and by its certificate it is none: certificate_revoked \(.*CN=lb.* was revoked on /,
+      /the certificate of a sender, refused: certificate_revoked \(.*CN=lb.* was revoked on /,
     );
   });
 
@@ -194,4 +202,33 @@ describe('a load balancer that is known by its certificate', () => {
     const names = [...revocation!.ahead].map(({ certificate }) => certificate.sha256);
     assert.deepEqual(names, [lb.sha256]);
   });
+});
+
+it('is judged by config.toml’s own CA, whatever a foreign file calls so: a key that fits a signature can be reckoned', async () => {
+  const fake = certify(entity('LB CA'), withSecondKey(lb, balancers), [ca(), keyUsage('06')]);
+  const publisher = `- name: P\n  version: v1.0\n  basePath: /p\n  policies:
+    - policy: MTLS Authenticator\n      Certificate Content: ${encodeURIComponent(pem(fake))}\n`;
+  for (const [known, mode] of [
+    [trusting('intermediatesPath = "lb-ca.pem"') + general, 'soft-fail'],
+    [`${general}${own('lb-ca', 'mode = "hard-fail"')}`, 'hard-fail'],
+  ] as const) {
+    const toml = `${known.replace(general, `${general}mode = "${mode}"\n`)}[[definitions]]\nkind = "bijira"\npath = "p.yaml"\n`;
+    const { snapshot } = load(
+      toml + client('file = "lb.pem"') + api,
+      { ...files, 'p.yaml': publisher },
+      now,
+      {
+        revocationKnowledge: {
+          version: 1,
+          crls: createCrlSet([crl(balancers, { revoked: [lb.serialNumber] })]),
+        },
+      },
+    );
+    assert.equal(snapshot.apis.apis.length, 2);
+    assert.equal(
+      await outcome({ path: '/a', certificate: encodeURIComponent(pem(lb)) }, snapshot),
+      'certificate_revoked',
+      mode,
+    );
+  }
 });

@@ -150,7 +150,7 @@ test('junk never throws, whatever the source', () => {
             peer: { presentedChain: true },
             headers: [{ format, header, chainHeader, senders: trustedSenders(['0.0.0.0/0', 'alias:a']) }],
             allowHeaderOverPlaintext: false,
-            verifySender: () => ({ isSender: false, why: '' }),
+            verifySender: () => ({ isSender: false, isBarred: false, why: '' }),
           },
           0,
         );

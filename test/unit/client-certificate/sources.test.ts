@@ -22,7 +22,7 @@ const auto = (senders: readonly string[]): HeaderSource => ({
   senders: trustedSenders(senders),
 });
 const edgeLb: SenderVerdict = { isSender: true, alias: 'edge-lb' };
-const stranger: SenderVerdict = { isSender: false, why: 'unknown' };
+const stranger: SenderVerdict = { isSender: false, isBarred: false, why: 'unknown' };
 const several: CertificateSources = {
   peer: { presentedChain: true },
   headers: [
