@@ -8,6 +8,10 @@ export const portOfWorker = (port: number, worker: number): number => port + wor
 export const socketOfWorker = (socket: string, worker: number): string =>
   worker === 1 ? socket : `${socket}.${worker}`;
 
+/** "Any address" is for listening; from here it is this machine. */
+export const hostToReach = (address: string): string =>
+  ({ '0.0.0.0': '127.0.0.1', '::': '::1' })[address] ?? address;
+
 /** Bytes that a unix socket's address has room for (unix(7)). */
 export const longestSocketPath = 107;
 

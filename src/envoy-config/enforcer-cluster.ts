@@ -1,6 +1,5 @@
 import type { Config } from '../config/schema/config.ts';
-import { hostToReach } from '../config/schema/values.ts';
-import { portOfWorker, socketOfWorker } from '../config/worker.ts';
+import { hostToReach, portOfWorker, socketOfWorker } from '../config/worker.ts';
 import { endpoints } from './backends.ts';
 import { enforcerCluster } from './ext-authz-filter.ts';
 import type { Message } from './extension.ts';

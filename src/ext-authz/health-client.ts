@@ -1,6 +1,6 @@
 import { createSecureContext } from 'node:tls';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
-import { socketPathTrouble } from '../config/worker.ts';
+import { hostToReach, socketPathTrouble } from '../config/worker.ts';
 import type { Listener } from './server.ts';
 
 type Tls = Extract<Listener, { port: number }>['tls'];
@@ -46,10 +46,9 @@ export function askHealth(
   }).finally(() => client.close());
 }
 
-/** "Any address" is for listening; from here it is this machine. */
 export function askedAt(listener: Listener): string {
   if ('socket' in listener) return listener.socket;
-  const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[listener.address] ?? listener.address;
+  const host = hostToReach(listener.address);
   return `${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
 }
 

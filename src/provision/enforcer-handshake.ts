@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, isIP } from 'node:net';
 import { checkServerIdentity, connect, createServer, type TLSSocket } from 'node:tls';
 import type { Config } from '../config/schema/config.ts';
-import { hostToReach } from '../config/schema/values.ts';
+import { hostToReach } from '../config/worker.ts';
 import { disk, FileProblem } from '../documents/files.ts';
 import { envoysCurves, judgePair } from './envoy-pem.ts';
 import type { Findings } from './findings.ts';
@@ -37,7 +37,11 @@ export async function meet({ enforcer, envoy }: Meeting): Promise<Refusals> {
   });
   const { host, trustedPem, pair } = envoy;
   server.on('tlsClientError', (error) => server.emit('error', error));
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  try {
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+  } catch {
+    return { byEnvoy: undefined, byEnforcer: undefined }; // without loopback nothing is found out
+  }
   const accepted = once(server, 'secureConnection') as Promise<[TLSSocket]>;
   const client = connect({
     ...(server.address() as AddressInfo),

@@ -14,7 +14,12 @@ export type ForeignCa = { readonly ca: Certificate; readonly entry: string; read
 export function createOwners(own: readonly Certificate[], foreign: readonly ForeignCa[]): Owners {
   const ofOwn = new Set(own.map(({ sha256 }) => sha256));
   const turns = new Map<string, number>();
-  const claims = Map.groupBy(foreign, ({ ca }) => ca.sha256);
+  // Each CA's API where one alone names it: who names another's must not have its share for his own.
+  const apis = new Map<string, string | undefined>();
+  for (const { ca, entry, scope } of foreign) {
+    const api = `${entry} ${scope}`;
+    apis.set(ca.sha256, apis.has(ca.sha256) && apis.get(ca.sha256) !== api ? undefined : api);
+  }
   const groups = Map.groupBy(foreign, ({ ca, entry }) => `${entry} ${ca.subject.key}`);
   for (const group of groups.values()) {
     const cas = new Map(byTurns(group).map((one) => [one.ca.sha256, one]));
@@ -22,12 +27,7 @@ export function createOwners(own: readonly Certificate[], foreign: readonly Fore
       if (!ofOwn.has(sha256)) turns.set(sha256, Math.min(turns.get(sha256) ?? Infinity, i + 1));
   }
   return {
-    ownerOf: ({ sha256 }) => {
-      const apis = new Set(claims.get(sha256)?.map(({ entry, scope }) => `${entry} ${scope}`));
-      const [api] = apis;
-      // Who names another's CA must not have its share for his own.
-      return api === undefined || apis.size > 1 || ofOwn.has(sha256) ? sha256 : api;
-    },
+    ownerOf: ({ sha256 }) => (ofOwn.has(sha256) ? undefined : apis.get(sha256)) ?? sha256,
     turnOf: ({ sha256 }) => turns.get(sha256) ?? 0,
   };
 }

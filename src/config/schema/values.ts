@@ -29,10 +29,6 @@ export const hostName = () =>
     error: 'write an IP address or a host name, for example "127.0.0.1"',
   });
 
-/** "Any address" is for listening; from here it is this machine. */
-export const hostToReach = (address: string): string =>
-  ({ '0.0.0.0': '127.0.0.1', '::': '::1' })[address] ?? address;
-
 /** A service that Envoy calls; an IPv6 address in brackets. */
 export const hostAndPort = () => {
   const error =
