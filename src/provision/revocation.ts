@@ -89,7 +89,11 @@ export function readRevocation(written: Written, known: Known, findings: Finding
     const key = above.map(caKey).find((ca) => byCa.has(ca));
     return key === undefined ? undefined : { rules: byCa.get(key) };
   };
-  const rulesFor = (...above: readonly Certificate[]): Rules | undefined => {
+  const trusted = new Set(known.anchors.filter((ca) => turnOf(ca) === 0).map(caKey));
+  const rulesFor = (...path: readonly Certificate[]): Rules | undefined => {
+    // By whichever of its certificates a path leads up from a trusted CA: another CA may have certified its key.
+    const end = path.findIndex((ca) => trusted.has(caKey(ca)));
+    const above = end === -1 ? path : path.slice(0, end + 1);
     const own = ownRules(above);
     if (own !== undefined) return own.rules;
     // What is above a CA that is trusted by itself, or that issued a client's file, takes nothing away.

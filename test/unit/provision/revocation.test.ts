@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Certificate } from '../../../src/pki/certificate/certificate.ts';
+import { formatName } from '../../../src/pki/certificate/name.ts';
 import { PublicKey } from '../../../src/pki/certificate/public-key.ts';
 import { createAuthority } from '../../support/certificate-authority.ts';
 import { load } from '../../support/enforcer.ts';
@@ -226,6 +227,25 @@ describe('what it comes to', () => {
     function pinnedName() {
       return [...revocation!.ahead][0]!.certificate.subject;
     }
+  });
+
+  it('what a CA has of its own does not go for one that is trusted by itself and whose key it certified', () => {
+    const toml =
+      '[router.downstream.tls]\ntrustedCertPath = "both.pem"\n' +
+      table(url) +
+      own('caFile = "other.pem"', 'mode = "off"');
+    const both = { ...files, 'both.pem': `${authority.pem}${other.pem}` };
+    const { revocation, snapshot } = load(`${toml}${rest}`, both);
+    const named = (cn: string) =>
+      revocation!.signers.find(({ subject }) => formatName(subject) === `CN=${cn}`)!;
+    const [ca, off] = [named('CA'), named('Other CA')];
+    const crossCertified = otherwise(ca, { issuer: off.subject, sha256: 'another' });
+    const below = otherwise(ca, { issuer: off.subject, subjectPublicKey: off.subjectPublicKey });
+    const { policyOf } = snapshot.revocation!;
+    assert.equal(policyOf(below, off), undefined);
+    assert.equal(policyOf(crossCertified, off)?.unknown, 'refuse');
+    assert.equal(policyOf(below, crossCertified, off)?.unknown, 'refuse');
+    assert.deepEqual(revocation!.sourcesOf(crossCertified, off)?.crlUrls, ['http://ca.test/ca.crl']);
   });
 
   it('hard-fail wherever there is a source, and clients that are at hand are asked about ahead', () => {
