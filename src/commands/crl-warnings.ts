@@ -24,7 +24,9 @@ export function crlWarnings(
   const unlisted = topOf(settings.signers, trust.anchors).flatMap((ca) =>
     unlistedBelow(ca, { settings, crls, snapshot }),
   );
-  const wrong = states.filter((state) => state.lastError !== undefined || isOutOfDate(state));
+  const wrong = states.filter(
+    (state) => state.lastError !== undefined || isOutOfDate(state) || state.faults.length > 0,
+  );
   const told = new Set<Certificate>();
   const warnings = wrong.map((state) => {
     const about = unlisted.filter(({ crlPaths }) => crlPaths.includes(state.from));

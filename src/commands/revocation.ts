@@ -57,13 +57,17 @@ export const isOutOfDate = ({ outdatedFrom }: FeedState): boolean =>
   outdatedFrom !== undefined && outdatedFrom < Date.now();
 
 export function stateLine(state: FeedState): string {
-  const { feed, from, count, outdatedFrom, lastError } = state;
+  const { feed, from, count, outdatedFrom, faults, lastError } = state;
   if (lastError !== undefined) return `${feed} ${from}: failed: ${lastError}`;
+  const more = faults.length > mostShown ? ` (and ${faults.length - mostShown} more)` : '';
+  const without = faults.length === 0 ? '' : `; not used: ${faults.slice(0, mostShown).join('; ')}${more}`;
   if (isOutOfDate(state))
-    return `${feed} ${from}: OUT OF DATE since ${instant(outdatedFrom!)}, ${count} revoked`;
+    return `${feed} ${from}: OUT OF DATE since ${instant(outdatedFrom!)}, ${count} revoked${without}`;
   const next = outdatedFrom === undefined ? 'no next update' : `next update ${instant(outdatedFrom)}`;
-  return `${feed} ${from}: good, ${count} revoked, ${next}`;
+  return `${feed} ${from}: good, ${count} revoked, ${next}${without}`;
 }
+
+const mostShown = 3;
 
 async function keptLines({ cacheDir }: RevocationSettings): Promise<readonly string[]> {
   if (cacheDir === undefined) return [];

@@ -123,7 +123,7 @@ class UrlSource {
     this.#signers = known;
     readIn(soonest(crls, refresh));
     this.#keep(crls);
-    return readingOf(crls, [...faults, ...unused]);
+    return readingOf(crls, { faults, unused });
   }
 
   get #key(): string {
@@ -166,7 +166,7 @@ class UrlSource {
       this.#validators = { etag, lastModified };
       this.#signers = known;
     }
-    return readingOf(crls, faults);
+    return readingOf(crls, { faults });
   }
 }
 
@@ -217,19 +217,23 @@ class PathSource {
     if (!kept.some(isGone)) this.#otherwise = new Set(faulty);
     this.#state = state;
     this.#signers = signed;
-    return readingOf(crls, [...faults, ...unused, ...keeps], faulty);
+    return readingOf(crls, { faults, unused: [...unused, ...keeps] }, faulty);
   }
 }
 
 /** @param faulty a file that breaks is news, also where its last good list stays in force */
-const readingOf = (crls: Crls, unused: readonly string[], faulty: readonly string[] = []): Reading<Crls> => {
+const readingOf = (
+  crls: Crls,
+  notUsed: Pick<Reading<Crls>, 'faults' | 'unused'>,
+  faulty: readonly string[] = [],
+): Reading<Crls> => {
   const ends = crls.flatMap(({ crl }) => (crl.nextUpdate === undefined ? [] : [crl.nextUpdate]));
   return {
     value: crls,
     // With the files: where an equal list has another name by now, it is that file which keeps it.
     version: [...crls.map(({ digest, file }) => `${digest} ${file}`).toSorted(), ...faulty].join('\n'),
     count: crls.reduce((sum, { crl }) => sum + crl.revoked.count, 0),
-    unused,
+    ...notUsed,
     ...(ends.length > 0 && { outdatedFrom: Math.min(...ends) }),
   };
 };

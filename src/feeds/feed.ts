@@ -43,6 +43,8 @@ export type Reading<T> = {
   /** Equal for what is equal: the value of before stays then, as the very same. */
   readonly version: string;
   readonly count: number;
+  /** What of it can't be read, and is as good as not there. */
+  readonly faults?: readonly string[];
   readonly unused?: readonly string[];
   /** Milliseconds since the epoch: it says itself when it will be out of date. */
   readonly outdatedFrom?: number | undefined;
@@ -61,6 +63,8 @@ export type FeedState = {
   readonly readAt: number | undefined;
   readonly outdatedFrom: number | undefined;
   readonly count: number;
+  /** Of the last good read. */
+  readonly faults: readonly string[];
   readonly reads: number;
   /** In a row. */
   readonly failures: number;
@@ -111,9 +115,9 @@ export class Feed<T> {
 
   get state(): FeedState {
     const { feed, from } = this.#source;
-    const { readAt, outdatedFrom, count = 0 } = this.#latest ?? {};
+    const { readAt, outdatedFrom, count = 0, faults = [] } = this.#latest ?? {};
     const [reads, failures, lastError] = [this.#reads, this.#failures, this.#lastError];
-    return { feed, from, readAt, outdatedFrom, count, reads, failures, lastError };
+    return { feed, from, readAt, outdatedFrom, count, faults, reads, failures, lastError };
   }
 
   /** From the next read on. */
@@ -177,7 +181,8 @@ export class Feed<T> {
       const failures = this.#failures;
       this.#failures = 0;
       this.#lastError = undefined;
-      const { count, unused = [], outdatedFrom } = reading;
+      const { count, faults = [], outdatedFrom } = reading;
+      const unused = [...faults, ...(reading.unused ?? [])];
       const end = outdatedFrom === undefined ? {} : { outdatedFrom };
       const lapsed = !isOther && this.#lapses() && { lapsed: true };
       this.#tell({ feed, from, kind: 'read', changed, failures, count, unused, ...end, ...lapsed });

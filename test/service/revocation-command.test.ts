@@ -88,6 +88,18 @@ test('check-config --strict refuses a CRL that can not be read', async () => {
   assert.equal(strict.code, 78);
 });
 
+test('both say which file of a folder is not used, be the others good', async () => {
+  mkdirSync(join(folder, 'mixed'));
+  writeFileSync(join(folder, 'mixed', 'ca.crl'), ca.crl());
+  writeFileSync(join(folder, 'mixed', 'half.crl'), ca.crl().subarray(0, 99));
+  const says = /crl .*mixed: good, .*; not used: .*mixed\/half\.crl is no usable CRL/;
+  const { code, stderr } = await call('check-config --strict', 'crlFiles = ["mixed/"]');
+  assert.match(stderr, /^warning: config\.toml:\d+: enforcer\.security\.revocation\.crlFiles\[0\]: crl /);
+  assert.match(stderr, says);
+  assert.equal(code, 78);
+  assert.match((await call('revocation', 'crlFiles = ["mixed/"]')).stdout, says);
+});
+
 test('check-config reads the files and names what would be fetched, and fetches nothing', async () => {
   const asked = server.asked.length;
   const { code, stdout, stderr } = await call(
@@ -133,8 +145,10 @@ test('check-config warns of a load balancer’s CA that no CRL file is of', asyn
   assert.equal(await warned('crlFiles = ["crls/"]', `crlUrls = ["${server.url}/ca.crl"]`), false);
   const off = [own, `caFile = "${balancers.certificateFile}"`, 'mode = "off"'];
   assert.equal(await warned('crlFiles = ["crls/"]', ...off), false);
-  writeFileSync(join(folder, 'crls', 'lb.crl'), balancers.crl());
+  const itsCrl = join(folder, 'crls', 'lb.crl');
+  writeFileSync(itsCrl, balancers.crl());
   assert.equal(await warned('crlFiles = ["crls/"]'), false);
+  rmSync(itsCrl);
 });
 
 const refused = 'everything that CN=Command CA issued is refused \\(revocation_unknown, by hard-fail\\)';

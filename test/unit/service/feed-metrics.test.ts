@@ -11,6 +11,7 @@ const state = (more: Partial<FeedState>): FeedState => ({
   readAt: 1_000_000,
   outdatedFrom: 2_000_000,
   count: 3,
+  faults: [],
   reads: 5,
   failures: 0,
   lastError: undefined,
