@@ -1,6 +1,7 @@
 import { createSecureContext } from 'node:tls';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { hostToReach, socketPathTrouble } from '../config/worker.ts';
+import '../server-certificate.ts';
 import type { Listener } from './server.ts';
 
 type Tls = Extract<Listener, { port: number }>['tls'];

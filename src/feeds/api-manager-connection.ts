@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { Client, DatabaseError } from 'pg';
 import type { TableRow } from '../definitions/api-manager/table-row.ts';
+import '../server-certificate.ts';
 import { channel, readRows } from './api-manager-rows.ts';
 import { atMost } from './deadline.ts';
 

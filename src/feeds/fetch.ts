@@ -5,6 +5,7 @@ import {
   request as requestHttp,
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import '../server-certificate.ts';
 import { boundInterim, readPieces } from './crumbs.ts';
 import { isPublicAddress, literalAddress, lookupPublic, notPublic } from './public-address.ts';
 

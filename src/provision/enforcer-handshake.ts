@@ -4,6 +4,7 @@ import { checkServerIdentity, connect, createServer, type TLSSocket } from 'node
 import type { Config } from '../config/schema/config.ts';
 import { hostToReach } from '../config/worker.ts';
 import { disk, FileProblem } from '../documents/files.ts';
+import '../server-certificate.ts';
 import { envoysCurves, judgePair } from './envoy-pem.ts';
 import type { Findings } from './findings.ts';
 import { certificatesIn, type KeyPair, readKeyPair, reason } from './key-pair.ts';
@@ -141,7 +142,7 @@ function pairOf(certificate: Buffer | undefined, key: Buffer | undefined): KeyPa
   return pair === undefined || 'of' in pair ? undefined : pair;
 }
 
-/** Envoy takes no other curves, and Node 24 crashes where it would describe such a certificate (brainpool). */
+/** Envoy takes no other curves: of these OpenSSL's word is not BoringSSL's. */
 function isOnOddCurve(pem: string | undefined): boolean {
   try {
     return certificatesIn(Buffer.from(pem ?? '')).some(({ publicKey }) => {

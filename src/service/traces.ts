@@ -8,6 +8,7 @@ import type { Decided } from '../observability/audit.ts';
 import { counter, type Family } from '../observability/exposition.ts';
 import { attributesOf, decisionSpan, type Span } from '../observability/span.ts';
 import type { TraceSettings } from '../observability/trace-settings.ts';
+import '../server-certificate.ts';
 
 export type TracesOptions = TraceSettings & {
   readonly version: string;

@@ -8,7 +8,7 @@ const src = resolve(import.meta.dirname, '../../src');
 /** From the cellar up: a file imports from its own room or from a lower floor. See docs/architecture.md. */
 const floors: readonly (readonly string[])[] = [
   ['attached', 'doorkeeper'],
-  ['pki', 'documents', 'attributes', 'grpc', 'soon'],
+  ['pki', 'documents', 'attributes', 'grpc', 'server-certificate', 'soon'],
   ['client-certificate', 'oauth2'],
   ['apis'],
   ['decision'],
@@ -145,6 +145,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'documents/stamps': ['fs', 'fs/promises'],
   'documents/toml': ['crypto'],
   grpc: ['http2', 'net*'],
+  'server-certificate': ['crypto', 'tls'],
   'client-certificate': ['crypto', 'net'],
   oauth2: ['crypto'],
   apis: ['crypto', 'net', 'url'],
@@ -206,6 +207,20 @@ test('a room uses of Node what its work is, so that what decides can neither rea
       );
       assert.ok(isPure || allowed.includes('net*'), `${relative(src, file)} imports ${names} of node:net`);
     }
+  }
+});
+
+test('whoever connects by TLS has Node live through a server on brainpool', () => {
+  const ways = /import (?!type )([^;]+?) from '(?:node:https|node:tls|node:http2|pg|@grpc\/grpc-js)'/g;
+  const connecting = files.filter((file) =>
+    [...withoutComments(file).matchAll(ways)].some(([, names]) =>
+      /\b(request|connect|Client)\b/.test(names!),
+    ),
+  );
+  assert.equal(connecting.length, 5, 'those that are known');
+  for (const file of connecting) {
+    const isSafe = imports(file).some((name) => name.endsWith('/server-certificate.ts'));
+    assert.ok(isSafe, `${relative(src, file)} connects without server-certificate.ts`);
   }
 });
 
