@@ -138,16 +138,25 @@ export class ConfigurationLog {
 
   envoyFolder(news: EnvoyFolderNews): void {
     if (news.kind === 'mended') this.#log.info("Envoy's files are written again");
+    else if (news.kind === 'changed')
+      this.#log.warn(
+        "Envoy's files ([router] dynamicFolder) were changed or removed by another, and are written again as config.toml says: change that, and let nothing else write there",
+      );
     else if (news.kind === 'needs-envoy')
       this.#log.warn(
-        "envoy.yaml in [router] dynamicFolder changed (the enforcer's address or workers, Envoy's admin port or limits): it is read at Envoy's start only, so restart Envoy to have it",
+        news.isFolder
+          ? "the folder of Envoy's files ([router] dynamicFolder) was not there, and is made anew: an Envoy that runs watches the one before, so restart Envoy"
+          : "envoy.yaml in [router] dynamicFolder changed (the enforcer's address or workers, Envoy's admin port or limits): it is read at Envoy's start only, so restart Envoy to have it",
+      );
+    else if (news.kind === 'unmade')
+      this.#log.error(
+        "Envoy's files ([router] dynamicFolder) can not be made of this configuration: it goes on with those of the one before; take back what was changed last",
+        { error: news.reason },
       );
     else
       this.#log.error(
-        "Envoy's files ([router] dynamicFolder) can not be written: it goes on with those of before",
-        {
-          error: news.reason,
-        },
+        "Envoy's files ([router] dynamicFolder) can not be written: it goes on with those of before; make room, or let the enforcer's user write there, and they are written within ten seconds",
+        { error: news.reason },
       );
   }
 

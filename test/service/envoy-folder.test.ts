@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -30,6 +32,14 @@ const files = (cluster: string, bootstrap = 'first'): ReadonlyMap<string, string
     ['envoy.yaml', bootstrap],
   ]);
 const at = (folder: string) => (name: string) => readFileSync(join(folder, name), 'utf8');
+async function until(holds: () => void): Promise<void> {
+  for (const end = performance.now() + 10_000; ; await turn())
+    try {
+      return holds();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+    }
+}
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 
 test('no route names a cluster that is not there, whenever it is looked; and what is gone is gone in the end', async () => {
@@ -51,7 +61,7 @@ test('no route names a cluster that is not there, whenever it is looked; and wha
   assert.deepEqual(news, []);
   envoy.update(() => ({ folder, files: files('d', 'second') }));
   while (news.length === 0) await turn();
-  assert.deepEqual(news, [{ kind: 'needs-envoy' }]);
+  assert.deepEqual(news, [{ kind: 'needs-envoy', isFolder: false }]);
   await envoy.close();
   assert.deepEqual(readdirSync(folder).sort(), ['clusters.json', 'envoy.yaml', 'routes.json']);
 });
@@ -65,9 +75,9 @@ test('what keeps it from being written is told once, and it is written as soon a
   envoy.update(() => ({ folder, files: files('a') }));
   for (let i = 0; i < 30; i++) await turn();
   assert.equal(news.length, 1);
-  assert.equal(news[0]!.kind, 'failed');
+  assert.equal(news[0]!.kind, 'unwritten');
   rmSync(folder);
-  while (news.length < 2) await turn();
+  while (news.at(-1)!.kind !== 'mended') await turn();
   assert.deepEqual(news.at(-1), { kind: 'mended' });
   assert.equal(at(folder)('routes.json'), 'a');
   await envoy.close();
@@ -78,17 +88,134 @@ test('what can not even be made is told, leaves the last good ones, and ends not
   const news: EnvoyFolderNews[] = [];
   const envoy = new EnvoyFolder((told) => news.push(told), times);
   await envoy.writeAll({ folder, files: files('a') });
-  const tooLarge = (): never => {
-    throw new RangeError('Invalid string length');
-  };
   envoy.update(tooLarge);
   envoy.update(tooLarge);
-  assert.deepEqual(news, [{ kind: 'failed', reason: 'Invalid string length' }]);
+  assert.deepEqual(news, [{ kind: 'unmade', reason: 'Invalid string length' }]);
   assert.equal(at(folder)('routes.json'), 'a');
   envoy.update(() => ({ folder, files: files('b') }));
   while (news.length < 2) await turn();
   assert.deepEqual(news.at(-1), { kind: 'mended' });
   assert.equal(at(folder)('routes.json'), 'b');
+  await envoy.close();
+});
+
+const tooLarge = (): never => {
+  throw new RangeError('Invalid string length');
+};
+const kindsOf = (news: readonly EnvoyFolderNews[]): readonly string[] => news.map(({ kind }) => kind);
+const now = (folder: string): readonly string[] =>
+  readdirSync(folder)
+    .sort()
+    .map((name) => `${name} ${at(folder)(name)}`);
+const whole = (cluster: string, bootstrap?: string): readonly string[] =>
+  [...files(cluster, bootstrap)].map(([name, text]) => `${name} ${text}`).sort();
+
+test('what can not be made while those before are being written: those are written to their end', async () => {
+  const folder = join(root, 'unmade-meanwhile');
+  const news: EnvoyFolderNews[] = [];
+  const envoy = new EnvoyFolder((told) => news.push(told), times);
+  await envoy.writeAll({ folder, files: files('a') });
+  envoy.update(() => ({ folder, files: files('b') }));
+  envoy.update(tooLarge);
+  await until(() => assert.deepEqual(now(folder), whole('b')));
+  for (let i = 0; i < 30; i++) await turn();
+  assert.deepEqual(kindsOf(news), ['unmade'], 'and what is in force is still not what Envoy has');
+  envoy.update(() => ({ folder, files: files('c') }));
+  await until(() => assert.deepEqual(kindsOf(news), ['unmade', 'mended']));
+  assert.deepEqual(now(folder), whole('c'));
+  await envoy.close();
+});
+
+test('what keeps one file from being written leaves all of those before, and nothing else', async () => {
+  const folder = join(root, 'half');
+  const news: EnvoyFolderNews[] = [];
+  const envoy = new EnvoyFolder((told) => news.push(told), times);
+  await envoy.writeAll({ folder, files: files('a') });
+  // The last of them.
+  const inTheWay = join(folder, 'envoy.yaml.new');
+  mkdirSync(inTheWay);
+  envoy.update(() => ({ folder, files: files('b', 'second') }));
+  await until(() => assert.deepEqual(kindsOf(news), ['unwritten']));
+  for (let i = 0; i < 30; i++) await turn();
+  for (const [name, text] of files('a')) assert.equal(at(folder)(name), text);
+  rmdirSync(inTheWay);
+  await until(() => assert.deepEqual(kindsOf(news), ['unwritten', 'needs-envoy', 'mended']));
+  assert.deepEqual(now(folder), whole('b', 'second'));
+  await envoy.close();
+});
+
+test('a change a moment after each other: the ones before reach Envoy all the same', async () => {
+  const folder = join(root, 'often');
+  const envoy = new EnvoyFolder(() => {}, { ...times, warming: 50 });
+  await envoy.writeAll({ folder, files: files('0') });
+  for (let i = 1; at(folder)('routes.json') === '0'; i++) {
+    assert.ok(i < 5_000, 'no end is seen');
+    envoy.update(() => ({ folder, files: files(`${i}`) }));
+    await turn();
+  }
+  await envoy.close();
+});
+
+test('an end in the middle leaves routes with their clusters, and the next start writes all', async () => {
+  const folder = join(root, 'ended');
+  const first = new EnvoyFolder(() => {}, { ...times, warming: 60_000 });
+  await first.writeAll({ folder, files: files('a') });
+  first.update(() => ({ folder, files: files('b') }));
+  await until(() => assert.match(at(folder)('clusters.json'), /"b".*"a"/s));
+  await first.close();
+  assert.deepEqual(readdirSync(folder).sort(), ['clusters.json', 'envoy.yaml', 'routes.json']);
+  assert.equal(at(folder)('routes.json'), 'a');
+  // One that was killed leaves what it was writing, too.
+  writeFileSync(join(folder, 'routes.json.new'), 'half of');
+  const next = new EnvoyFolder(() => {}, times);
+  await next.writeAll({ folder, files: files('c') });
+  assert.deepEqual(now(folder), whole('c'));
+  await next.close();
+});
+
+const harms: readonly [string, (folder: string) => void, told: readonly string[]][] = [
+  ['a file is taken away', (folder) => rmSync(join(folder, 'routes.json')), ['changed']],
+  ['a file is another', (folder) => writeFileSync(join(folder, 'clusters.json'), '{'), ['changed']],
+  [
+    'all files are taken away',
+    (folder) => {
+      for (const name of readdirSync(folder)) rmSync(join(folder, name));
+    },
+    ['changed'],
+  ],
+  [
+    'the folder is taken away, which Envoy watches',
+    (folder) => rmSync(folder, { recursive: true }),
+    ['changed', 'needs-envoy'],
+  ],
+];
+for (const [i, [name, harm, told]] of harms.entries())
+  test(`${name}: it is put back and told, also of those before what could not be made`, async () => {
+    const folder = join(root, `harmed-${i}`);
+    const news: EnvoyFolderNews[] = [];
+    const envoy = new EnvoyFolder((each) => news.push(each), times);
+    envoy.update(tooLarge);
+    envoy.update(() => ({ folder, files: files('a') }));
+    await until(() => assert.equal(news.at(-1)!.kind, 'mended'));
+    envoy.update(tooLarge);
+    news.length = 0;
+    harm(folder);
+    await until(() => assert.deepEqual(now(folder), whole('a')));
+    await until(() => assert.deepEqual(kindsOf(news), told));
+    await envoy.close();
+  });
+
+test('a folder that is none of ours any more is left as others want it', async () => {
+  const folder = join(root, 'given-up');
+  const news: EnvoyFolderNews[] = [];
+  const envoy = new EnvoyFolder((each) => news.push(each), times);
+  envoy.update(tooLarge);
+  envoy.update(() => ({ folder, files: files('a') }));
+  await until(() => assert.equal(news.at(-1)!.kind, 'mended'));
+  envoy.update(() => undefined);
+  rmSync(folder, { recursive: true });
+  for (let i = 0; i < 60; i++) await turn();
+  assert.ok(!existsSync(folder));
   await envoy.close();
 });
 
