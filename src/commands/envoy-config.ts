@@ -31,7 +31,7 @@ date, so that a new API, host, backend or certificate is in force without touchi
     const workers = workersOf(values);
     const loaded = await load(file, { alwaysEnvoy: true, workers });
     if (typeof loaded === 'number') return loaded;
-    const { config, ownApis, tiers } = loaded;
+    const { config, ownApis, crowding, tiers } = loaded;
     const findings = createFindings(file, loaded.text.lineOf);
     checkWorkersGiven(loaded, { workers }, findings);
     if (findings.errors.length > 0) return refuse(findings.errors);
@@ -40,6 +40,7 @@ date, so that a new API, host, backend or certificate is in force without touchi
       const options = {
         workers,
         ownApis,
+        crowding,
         tiers,
         enforcer: config.router.enforcer,
         resolvePath: resolver(file),
@@ -59,6 +60,7 @@ date, so that a new API, host, backend or certificate is in force without touchi
       writeEnvoyConfig(config, {
         workers,
         ownApis,
+        crowding,
         tiers,
         enforcer: config.router.enforcer,
         resolvePath: (path) => seenFromHere(file, path),

@@ -1,3 +1,4 @@
+import type { Config } from '../config/schema/config.ts';
 import type { Tier } from '../provision/tiers.ts';
 
 export type EnvoyConfigOptions = {
@@ -7,6 +8,8 @@ export type EnvoyConfigOptions = {
   readonly resolvePath: (path: string) => string;
   /** How many of the APIs are config.toml's own, the first ones; unset: all. */
   readonly ownApis?: number | undefined;
+  /** Of the others, those that get no routes of their own. */
+  readonly crowding?: ReadonlySet<Config['apis'][number]> | undefined;
   /** How many processes of the enforcer there are, where it is not what the configuration says. */
   readonly workers?: number | undefined;
   /** Where the enforcer is as Envoy sees it, and how each proves itself to the other. */

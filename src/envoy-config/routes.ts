@@ -1,6 +1,7 @@
-import { isIPv6 } from 'node:net';
 import { hostIn, trimSlash } from '../apis/api-index.ts';
 import type { Config } from '../config/schema/config.ts';
+import { apisByDomain } from '../provision/hosts.ts';
+import { atOnce } from '../provision/slices.ts';
 import { backendOf } from './backends.ts';
 import { corsPolicy } from './cors.ts';
 import { contextExtensions } from './ext-authz-filter.ts';
@@ -25,70 +26,69 @@ export function routeConfiguration(config: Config, scheme: Scheme, options: Envo
       ...corsPolicy(config, tiersIn(config, options)),
       ...(scheme === 'http' && contextExtensions({ listener: 'plain' })),
     },
-    virtual_hosts: sites(config.apis, ownApis).map(({ domains, apis }) => ({
-      name: domains[0],
-      domains,
+    virtual_hosts: sites(config.apis, ownApis, options.crowding).map((site) => ({
+      name: site.domains[0],
+      domains: site.domains,
       // The enforcer finds the same under each of them.
-      routes: [...longestFirst(apis).map((api) => apiRoute(config, api, domains[0], scheme)), noApi],
+      routes: [...routesOf(site, config, scheme), noApi],
     })),
   };
 }
 
 /** Hosts that lead to the same APIs. */
-type Site = { readonly domains: readonly [string, ...string[]]; readonly apis: readonly Api[] };
+type Site = {
+  readonly domains: [string, ...string[]];
+  readonly apis: readonly Api[];
+  /** Base paths that are refused here. */
+  readonly refused: Set<string>;
+};
 
 /**
  * What foreign files alone claim has the APIs of config.toml, too, which come first. Thousands of hosts of one API are
  * one site: each for itself would have all of config.toml's anew.
  */
-function sites(apis: readonly Api[], ownApis: number): readonly Site[] {
-  const own = apisByDomain(apis.slice(0, ownApis));
-  const foreign = apisByDomain(apis.slice(ownApis));
-  const found = new Map<readonly Api[], Map<readonly Api[], [string, ...string[]]>>();
+function sites(
+  apis: readonly Api[],
+  ownApis: number,
+  crowding: ReadonlySet<Api> = new Set(),
+): readonly Site[] {
+  const own = atOnce(apisByDomain(apis.slice(0, ownApis)));
+  const foreign = atOnce(apisByDomain(apis.slice(ownApis).filter((api) => !crowding.has(api))));
+  const crowd = atOnce(apisByDomain(crowding));
+  const ids = new Map<readonly Api[], number>();
+  const idOf = (list: readonly Api[]): number => {
+    const id = ids.get(list) ?? ids.size;
+    ids.set(list, id);
+    return id;
+  };
+  const found = new Map<string, Site>();
+  const named = [...own.keys(), ...foreign.keys(), ...crowd.keys()].filter((one) => one !== '*');
   // Hosts that nobody knows are asked about too: the enforcer says 404, and why.
-  for (const domain of new Set([...own.keys(), ...foreign.keys()].filter((one) => one !== '*')).add('*')) {
+  for (const domain of new Set(named).add('*')) {
     const ours = hostIn(own, domain) ?? none;
     const theirs = foreign.get(domain) ?? none;
-    const beside = found.get(ours) ?? new Map<readonly Api[], [string, ...string[]]>();
-    found.set(ours, beside);
-    const domains = beside.get(theirs);
-    if (domains === undefined) beside.set(theirs, [domain]);
-    else domains.push(domain);
+    const crowded = crowd.get(domain);
+    const key = `${idOf(ours)} ${idOf(theirs)} ${crowded !== undefined}`;
+    const site = found.get(key);
+    if (site !== undefined) site.domains.push(domain);
+    const there = site ?? { domains: [domain], apis: [...ours, ...theirs], refused: new Set() };
+    found.set(key, there);
+    // At all hosts that share it: each for itself is what there is no room for.
+    for (const { basePath } of crowded ?? none) there.refused.add(trimSlash(basePath));
   }
-  return [...found].flatMap(([ours, beside]) =>
-    [...beside].map(([theirs, domains]) => ({ domains, apis: [...ours, ...theirs] })),
-  );
+  return [...found.values()];
 }
 
 const none: readonly Api[] = [];
 
-/** The same APIs are one list. */
-function apisByDomain(apis: readonly Api[]): ReadonlyMap<string, readonly Api[]> {
-  const hosts = new Map<string, number[]>();
-  for (const [i, api] of apis.entries())
-    for (const domain of new Set(api.hosts.map(domainOf))) {
-      const there = hosts.get(domain);
-      if (there === undefined) hosts.set(domain, [i]);
-      else there.push(i);
-    }
-  const lists = new Map<string, readonly Api[]>();
-  return new Map(
-    [...hosts].map(([domain, indices]) => {
-      const key = indices.join();
-      const list = lists.get(key) ?? indices.map((i) => apis[i]!);
-      lists.set(key, list);
-      return [domain, list];
-    }),
+/** The longest base path first; of those as long as it the APIs. */
+function routesOf({ domains, apis, refused }: Site, config: Config, scheme: Scheme): readonly Message[] {
+  const routes = apis.map(
+    (api) => [trimSlash(api.basePath), apiRoute(config, api, domains[0], scheme)] as const,
   );
-}
-
-const longestFirst = (apis: readonly Api[]): readonly Api[] =>
-  apis.toSorted((a, b) => trimSlash(b.basePath).length - trimSlash(a.basePath).length);
-
-/** Envoy matches domains without case; an IPv6 address stands in brackets, as in the Host header. */
-function domainOf(host: string): string {
-  const name = host.toLowerCase().replace(/\.$/, '');
-  return isIPv6(name) ? `[${name}]` : name;
+  return [...routes, ...[...refused].map((basePath) => [basePath, refusedRoute(basePath)] as const)]
+    .sort(([a], [b]) => b.length - a.length)
+    .map(([, route]) => route);
 }
 
 /** Through ext_authz without context extensions: the enforcer finds no API either, and answers 404 with its reason. */
@@ -98,11 +98,21 @@ const noApi: Message = {
   direct_response: { status: 404 },
 };
 
+/** Nor does this one name an API: the enforcer finds by itself whether one is refused there. */
+const refusedRoute = (basePath: string): Message => ({
+  name: 'refused',
+  match: matchOf(basePath),
+  direct_response: { status: 503 },
+});
+
+const matchOf = (basePath: string): Message =>
+  basePath === '' ? { prefix: '/' } : { path_separated_prefix: basePath };
+
 function apiRoute(config: Config, api: Api, domain: string, scheme: Scheme): Message {
   const basePath = trimSlash(api.basePath);
   return {
     name: `${api.name} ${api.version}`,
-    match: basePath === '' ? { prefix: '/' } : { path_separated_prefix: basePath },
+    match: matchOf(basePath),
     typed_per_filter_config: contextExtensions({
       name: api.name,
       version: api.version,

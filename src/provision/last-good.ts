@@ -37,7 +37,12 @@ export const isUnread = (definitions: Definitions, before: LastGood): boolean =>
   !isListed(definitions) && !before.listed.has(definitions.id);
 
 /** good: as it was read just now. last-good: as it was read before. faulty: it keeps its place and admits nobody. */
-export type State = ForeignApi & { readonly state: 'good' | 'last-good' | 'faulty'; readonly fault?: string };
+export type State = ForeignApi & {
+  readonly state: 'good' | 'last-good' | 'faulty';
+  readonly fault?: string;
+  /** There is no room for its hosts. */
+  readonly isCrowding?: boolean;
+};
 
 /**
  * Each by itself. But of a file that is broken as a whole, or in which one stands that can't even be told which it is,

@@ -4,6 +4,7 @@ import type { Config } from '../config/schema/config.ts';
 import { type Built, build, type Circumstances } from './build.ts';
 import { type Definitions, entriesOf } from './definitions.ts';
 import { createFindings, type ForeignFindings } from './findings.ts';
+import { settleHosts } from './hosts.ts';
 import {
   firstStates,
   goneTo,
@@ -25,6 +26,8 @@ export type Provisioned = Built & {
   readonly config: Config;
   /** How many of its APIs are config.toml's own, the first ones. */
   readonly ownApis: number;
+  /** Of the others, those whose hosts are too many for routes of their own in Envoy: they admit nobody. */
+  readonly crowding: ReadonlySet<Config['apis'][number]>;
   readonly warnings: readonly Problem[];
   /** What is wrong with foreign files: their APIs are in their last good state, or admit nobody; all else is in force. */
   readonly problems: readonly Problem[];
@@ -67,17 +70,11 @@ export function* provision(
     ({ entry }) => !named.has(entry),
   );
   yield;
-  const listed: (readonly State[])[] = [];
-  for (const each of definitions) listed.push(yield* firstStates(each, before));
-  const found = [...listed.flat(), ...gone];
-  yield;
-  const first = yield* settlePlaces(found, before);
-  yield;
-  const { states } = first;
+  const { states, problems: settling } = yield* settle(definitions, { gone, own, before });
   const problems: Problem[] = [
     ...definitions.flatMap((each) => each.problems),
     ...definitions.flatMap(({ apis }) => apis.flatMap((foreign) => foreign.problems)),
-    ...first.problems,
+    ...settling,
   ];
   const ownApis = own.config.apis.length;
   for (;;) {
@@ -113,6 +110,7 @@ export function* provision(
           warnings: eachOnce(warnings),
           config,
           ownApis,
+          crowding: new Set(config.apis.slice(ownApis).filter((_, i) => states[i]!.isCrowding)),
           problems: eachOnce(problems),
           good,
           ignored: own.ignored,
@@ -127,4 +125,42 @@ export function* provision(
       states[index - ownApis] = setBack(state, state.state === 'good' ? before : nothingYet, errors);
     }
   }
+}
+
+type Settled = { readonly states: State[]; readonly problems: readonly Problem[] };
+type Settling = { readonly gone: readonly State[]; readonly own: OwnConfig; readonly before: LastGood };
+
+/** Who has which place, and routes for which hosts. */
+function* settle(definitions: readonly Definitions[], settling: Settling): Sliced<Settled> {
+  const first = yield* settleOnce(definitions, settling);
+  const crowding = new Map(
+    first.states.flatMap(({ isCrowding, key, problems }) => (isCrowding ? [[key, problems]] : [])),
+  );
+  if (crowding.size === 0) return first;
+  // A fault as any other: what its file said last counts, where that was another. Whom this leaves no room is refused.
+  const faulty = definitions.map((each) => ({
+    ...each,
+    apis: each.apis.map((foreign) => ({
+      ...foreign,
+      problems: [...foreign.problems, ...(crowding.get(foreign.key) ?? [])],
+    })),
+  }));
+  const second = yield* settleOnce(faulty, settling);
+  const told = new Set(first.problems.map(({ file }) => file));
+  return {
+    states: second.states,
+    problems: [...first.problems, ...second.problems.filter(({ file }) => !told.has(file))],
+  };
+}
+
+function* settleOnce(definitions: readonly Definitions[], { gone, own, before }: Settling): Sliced<Settled> {
+  const listed: (readonly State[])[] = [];
+  for (const each of definitions) listed.push(yield* firstStates(each, before));
+  const found = [...listed.flat(), ...gone];
+  yield;
+  const placed = yield* settlePlaces(found, before);
+  yield;
+  const { states, problems } = yield* settleHosts(placed.states, own.config.apis, before);
+  yield;
+  return { states, problems: [...placed.problems, ...problems] };
 }

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { problemLine } from '../../../src/config/problem.ts';
+import { bootstrap } from '../../../src/envoy-config/bootstrap.ts';
+import { placeholder } from '../../../src/provision/definitions.ts';
+import { mostRepeatedRoutes, settleHosts } from '../../../src/provision/hosts.ts';
+import { type LastGood, nothingYet, type State } from '../../../src/provision/last-good.ts';
+import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { atOnce } from '../../../src/provision/slices.ts';
+import { now } from '../../support/certificate-authority.ts';
+import { outcome } from '../../support/enforcer.ts';
+
+const api = (name: string, ...hosts: readonly string[]) =>
+  placeholder({ name, version: '1', basePath: `/${name}`, hosts });
+/** Of a file, which is named before the colon. */
+const state = (name: string, ...hosts: readonly string[]): State => ({
+  api: api(name, ...hosts),
+  origin: { file: name.split(':')[0]!, line: 1 },
+  entry: '',
+  key: name,
+  problems: [],
+  state: 'good',
+});
+const held = (...names: readonly string[]): LastGood => ({
+  ...nothingYet,
+  apis: new Map(names.map((name) => [name, state(name)])),
+});
+const four = ['own1', 'own2', 'own3', 'own4'].map((name) => api(name, '*'));
+const own = [...four, api('named', 'named.test')];
+const faulty = { ...state('a:1', 'h1'), state: 'faulty' as const };
+
+const rows: readonly [
+  sentence: string,
+  states: readonly State[],
+  before: LastGood,
+  room: number,
+  refused: readonly string[],
+][] = [
+  ['one host has all of config.toml’s again', [state('a:1', 'h1')], nothingYet, 4, []],
+  ['and not where there is no room', [state('a:1', 'h1')], nothingYet, 3, ['a:1']],
+  ['hosts of one API are one', [state('a:1', 'h1', 'h2', 'h3')], nothingYet, 4, []],
+  ['on a host that config.toml names it has what that has', [state('a:1', 'named.test')], nothingYet, 1, []],
+  ['the name of a host has no case', [state('a:1', 'h1'), state('b:1', 'H1')], nothingYet, 4, []],
+  ['each API with a host of its own', [state('a:1', 'h1'), state('a:2', 'h2')], nothingYet, 7, ['a:2']],
+  [
+    'a file with many hosts takes no room from others, wherever it stands',
+    [state('a:1', 'h1'), state('a:2', 'h2'), state('b:1', 'h3')],
+    nothingYet,
+    8,
+    ['a:2'],
+  ],
+  [
+    'who was there before comes first',
+    [state('a:1', 'h1'), state('a:2', 'h2'), state('b:1', 'h3')],
+    held('a:1', 'a:2'),
+    8,
+    ['b:1'],
+  ],
+  ['what admits nobody anyhow comes last', [faulty, state('b:1', 'h2')], nothingYet, 4, ['a:1']],
+  [
+    'an API more on the same hosts repeats nothing',
+    [state('a:1', 'h1'), state('b:1', 'h1'), state('b:2', 'h1')],
+    nothingYet,
+    4,
+    [],
+  ],
+  [
+    'on half of the hosts it parts them',
+    [state('a:1', 'h1', 'h2'), state('b:1', 'h1', 'h3', 'h4')],
+    nothingYet,
+    12,
+    ['b:1'],
+  ],
+];
+for (const [sentence, states, before, room, refused] of rows)
+  test(`room for ${room} routes: ${sentence}`, () => {
+    const settled = atOnce(settleHosts(states, own, before, room));
+    const crowding = settled.states.filter(({ isCrowding }) => isCrowding);
+    assert.deepEqual(
+      crowding.map(({ key }) => key),
+      refused,
+    );
+    assert.ok(crowding.every(({ state, fault }) => state === 'faulty' && fault !== undefined));
+    // What is counted is what Envoy's routes are.
+    assert.ok(repeated(settled.states) <= room);
+    for (const [i, each] of states.entries())
+      if (!refused.includes(each.key)) assert.deepEqual(settled.states[i], each);
+  });
+
+/** Routes of virtual hosts that would not be there without these, but for one of each API. */
+function repeated(states: readonly State[]): number {
+  const routes = (some: readonly State[]): number => {
+    const config = { ...whole.config, apis: [...own, ...some.map((each) => each.api)] };
+    const crowding = new Set(some.flatMap((each) => (each.isCrowding ? [each.api] : [])));
+    const sites = virtualHosts(bootstrap(config, { ...whole, crowding, ownApis: own.length, resolvePath }));
+    return sites.flatMap((each) => each.routes).filter(({ name }) => name !== 'no API' && name !== 'refused')
+      .length;
+  };
+  const admitted = states.filter(({ isCrowding }) => !isCrowding);
+  return routes(admitted) - routes([]) - admitted.length;
+}
+
+type VirtualHost = {
+  readonly domains: readonly string[];
+  readonly routes: readonly { readonly name: string; readonly direct_response?: object }[];
+};
+const virtualHosts = (tree: object): readonly VirtualHost[] =>
+  // biome-ignore lint/suspicious/noExplicitAny: as Envoy reads it
+  (tree as any).static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config
+    .virtual_hosts;
+const resolvePath = (path: string): string => path;
+
+const folder = mkdtempSync(join(tmpdir(), 'hosts-'));
+after(() => rmSync(folder, { recursive: true }));
+mkdirSync(join(folder, 'apk'));
+function load(toml: string, before?: LoadedConfig): LoadedConfig {
+  writeFileSync(join(folder, 'config.toml'), toml);
+  const loaded = loadConfig(join(folder, 'config.toml'), {}, now, before && { before });
+  if (isProblems(loaded)) throw new Error(loaded.map(problemLine).join('\n'));
+  return loaded;
+}
+const whole = load('');
+
+/** APIs that are open, each with a host of its own. */
+const manifests = (hosts: readonly string[]): string =>
+  hosts
+    .map(
+      (host) => `---
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: HTTPRoute
+metadata: { name: "${host}" }
+spec: { hostnames: ["${host}"], rules: [{ matches: [{ path: { type: PathPrefix, value: /deep }, method: GET }] }] }
+---
+apiVersion: dp.wso2.com/v1alpha2
+kind: Authentication
+metadata: { name: "${host}" }
+spec: { default: { disabled: true }, targetRef: { kind: API, name: "${host}" } }
+---
+apiVersion: dp.wso2.com/v1alpha2
+kind: API
+metadata: { name: "${host}" }
+spec: { apiName: "${host}", apiVersion: v1, basePath: /p, apiType: REST, production: [{ routeRefs: ["${host}"] }] }
+`,
+    )
+    .join('');
+const ownApis = (count: number): string =>
+  Array.from(
+    { length: count },
+    (_, i) =>
+      `[[apis]]\nname = "own${i}"\nversion = "1"\nbasePath = "/own${i}"\nmutualSSL = "off"\nbackend = "http://127.0.0.1:9"\n`,
+  ).join('');
+
+test('a file with thousands of hosts makes no configuration of Envoy that is beyond measure, and harms no other', async () => {
+  const many = Array.from({ length: 600 }, (_, i) => `h${i}.test`);
+  writeFileSync(join(folder, 'apk/many.yaml'), manifests(many));
+  writeFileSync(join(folder, 'apk/others.yaml'), manifests(['others.test']));
+  const loaded = load(`[[definitions]]\nkind = "apk"\npath = "apk"\n${ownApis(200)}`);
+  const [problem, ...more] = loaded.problems.map(problemLine);
+  assert.deepEqual(more, []);
+  assert.match(problem!, /many\.yaml:\d+: hosts: "h249\.test" v1 and 350 more of this file: .* 50000 times/);
+  const at = (host: string, path: string) => outcome({ host, path }, loaded.snapshot);
+  assert.equal(await at('others.test', '/p/deep'), 'allowed', 'as if it were alone');
+  assert.equal(await at('h0.test', '/p/deep'), 'allowed', 'there was room for it');
+  assert.equal(await at('h599.test', '/p/deep'), 'api_misconfigured');
+  assert.equal(await at('h599.test', '/own7'), 'allowed', 'which is no less config.toml’s there');
+  const sites = virtualHosts(bootstrap(loaded.config, { ...loaded, resolvePath }));
+  assert.ok(sites.reduce((sum, { routes }) => sum + routes.length, 0) < mostRepeatedRoutes + 2_000);
+  const site = sites.find(({ domains }) => domains.includes('h599.test'))!;
+  assert.equal(site.domains.length, 351, 'one for all of them');
+  const [first, ...others] = site.routes;
+  assert.deepEqual([others.length, first!.name, first!.direct_response], [201, 'own100 1', undefined]);
+  const refused = site.routes.find(({ name }) => name === 'refused');
+  assert.deepEqual(refused?.direct_response, { status: 503 }, 'and it falls through to nobody');
+});
+
+test('a file that names too many hosts stays as it was, and so does who was there before', async () => {
+  const toml = `[[definitions]]\nkind = "apk"\npath = "apk"\n${ownApis(200)}`;
+  const write = (hosts: string, more: readonly string[] = []): void =>
+    writeFileSync(
+      join(folder, 'apk/many.yaml'),
+      manifests(more) + manifests(['first.test']).replace('["first.test"], rules', `[${hosts}], rules`),
+    );
+  const many = Array.from({ length: 600 }, (_, i) => `h${i}.test`);
+  write('"first.test"');
+  writeFileSync(join(folder, 'apk/others.yaml'), manifests(['others.test']));
+  const good = load(toml);
+  assert.deepEqual(good.problems, []);
+  const mine = (loaded: LoadedConfig) => outcome({ host: 'first.test', path: '/p/deep' }, loaded.snapshot);
+  write('"first.test", "more.test"', many);
+  const crowded = load(toml, good);
+  assert.match(crowded.problems.map(problemLine).join('\n'), /^[^\n]*many\.yaml:\d+: hosts: .*$/);
+  assert.equal(await mine(crowded), 'allowed');
+  assert.equal(await outcome({ host: 'others.test', path: '/p/deep' }, crowded.snapshot), 'allowed');
+  const later = load(toml, crowded);
+  assert.deepEqual(later.problems, crowded.problems, 'however often it is read');
+  assert.equal(await mine(later), 'allowed');
+  write('"first.test"');
+  const mended = load(toml, later);
+  assert.deepEqual([mended.problems, mended.crowding.size], [[], 0]);
+});
