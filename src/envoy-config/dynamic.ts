@@ -119,17 +119,27 @@ const resources = (type: string, all: readonly Message[]): string =>
 /** YAML of ten thousand APIs would take seconds to write. */
 const asJson = (message: Message): string => `${JSON.stringify(message, null, 1)}\n`;
 
-/** Clusters with those of before that are none any more: routes of before still name them. */
-export function withClustersOfBefore(now: string, before: string): string {
+/**
+ * Clusters with those of before that are none any more: routes of before still name them.
+ *
+ * @param isOver whether none does any more
+ * @returns the file, and the names of those of before
+ */
+export function withClustersOfBefore(
+  now: string,
+  before: string,
+  isOver: (name: string) => boolean,
+): { readonly text: string; readonly kept: readonly string[] } {
   try {
     const [old, all] = [before, now].map(
-      (text) => JSON.parse(text) as { readonly resources: readonly Message[] },
+      (text) => JSON.parse(text) as { readonly resources: readonly { readonly name: string }[] },
     );
     const names = new Set(all!.resources.map(({ name }) => name));
-    const kept = old!.resources.filter(({ name }) => !names.has(name));
-    return kept.length === 0 ? now : asJson({ resources: [...all!.resources, ...kept] });
+    const kept = old!.resources.filter(({ name }) => !names.has(name) && !isOver(name));
+    const text = kept.length === 0 ? now : asJson({ resources: [...all!.resources, ...kept] });
+    return { text, kept: kept.map(({ name }) => name) };
   } catch {
     // Somebody else's, or half of one.
-    return now;
+    return { text: now, kept: [] };
   }
 }

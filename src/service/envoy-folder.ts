@@ -37,6 +37,8 @@ export class EnvoyFolder {
   #trouble: 'unmade' | 'unwritten' | undefined;
   /** What Envoy was started with, as far as is known. */
   #bootstrap: string | undefined;
+  /** Since when no routes name a cluster that is there still. */
+  readonly #idleSince = new Map<string, number>();
   /** As they were left. */
   #written: Stamps = new Map();
   #lookAfter: number;
@@ -53,8 +55,8 @@ export class EnvoyFolder {
   /** At a start, for an Envoy that is started then as well: all at once. */
   async writeAll({ folder, files }: Wanted): Promise<void> {
     await mkdir(folder, { recursive: true });
-    for (const set of [await withOldClusters(folder, files), files])
-      for (const name of await ready(folder, set)) await put(folder, name);
+    const { set: both } = await this.#withOldClusters(folder, files);
+    for (const set of [both, files]) for (const name of await ready(folder, set)) await put(folder, name);
     this.#bootstrap = files.get(bootstrapFile);
   }
 
@@ -129,7 +131,8 @@ export class EnvoyFolder {
   async #steps(wanted: Wanted): Promise<'there' | 'put'> {
     const { folder, files } = wanted;
     const isMade = (await mkdir(folder, { recursive: true })) !== undefined;
-    const names = await ready(folder, await withOldClusters(folder, files));
+    const { set, kept } = await this.#withOldClusters(folder, files);
+    const names = await ready(folder, set);
     try {
       for (const name of names) {
         await put(folder, name);
@@ -141,12 +144,25 @@ export class EnvoyFolder {
     } finally {
       await discard(folder, names);
     }
+    for (const name of kept) this.#idleSince.set(name, this.#idleSince.get(name) ?? performance.now());
     const own = new Map([[clustersFile, files.get(clustersFile)!]]);
     const [name] = await ready(folder, own);
     if (name === undefined) return names.length > 0 ? 'put' : 'there';
     const isWanted = await this.#pause(this.#times.fading, this.#isOver(wanted));
     await (isWanted ? put(folder, name) : discard(folder, [name]));
     return 'put';
+  }
+
+  /** However often it changes: those that faded meanwhile go, or they would be ever more. */
+  async #withOldClusters(folder: string, files: EnvoyFiles) {
+    const clusters = files.get(clustersFile)!;
+    const before = (await read(join(folder, clustersFile))) ?? clusters;
+    const isOver = (name: string): boolean =>
+      performance.now() - (this.#idleSince.get(name) ?? Infinity) > this.#times.fading;
+    const { text, kept } = withClustersOfBefore(clusters, before, isOver);
+    const there = new Set(kept);
+    for (const name of this.#idleSince.keys()) if (!there.has(name)) this.#idleSince.delete(name);
+    return { set: new Map([...files, [clustersFile, text]]), kept };
   }
 
   #bootstrapIs(text: string | undefined, isFolder: boolean): void {
@@ -216,12 +232,6 @@ const pathsOf = ({ folder, files }: Wanted): readonly string[] =>
   [...files.keys()].map((name) => join(folder, name));
 
 const read = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined);
-
-async function withOldClusters(folder: string, files: EnvoyFiles): Promise<EnvoyFiles> {
-  const clusters = files.get(clustersFile)!;
-  const before = (await read(join(folder, clustersFile))) ?? clusters;
-  return new Map([...files, [clustersFile, withClustersOfBefore(clusters, before)]]);
-}
 
 /**
  * Makes ready what does not stand there already, for each rename is an event for Envoy; all of it, or nothing.

@@ -42,6 +42,23 @@ async function until(holds: () => void): Promise<void> {
 }
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 
+test('clusters that no route names go, however often the configuration changes', async () => {
+  const folder = join(root, 'often');
+  const slow = { ...times, warming: 5, fading: 60 };
+  const envoy = new EnvoyFolder(() => {}, slow);
+  await envoy.writeAll({ folder, files: files('0') });
+  const read = at(folder);
+  for (let i = 1; i <= 30; i++) {
+    envoy.update(() => ({ folder, files: files(`${i}`) }));
+    await until(() => assert.equal(read('routes.json'), `${i}`));
+    const end = performance.now() + slow.fading / 3;
+    await until(() => assert.ok(performance.now() > end));
+  }
+  const { resources } = JSON.parse(read('clusters.json')) as { readonly resources: readonly unknown[] };
+  assert.ok(resources.length < 15, `${resources.length} clusters, of which one is named`);
+  await envoy.close();
+});
+
 test('no route names a cluster that is not there, whenever it is looked; and what is gone is gone in the end', async () => {
   const folder = join(root, 'order');
   const news: EnvoyFolderNews[] = [];
