@@ -17,6 +17,8 @@ export type ApiName = {
   readonly version: string;
   readonly basePath: string;
   readonly errorFormat: ErrorFormat;
+  /** Its requests are judged by their methods. */
+  readonly hasOperations: boolean;
 };
 
 /** Who the client is by its certificate, verified. */

@@ -276,8 +276,8 @@ const names = new WeakMap<Api, ApiName>();
 function nameOf(api: Api): ApiName {
   let known = names.get(api);
   if (known === undefined) {
-    const { name, version, basePath, errorFormat } = api;
-    known = { name, version, basePath, errorFormat };
+    const { name, version, basePath, errorFormat, operations } = api;
+    known = { name, version, basePath, errorFormat, hasOperations: operations !== undefined };
     names.set(api, known);
   }
   return known;

@@ -3,6 +3,7 @@ import { knownCertificateHeaders } from '../client-certificate/formats/table.ts'
 import { RECEIVED_XFCC, XFCC } from '../client-certificate/formats/xfcc.ts';
 import type { Config } from '../config/schema/config.ts';
 import { identityKeys } from '../provision/answers.ts';
+import { methodOverrides, pathOverrides } from '../upstream/overrides.ts';
 import { extension, type Message } from './extension.ts';
 
 /** Headers that tell the backend who the client is: only the enforcer may write them. Lower case. */
@@ -65,9 +66,6 @@ export const headersForEnforcer = (config: Config): Message => ({
 const tokenHeader = ({ enforcer }: Config): string =>
   enforcer.security.authHeader.authorizationHeader.toLowerCase();
 
-/** Some frameworks take a POST for what one of these says: a method that the enforcer has not judged. */
-export const methodOverrides = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const;
-
 /**
  * What is changed before any filter, the enforcer's Check included. Not by a route's `request_headers_to_remove`:
  * that comes after ext_authz and would take away what the enforcer has set.
@@ -90,6 +88,7 @@ export function earlyMutations(config: Config, withCertificates: boolean): reado
     ...certificates.flatMap((name) =>
       withCertificates ? [anySeparator(name)] : misspellings(name, certificates),
     ),
+    ...pathOverrides.map(anySeparator),
     ...methodOverrides.flatMap((name) => misspellings(name, methodOverrides)),
   ];
   // One pattern a group, not one a name: each is tried on each header of each request.
@@ -113,12 +112,12 @@ export function earlyMutations(config: Config, withCertificates: boolean): reado
 }
 
 /**
- * Trailers that a backend may take for what a header of that name says: who the client is, or one of those that RFC
- * 9110 section 6.5.1 keeps out of trailers. The enforcer never sees them.
+ * Trailers that a backend may take for what a header of that name says: who the client is, another method or path, or one
+ * of those that RFC 9110 section 6.5.1 keeps out of trailers. The enforcer never sees them.
  */
 export const trailersToRemove = (config: Config): string =>
   [
-    ...[...identityHeaders(config), ...certificateHeaders(config), ...methodOverrides],
+    ...[...identityHeaders(config), ...certificateHeaders(config), ...methodOverrides, ...pathOverrides],
     tokenHeader(config),
     ...['authorization', 'proxy-authorization', 'cookie', 'host', 'forwarded', 'x-real-ip', 'x-request-id'],
   ]

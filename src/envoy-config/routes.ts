@@ -2,12 +2,13 @@ import { hostIn, trimSlash } from '../apis/api-index.ts';
 import type { Config } from '../config/schema/config.ts';
 import { apisByDomain } from '../provision/hosts.ts';
 import { atOnce } from '../provision/slices.ts';
+import { methodOverrides } from '../upstream/overrides.ts';
 import { backendOf } from './backends.ts';
 import { corsPolicy } from './cors.ts';
 import { contextExtensions } from './ext-authz-filter.ts';
 import { type Message, seconds } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
-import { escapeRegex, methodOverrides } from './request-headers.ts';
+import { escapeRegex } from './request-headers.ts';
 import { tiersIn } from './tiers.ts';
 
 type Api = Config['apis'][number];
@@ -119,7 +120,8 @@ function apiRoute(config: Config, api: Api, domain: string, scheme: Scheme): Mes
       basePath: basePath || '/',
       vHost: domain,
     }),
-    // An operation was judged by the request's own method.
+    // An operation was judged by the request's own method. The enforcer's answer removes them, too: of an API that has got
+    // operations since.
     ...(api.operations.length > 0 && { request_headers_to_remove: methodOverrides }),
     ...action(config, api, basePath, scheme),
   };

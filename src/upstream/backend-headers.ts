@@ -6,6 +6,7 @@ import type { TokenHeader } from '../oauth2/bearer-token.ts';
 import type { AccessToken } from '../oauth2/claims.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { listValue, nameValue, subjectValue } from './field-value.ts';
+import { methodOverrides, pathOverrides } from './overrides.ts';
 
 const identityNames = ['alias', 'tier', 'sha256', 'subject', 'clientId', 'scopes', 'tokenSubject'] as const;
 type Identity = { readonly [name in (typeof identityNames)[number]]: string | undefined };
@@ -67,10 +68,12 @@ export function backendHeaders(
   received: Headers,
   jwt: string | undefined,
 ): BackendHeaders {
-  const { client, tokenHeader } = admission;
+  const { api, client, tokenHeader } = admission;
   const { identityHeaders, outbound, backendJwtHeader, headersToRemove } = settings;
   const set: Header[] = [];
-  const remove = [...headersToRemove, ...misspelled(received, settings)];
+  // Whether they came or not, which most Envoys don't tell us. An API without operations is judged alike for all methods.
+  const overrides = [...pathOverrides, ...(api.hasOperations ? methodOverrides : [])];
+  const remove = [...headersToRemove, ...overrides, ...misspelled(received, settings)];
   const { name: credential, forward } = settings.tokenHeader;
   if (tokenHeader === 'unverified' || (tokenHeader === 'verified' && !forward)) remove.push(credential);
   const tell = (name: string | undefined, value: string | undefined): void => {
@@ -150,6 +153,8 @@ function namesOf(settings: BackendSettings): Names {
     outbound?.chainHeader,
     backendJwtHeader,
     tokenHeader.name,
+    ...pathOverrides,
+    ...methodOverrides,
   ];
   const written = new Set(all.filter((name) => name !== undefined));
   const read = new Set([...written].map(asCgi));

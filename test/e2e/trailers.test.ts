@@ -31,6 +31,8 @@ const forged: Readonly<Record<string, string>> = {
   'x-real-ip': 'an address that Envoy did not see',
   'x-envoy-original-path': 'not said by Envoy',
   'x-http-method-override': 'a method that nobody judged',
+  'x-original-url': 'a path that nobody judged',
+  x_rewrite_url: 'the same to CGI',
 };
 
 test('what a client sends behind the body is no identity either: trailers of those names go no further', {

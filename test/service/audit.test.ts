@@ -15,7 +15,13 @@ import { codec } from '../support/plain-codec.ts';
 const folder = mkdtempSync(join(tmpdir(), 'audit-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const api = { name: 'a', version: '1', basePath: '/a', errorFormat: 'choreo-connect' } as const;
+const api = {
+  name: 'a',
+  version: '1',
+  basePath: '/a',
+  errorFormat: 'choreo-connect',
+  hasOperations: false,
+} as const;
 const allowed = { outcome: 'allow', api, tokenHeader: 'untouched' } as const;
 const denied = { outcome: 'deny', code: 'certificate_missing', detail: 'none', api } as const;
 const decided = { now: 0, microseconds: 1, generation: 1 };

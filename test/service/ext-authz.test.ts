@@ -26,7 +26,7 @@ import { createAuthority } from '../support/certificate-authority.ts';
 
 const allow: Decision = {
   outcome: 'allow',
-  api: { name: 'a', version: '1', basePath: '/a', errorFormat: 'choreo-connect' },
+  api: { name: 'a', version: '1', basePath: '/a', errorFormat: 'choreo-connect', hasOperations: false },
   tokenHeader: 'untouched',
 };
 const folder = mkdtempSync(join(tmpdir(), 'ext-authz-'));

@@ -16,7 +16,13 @@ const asked = request({
     ['tracestate', secret],
   ],
 });
-const api = { name: 'Petstore', version: '1', basePath: '/p', errorFormat: 'choreo-connect' } as const;
+const api = {
+  name: 'Petstore',
+  version: '1',
+  basePath: '/p',
+  errorFormat: 'choreo-connect',
+  hasOperations: false,
+} as const;
 const denial = {
   outcome: 'deny',
   code: 'certificate_missing',

@@ -96,6 +96,10 @@ const overrides: readonly [path: string, header: string, seen: boolean, why: str
   ['/listed/a', 'x_http_method_override', false, 'as CGI reads it'],
   ['/off', 'x.http.method', false, 'nobody means it so'],
   ['/off', 'x-http-method-override', true, 'whatever the method, it was judged alike'],
+  ['/off', 'X-Original-URL', false, 'the path was judged, not this one'],
+  ['/listed/a', 'x-rewrite-url', false, 'however it is called'],
+  ['/mandatory', 'x_original_url', false, 'and written'],
+  ['/off', 'x-original-url-of-mine', true, 'a longer name is another'],
 ];
 for (const [path, header, reaches, why] of overrides) {
   test(`${header} at ${path} ${reaches ? 'reaches' : 'does not reach'} the backend: ${why}`, {

@@ -9,7 +9,13 @@ const [certificate, renewed] = [
   readCertificate((await selfSigned()).der),
   readCertificate((await selfSigned()).der),
 ];
-const api = { name: 'Orders', version: '1', basePath: '/orders', errorFormat: 'choreo-connect' } as const;
+const api = {
+  name: 'Orders',
+  version: '1',
+  basePath: '/orders',
+  errorFormat: 'choreo-connect',
+  hasOperations: false,
+} as const;
 const client = { alias: 'acme', isOwn: false, tier: 'Gold', certificate, intermediates: [] };
 const token = { clientId: 'app', subject: 'u', scopes: ['a', 'b'] } as unknown as Admission['token'];
 const admitted = { outcome: 'allow', api, client, token: token!, tokenHeader: 'verified' } as const;

@@ -46,7 +46,12 @@ const settings: AnswerSettings = {
   headersToRemove: ['x-wso2-client-certificate'],
 };
 const apis: readonly ApiName[] = ['choreo-connect', 'problem+json'].flatMap((errorFormat) =>
-  ['Petstore', 'Pizza'].map((name) => ({ name, version: '1', basePath: `/${name}`, errorFormat }) as ApiName),
+  ['Petstore', 'Pizza'].flatMap((name) =>
+    [true, false].map(
+      (hasOperations) =>
+        ({ name, version: '1', basePath: `/${name}`, errorFormat, hasOperations }) as ApiName,
+    ),
+  ),
 );
 
 /** Few values of each, so that many answers are the same and many differ in one thing only. */

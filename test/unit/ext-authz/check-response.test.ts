@@ -19,7 +19,15 @@ const answers: AnswerSettings = {
   },
   headersToRemove: ['x-wso2-client-certificate'],
 };
-const api = { name: 'Petstore', version: '1', basePath: '/petstore', errorFormat: 'choreo-connect' } as const;
+const api = {
+  name: 'Petstore',
+  version: '1',
+  basePath: '/petstore',
+  errorFormat: 'choreo-connect',
+  hasOperations: false,
+} as const;
+/** By these some backends choose another path than the one that was judged. */
+const paths = ['x-original-url', 'x-rewrite-url'];
 const allow = { outcome: 'allow', api, tokenHeader: 'untouched' } as const;
 const authority = await createAuthority();
 const issued = await authority.issue({ subject: 'CN=Zoë,O=Acme' });
@@ -116,7 +124,11 @@ test('an admitted client is told to the backend, every forgery overwritten', () 
     'x-client-cert-sha256': certificate.sha256,
     'x-client-cert-subject': 'O=Acme,CN=Zo\\C3\\AB',
   });
-  assert.deepEqual(response.ok_response?.headers_to_remove, ['x-wso2-client-certificate', 'x-jwt-assertion']);
+  assert.deepEqual(response.ok_response?.headers_to_remove, [
+    'x-wso2-client-certificate',
+    ...paths,
+    'x-jwt-assertion',
+  ]);
   assert.deepEqual(metadataOf(response), {
     api: 'Petstore',
     version: '1',
@@ -169,6 +181,7 @@ test('without a client every identity header is removed', () => {
   assert.deepEqual(headersOf(response), {});
   assert.deepEqual(response.ok_response?.headers_to_remove, [
     'x-wso2-client-certificate',
+    ...paths,
     'x-client-cert-alias',
     'x-client-cert-tier',
     'x-client-cert-sha256',
@@ -198,6 +211,9 @@ const spellings: readonly [why: string, received: string, removed: boolean][] = 
   ['an identity header with a `:` that begins no pseudo-header', 'x:client-cert-alias', true],
   ['a removed certificate header', 'x_wso2_client_certificate', true],
   ['an identity header as it is meant, which is overwritten', 'x-client-cert-alias', false],
+  ['a path in the place of the one that was judged', 'x_original_url', true],
+  ['the same with dots', 'x.rewrite.url', true],
+  ['a method in the place of the one that was judged', 'x_http_method_override', true],
   ['a longer name', 'x_client_cert_alias_2', false],
   ['a header of the application', 'x_request_id', false],
 ];
@@ -209,6 +225,15 @@ for (const [why, received, removed] of spellings) {
   });
 }
 
+const methods = ['x-http-method-override', 'x-http-method', 'x-method-override'];
+for (const hasOperations of [true, false])
+  test(`another method in a header is ${hasOperations ? 'removed where the API lists operations, which are judged by the method' : 'the backend’s where the API lists no operations (OData)'}; another path is always removed`, () => {
+    const { ok_response } = writeCheckResponse({ ...allow, api: { ...api, hasOperations } }, answers, false);
+    const removed = ok_response?.headers_to_remove ?? [];
+    for (const name of paths) assert.ok(removed.includes(name), name);
+    for (const name of methods) assert.equal(removed.includes(name), hasOperations, name);
+  });
+
 test('a header that is misspelled twice is removed once', () => {
   const response = writeCheckResponse({ ...allow, client }, answers, false, [
     ['x_client_cert_alias', 'forged'],
@@ -216,6 +241,7 @@ test('a header that is misspelled twice is removed once', () => {
   ]);
   assert.deepEqual(response.ok_response?.headers_to_remove, [
     'x-wso2-client-certificate',
+    ...paths,
     'x_client_cert_alias',
     'x-jwt-assertion',
   ]);
@@ -229,6 +255,7 @@ test('a name configured with `_` is not removed as its own misspelling, one with
   ]);
   assert.deepEqual(response.ok_response?.headers_to_remove, [
     'x-wso2-client-certificate',
+    ...paths,
     'x-alias',
     'x-jwt-assertion',
   ]);
@@ -284,7 +311,7 @@ test('the outbound certificate is the verified one, and not removed again', () =
   const response = writeCheckResponse({ ...allow, client }, { ...answers, outbound }, false);
   const sent = headersOf(response)['x-wso2-client-certificate'] ?? '';
   assert.equal(decodeURIComponent(sent).replaceAll(/\s/g, ''), issued.pem.replaceAll(/\s/g, ''));
-  assert.deepEqual(response.ok_response?.headers_to_remove, ['x-jwt-assertion']);
+  assert.deepEqual(response.ok_response?.headers_to_remove, [...paths, 'x-jwt-assertion']);
   assert.equal(metadataOf(response).outbound, 'x-wso2-client-certificate');
 });
 

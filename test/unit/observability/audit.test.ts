@@ -15,7 +15,13 @@ const issued = await ca.issue({
   notAfter: new Date(now + 1000),
 });
 const certificate = readCertificate(issued.der);
-const api = { name: 'Petstore', version: '1', basePath: '/p', errorFormat: 'choreo-connect' } as const;
+const api = {
+  name: 'Petstore',
+  version: '1',
+  basePath: '/p',
+  errorFormat: 'choreo-connect',
+  hasOperations: false,
+} as const;
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const decided = { now, microseconds: 21.4, generation: 3 };
 const secret = 'eyJ0aGlzIjoic2VjcmV0In0';

@@ -8,7 +8,7 @@ import { paced, page } from '../../../src/service/paced.ts';
 import { textOf } from '../../support/text-of.ts';
 
 const apiNamed = (name: string, version = '1') =>
-  ({ name, version, basePath: '', errorFormat: 'choreo-connect' }) as const;
+  ({ name, version, basePath: '', errorFormat: 'choreo-connect', hasOperations: false }) as const;
 type ApiName = ReturnType<typeof apiNamed>;
 const admit = (api: ApiName, certificateFrom?: 'peer' | 'header') =>
   ({ outcome: 'allow', api, tokenHeader: 'untouched', certificateFrom }) as const;
