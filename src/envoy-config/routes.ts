@@ -135,6 +135,7 @@ function action(config: Config, api: Api, basePath: string, scheme: Scheme): Mes
   const { timeouts } = config.router.upstream;
   const backend = backendOf(api.backend);
   return {
+    ...(backend.webSocket && { request_headers_to_add: [ownConnection] }),
     route: {
       cluster: backend.cluster,
       host_rewrite_literal: backend.authority,
@@ -146,6 +147,15 @@ function action(config: Config, api: Api, basePath: string, scheme: Scheme): Mes
     },
   };
 }
+
+/**
+ * Of an upgrade, `Connection` would reach the backend as the client wrote it, and a proxy on the way drops what is named
+ * in it (RFC 9110 section 7.6.1): who the client is. All other requests have none here.
+ */
+const ownConnection: Message = {
+  header: { key: 'connection', value: 'Upgrade' },
+  append_action: 'OVERWRITE_IF_EXISTS',
+};
 
 const isServedOverPlaintext = ({ enforcer }: Config, api: Api): boolean =>
   (api.mutualSSL ?? 'mandatory') !== 'mandatory' || enforcer.security.mutualSSL.allowHeaderOverPlaintext;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,13 +17,15 @@ const { envoy, skip } = await realEnvoy();
 
 let gateway: Gateway;
 const servers: Server[] = [];
-/** Paths of the upgrades that a backend was asked for. */
+/** Paths of the upgrades that a backend was asked for, and the headers of the last. */
 const upgrades: string[] = [];
+let seen: IncomingHttpHeaders;
 
 /** Whatever is asked for is upgraded, and what then comes is sent back. */
 async function echo(server: Server): Promise<Server> {
-  server.on('upgrade', ({ url }, socket: Socket) => {
+  server.on('upgrade', ({ url, headers }, socket: Socket) => {
     upgrades.push(url!);
+    seen = headers;
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     socket.on('error', () => {}).pipe(socket);
   });
@@ -61,7 +63,11 @@ after(async () => {
 });
 
 /** Asks for an upgrade; the answer's head, and the connection. */
-async function upgrade(path: string, holder?: Holder): Promise<{ head: string; socket: TLSSocket }> {
+async function upgrade(
+  path: string,
+  holder?: Holder,
+  connection = 'Upgrade',
+): Promise<{ head: string; socket: TLSSocket }> {
   const client = holder && gateway.pki.clients[holder];
   const socket = connect({
     host: '127.0.0.1',
@@ -73,7 +79,7 @@ async function upgrade(path: string, holder?: Holder): Promise<{ head: string; s
   });
   socket.on('error', () => {});
   socket.write(
-    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: ${connection}\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
   );
   let head = '';
   while (!head.includes('\r\n\r\n')) head += String((await once(socket, 'data'))[0]);
@@ -112,6 +118,16 @@ for (const scheme of ['ws', 'wss']) {
     socket.write('no HTTP');
     assert.equal(String((await once(socket, 'data'))[0]), 'no HTTP');
     socket.destroy();
+  });
+
+  test(`${scheme}:// as backend: an upgrade names no header as one that a proxy on the way may drop`, {
+    skip,
+  }, async () => {
+    const connection = 'keep-alive, Upgrade, X-Client-Cert-Alias\r\nConnection: x-client-cert-subject';
+    const { head, socket } = await upgrade(`/${scheme}/room`, 'acme', connection);
+    socket.destroy();
+    assert.equal(verdictOf(head), '101');
+    assert.deepEqual([seen.connection, seen['x-client-cert-alias']], ['Upgrade', 'acme']);
   });
 
   test(`${scheme}:// as backend: a request without an upgrade is a request like any`, { skip }, async () => {
