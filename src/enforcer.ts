@@ -1,7 +1,8 @@
 import type { Api } from './apis/api.ts';
 import { findApi, isAnotherApi } from './apis/api-index.ts';
+import { findAsked, otherWithoutCase } from './apis/asked.ts';
 import { type Bound, bind, type Unbound } from './apis/binding.ts';
-import { findOperation, type Operation, type OperationFailure } from './apis/operations.ts';
+import type { Operation } from './apis/operations.ts';
 import { pathAmbiguity } from './apis/request-path.ts';
 import type { Client, Security } from './apis/security.ts';
 import { Attached } from './attached.ts';
@@ -59,6 +60,9 @@ export function decide(
   if (api.fault !== undefined) return deny('api_misconfigured', api.fault, api);
   const asked = findAsked(api, attributes);
   if (typeof asked === 'string') return deny(asked, 'of the operations that the API lists', api);
+  const other = otherWithoutCase(attributes, snapshot.apis, { api, asked });
+  if (other !== undefined)
+    return deny('path_ambiguous', `decoded and in lower case, the path is of ${other}`, api);
   trace?.({ kind: 'asked', asked });
   const { security } = asked;
   const operation = 'path' in asked ? asked.path : undefined;
@@ -146,18 +150,6 @@ class Evidence {
     if (leaf instanceof CertificateError) return { kind: 'unreadable', error: leaf };
     return { kind: 'certificate', leaf, intermediates: presented.intermediates };
   }
-}
-
-/** The operation, where the API lists any, else the API as a whole. */
-function findAsked(api: Api, { http }: Attributes): Api | Operation | OperationFailure {
-  if (api.operations === undefined) return api;
-  const path = http.path.split('?', 1)[0]!;
-  const below = path.slice(api.basePath.length);
-  // The route named the API, and its path is another: no operation of it can be meant.
-  if (!path.startsWith(api.basePath) || !(below === '' || below.startsWith('/')))
-    return 'operation_not_found';
-  const found = findOperation(api.operations, http.method, below);
-  return found === 'operation_not_found' && api.servesUnlisted ? api : found;
 }
 
 /** Which of the API's clients the certificate is, if one came. */

@@ -1,16 +1,20 @@
 import type { Attributes, Extensions } from '../attributes.ts';
 import type { Api } from './api.ts';
-import { isAmbiguousHost, normalizeHost, otherReading } from './request-path.ts';
+import { isAmbiguousHost, normalizeHost, otherReading, withoutCase } from './request-path.ts';
 
 /** All APIs, made to be found in time that does not grow with their number. */
 export type ApiIndex = {
   readonly apis: readonly Api[];
   readonly byHost: ReadonlyMap<string, HostApis>;
   readonly byNameAndVersion: ReadonlyMap<string, readonly Api[]>;
+  /** No base path and no operation has a capital. */
+  readonly isLowerCase: boolean;
 };
 
 type HostApis = {
   readonly byBasePath: ReadonlyMap<string, Api>;
+  /** By the base path in lower case, those that have capitals in it. */
+  readonly byLowerCase?: ReadonlyMap<string, readonly Api[]> | undefined;
   /** Most segments that a base path here has. */
   readonly depth: number;
   /** A host that foreign files alone claim is not theirs alone: what config.toml has for it by a wildcard, and comes first. */
@@ -37,19 +41,22 @@ export function* indexApis(
 ): Generator<void, { index: ApiIndex; taken: readonly PlaceTaken[] }> {
   const byHost = new Map<
     string,
-    { byBasePath: Map<string, Api>; depth: number; own?: HostApis | undefined }
+    HostApis & { byBasePath: Map<string, Api>; byLowerCase: Map<string, Api[]> | undefined; depth: number }
   >();
   const byNameAndVersion = new Map<string, Api[]>();
   const taken: PlaceTaken[] = [];
+  let isLowerCase = true;
   const own = foreignFrom < apis.length ? (yield* indexApis(apis.slice(0, foreignFrom))).index : undefined;
   for (const [i, api] of apis.entries()) {
     yield;
+    isLowerCase &&= isInLowerCase(api);
     const isForeign = i >= foreignFrom;
     const name = nameKey(api.name, api.version);
     if (!isForeign || own?.byNameAndVersion.has(name) !== true) append(byNameAndVersion, name, api);
     for (const host of api.hosts) {
       const there = byHost.get(host) ?? {
         byBasePath: new Map<string, Api>(),
+        byLowerCase: undefined,
         depth: 0,
         own: isForeign && own !== undefined ? hostApis(host, own) : undefined,
       };
@@ -60,11 +67,19 @@ export function* indexApis(
         continue;
       }
       there.byBasePath.set(api.basePath, api);
+      const lowerCase = withoutCase(api.basePath);
+      if (lowerCase !== api.basePath) {
+        there.byLowerCase ??= new Map();
+        append(there.byLowerCase, lowerCase, api);
+      }
       there.depth = Math.max(there.depth, api.basePath.split('/').length - 1);
     }
   }
-  return { index: { apis, byHost, byNameAndVersion }, taken };
+  return { index: { apis, byHost, byNameAndVersion, isLowerCase }, taken };
 }
+
+const isInLowerCase = ({ basePath, operations = [] }: Api): boolean =>
+  basePath === withoutCase(basePath) && operations.every(({ segments, lowerCase }) => segments === lowerCase);
 
 /** The API that the request is for; undefined: none, which admits nothing. */
 export function findApi(attributes: Attributes, index: ApiIndex): Api | undefined {
@@ -90,6 +105,23 @@ export function isAnotherApi(attributes: Attributes, index: ApiIndex): boolean {
 }
 
 /**
+ * The APIs that a backend may take the path for to which upper and lower case are one. The one that we found counts alone
+ * where it is among them, and where the route named it in spite of the path.
+ *
+ * @param reading the path by `readingWithoutCase`
+ */
+export function apisWithoutCase(
+  { contextExtensions, http }: Attributes,
+  reading: string,
+  found: Api,
+  index: ApiIndex,
+): readonly Api[] {
+  const host = contextExtensions.get('vHost') ?? http.host;
+  const apis = findAlong(host, reading, index, spelledAt) ?? [found];
+  return apis.includes(found) || findByPath(host, http.path, index) !== found ? [found] : apis;
+}
+
+/**
  * By what the route says of itself: Choreo Connect's router sends vHost, basePath and version; others may send name
  * and version, which must then be unique. Where both are sent they must agree. Never a second try by path: a route
  * that names an API is not to be overruled by what the client wrote.
@@ -111,24 +143,41 @@ function findByRoute(route: Extensions, index: ApiIndex): Api | undefined {
 }
 
 /** By host and longest base path on whole segments. */
-function findByPath(host: string, path: string, index: ApiIndex): Api | undefined {
+const findByPath = (host: string, path: string, index: ApiIndex): Api | undefined =>
+  findAlong(host, path, index, apiAt);
+
+function findAlong<T>(
+  host: string,
+  path: string,
+  index: ApiIndex,
+  at: (there: HostApis, basePath: string) => T | undefined,
+): T | undefined {
   const there = isAmbiguousHost(host) ? undefined : hostApis(normalizeHost(host), index);
   if (there === undefined || !path.startsWith('/')) return undefined;
   const query = path.indexOf('?');
   const judged = query === -1 ? path : path.slice(0, query);
-  let found = apiAt(there, '');
+  let found = at(there, '');
   // Only as many segments as a base path has: a path of 30,000 of them costs no more than its first few.
   const depth = Math.max(there.depth, there.own?.depth ?? 0);
   for (let end = 0, segments = 0; end < judged.length && segments < depth; segments++) {
     const slash = judged.indexOf('/', end + 1);
     end = slash === -1 ? judged.length : slash;
-    found = apiAt(there, judged.slice(0, end)) ?? found;
+    found = at(there, judged.slice(0, end)) ?? found;
   }
   return found;
 }
 
 const apiAt = (there: HostApis | undefined, basePath: string): Api | undefined =>
   there?.own?.byBasePath.get(basePath) ?? there?.byBasePath.get(basePath);
+
+/** @param basePath in lower case */
+function spelledAt(there: HostApis, basePath: string): readonly Api[] | undefined {
+  const lower = apiAt(there, basePath);
+  const own = there.own?.byLowerCase?.get(basePath);
+  const others = there.byLowerCase?.get(basePath);
+  if (own === undefined && others === undefined) return lower && [lower];
+  return [...(lower === undefined ? [] : [lower]), ...(own ?? []), ...(others ?? [])];
+}
 
 const hostApis = (host: string, { byHost }: ApiIndex): HostApis | undefined => hostIn(byHost, host);
 

@@ -5,6 +5,8 @@ export type Operation = {
   /** As it was written, below the base path. */
   readonly path: string;
   readonly segments: readonly Segment[];
+  /** The same in lower case; `segments` itself where it is. */
+  readonly lowerCase: readonly Segment[];
   /** The path ends in `*`: whatever follows, also nothing. */
   readonly isOpenEnded: boolean;
   /** Upper case; undefined: any. */
@@ -21,11 +23,19 @@ export type Operations = readonly Operation[];
 export type OperationFailure = 'path_ambiguous' | 'operation_not_found' | 'method_not_allowed';
 
 /** `/orders/{id}`, `/files/*`, taken apart. A trailing slash is ignored. */
-export function parseTemplate(path: string): Pick<Operation, 'path' | 'segments' | 'isOpenEnded'> {
+export function parseTemplate(
+  path: string,
+): Pick<Operation, 'path' | 'segments' | 'lowerCase' | 'isOpenEnded'> {
   const parts = path.split('/').filter((part, i, all) => part !== '' || (i > 0 && i < all.length - 1));
   const isOpenEnded = parts.at(-1) === '*';
   const written = isOpenEnded ? parts.slice(0, -1) : parts;
-  return { path, segments: written.map(parseSegment), isOpenEnded };
+  const segments = written.map(parseSegment);
+  // Not that of a name in braces.
+  const isLowerCase = (part: string): boolean => !/[A-Z]/.test(part.replace(/\{[^{}]*\}/, ''));
+  const lowerCase = written.every(isLowerCase)
+    ? segments
+    : written.map((part) => parseSegment(part.toLowerCase()));
+  return { path, segments, lowerCase, isOpenEnded };
 }
 
 function parseSegment(part: string): Segment {
@@ -68,15 +78,42 @@ export function findOperation(
   if (path.includes(';') || /%3b/i.test(path)) return 'path_ambiguous';
   const segments = decodeSegments(path);
   if (segments === undefined) return 'path_ambiguous';
-  const fitting = operations.filter((operation) => fits(operation, segments));
-  const [first] = fitting;
-  if (first === undefined) return 'operation_not_found';
-  // The same template may stand several times, with other methods.
-  const shape = templateKey(first);
-  const same = fitting.filter((operation) => templateKey(operation) === shape);
-  const taking = (asked: string): Operation | undefined =>
+  const fitting = operations.filter((operation) => fits(operation.segments, operation, segments));
+  return fitting.length === 0 ? 'operation_not_found' : taking(method, mostSpecific(fitting, templateKey));
+}
+
+/**
+ * The same for a backend to which upper and lower case are one: of the path that it takes for the most specific, what
+ * each spelling that is written has.
+ *
+ * @param path decoded and in lower case
+ */
+export function findWithoutCase(
+  operations: Operations,
+  method: string,
+  path: string,
+): readonly (Operation | OperationFailure)[] {
+  const segments = segmentsOf(path);
+  const fitting = operations.filter((operation) => fits(operation.lowerCase, operation, segments));
+  if (fitting.length === 0) return ['operation_not_found'];
+  const same = mostSpecific(fitting, ({ lowerCase, isOpenEnded }) =>
+    templateKey({ segments: lowerCase, isOpenEnded }),
+  );
+  if (same.length === 1) return [taking(method, same)];
+  return [...Map.groupBy(same, templateKey).values()].map((spelling) => taking(method, spelling));
+}
+
+/** The same template may stand several times, with other methods. */
+function mostSpecific(fitting: Operations, key: (operation: Operation) => string): Operations {
+  if (fitting.length === 1) return fitting;
+  const shape = key(fitting[0]!);
+  return fitting.filter((operation) => key(operation) === shape);
+}
+
+function taking(method: string, same: Operations): Operation | 'method_not_allowed' {
+  const of = (asked: string): Operation | undefined =>
     same.find(({ methods }) => methods === undefined || methods.has(asked));
-  return taking(method) ?? (method === 'HEAD' ? taking('GET') : undefined) ?? 'method_not_allowed';
+  return of(method) ?? (method === 'HEAD' ? of('GET') : undefined) ?? 'method_not_allowed';
 }
 
 /** Equal where two templates fit the same paths. */
@@ -101,7 +138,11 @@ export function repeatedOperations<T extends Placed>(
 const overlap = (a: Operation['methods'], b: Operation['methods']): boolean =>
   a === undefined || b === undefined || [...a].some((method) => b.has(method));
 
-function fits({ segments, isOpenEnded }: Operation, path: readonly string[]): boolean {
+function fits(
+  segments: readonly Segment[],
+  { isOpenEnded }: Pick<Operation, 'isOpenEnded'>,
+  path: readonly string[],
+): boolean {
   if (isOpenEnded ? path.length < segments.length : path.length !== segments.length) return false;
   return segments.every((segment, i) => fitsSegment(segment, path[i]!));
 }
@@ -112,11 +153,14 @@ function fitsSegment(segment: Segment, text: string): boolean {
   return text.length > before.length + after.length && text.startsWith(before) && text.endsWith(after);
 }
 
-function decodeSegments(path: string): readonly string[] | undefined {
+function segmentsOf(path: string): readonly string[] {
   const trimmed = path.replace(/^\//, '').replace(/\/$/, '');
-  if (trimmed === '') return [];
+  return trimmed === '' ? [] : trimmed.split('/');
+}
+
+function decodeSegments(path: string): readonly string[] | undefined {
   try {
-    return trimmed.split('/').map(decodeURIComponent);
+    return segmentsOf(path).map(decodeURIComponent);
   } catch {
     return undefined; // a broken escape: everybody reads it otherwise
   }

@@ -8,12 +8,15 @@
  */
 export function pathAmbiguity(path: string): string | undefined {
   const end = path.indexOf('?');
-  const judged = (end === -1 ? path : path.slice(0, end)).toLowerCase();
+  const written = end === -1 ? path : path.slice(0, end);
+  // Most paths have none of what it takes: no need to look for each.
+  if (!/[%\\\0]|\/[/.]/.test(written)) return undefined;
+  const judged = written.toLowerCase();
   if (judged.includes('//')) return 'an empty segment ("//")';
   if (judged.includes('\\') || judged.includes('%5c')) return 'a backslash';
   if (judged.includes('%2f')) return 'an encoded slash';
   if (judged.includes('\0') || judged.includes('%00')) return 'a NUL';
-  // Most paths have neither: no need to look at each segment.
+  // Most of the others have neither: no need to look at each segment.
   if (!judged.includes('/.') && !judged.includes('%2e')) return undefined;
   for (const segment of judged.split('/')) {
     const decoded = segment.replaceAll('%2e', '.').replaceAll('%3b', ';');
@@ -40,7 +43,8 @@ export const isAmbiguousHost = (host: string): boolean =>
 
 /**
  * The path as a backend may read it that decodes it, drops parameters (`/admin;x`) and merges the slashes that one without
- * a name leaves (`/;x/admin`): what is percent-encoded without need means the same (RFC 3986 section 6.2.2.2).
+ * a name leaves (`/;x/admin`): what is percent-encoded without need means the same (RFC 3986 section 6.2.2.2). What is
+ * taken apart only then ends at a `?` or `#` that was encoded.
  *
  * @returns undefined where that changes nothing
  */
@@ -52,7 +56,21 @@ export function otherReading(path: string): string | undefined {
     .split('/')
     .map((segment) => decoded(segment).split(';', 1)[0]!)
     .filter((segment, i, { length }) => segment !== '' || i === 0 || i === length - 1)
-    .join('/');
+    .join('/')
+    .split(/[?#]/, 1)[0];
+}
+
+/** The same for a backend to which upper and lower case are one, as to IIS, ASP.NET Core and Express. */
+export const readingWithoutCase = (path: string): string =>
+  withoutCase(otherReading(path) ?? path.split('?', 1)[0]!);
+
+/** Nothing can be read into the path that is not written there, whoever reads it. */
+export const isLowerCase = (path: string): boolean => /^[^A-Z%;?\u0080-\uffff]*(?:\?|$)/.test(path);
+
+/** Some have letters beyond ASCII for one of it as well: the Kelvin sign for k, `ſ` for s, both Turkish i's for i. */
+export function withoutCase(text: string): string {
+  const lower = text.toLowerCase();
+  return /[^\0-\x7f]/.test(lower) ? lower.toUpperCase().toLowerCase().replaceAll('i\u0307', 'i') : lower;
 }
 
 /** What is no escape, or no UTF-8, keeps nothing else from being decoded. */

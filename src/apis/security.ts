@@ -87,3 +87,42 @@ export const clientsOf = ({ exact, rules, issuedBy }: BoundClients): readonly Cl
   ...rules,
   ...issuedBy,
 ];
+
+/** Whether `a` asks for nothing, or for the same as `b`, as far as it decides. */
+export function asksNoMore(a: Security, b: Security): boolean {
+  const { mutualSsl, applicationSecurity } = a;
+  if (a === b || (mutualSsl === 'off' && applicationSecurity === 'off')) return true;
+  return (
+    mutualSsl === b.mutualSsl &&
+    applicationSecurity === b.applicationSecurity &&
+    a.sources === b.sources &&
+    (mutualSsl !== 'optional' || a.optionalCertificate === b.optionalCertificate) &&
+    (mutualSsl === 'off' || sameClients(a.clients, b.clients)) &&
+    (applicationSecurity === 'off' || sameTokens(a.tokens, b.tokens))
+  );
+}
+
+const sameClients = (a: BoundClients, b: BoundClients): boolean =>
+  a === b ||
+  (sameItems(a.rules, b.rules) &&
+    sameItems(a.issuedBy, b.issuedBy) &&
+    sameItems(a.restricted, b.restricted) &&
+    a.exact.size === b.exact.size &&
+    [...a.exact].every(([sha256, clients]) => sameItems(clients, b.exact.get(sha256) ?? [])));
+
+const sameTokens = (a: TokenPolicy | undefined, b: TokenPolicy | undefined): boolean =>
+  a === b ||
+  (a !== undefined &&
+    b !== undefined &&
+    a.scopesMatch === b.scopesMatch &&
+    a.boundTokens === b.boundTokens &&
+    sameItems([...a.issuers.values()], [...b.issuers.values()]) &&
+    sameItems(a.scopes, b.scopes) &&
+    sameSets(a.audiences, b.audiences) &&
+    sameSets(a.consumerKeys, b.consumerKeys));
+
+const sameItems = <T>(a: readonly T[], b: readonly T[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
+
+const sameSets = (a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && a.size === b.size && [...a].every((item) => b.has(item)));

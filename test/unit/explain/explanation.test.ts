@@ -248,3 +248,23 @@ test('what other requests made known of a certificate is not what is explained',
   const again = await ask(of('globex', partner), snapshot);
   assert.match(again.stages.find(({ name }) => name === 'path')!.lines[0]!, /< CN=Partner CA < CN=Root/);
 });
+
+test('what a path in another case may be taken for is told by its name', async () => {
+  const open =
+    '[[apis]]\nname = "Site"\nversion = "2"\nbasePath = "/"\nmutualSSL = "off"\noperations = [{ path = "/*" }, { path = "/close", mutualSSL = "mandatory", aliases = ["bob"] }]\n';
+  const { snapshot } = config(open);
+  for (const [path, text] of [
+    ['/ORDERS/7', /path_ambiguous: .* is of "Orders" 1 \(\/orders\), which asks for something else/],
+    ['/Close', /path_ambiguous: .* is of \/close of "Site" 2 \(\/\), which asks for something else/],
+  ] as const) {
+    const { stages } = await ask({ path }, snapshot);
+    assert.deepEqual(
+      stages.slice(1).map(({ name, result }) => [name, result]),
+      [
+        ['API', 'passed'],
+        ['operation', 'refused'],
+      ],
+    );
+    assert.match(stages.at(-1)!.lines.join('\n'), text);
+  }
+});

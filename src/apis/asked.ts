@@ -1,0 +1,62 @@
+import type { Attributes } from '../attributes.ts';
+import type { Api } from './api.ts';
+import { type ApiIndex, apisWithoutCase } from './api-index.ts';
+import { findOperation, findWithoutCase, type Operation, type OperationFailure } from './operations.ts';
+import { isLowerCase, readingWithoutCase } from './request-path.ts';
+import { asksNoMore } from './security.ts';
+
+/** The operation, where the API lists any, else the API as a whole. */
+export function findAsked(api: Api, { http }: Attributes): Api | Operation | OperationFailure {
+  if (api.operations === undefined) return api;
+  const path = http.path.split('?', 1)[0]!;
+  const below = path.slice(api.basePath.length);
+  // The route named the API, and its path is another: no operation of it can be meant.
+  if (!path.startsWith(api.basePath) || !(below === '' || below.startsWith('/')))
+    return 'operation_not_found';
+  return orUnlisted(api, findOperation(api.operations, http.method, below));
+}
+
+const orUnlisted = <T>(api: Api, found: T | OperationFailure): Api | T | OperationFailure =>
+  found === 'operation_not_found' && api.servesUnlisted ? api : found;
+
+/**
+ * What a backend to which upper and lower case are one may find in place of what was found, if that asks for something
+ * else: what is closed must not be reached, in another spelling, as something open. Where several spellings are written,
+ * the exact one counts.
+ *
+ * @returns for the log; undefined: nothing
+ */
+export function otherWithoutCase(
+  attributes: Attributes,
+  index: ApiIndex,
+  found: { readonly api: Api; readonly asked: Api | Operation },
+): string | undefined {
+  const { path, method } = attributes.http;
+  if (index.isLowerCase && isLowerCase(path)) return undefined;
+  const reading = readingWithoutCase(path);
+  let other: Other | undefined;
+  for (const api of apisWithoutCase(attributes, reading, found.api, index))
+    for (const asked of findIn(api, method, reading.slice(api.basePath.length))) {
+      if (asked === found.asked) return undefined;
+      if (typeof asked === 'string' || !asksNoMore(asked.security, found.asked.security))
+        other ??= { api, asked };
+    }
+  return other && describe(other);
+}
+
+type Found = Api | Operation | OperationFailure | 'api_misconfigured';
+type Other = { readonly api: Api; readonly asked: Found };
+
+function findIn(api: Api, method: string, below: string): readonly Found[] {
+  if (api.fault !== undefined) return ['api_misconfigured'];
+  if (api.operations === undefined) return [api];
+  return findWithoutCase(api.operations, method, below).map((found) => orUnlisted(api, found));
+}
+
+function describe({ api, asked }: Other): string {
+  const place = `"${api.name}" ${api.version} (${api.basePath || '/'})`;
+  if (typeof asked === 'string') return `${place}, which answers ${asked}`;
+  return 'segments' in asked
+    ? `${asked.path} of ${place}, which asks for something else`
+    : `${place}, which asks for something else`;
+}

@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Api } from '../../../src/apis/api.ts';
+import { findApi, indexApis, isAnotherApi } from '../../../src/apis/api-index.ts';
+import { findAsked, otherWithoutCase } from '../../../src/apis/asked.ts';
+import { mostSpecificFirst, parseTemplate } from '../../../src/apis/operations.ts';
+import type { Security } from '../../../src/apis/security.ts';
+import { atOnce } from '../../../src/provision/slices.ts';
+import { apiAt, security } from '../../support/apis.ts';
+import { request } from '../../support/attributes.ts';
+import { createAuthority } from '../../support/certificate-authority.ts';
+import { load, outcome } from '../../support/enforcer.ts';
+import { random, seedOf } from '../../support/random.ts';
+import { createTokenIssuer } from '../../support/token-issuer.ts';
+
+const ca = await createAuthority({ subject: 'CN=CA' });
+const acme = await ca.issue({ subject: 'CN=acme' });
+const idp = createTokenIssuer(0, { kid: 'k' });
+const { snapshot } = load(
+  `[[enforcer.security.tokenService]]
+name = "idp"
+issuer = "${idp.issuer}"
+jwksPath = "jwks.json"
+audiences = ["a"]
+[[clients]]
+alias = "acme"
+file = "acme.pem"
+[[clients]]
+alias = "globex"
+caFile = "ca.pem"
+subject = { CN = "globex" }
+
+[[apis]]
+name = "site"
+version = "1"
+basePath = "/"
+mutualSSL = "off"
+[[apis]]
+name = "admin"
+version = "1"
+basePath = "/admin"
+aliases = ["acme"]
+[[apis]]
+name = "Staff"
+version = "1"
+basePath = "/Staff"
+aliases = ["acme"]
+[[apis]]
+name = "open"
+version = "1"
+basePath = "/admin/Open"
+mutualSSL = "off"
+aliases = ["globex"]
+[[apis]]
+name = "mine"
+version = "1"
+basePath = "/admin/mine"
+aliases = ["acme"]
+[[apis]]
+name = "theirs"
+version = "1"
+basePath = "/admin/theirs"
+aliases = ["globex"]
+[[apis]]
+name = "both"
+version = "1"
+basePath = "/Both"
+mutualSSL = "off"
+[[apis]]
+name = "both"
+version = "2"
+basePath = "/both"
+aliases = ["acme"]
+[[apis]]
+name = "parts"
+version = "1"
+basePath = "/parts"
+mutualSSL = "off"
+operations = [{ path = "/open", methods = ["GET"] }, { path = "/closed", mutualSSL = "mandatory", aliases = ["acme"] }]
+
+[[apis]]
+name = "shop"
+version = "1"
+basePath = "/shop"
+aliases = ["acme"]
+operations = [
+  { path = "/*", mutualSSL = "off" },
+  { path = "/close", methods = ["POST"] },
+  { path = "/listAll" },
+  { path = "/orders/{id}" },
+  { path = "/orders/{id}.Pdf", mutualSSL = "off" },
+  { path = "/free/Here", mutualSSL = "off" },
+  { path = "/Twice", mutualSSL = "off" },
+  { path = "/twice" },
+]
+[[apis]]
+name = "closed"
+version = "1"
+basePath = "/closed"
+aliases = ["acme"]
+unlistedOperations = "api"
+operations = [{ path = "/theirs", aliases = ["globex"] }, { path = "/mine" }, { path = "/open", mutualSSL = "off" }]
+[[apis]]
+name = "tokens"
+version = "1"
+basePath = "/tokens"
+mutualSSL = "off"
+applicationSecurity = "mandatory"
+scopes = ["read"]
+operations = [{ path = "/*" }, { path = "/write", scopes = ["write"] }, { path = "/read", scopes = ["read"] }]
+`,
+  { 'acme.pem': acme.pem, 'ca.pem': ca.pem, 'jwks.json': idp.jwks },
+);
+const certificate = encodeURIComponent(acme.pem);
+
+const rows: readonly [method: string, path: string, who: 'acme' | 'nobody', expected: string, why: string][] =
+  [
+    ['GET', '/admin/users', 'nobody', 'certificate_missing', 'as it is written'],
+    ['GET', '/Admin/users', 'nobody', 'path_ambiguous', 'many backends find a path whatever its case'],
+    ['GET', '/%41dmin/users', 'nobody', 'path_ambiguous', 'encoded, too'],
+    ['GET', '/Admin;x/users', 'nobody', 'path_ambiguous', 'and with a parameter'],
+    ['GET', '/Admin%3fx', 'nobody', 'path_ambiguous', 'or a query that is none yet'],
+    ['GET', '/admin%3fx', 'nobody', 'path_ambiguous', 'in lower case as well'],
+    ['GET', '/admin%23x', 'nobody', 'path_ambiguous', 'or a fragment'],
+    ['GET', '/adm%C4%B1n', 'nobody', 'path_ambiguous', 'a dotless i is an i to some'],
+    ['GET', '/adm%C4%B0n', 'nobody', 'path_ambiguous', 'and one with a dot'],
+    ['GET', '/%C5%BFtaff', 'nobody', 'path_ambiguous', 'and a long s an s'],
+    ['GET', '/staff', 'nobody', 'path_ambiguous', 'the capital may be what is written'],
+    ['GET', '/Staff', 'nobody', 'certificate_missing', 'which is exact as it stands'],
+    ['GET', '/Admins', 'nobody', 'allowed', 'whole segments only'],
+    ['GET', '/About?q=/Admin', 'nobody', 'allowed', 'a query is no path'],
+    ['GET', '/About/Admin', 'nobody', 'allowed', 'nor is what follows another'],
+    ['GET', '/Admin', 'acme', 'path_ambiguous', 'whoever asks'],
+    ['GET', '/admin/OPEN', 'acme', 'acme', 'what asks for nothing may be what is found'],
+    ['GET', '/admin/OPEN', 'nobody', 'certificate_missing', 'which opens nothing'],
+    ['GET', '/admin/MINE', 'acme', 'acme', 'nor is anything gained by an API that asks for the same'],
+    ['GET', '/admin/THEIRS', 'acme', 'path_ambiguous', 'but by one with other clients'],
+    ['GET', '/Both', 'nobody', 'allowed', 'where both spellings are written, the exact one counts'],
+    ['GET', '/both', 'nobody', 'certificate_missing', 'each of them'],
+    ['GET', '/BOTH', 'nobody', 'path_ambiguous', 'a third may be either'],
+    ['GET', '/Parts/open', 'nobody', 'allowed', 'an operation of another API that asks for the same'],
+    ['GET', '/Parts/closed', 'nobody', 'path_ambiguous', 'one that does not'],
+    ['GET', '/Parts/none', 'nobody', 'path_ambiguous', 'what the other API does not list'],
+    ['POST', '/Parts/open', 'nobody', 'path_ambiguous', 'nor by this method'],
+
+    ['POST', '/shop/close', 'nobody', 'certificate_missing', 'an operation as it is written'],
+    ['POST', '/shop/CLOSE', 'nobody', 'path_ambiguous', 'not by the broader one'],
+    ['POST', '/shop/%43lose/', 'nobody', 'path_ambiguous', 'encoded'],
+    ['POST', '/shop/close%3f', 'nobody', 'path_ambiguous', 'with what may be a query'],
+    ['POST', '/shop/Close%3Fx', 'nobody', 'path_ambiguous', 'all at once'],
+    ['POST', '/shop/closed%3f', 'nobody', 'allowed', 'which is one sign of many in another name'],
+    ['GET', '/shop/CLOSE', 'nobody', 'path_ambiguous', 'whose path decides for all methods'],
+    ['GET', '/shop/listall', 'nobody', 'path_ambiguous', 'the capital may be what is written'],
+    ['GET', '/shop/listAll', 'acme', 'acme', 'which is exact as it stands'],
+    ['GET', '/SHOP/close', 'nobody', 'path_ambiguous', 'an operation below a base path in capitals'],
+    ['GET', '/shop/orders/ABC', 'acme', 'acme', 'ids have the case that they have'],
+    ['GET', '/shop/orders/Abc', 'nobody', 'certificate_missing', 'and are closed'],
+    ['GET', '/shop/ORDERS/Abc', 'nobody', 'path_ambiguous', 'beside a name that has not'],
+    ['GET', '/shop/orders/A.Pdf', 'nobody', 'allowed', 'text around a {name} counts as well'],
+    ['GET', '/shop/orders/A.pdf', 'acme', 'acme', 'what the other spelling leads to is open'],
+    ['GET', '/shop/FREE/here', 'nobody', 'allowed', 'operations that ask for the same'],
+    ['GET', '/shop/Twice', 'nobody', 'allowed', 'both spellings are written: the exact one counts'],
+    ['GET', '/shop/twice', 'nobody', 'certificate_missing', 'each of them'],
+    ['GET', '/shop/TWICE', 'nobody', 'path_ambiguous', 'a third may be either'],
+
+    ['GET', '/closed/Theirs', 'acme', 'path_ambiguous', 'by the API as a whole, with other clients'],
+    ['GET', '/closed/Mine', 'acme', 'acme', 'with the same'],
+    ['GET', '/closed/Open', 'acme', 'acme', 'with none'],
+    ['GET', '/tokens/WRITE', 'nobody', 'path_ambiguous', 'other scopes'],
+    ['GET', '/tokens/READ', 'nobody', 'token_missing', 'the same'],
+  ];
+for (const [method, path, who, expected, why] of rows) {
+  test(`${method} ${path} by ${who}: ${expected}: ${why}`, async () => {
+    const parts = { method, path, certificate: who === 'acme' ? certificate : '' };
+    assert.equal(await outcome(parts, snapshot), expected);
+  });
+}
+
+test('a route that names the API is held to the same', async () => {
+  const contextExtensions = { vHost: '*', basePath: '/', version: '1' };
+  assert.equal(await outcome({ path: '/x', contextExtensions }, snapshot), 'allowed');
+  assert.equal(await outcome({ path: '/Admin', contextExtensions }, snapshot), 'path_ambiguous');
+});
+
+test('unless it names it in spite of the path', async () => {
+  const contextExtensions = { name: 'site', version: '1' };
+  assert.equal(await outcome({ path: '/admin', contextExtensions }, snapshot), 'allowed');
+  const other = { ...contextExtensions, name: 'open' };
+  assert.equal(await outcome({ path: '/Admin', contextExtensions: other }, snapshot), 'allowed');
+});
+
+const seed = seedOf(process.env.SEED);
+const { below, of } = random(seed);
+
+const kinds: readonly Security[] = [
+  { ...security, mutualSsl: 'off' },
+  { ...security, mutualSsl: 'mandatory' },
+  { ...security, mutualSsl: 'optional' },
+];
+const anyCase = (text: string): string =>
+  text.replace(/[a-z]/g, (letter) => (below(3) === 0 ? letter.toUpperCase() : letter));
+const anySpelling = (path: string): string =>
+  anyCase(path).replace(/[A-Za-z]/g, (letter) =>
+    below(8) === 0 ? `%${letter.charCodeAt(0).toString(16)}` : letter,
+  );
+const pathOf = (segments: readonly string[], most: number): string =>
+  Array.from({ length: below(most + 1) }, () => `/${of(segments)}`).join('');
+
+type Written = {
+  readonly basePath: string;
+  readonly kind: Security;
+  readonly servesUnlisted: boolean;
+  readonly operations: readonly { readonly path: string; readonly kind: Security }[];
+};
+const unique = <T>(all: readonly T[], key: (one: T) => string): readonly T[] => [
+  ...new Map(all.map((one) => [key(one), one])).values(),
+];
+/** No two paths of it differ by case alone. */
+const anyApis = (): readonly Written[] =>
+  unique(
+    Array.from({ length: 1 + below(5) }, () => ({
+      basePath: pathOf(['a', 'b'], 2),
+      kind: of(kinds),
+      servesUnlisted: below(2) === 0,
+      operations: unique(
+        Array.from({ length: below(4) }, () => ({
+          path: pathOf(['a', 'b', '{x}', 'a{x}'], 2) + of(['', '/*']) || '/',
+          kind: of(kinds),
+        })),
+        ({ path }) => path,
+      ),
+    })),
+    ({ basePath }) => basePath,
+  );
+
+const indexOf = (written: readonly Written[]) =>
+  atOnce(
+    indexApis(
+      written.map(
+        ({ basePath, kind, servesUnlisted, operations }): Api => ({
+          ...apiAt({ name: basePath, version: '1', hosts: ['*'], basePath }),
+          security: kind,
+          servesUnlisted,
+          operations:
+            operations.length === 0
+              ? undefined
+              : mostSpecificFirst(
+                  operations.map(({ path, kind }) => ({
+                    ...parseTemplate(path),
+                    methods: undefined,
+                    security: kind,
+                  })),
+                ),
+        }),
+      ),
+    ),
+  ).index;
+
+/** What the request is judged by, and whether it is refused for another reading; undefined: it is not there. */
+function judged(path: string, index: ReturnType<typeof indexOf>) {
+  const attributes = request({ path });
+  const api = findApi(attributes, index);
+  if (api === undefined) return undefined;
+  if (isAnotherApi(attributes, index)) return 'another API';
+  const asked = findAsked(api, attributes);
+  if (typeof asked === 'string') return undefined;
+  return { by: asked.security, isRefused: otherWithoutCase(attributes, index, { api, asked }) !== undefined };
+}
+
+test(`what is admitted in any spelling asks for no less than all of it in lower case (SEED=${seed})`, () => {
+  const met = { refused: 0, admitted: 0 };
+  for (let round = 0; round < 3_000; round++) {
+    const written = anyApis();
+    const inCapitals = indexOf(
+      written.map((api) => ({
+        ...api,
+        basePath: anyCase(api.basePath),
+        operations: api.operations.map(({ path, kind }) => ({ path: anyCase(path), kind })),
+      })),
+    );
+    const inLowerCase = indexOf(written);
+    for (let k = 0; k < 5; k++) {
+      const path = `${pathOf(['a', 'b', 'ab', 'c'], 4) || '/'}${of(['', '', '/'])}`.replace('//', '/');
+      const spelled = anySpelling(path);
+      const found = judged(spelled, inCapitals);
+      const twin = judged(path, inLowerCase);
+      if (found === undefined || found === 'another API') continue;
+      assert.ok(twin !== 'another API' && !twin?.isRefused, 'nothing else can be read in lower case');
+      const isHarmless = twin?.by === found.by || twin?.by === kinds[0];
+      assert.equal(found.isRefused, !isHarmless, `${spelled} among ${JSON.stringify(written)}`);
+      met[found.isRefused ? 'refused' : 'admitted']++;
+    }
+  }
+  assert.ok(met.refused > 100 && met.admitted > 100, JSON.stringify(met));
+});
