@@ -38,6 +38,8 @@ export function otherWithoutCase(
   for (const api of apisWithoutCase(attributes, reading, found.api, index))
     for (const asked of findIn(api, method, reading.slice(api.basePath.length))) {
       if (asked === found.asked) return undefined;
+      // An id may begin with an encoded `#` or `?`, and hardly a backend ends the path there.
+      if (api === found.api && asked === 'operation_not_found' && !/;|%3b/i.test(path)) continue;
       if (typeof asked === 'string' || !asksNoMore(asked.security, found.asked.security))
         other ??= { api, asked };
     }

@@ -76,7 +76,7 @@ name = "parts"
 version = "1"
 basePath = "/parts"
 mutualSSL = "off"
-operations = [{ path = "/open", methods = ["GET"] }, { path = "/closed", mutualSSL = "mandatory", aliases = ["acme"] }]
+operations = [{ path = "/open", methods = ["GET"] }, { path = "/closed", mutualSSL = "mandatory", aliases = ["acme"] }, { path = "/tags/{tag}", mutualSSL = "mandatory", aliases = ["acme"] }]
 
 [[apis]]
 name = "shop"
@@ -154,6 +154,9 @@ const rows: readonly [method: string, path: string, who: 'acme' | 'nobody', expe
     ['GET', '/shop/listAll', 'acme', 'acme', 'which is exact as it stands'],
     ['GET', '/SHOP/close', 'nobody', 'path_ambiguous', 'an operation below a base path in capitals'],
     ['GET', '/shop/orders/ABC', 'acme', 'acme', 'ids have the case that they have'],
+    ['GET', '/parts/tags/%23AB', 'acme', 'acme', 'and the signs that they have'],
+    ['GET', '/parts/tags/%3Fab', 'acme', 'acme', 'be they a question'],
+    ['GET', '/parts/tags/%3Bab', 'acme', 'path_ambiguous', 'but a parameter is dropped by many'],
     ['GET', '/shop/orders/Abc', 'nobody', 'certificate_missing', 'and are closed'],
     ['GET', '/shop/ORDERS/Abc', 'nobody', 'path_ambiguous', 'beside a name that has not'],
     ['GET', '/shop/orders/A.Pdf', 'nobody', 'allowed', 'text around a {name} counts as well'],
