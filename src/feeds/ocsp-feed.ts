@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { withoutSecrets } from '../config/problem.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { named } from '../pki/certificate/name.ts';
-import { type Freshness, withoutEnd } from '../pki/revocation/freshness.ts';
+import { type Freshness, isWithin, withoutEnd } from '../pki/revocation/freshness.ts';
 import { judgeOcsp } from '../pki/revocation/ocsp.ts';
 import { writeOcspRequest } from '../pki/revocation/ocsp-request.ts';
 import { readOcspResponse } from '../pki/revocation/ocsp-response.ts';
@@ -65,9 +65,8 @@ export class OcspFeed extends Feed<OcspAnswer> {
     const source = new OcspSource(address, around, before);
     const { timeout, refresh } = around.limits();
     const usual = { ...times, every: refresh, within: 2 * timeout + 1_000 };
-    // The same for longer is no news: whoever remembers a verdict remembers it for as long as the answer before counted.
     const onChange = (answer: OcspAnswer, before: OcspAnswer | undefined): void => {
-      if (answer.status !== before?.status) around.onChange();
+      if (before === undefined || !isNoOther(answer, before, Date.now())) around.onChange();
     };
     const failing = failingAt(around, address.url);
     const tell = (event: FeedEvent): void => {
@@ -178,7 +177,7 @@ class OcspSource {
       ?.write(this.#key, kept, (trouble) =>
         this.#around.tell({ feed: 'ocsp', from: this.#from, ...trouble }),
       );
-    return { ...readingOf(answer), isNews: answer.status !== before?.status };
+    return { ...readingOf(answer), isNews: before === undefined || wordOf(answer) !== wordOf(before) };
   }
 
   async #ask(request: Uint8Array, mayGet: boolean, signal: AbortSignal): Promise<Buffer> {
@@ -288,6 +287,22 @@ const isOlder = (answer: OcspAnswer, before: OcspAnswer): boolean =>
   answer.window.from < before.window.from ||
   (answer.window.from === before.window.from && before.status === 'revoked' && answer.status !== 'revoked');
 
+/** All but when it counts. Of two that say revoked, one may say that it is on hold. */
+const wordOf = (answer: OcspAnswer): string =>
+  answer.status === 'revoked'
+    ? `revoked ${answer.entry.revocationDate} ${answer.entry.reasonCode}`
+    : answer.status;
+
+/**
+ * Whether verdicts that were remembered under the answer before are what they would be under this one: the same for
+ * longer, and in time. Once that one has lapsed, whoever judged did so without it, and may remember it for ever.
+ */
+function isNoOther(answer: OcspAnswer, before: OcspAnswer, now: number): boolean {
+  if (wordOf(answer) !== wordOf(before)) return false;
+  if (isWithin(before.window, now)) return answer.window.until >= before.window.until;
+  return !isWithin(answer.window, now) && answer.window.from === before.window.from;
+}
+
 /** As if it came now: a disk is trusted no more than the network, and says only itself when it was sent. */
 function sentOf(kept: Kept | undefined): OcspSent | undefined {
   const bytes = kept?.parts[0];
@@ -301,7 +316,7 @@ const readingOf = (answer: OcspAnswer): Reading<OcspAnswer> => {
   const { status, window } = answer;
   return {
     value: answer,
-    version: [status, window.from, window.until].join(' '),
+    version: [wordOf(answer), window.from, window.until].join(' '),
     count: status === 'revoked' ? 1 : 0,
     outdatedFrom: window.until,
   };

@@ -182,16 +182,68 @@ describe('what a responder says', () => {
     assert.equal(feed.latest!.window.until, until, 'whoever sends one again prolongs nothing');
   });
 
-  it('the same for longer is no news to who remembers verdicts; another status is', async () => {
-    const { feed, server, world } = await feedOf(sending(responseOf()));
-    await feed.start();
-    server.answer = sending(responseOf({ thisUpdate: Date.now() - 60_000 }));
-    await feed.start();
-    assert.equal(world.changes, 1);
-    server.answer = sending(responseOf({ status: revoked(), thisUpdate: Date.now() - 1_000 }));
-    await feed.start();
-    assert.equal(world.changes, 2);
-  });
+  const minute = 60_000;
+  const bad = { status: revoked(1) };
+  const until = (minutes: number): Partial<Single> => ({ nextUpdate: asOf + hour + minutes * minute });
+  const newer = { thisUpdate: asOf + minute };
+  type Told = readonly [
+    what: string,
+    told: boolean,
+    first: Partial<Single>,
+    afterMinutes: number,
+    then: Partial<Single>,
+  ];
+  const told: readonly Told[] = [
+    ['good for longer, in time', false, until(10), 5, { ...newer, ...until(20) }],
+    ['good for less long', true, until(10), 1, { ...newer, ...until(5) }],
+    ['good again once the first had lapsed', true, until(10), 15, { ...newer, ...until(20) }],
+    ['revoked where it was good', true, until(10), 5, { ...newer, ...until(20), ...bad }],
+    ['revoked for longer, in time', false, { ...bad, ...until(10) }, 5, { ...newer, ...bad, ...until(20) }],
+    [
+      'revoked again once the first had lapsed',
+      true,
+      { ...bad, ...until(10) },
+      15,
+      { ...newer, ...bad, ...until(20) },
+    ],
+    [
+      'revoked for good where it was on hold, of the same second',
+      true,
+      { status: revoked(6), ...until(10) },
+      5,
+      { ...bad, ...until(10) },
+    ],
+    ['revoked, the same that has lapsed', false, { ...bad, ...until(-10) }, 5, { ...bad, ...until(-10) }],
+    [
+      'revoked, a newer that has lapsed',
+      true,
+      { ...bad, ...until(-10) },
+      5,
+      { ...newer, ...bad, ...until(-5) },
+    ],
+    [
+      'unknown again once the first had lapsed',
+      true,
+      { status: unknown, ...until(10) },
+      15,
+      { ...newer, status: unknown, ...until(20) },
+    ],
+  ];
+  for (const [what, isTold, first, afterMinutes, then] of told)
+    it(`${what}: ${isTold ? 'verdicts of before are remembered no more' : 'they are remembered on'}`, async ({
+      mock,
+    }) => {
+      mock.timers.enable({ apis: ['Date'], now: asOf + hour });
+      const freshness = { ...byTheBook, clockSkew: 0 };
+      const { feed, server, world } = await feedOf(sending(responseOf(first)), { freshness });
+      await feed.start();
+      assert.equal(world.changes, 1, feed.state.lastError);
+      mock.timers.setTime(asOf + hour + afterMinutes * minute);
+      server.answer = sending(responseOf(then, { producedAt: Date.now() }));
+      await feed.start();
+      assert.equal(feed.state.lastError, undefined);
+      assert.equal(world.changes, isTold ? 2 : 1);
+    });
 
   it('counts after a restart while the responder is down, as long as it is good by itself', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'ocsp-feed-'));
