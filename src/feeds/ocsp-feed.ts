@@ -4,7 +4,7 @@ import type { Certificate } from '../pki/certificate/certificate.ts';
 import { named } from '../pki/certificate/name.ts';
 import { type Freshness, isWithin, withoutEnd } from '../pki/revocation/freshness.ts';
 import { judgeOcsp } from '../pki/revocation/ocsp.ts';
-import { writeOcspRequest } from '../pki/revocation/ocsp-request.ts';
+import { questionKey, writeOcspRequest } from '../pki/revocation/ocsp-request.ts';
 import { readOcspResponse } from '../pki/revocation/ocsp-response.ts';
 import type { OcspAnswer } from '../pki/revocation/revocation-state.ts';
 import type { RevocationSurroundings } from './crl-feed.ts';
@@ -251,7 +251,8 @@ class OcspSource {
   }
 
   get #key(): string {
-    return `ocsp ${this.#address.url} ${this.#address.certificate.sha256} ${this.#address.issuer.sha256}`;
+    const { url, certificate, issuer } = this.#address;
+    return `ocsp ${url} ${questionKey(certificate, issuer)}`;
   }
 
   #known(): Reading<OcspAnswer> | undefined {

@@ -1,6 +1,7 @@
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { WeakAlgorithms } from '../pki/path/path-options.ts';
 import { type CrlSet, createCrlSet } from '../pki/revocation/crl-set.ts';
+import { questionKey } from '../pki/revocation/ocsp-request.ts';
 import {
   crlPlacesOf,
   ocspPlacesOf,
@@ -70,7 +71,7 @@ export class RevocationFeeds implements RevocationKnowledge {
   /** By URL; those that certificates name. */
   readonly #followed = new FairRoom<CrlFeed>();
   /**
-   * By certificate and issuer. Of each what was wanted last comes first: an issuer that is trusted itself, and stands
+   * By `questionKey`. Of each what was wanted last comes first: an issuer that is trusted itself, and stands
    * below another trusted CA that has responders of its own, is wanted by the rules of both.
    */
   readonly #asked = new FairRoom<readonly Asked[]>();
@@ -240,7 +241,7 @@ export class RevocationFeeds implements RevocationKnowledge {
   #ask({ certificate, issuer, owner }: Wanted, sources: RevocationSources): void {
     const { nonce, ocspResponderCertificates: responders, freshness } = sources;
     const places = ocspPlacesOf(certificate, sources);
-    const key = keyOf(certificate, issuer);
+    const key = questionKey(certificate, issuer);
     const by = rulesText(certificate, sources);
     const settings = this.#inForce!;
     const known = this.#asked.get(key) ?? [];
@@ -268,7 +269,7 @@ export class RevocationFeeds implements RevocationKnowledge {
   }
 
   #wantedLast(certificate: Certificate, issuer: Certificate): readonly OcspFeed[] {
-    return this.#asked.get(keyOf(certificate, issuer))?.[0]?.feeds ?? [];
+    return this.#asked.get(questionKey(certificate, issuer))?.[0]?.feeds ?? [];
   }
 
   /** A few at a time: there may be ten thousand, and Checks between. */
@@ -357,9 +358,6 @@ const rulesText = (certificate: Certificate, rules: RevocationSources): string =
 };
 
 const feedsIn = (asked: readonly Asked[]): readonly OcspFeed[] => asked.flatMap(({ feeds }) => feeds);
-
-const keyOf = (certificate: Certificate, issuer: Certificate): string =>
-  `${certificate.sha256} ${issuer.sha256}`;
 
 const isSame =
   ({ sha256 }: Certificate) =>

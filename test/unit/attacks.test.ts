@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readText } from '../../src/documents/files.ts';
 import { readCertificate } from '../../src/pki/certificate/certificate.ts';
-import { Fields, readWhole, tags } from '../../src/pki/der/der.ts';
-import { integerOctets } from '../../src/pki/der/der-values.ts';
 import { createEffort } from '../../src/pki/path/effort.ts';
 import { PathValidator } from '../../src/pki/path/path-validator.ts';
 import { createTrustStore } from '../../src/pki/path/trust-store.ts';
 import { createAuthority, now } from '../support/certificate-authority.ts';
 import { load, outcome } from '../support/enforcer.ts';
+import { twinOf } from './pki/second-key.ts';
 
 /** Ways around the enforcer that a review found, and that are closed. */
 
@@ -17,31 +16,10 @@ const encoded = (pem: string): string => encodeURIComponent(pem);
 const pemOf = (der: Uint8Array): string =>
   `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString('base64')}\n-----END CERTIFICATE-----\n`;
 
-/** The same certificate with (r, n - s) for (r, s), made by hand: what anybody can do without a key. */
-function malleated(der: Uint8Array): Uint8Array {
-  const { tbs, signatureAlgorithm, signature } = readCertificate(der);
-  const fields = new Fields(readWhole(signature, tags.sequence, 'signature'));
-  const [r, s] = [integerOctets(fields.next(2, 'r')), integerOctets(fields.next(2, 's'))];
-  const n = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
-  const other = `00${(n - BigInt(`0x${Buffer.from(s).toString('hex')}`)).toString(16).padStart(64, '0')}`;
-  const bytes = Buffer.from(other, 'hex');
-  const shortest = bytes.subarray(bytes[1]! < 0x80 ? 1 : 0);
-  const tlv = (tag: number, ...parts: readonly Uint8Array[]): Buffer => {
-    const content = Buffer.concat(parts);
-    const length =
-      content.length < 128 ? [content.length] : [0x82, content.length >> 8, content.length & 0xff];
-    return Buffer.concat([Uint8Array.of(tag, ...length), content]);
-  };
-  const value = tlv(0x30, tlv(2, r), tlv(2, shortest));
-  // One length octet where it is enough, or it would not be DER.
-  assert.ok(value.length < 128);
-  const bits = Buffer.concat([Uint8Array.of(3, value.length + 1, 0), value]);
-  return tlv(0x30, tbs, signatureAlgorithm.der, bits);
-}
-
 const fired = await ca.issue({ subject: 'CN=fired' });
-const twin = malleated(fired.der);
-const fingerprint = readCertificate(fired.der).sha256;
+const own = readCertificate(fired.der);
+const twin = twinOf(own).der;
+const fingerprint = own.sha256;
 
 for (const [how, entry] of [
   ['file', 'file = "fired.pem"'],

@@ -34,6 +34,13 @@ export function keyHash({ subjectPublicKey: { spki } }: Certificate, algorithm: 
   return hash(algorithm, readBitStringOctets(fields.next(tags.bitString, 'subjectPublicKey')), 'buffer');
 }
 
+/**
+ * Equal for what a responder knows as one (RFC 6960 4.1.1), whatever its bytes: anybody can write an ECDSA signature in
+ * two ways, and a CA may have several certificates for one key.
+ */
+export const questionKey = ({ issuer: name, serialOctets }: Certificate, issuer: Certificate): string =>
+  hash('sha256', Buffer.concat([name.der, issuer.subjectPublicKey.spki, serialOctets]));
+
 export const nonceOid = '1.3.6.1.5.5.7.48.1.2';
 
 /**

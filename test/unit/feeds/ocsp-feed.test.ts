@@ -6,7 +6,7 @@ import { after, describe, it } from 'node:test';
 import { feedLines } from '../../../src/feeds/feed-event.ts';
 import { type OcspAddress, OcspFeed } from '../../../src/feeds/ocsp-feed.ts';
 import { RevocationCache } from '../../../src/feeds/revocation-cache.ts';
-import { writeOcspRequest } from '../../../src/pki/revocation/ocsp-request.ts';
+import { questionKey, writeOcspRequest } from '../../../src/pki/revocation/ocsp-request.ts';
 import { der, extension, octets, oid, sequence } from '../pki/der-writer.ts';
 import { certify, entity, validity } from '../pki/forge.ts';
 import {
@@ -18,6 +18,7 @@ import {
   type Single,
   unknown,
 } from '../pki/revocation/ocsp-forge.ts';
+import { twinOf } from '../pki/second-key.ts';
 import { type Answer, around, authorityOf, hour, webServer, wholeSecond } from './revocation-world.ts';
 
 const ca = authorityOf('CA');
@@ -269,6 +270,10 @@ describe('what a responder says', () => {
     );
     await third.feed.start();
     assert.equal(third.feed.latest?.status, 'revoked', 'which it stays by a policy that is stricter');
+    const twin = { nonce: true, certificate: twinOf(certificate) };
+    const fourth = await feedOf(down, twin, new RevocationCache(dir), first.server.url);
+    await fourth.feed.start();
+    assert.equal(fourth.feed.latest?.status, 'revoked', 'with its signature turned round, too');
   });
 
   it('that is too old by now is thrown away', async () => {
@@ -320,7 +325,7 @@ describe('what a responder says', () => {
       after(() => rmSync(dir, { recursive: true }));
       const down: Answer = (request) => request.socket.destroy();
       const server = await webServer(down);
-      const key = `ocsp ${server.url}/ ${certificate.sha256} ${ca.certificate.sha256}`;
+      const key = `ocsp ${server.url}/ ${questionKey(certificate, ca.certificate)}`;
       const readAt = new Date(Date.now() - 2.5 * hour).toISOString();
       await new RevocationCache(dir).write(
         key,

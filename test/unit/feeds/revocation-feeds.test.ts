@@ -11,11 +11,11 @@ import { crlUrlsOf, ocspUrlsOf } from '../../../src/pki/revocation/certificate-u
 import { readCrl } from '../../../src/pki/revocation/crl.ts';
 import type { RevocationSources } from '../../../src/pki/revocation/revocation-sources.ts';
 import { byCrls } from '../../../src/pki/revocation/revocation-state.ts';
-import { bytes, explicit, extension, implicit, oid, sequence } from '../pki/der-writer.ts';
+import { bytes, explicit, extension, implicit, integer, oid, sequence } from '../pki/der-writer.ts';
 import { certify, entity, ca as isCa, validity } from '../pki/forge.ts';
 import { scope } from '../pki/revocation/crl-forge.ts';
 import { certId, forgeOcsp, good, revoked } from '../pki/revocation/ocsp-forge.ts';
-import { withSecondKey } from '../pki/second-key.ts';
+import { twinOf, withSecondKey } from '../pki/second-key.ts';
 import { type Answer, authorityOf, crlOf, hour, webServer, wholeSecond } from './revocation-world.ts';
 
 const ca = authorityOf('CA');
@@ -178,6 +178,41 @@ describe('sources that certificates name', () => {
     feeds.want(clientOf(crlPoints(server.url)), other.certificate, other.certificate);
     assert.deepEqual([feeds.states, events], [[], []]);
   });
+});
+
+describe('what a responder said of a certificate', () => {
+  const leaf = clientOf();
+  const again = certify(ca.who, ca.who, [isCa()]);
+  const another = authorityOf('CA');
+  const serialNumber = integer(BigInt(`0x${leaf.serialNumber}`));
+  type Row = readonly [what: string, certificate: Certificate, issuer: Certificate, isKnown: boolean];
+  const rows: readonly Row[] = [
+    ['with its ECDSA signature turned round', twinOf(leaf), ca.certificate, true],
+    ['below another certificate of its CA’s key', leaf, again, true],
+    ['of another serial number', clientOf(), ca.certificate, false],
+    [
+      'of a CA of the same name that has another key',
+      certify(another.who, entity('Client'), [], { serialNumber }),
+      another.certificate,
+      false,
+    ],
+  ];
+  for (const [what, certificate, issuer, isKnown] of rows)
+    it(`is ${isKnown ? '' : 'not '}known of one ${what}`, async () => {
+      const id = certId(ca.who, leaf);
+      const single = { id, thisUpdate: Date.now() - hour, nextUpdate: Date.now() + hour, status: revoked() };
+      const server = await webServer(sending(forgeOcsp(ca.who, { responses: [single] })));
+      const { feeds, event } = feedsOf();
+      await inForce(feeds, settingsOf(sourcesOf({ ocspResponder: server.url })));
+      feeds.want(leaf, ca.certificate, ca.certificate);
+      await event(1);
+      feeds.want(certificate, issuer, issuer);
+      const told = (of: Certificate, by: Certificate): readonly string[] =>
+        feeds.answersAbout(of, by).map(({ status }) => status);
+      assert.deepEqual(told(certificate, issuer), isKnown ? ['revoked'] : []);
+      assert.equal(feeds.isAwaited(certificate, issuer), !isKnown);
+      assert.deepEqual(told(leaf, ca.certificate), ['revoked']);
+    });
 });
 
 describe('more than there is room for', () => {

@@ -1,5 +1,9 @@
 import { createECDH, createHash, createPublicKey } from 'node:crypto';
+import { type Certificate, readCertificate } from '../../../src/pki/certificate/certificate.ts';
 import type { Signed } from '../../../src/pki/certificate/signature.ts';
+import { Fields, readWhole, tags } from '../../../src/pki/der/der.ts';
+import { integerOctets } from '../../../src/pki/der/der-values.ts';
+import { bits, integer, sequence } from './der-writer.ts';
 import { type Entity, entity, generateEc } from './forge.ts';
 
 const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
@@ -19,6 +23,14 @@ export function withSecondKey({ tbs, signature }: Signed, signer: Entity): Entit
   const [x, y] = [point.subarray(1, 33), point.subarray(33)].map((part) => part.toString('base64url'));
   const publicKey = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x: x!, y: y! }, format: 'jwk' });
   return entity(signer.name, { ...generateEc(), publicKey });
+}
+
+/** The same certificate with (r, n - s) for (r, s): what anybody can do without a key. */
+export function twinOf({ tbs, signatureAlgorithm, signature }: Certificate): Certificate {
+  const fields = new Fields(readWhole(signature, tags.sequence, 'signature'));
+  const [r, s] = ['r', 's'].map((which) => toNumber(integerOctets(fields.next(tags.integer, which))));
+  const other = sequence(integer(r!), integer(order - s!));
+  return readCertificate(sequence(tbs, signatureAlgorithm.der, bits(other)));
 }
 
 const toNumber = (octets: Uint8Array): bigint => BigInt(`0x${Buffer.from(octets).toString('hex')}`);
