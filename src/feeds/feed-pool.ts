@@ -1,7 +1,7 @@
 import { atMost } from './deadline.ts';
 import type { Feed, FeedState } from './feed.ts';
 
-type AnyFeed = Pick<Feed<unknown>, 'latest' | 'state' | 'start' | 'close'>;
+type AnyFeed = Pick<Feed<unknown>, 'latest' | 'state' | 'start' | 'startAnew' | 'close'>;
 
 /**
  * One feed an address, kept over reloads with its last good value. A configuration that may yet be refused only adds to
@@ -31,10 +31,14 @@ export class FeedPool<Address, F extends AnyFeed> {
 
   /**
    * Starts those that have nothing yet.
+   *
+   * @param anew what the others have was read for less than is wanted now: they read again
    * @returns when their first read is over, well or not, or after so many milliseconds
    */
-  async start(wanted: readonly F[], longest: number): Promise<void> {
-    const starting = wanted.filter((feed) => feed.latest === undefined).map((feed) => feed.start());
+  async start(wanted: readonly F[], longest: number, anew = false): Promise<void> {
+    const starting = anew
+      ? wanted.map((feed) => feed.startAnew())
+      : wanted.filter((feed) => feed.latest === undefined).map((feed) => feed.start());
     if (starting.length > 0) await atMost(longest, Promise.all(starting));
   }
 

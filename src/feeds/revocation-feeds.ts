@@ -80,11 +80,7 @@ export class RevocationFeeds implements RevocationKnowledge {
   #coming: RevocationSettings | undefined;
   /** CAs of valid paths that only clients send along. */
   readonly #sentIssuers = new FairRoom<Certificate>();
-  #signers: { readonly from: readonly (RevocationSettings | undefined)[]; inTurns: readonly Certificate[] } =
-    {
-      from: [],
-      inTurns: [],
-    };
+  #signers: { readonly inTurns: readonly Certificate[]; readonly text: string } = { inTurns: [], text: '' };
   /** Another one came along: who brings many must not have them put in order at each request. */
   #signersAreStale = false;
   #cache: { readonly folder: string; readonly cache: RevocationCache } | undefined;
@@ -114,7 +110,8 @@ export class RevocationFeeds implements RevocationKnowledge {
       cache: () => this.#cacheOf(settings()),
       signers: () => this.#signersInTurns(),
       limits: settings,
-      weakAlgorithmsOf: (ca) => settings().weakAlgorithmsOf(ca),
+      // As the coming one has it: its lists have to be there once it is in force.
+      weakAlgorithmsOf: (ca) => (this.#coming ?? settings()).weakAlgorithmsOf(ca),
     };
     this.#configured = new FeedPool(
       (address) => ('url' in address ? `url ${address.url}` : `path ${address.path}`),
@@ -164,10 +161,13 @@ export class RevocationFeeds implements RevocationKnowledge {
   async prepare(settings: RevocationSettings | undefined, longest: number): Promise<void> {
     if (settings === undefined) return;
     this.#coming = settings;
-    this.#takeSigners(this.#inForce, settings);
+    this.#takeSigners();
+    // Their lists may lie where others' are read already (a bundle, a folder), and were passed over there.
+    const known = new Set(this.#inForce && signerTexts(this.#inForce));
+    const hasNewSigners = signerTexts(settings).some((text) => !known.has(text));
     const isAsked = settings.sources.some(({ kinds }) => kinds.includes('ocsp'));
     await Promise.all([
-      this.#configured.start(this.#feedsOf(settings), longest),
+      this.#configured.start(this.#feedsOf(settings), longest, hasNewSigners),
       isAsked && atMost(longest, this.#cacheOf(settings)?.loadAhead() ?? Promise.resolve()),
     ]);
   }
@@ -176,7 +176,7 @@ export class RevocationFeeds implements RevocationKnowledge {
   takeOver(settings: RevocationSettings | undefined): void {
     this.#coming = undefined;
     this.#inForce = settings;
-    this.#takeSigners(settings);
+    this.#takeSigners();
     const feeds = this.#feedsOf(settings);
     void this.#configured.keepOnly(feeds);
     const { sources = [], refresh } = settings ?? {};
@@ -288,32 +288,30 @@ export class RevocationFeeds implements RevocationKnowledge {
     if (turnOf(certificate) === 0 && signers.some(isSame(certificate))) return;
     if (!this.#sentIssuers.set(owner, certificate.sha256, certificate)) return;
     this.#sentIssuers.makeRoom(this.#most.issuers);
-    this.#takeSigners(this.#inForce);
+    this.#takeSigners();
   }
 
-  #takeSigners(...from: readonly (RevocationSettings | undefined)[]): void {
-    this.#signers = { ...this.#signers, from };
+  #takeSigners(): void {
     this.#signersAreStale = true;
     // What was refused for its signer may be good now.
     for (const feed of [...this.#feedsOf(this.#inForce), ...this.#followed.values()]) feed.refresh();
   }
 
-  /** The very same list while nobody is another. */
+  /** The very same list while nobody is another, and of nobody more is accepted. */
   #signersInTurns(): readonly Certificate[] {
     if (!this.#signersAreStale) return this.#signers.inTurns;
     this.#signersAreStale = false;
-    const { from, inTurns: before } = this.#signers;
     const turns = new Map<Certificate, number>();
     const put = (ca: Certificate, turn: number): void =>
       void turns.set(ca, Math.min(turn, turns.get(ca) ?? turn));
-    for (const settings of from) for (const ca of settings?.signers ?? []) put(ca, settings!.turnOf(ca));
+    for (const settings of [this.#inForce, this.#coming])
+      for (const ca of settings?.signers ?? []) put(ca, settings!.turnOf(ca));
     for (const [ca, turn] of this.#sentIssuers.inTurns(({ subject }) => subject.key)) put(ca, turn + 1);
     const sorted = [...turns].toSorted(([, a], [, b]) => a - b);
-    const inTurns = [...new Map(sorted.map(([ca]) => [ca.sha256, ca])).values()];
-    if (inTurns.length === before.length && inTurns.every(({ sha256 }, i) => sha256 === before[i]!.sha256))
-      return before;
-    this.#signers.inTurns = inTurns;
-    return inTurns;
+    const signers = [...new Map(sorted.map(([ca]) => [ca.sha256, ca])).values()];
+    const text = signerTexts({ signers, weakAlgorithmsOf: this.#around.weakAlgorithmsOf }).join();
+    if (text !== this.#signers.text) this.#signers = { inTurns: signers, text };
+    return this.#signers.inTurns;
   }
 
   #all(): readonly (CrlFeed | OcspFeed)[] {
@@ -349,6 +347,13 @@ export class RevocationFeeds implements RevocationKnowledge {
     if (feeds.length > 0) this.#version++;
   }
 }
+
+/** Who may sign lists, and by which means. */
+const signerTexts = ({
+  signers,
+  weakAlgorithmsOf,
+}: Pick<RevocationSettings, 'signers' | 'weakAlgorithmsOf'>): readonly string[] =>
+  signers.map((ca) => JSON.stringify([ca.sha256, weakAlgorithmsOf(ca)]));
 
 /** Equal for rules that ask the same of the same about the certificate. */
 const rulesText = (certificate: Certificate, rules: RevocationSources): string => {

@@ -12,7 +12,7 @@ import { readCrl } from '../../../src/pki/revocation/crl.ts';
 import type { RevocationSources } from '../../../src/pki/revocation/revocation-sources.ts';
 import { byCrls } from '../../../src/pki/revocation/revocation-state.ts';
 import { bytes, explicit, extension, implicit, integer, oid, sequence } from '../pki/der-writer.ts';
-import { certify, entity, ca as isCa, validity } from '../pki/forge.ts';
+import { certify, entity, generateEc, ca as isCa, validity } from '../pki/forge.ts';
 import { scope } from '../pki/revocation/crl-forge.ts';
 import { certId, forgeOcsp, good, revoked } from '../pki/revocation/ocsp-forge.ts';
 import { twinOf, withSecondKey } from '../pki/second-key.ts';
@@ -398,6 +398,65 @@ describe('a configuration', () => {
     assert.equal(two.asked.length, 1);
     assert.deepEqual(feeds.crls.get(ca.certificate.subject.key), known);
     assert.equal(feeds.states.length, 1);
+  });
+
+  const other = authorityOf('Other', entity('Other', generateEc('brainpoolP256r1')));
+  const both = { signers: [ca.certificate, other.certificate] };
+  const brainpool = { ...defaultPolicy.weakAlgorithms, brainpool: true };
+  const lenient = { weakAlgorithmsOf: () => brainpool };
+  type Row = readonly [
+    what: string,
+    before: Partial<RevocationSettings>,
+    then: Partial<RevocationSettings>,
+    isSentAlong?: boolean,
+  ];
+  const rows: readonly Row[] = [
+    ['adds a CA', lenient, { ...lenient, ...both }],
+    ['adds a CA while a client sends another one along', lenient, { ...lenient, ...both }, true],
+    ['adds a CA that is treated with leniency', {}, { ...lenient, ...both }],
+    ['begins to treat a CA with leniency', both, { ...lenient, ...both }],
+  ];
+  for (const [what, first, then, isSentAlong] of rows)
+    it(`that ${what} has that CA's list from the start, also where it lies in a bundle that is read already`, async () => {
+      const bundle = [ca, other].map(
+        (of) =>
+          `-----BEGIN X509 CRL-----\n${Buffer.from(crlOf(of)).toString('base64')}\n-----END X509 CRL-----\n`,
+      );
+      const { promise: isAsked, resolve: ask } = Promise.withResolvers<() => void>();
+      const answer: Answer = ({ headers }, response) =>
+        headers['if-none-match'] === undefined
+          ? response.writeHead(200, { etag: '"1"' }).end(bundle.join(''))
+          : response.writeHead(304).end();
+      const server = await webServer(answer);
+      const { feeds } = feedsOf();
+      const settings = settingsOf(sourcesOf({ kinds: ['crl'], crlUrls: [server.url] }));
+      await inForce(feeds, { ...settings, ...first });
+      assert.deepEqual([...feeds.crls.keys()], [ca.certificate.subject.key]);
+      server.answer = (...asked) => ask(() => answer(...asked));
+      const coming = { ...settings, ...then };
+      const prepared = feeds.prepare(coming, 20_000);
+      const send = await isAsked;
+      const sub = entity('Sub');
+      if (isSentAlong)
+        feeds.want(certify(sub, entity('Client')), certify(ca.who, sub, [isCa()]), ca.certificate);
+      send();
+      await prepared;
+      feeds.takeOver(coming);
+      assert.deepEqual(
+        [...feeds.crls.keys()],
+        both.signers.map(({ subject }) => subject.key),
+      );
+    });
+
+  it('that adds no CA asks nobody before it is in force, whatever CAs clients send along', async () => {
+    const server = await webServer(sending(crlOf(ca)));
+    const { feeds } = feedsOf();
+    const settings = settingsOf(sourcesOf({ kinds: ['crl'], crlUrls: [server.url] }));
+    await inForce(feeds, settings);
+    const sub = entity('Sub');
+    feeds.want(certify(sub, entity('Client')), certify(ca.who, sub, [isCa()]), ca.certificate);
+    await feeds.prepare({ ...settings }, 20_000);
+    assert.deepEqual(server.asked, ['GET /']);
   });
 
   it('that comes into force ends what it does not name, and with it what that said', async () => {
