@@ -1,3 +1,4 @@
+import { type ErrorFormat, errorFormats } from '../apis/api.ts';
 import type { Config } from '../config/schema/config.ts';
 import { denials } from '../decision.ts';
 import { errorBody } from '../error-body.ts';
@@ -7,18 +8,14 @@ import type { Message } from './extension.ts';
 import { limitedTiers } from './tiers.ts';
 
 const code = 'tier_limit_exceeded';
-type ErrorFormat = Config['enforcer']['answers']['errorFormat'];
 
 /**
  * What Envoy says beyond a limit, as the enforcer would: in the caller's own language, else in its API's format. The
  * enforcer says which that is (`errorFormat` in its metadata), for only it knows by which API it has decided.
  */
-export function tierAnswers(tiers: readonly Tier[], { apis, enforcer }: Config): Message {
+export function tierAnswers(tiers: readonly Tier[], { enforcer }: Config): Message {
   if (limitedTiers(tiers).length === 0) return {};
   const { errorFormat: usual, reasonHeader } = enforcer.answers;
-  const others = new Set(
-    apis.map(({ errorFormat = usual }) => errorFormat).filter((format) => format !== usual),
-  );
   const mapper = (body: ReturnType<typeof errorBody>, ...filters: readonly Message[]): Message => ({
     filter: { and_filter: { filters: [...isBeyondLimit, ...filters] } },
     body_format_override: {
@@ -40,7 +37,10 @@ export function tierAnswers(tiers: readonly Tier[], { apis, enforcer }: Config):
         mapper(errorBody(code, usual, 'soap-1.1'), hasType('text/xml'), {
           header_filter: { header: { name: 'soapaction', present_match: true } },
         }),
-        ...[...others].map((format) => mapper(rest(format), decidedFilter('errorFormat', format))),
+        // Whether an API has it or not: the listener is not to change with what foreign files publish.
+        ...errorFormats
+          .filter((format) => format !== usual)
+          .map((format) => mapper(rest(format), decidedFilter('errorFormat', format))),
         mapper(rest(usual)),
       ],
     },

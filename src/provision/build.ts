@@ -33,7 +33,7 @@ import { readSenders, senderVerifier } from './senders.ts';
 import { readService, type ServiceSettings } from './service.ts';
 import { checkShadow } from './shadow.ts';
 import type { Sliced } from './slices.ts';
-import { buildSourceList, buildSources, type SourceGround } from './sources.ts';
+import { buildSourceList, buildSources, type SourceGround, warnAboutForeignHeaders } from './sources.ts';
 import { readTiers, type Tier } from './tiers.ts';
 import type { Issuers } from './token-policies.ts';
 import { readTokenServices } from './token-services.ts';
@@ -146,6 +146,7 @@ export function* build(
   };
   const sources = buildSources(isWritten, sourceGround);
   const sourcesOf = ownSources(config, sourceGround);
+  warnAboutForeignHeaders(config, foreignFrom, findings);
   checkDatabases(config, findings);
   const { claimDialect } = config.enforcer.jwtGenerator;
   const surroundings = { isChoreoConnect: isChoreoConnectFile(ignored), jwksFeeds, claimDialect, findings };

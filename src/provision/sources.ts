@@ -1,6 +1,10 @@
 import { defaultLimits, type Limits, peerLimits } from '../client-certificate/formats/reading.ts';
 import { readingCaches } from '../client-certificate/formats/reading-cache.ts';
-import { type CertificateFormat, formatOf } from '../client-certificate/formats/table.ts';
+import {
+  type CertificateFormat,
+  formatOf,
+  knownCertificateHeaders,
+} from '../client-certificate/formats/table.ts';
 import type { HeaderSource } from '../client-certificate/header.ts';
 import { parseNetwork, sendersOverlap, trustedSenders } from '../client-certificate/senders.ts';
 import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
@@ -212,4 +216,39 @@ function checkHeader(header: string, path: Path, findings: Findings): void {
       path,
       `found "${header}", which HTTP itself uses; write the name of a header of its own, for example "X-WSO2-CLIENT-CERTIFICATE"`,
     );
+}
+
+/**
+ * Envoy's listener names each header that may carry a certificate. With one that a foreign file alone brings, whoever
+ * writes that file has the listener replaced, for all.
+ */
+export function warnAboutForeignHeaders(
+  { apis, enforcer, router }: Config,
+  foreignFrom: number,
+  findings: Findings,
+): void {
+  // Who starts Envoy anew himself chooses the time.
+  if (router.dynamicFolder === undefined) return;
+  const { certificateHeader, sources } = enforcer.security.mutualSSL;
+  const named = ({ header, chainHeader }: MutualSsl['sources'][number]) => [header, chainHeader];
+  const listed = (those: typeof apis): typeof sources =>
+    those.flatMap((api) => [api, ...api.operations].flatMap((one) => one.sources ?? []));
+  const known = new Set(
+    [
+      ...knownCertificateHeaders,
+      certificateHeader,
+      ...[...sources, ...listed(apis.slice(0, foreignFrom))].flatMap(named),
+    ].map((name) => name?.toLowerCase()),
+  );
+  for (const [i, api] of apis.entries()) {
+    if (i < foreignFrom) continue;
+    for (const name of listed([api]).flatMap(named)) {
+      if (name === undefined || known.has(name.toLowerCase())) continue;
+      known.add(name.toLowerCase());
+      findings.warn(
+        ['apis', i, 'sources'],
+        `found "${name}", a certificate header that config.toml does not name: when it is written here or goes, Envoy’s listener is replaced, which ends open connections and fills the buckets of all tiers; name it in config.toml as well, as certificateHeader of [enforcer.security.mutualSSL] or as header of one of its sources`,
+      );
+    }
+  }
 }

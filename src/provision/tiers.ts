@@ -28,8 +28,9 @@ type Written = Config['tiers'][number];
 type Path = readonly PropertyKey[];
 
 /**
- * The tiers that `[[tiers]]` writes, those of the policy files that it names, and those of WSO2's that only foreign files
- * speak of: each name by the first of these. Other names are warned about once `[[tiers]]` is used.
+ * The tiers that `[[tiers]]` writes, those of the policy files that it names, and where there are foreign files, all of
+ * WSO2's, used or not: each name by the first of these. Else who publishes an API would change Envoy's listener by the
+ * tier of his own client, and everybody's limits would begin anew. Other names are warned about once `[[tiers]]` is used.
  *
  * @param foreignFrom index of the first API of a foreign file
  */
@@ -44,8 +45,8 @@ export function* readTiers(config: Config, foreignFrom: number, findings: Findin
       );
   });
   const used = yield* usedTiers(config, foreignFrom);
-  const published = [...used.values()].flatMap(({ name, at, foreignAt }): readonly Found[] =>
-    foreignAt !== undefined && publishedTiers.has(name) ? [{ name, limit: limitOf({ name }), at }] : [],
+  const published = (config.definitions.length === 0 ? [] : [...publishedTiers.keys()]).map(
+    (name): Found => ({ name, limit: limitOf({ name }), at: used.get(name)?.at ?? nowhere }),
   );
   const files = config.tiers.flatMap((written, i) => tiersOfFile(written, ['tiers', i, 'file'], findings));
   const own = config.tiers.flatMap((written, i) =>
@@ -53,14 +54,22 @@ export function* readTiers(config: Config, foreignFrom: number, findings: Findin
   );
   const found = new Map([...published, ...files.toReversed(), ...own].map((tier) => [tier.name, tier]));
   const tiers = [...found.values()].map(({ name, limit }) => ({ name, limit }));
-  for (const tier of published) if (found.get(tier.name) === tier) warnAboutShared(tier, used, findings);
-  warnAboutCase([...found.values()], findings);
+  for (const tier of published)
+    if (found.get(tier.name) === tier && used.get(tier.name)?.isForeign === false)
+      warnAboutPublished(tier, findings);
+  warnAboutCase(
+    [...found.values()].filter(({ at }) => at !== nowhere),
+    findings,
+  );
   warnAboutNumber(tiers, config, findings);
   if (config.tiers.length > 0) warnAboutUndefined([...found.keys()], used, findings);
   return tiers;
 }
 
 type Found = Tier & { readonly at: Path };
+
+/** No client has it. */
+const nowhere: Path = [];
 
 /** Those that config.toml itself writes, numbers and all. */
 export const ownTiers = ({ tiers }: Pick<Config, 'tiers'>): readonly Tier[] =>
@@ -170,8 +179,7 @@ type Used = {
   readonly name: string;
   /** Its first client: one of config.toml, if any. */
   readonly at: Path;
-  /** The first of a foreign file. */
-  readonly foreignAt: Path | undefined;
+  readonly isForeign: boolean;
 };
 
 function* usedTiers(config: Config, foreignFrom: number): Sliced<ReadonlyMap<string, Used>> {
@@ -179,12 +187,8 @@ function* usedTiers(config: Config, foreignFrom: number): Sliced<ReadonlyMap<str
   function* gather(clients: Config['clients'], at: Path, isForeign: boolean): Sliced<void> {
     for (const [i, { tier }] of clients.entries()) {
       yield;
-      if (tier === undefined) continue;
-      const before = used.get(tier);
-      const here = [...at, i, 'tier'];
-      if (before === undefined)
-        used.set(tier, { name: tier, at: here, foreignAt: isForeign ? here : undefined });
-      else if (isForeign && before.foreignAt === undefined) used.set(tier, { ...before, foreignAt: here });
+      if (tier !== undefined && !used.has(tier))
+        used.set(tier, { name: tier, at: [...at, i, 'tier'], isForeign });
     }
   }
   yield* gather(config.clients, ['clients'], false);
@@ -198,14 +202,12 @@ function* usedTiers(config: Config, foreignFrom: number): Sliced<ReadonlyMap<str
   return used;
 }
 
-/** Whoever publishes an API may not change unheard what config.toml's own clients are allowed. */
-function warnAboutShared(tier: Tier, used: ReadonlyMap<string, Used>, findings: Findings): void {
-  const { name, at, foreignAt } = used.get(tier.name)!;
-  if (foreignAt === undefined || foreignAt === at || tier.limit === undefined) return;
-  const { file, line } = findings.problemAt(foreignAt, '');
+/** What is there for foreign files may not change unheard what config.toml's own clients are allowed. */
+function warnAboutPublished(tier: Found, findings: Findings): void {
+  if (tier.limit === undefined) return;
   findings.warn(
-    at,
-    `found "${name}", which no [[tiers]] has, and which a client of ${file}:${line} has as well: WSO2’s number counts for both (${tierLine(tier)}); write a [[tiers]] with name = "${name}" and your number, or another name here`,
+    tier.at,
+    `found "${tier.name}", which no [[tiers]] has: beside [[definitions]], WSO2’s number counts for it (${tierLine(tier)}); write a [[tiers]] with name = "${tier.name}" and your number, or another name here`,
   );
 }
 

@@ -78,15 +78,33 @@ test('a file’s policies are tiers, and what is written beside it counts over t
   });
 });
 
-const gold = [{ name: 'Gold', limit: { ...limit, requests: 5000, burst: 5000 } }];
+const counted = (name: string, requests: number) => ({
+  name,
+  limit: { ...limit, requests, burst: requests },
+});
+const gold = [counted('Gold', 5000)];
+const published = [
+  { name: 'Unlimited', limit: undefined },
+  ...gold,
+  counted('Silver', 2000),
+  counted('Bronze', 1000),
+  counted('Unauthenticated', 500),
+  counted('DefaultSubscriptionless', 10_000),
+  counted('10PerMin', 10),
+  counted('20PerMin', 20),
+  counted('50PerMin', 50),
+  counted('10KPerMin', 10_000),
+  counted('20KPerMin', 20_000),
+  counted('50KPerMin', 50_000),
+];
+
+const foreign = '[[definitions]]\nkind = "choreo-connect"\npath = "project"\n';
 
 for (const kind of ['choreo-connect', 'api-manager'] as const) {
-  test(`WSO2’s tiers that files of ${kind} use count without any [[tiers]]; others, and our own files’, do not`, () => {
-    const { tiers, warnings, problems } = good(
-      `${client('Silver')}[[definitions]]\nkind = "${kind}"\npath = "project"\n`,
-    );
+  test(`WSO2’s tiers count beside files of ${kind}, whichever these use, without any [[tiers]]; others do not`, () => {
+    const { tiers, warnings, problems } = good(`[[definitions]]\nkind = "${kind}"\npath = "project"\n`);
     assert.deepEqual(lines(problems), []);
-    assert.deepEqual(tiers, gold);
+    assert.deepEqual(tiers, published);
     assert.doesNotMatch(lines(warnings).join('\n'), /tier/i);
   });
 
@@ -313,15 +331,27 @@ const people: readonly [toml: string, line: string][] = [
 for (const [toml, line] of people)
   test(`people read: ${line}`, () => assert.equal(tierLine(good(toml).tiers[0]!), line));
 
-test('a foreign file’s tier that puts a number on config.toml’s own clients is told with both', () => {
-  const foreign = '[[definitions]]\nkind = "choreo-connect"\npath = "project"\n';
+test('WSO2’s tiers count in the order config.toml, its files, what is published; and not without foreign files', () => {
+  const written = `${tier('Gold', 'requests = 1')}[[tiers]]\nfile = "policies.yaml"\n`;
+  const requests = ({ tiers }: LoadedConfig) =>
+    Object.fromEntries(tiers.map(({ name, limit }) => [name, limit?.requests]));
+  assert.deepEqual(requests(good(written)), { Silver: 8, Gold: 1 });
+  const { Gold, Silver, Bronze } = requests(good(written + foreign));
+  assert.deepEqual({ Gold, Silver, Bronze }, { Gold: 1, Silver: 8, Bronze: 1000 });
+  assert.deepEqual(good(client('Gold')).tiers, []);
+});
+
+test('a number of WSO2’s that counts for config.toml’s own clients is told, whatever foreign files use', () => {
   const said = (toml: string) =>
-    lines(good(toml + foreign).warnings).filter((line) => /has as well/.test(line));
-  assert.match(
-    said(client('Gold')).join('\n'),
-    /^config\.toml:4: clients\[0\]\.tier: found "Gold", which no \[\[tiers\]\] has, and which a client of \S*project\/api\.yaml:\d+ has as well: WSO2’s number counts for both \(Gold: 5000 a minute for each alias\); write a \[\[tiers\]\]/,
-  );
-  assert.deepEqual(said(client('Silver')), []);
+    lines(good(toml + foreign).warnings).filter((line) => /WSO2’s number/.test(line));
+  for (const [name, requests] of [
+    ['Gold', 5000],
+    ['Silver', 2000],
+  ] as const)
+    assert.deepEqual(said(client(name)), [
+      `config.toml:4: clients[0].tier: found "${name}", which no [[tiers]] has: beside [[definitions]], WSO2’s number counts for it (${name}: ${requests} a minute for each alias); write a [[tiers]] with name = "${name}" and your number, or another name here`,
+    ]);
+  for (const toml of [client('Unlimited'), client('Platinum'), '']) assert.deepEqual(said(toml), []);
   assert.deepEqual(said(client('Gold') + tier('Gold', 'requests = 7')), []);
   assert.deepEqual(said(`${client('Gold')}[[tiers]]\nfile = "policies.yaml"\n`), []);
 });
