@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { Config } from '../config/schema/config.ts';
 import { extension, type Message, socketAddress } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
-import { httpProtocolOptions } from './protocols.ts';
+import { httpProtocolOptions, streamsPerConnection } from './protocols.ts';
 import { tlsParameters } from './tls.ts';
 
 export type Backend = {
@@ -47,6 +47,7 @@ export function backendClusters(config: Config, options: EnvoyConfigOptions): re
     name: backend.cluster,
     alt_stat_name: statName(backend),
     connect_timeout: '5s',
+    circuit_breakers: { thresholds: [asManyAsLetIn(config)] },
     ...endpoints(backend.cluster, backend.host, [backend.port]),
     typed_extension_protocol_options: httpProtocolOptions(
       // HTTP/2 where the backend agrees to it (ALPN), so that gRPC works. There is no ALPN in clear text, and an upgrade
@@ -57,6 +58,15 @@ export function backendClusters(config: Config, options: EnvoyConfigOptions): re
     ),
     ...(backend.tls && { transport_socket: backendTls(backend, config, options) }),
   }));
+}
+
+/**
+ * As many requests as clients may have open in all. APIs on one host share a cluster: at Envoy's 1024, what one client
+ * holds open at its own API would be everybody's 503.
+ */
+function asManyAsLetIn({ router }: Config): Message {
+  const most = Math.min(router.maxConnections * streamsPerConnection, 2 ** 32 - 1);
+  return { max_connections: most, max_pending_requests: most, max_requests: most };
 }
 
 /** Envoy's Prometheus names take what stands before a dot for the cluster, and the rest for the metric's own name. */

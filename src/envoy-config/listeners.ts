@@ -6,6 +6,7 @@ import { downstreamTls } from './downstream-tls.ts';
 import { extAuthzFilter, removeCertificateHeaders, removeTrailers } from './ext-authz-filter.ts';
 import { extension, type Message, socketAddress } from './extension.ts';
 import type { EnvoyConfigOptions } from './options.ts';
+import { streamsPerConnection } from './protocols.ts';
 import {
   certificateHeaders,
   earlyMutations,
@@ -127,7 +128,7 @@ const roomForHeaders: Message = {
 const slowClients: Message = {
   request_headers_timeout: '10s',
   http2_protocol_options: {
-    max_concurrent_streams: 100,
+    max_concurrent_streams: streamsPerConnection,
     initial_stream_window_size: 65_536,
     initial_connection_window_size: 1_048_576,
   },

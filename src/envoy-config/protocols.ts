@@ -7,3 +7,6 @@ export const httpProtocolOptions = (options: Message): Message => ({
     options,
   ),
 });
+
+/** So many requests a client may have open on one connection. */
+export const streamsPerConnection = 100;

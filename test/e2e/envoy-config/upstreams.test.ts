@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -279,3 +280,44 @@ for (const { why, admitted, certificate, pinned = certificate, access, clientCa 
     assert.equal(meets, admitted, `check-config thinks otherwise: ${JSON.stringify(refusals)}`);
   });
 }
+
+test('a client that holds more requests open than Envoy’s circuit breaker has keeps no other from that backend', {
+  skip,
+}, async () => {
+  let held = 0;
+  const server = createServer((request, response) => {
+    if (!request.url?.startsWith('/feed')) return response.end('served');
+    held++;
+    return response.write('event');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const toml = api(`${host}/feed`, 'feed', '/feed') + api(`${host}/other`, 'other', '/other');
+  const sessions: ClientHttp2Session[] = [];
+  try {
+    await withGateway({ toml }, async (gateway) => {
+      // A busy machine refuses some of them: more connections, until enough are held.
+      while (held <= 1024 && sessions.length < 30) {
+        const session = connectHttp2(`https://localhost:${gateway.port}`, { ca: gateway.ca });
+        sessions.push(session.on('error', () => {}));
+        await Promise.all(Array.from({ length: 100 }, () => answered(session)));
+      }
+      assert.equal((await gateway.send({ path: '/other' })).status, 200);
+      assert.ok(held > 1024, `${held} are held`);
+    });
+  } finally {
+    for (const session of sessions) session.destroy();
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+/** Once there is an answer's head, which may be all that ever comes. */
+const answered = (session: ClientHttp2Session): Promise<unknown> =>
+  new Promise((resolve) =>
+    session
+      .request({ ':path': '/feed' })
+      .on('error', () => {})
+      .on('response', resolve)
+      .on('close', resolve),
+  );
