@@ -64,7 +64,7 @@ export function backendClusters(config: Config, options: EnvoyConfigOptions): re
  * As many requests as clients may have open in all. APIs on one host share a cluster: at Envoy's 1024, what one client
  * holds open at its own API would be everybody's 503.
  */
-function asManyAsLetIn({ router }: Config): Message {
+export function asManyAsLetIn({ router }: Config): Message {
   const most = Math.min(router.maxConnections * streamsPerConnection, 2 ** 32 - 1);
   return { max_connections: most, max_pending_requests: most, max_requests: most };
 }

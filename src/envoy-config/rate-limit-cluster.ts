@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema/config.ts';
 import { hostAndPortOf } from '../config/schema/values.ts';
-import { endpoints } from './backends.ts';
+import { asManyAsLetIn, endpoints } from './backends.ts';
 import type { Message } from './extension.ts';
 import { grpcTls } from './grpc-tls.ts';
 import type { EnvoyConfigOptions } from './options.ts';
@@ -17,6 +17,8 @@ export function rateLimitClusters(config: Config, options: EnvoyConfigOptions): 
     {
       name: rateLimitCluster,
       connect_timeout: '0.25s',
+      // What it is not asked about is not counted, with failureMode = "allow".
+      circuit_breakers: { thresholds: [asManyAsLetIn(config)] },
       ...endpoints(rateLimitCluster, at.host, [at.port]),
       typed_extension_protocol_options: httpProtocolOptions({
         explicit_http_config: { http2_protocol_options: {} },

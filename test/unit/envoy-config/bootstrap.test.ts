@@ -554,6 +554,12 @@ const tiers: readonly [toml: string, leaf: (tree: Tree) => unknown, expected: un
     'the global service in place of buckets',
   ],
   [
+    `${gold}[router]\nmaxConnections = 50\n[router.rateLimit]\nservice = "[::1]:8081"\n`,
+    (t) => cluster(t, 'rate_limit').circuit_breakers.thresholds[0].max_requests,
+    5_000,
+    'which is asked about as many at a time as there may be',
+  ],
+  [
     `${gold}[router.rateLimit]\nservice = "limits.test:1"\ntrustedCertPath = "ca.pem"\ncertPath = "envoy.pem"\nkeyPath = "envoy.key"\n`,
     (t) => {
       const { sni, common_tls_context } = cluster(t, 'rate_limit').transport_socket.typed_config;
