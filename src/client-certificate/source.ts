@@ -30,7 +30,7 @@ export type SenderVerdict =
   | { readonly isSender: true; readonly alias: string }
   | {
       readonly isSender: false;
-      /** It is a sender's, but for its revocation: neither sender nor client. */
+      /** It is a sender's all the same, or may be, whatever is wrong with it or its CAs now: no client either. */
       readonly isBarred: boolean;
       readonly why: string;
     };

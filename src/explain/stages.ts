@@ -94,7 +94,9 @@ function sourceStage({ attributes, now, presented }: Situation, { sources, mutua
     sources.peer === undefined
       ? "none: this sender is trusted for no header, and the TLS client's own certificate is not looked at"
       : "the TLS client's own certificate",
-    ...(verdict?.isSender === false ? [`which is that of no sender: ${verdict.why}`] : []),
+    ...(verdict?.isSender === false
+      ? [`which is that of ${verdict.isBarred ? 'a sender, refused' : 'no sender'}: ${verdict.why}`]
+      : []),
   );
 }
 

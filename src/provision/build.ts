@@ -116,7 +116,7 @@ export function* build(
     scope === '' ? undefined : states[apiOf(scope) - foreignFrom]?.entry,
   );
   yield;
-  const senders = yield* readSenders(config, clients, reading);
+  const senders = yield* readSenders(config, clients, intermediates, reading);
   const judged = [...clients, ...senders.entries];
   const atHand = judged.flatMap((entry) => (entry.kind === 'certificate' ? [entry.certificate] : []));
   yield;

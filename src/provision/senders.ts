@@ -4,9 +4,11 @@ import { nearest } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type Certificate, CertificateError } from '../pki/certificate/certificate.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
+import { equalBytes } from '../pki/der/der-values.ts';
 import { createEffort } from '../pki/path/effort.ts';
-import type { PathFailureCode } from '../pki/path/failures.ts';
+import { mayBeBelow } from '../pki/path/path-validation.ts';
 import { SearchLimit } from '../pki/path/search-limit.ts';
+import { createTrustStore } from '../pki/path/trust-store.ts';
 import type { RevocationState } from '../pki/revocation/revocation-state.ts';
 import { readCas } from './cas.ts';
 import { readClients } from './clients.ts';
@@ -24,10 +26,15 @@ export type Senders = {
   readonly cas: readonly Certificate[];
 };
 
-/** Load balancers that are known by their own certificates, and the CAs that those must lead up to. */
+/**
+ * Load balancers that are known by their own certificates, and the CAs that those must lead up to.
+ *
+ * @param intermediates that are known whatever a load balancer presents
+ */
 export function* readSenders(
   config: Config,
   clients: readonly ClientEntry[],
+  intermediates: readonly Certificate[],
   reading: Reading,
 ): Sliced<Senders> {
   const { senders, senderCaPath } = config.enforcer.security.mutualSSL;
@@ -61,7 +68,7 @@ export function* readSenders(
         `client "${client.alias}" has the certificate of the sender "${sender.alias}": ${message}`,
       );
   }
-  const trust = yield* buildTrust(entries, cas, [], strengthOf(config));
+  const trust = yield* buildTrust(entries, cas, intermediates, strengthOf(config));
   return { trust, entries, cas: cas ?? [] };
 }
 
@@ -70,44 +77,36 @@ export function* readSenders(
  * its own, so that no client can pass for a sender and no sender for a client.
  */
 export function senderVerifier(
-  { trust }: Senders,
+  { trust, entries }: Senders,
   revocation: RevocationState | undefined,
 ): SenderVerifier | undefined {
   if (trust === undefined) return undefined;
   const bound = byKind(trust.clients);
   const certificates = new CertificateCache();
   const searchLimit = new SearchLimit();
+  const exact = entries.flatMap((entry) => (entry.kind === 'certificate' ? [entry.certificate] : []));
+  const cas = entries.flatMap((entry) => (entry.kind === 'ca' ? (entry.cas ?? []) : []));
+  const below = createTrustStore({
+    anchors: cas.map((certificate) => ({ kind: 'ca', certificate })),
+    intermediates: trust.between,
+  });
+  // What is signed, not the whole: an ECDSA signature can be written anew without a key (see `twinFingerprints`).
+  const isMeant = (leaf: Certificate): boolean => exact.some(({ tbs }) => equalBytes(tbs, leaf.tbs));
   return (leafDer, intermediateDers, now) => {
     const leaf = certificates.read(leafDer);
     if (leaf instanceof CertificateError) return { isSender: false, isBarred: false, why: leaf.code };
     const intermediates = certificates.offered(intermediateDers);
-    const judge = (revocation: RevocationState | undefined) =>
-      bind(
-        { leaf, intermediates, now, revocation, effort: createEffort(searchLimit) },
-        bound,
-        trust.everyone,
-      );
-    const result = judge(revocation);
+    const request = { leaf, intermediates, now, effort: createEffort(searchLimit) };
+    const result = bind({ ...request, revocation }, bound, trust.everyone);
     return result.isBound
       ? { isSender: true, alias: result.client.alias }
       : {
           isSender: false,
-          isBarred: byRevocation.has(result.code) && judge(undefined).isBound,
+          isBarred: isMeant(leaf) || mayBeBelow({ ...request, trustStore: below }),
           why: `${result.code} (${result.detail})`,
         };
   };
 }
-
-/** What might be otherwise if nothing were asked about revocation. */
-const byRevocation: ReadonlySet<string> = new Set([
-  'certificate_revoked',
-  'issuer_revoked',
-  'revocation_unknown',
-  'revocation_pending',
-  'revocation_source_missing',
-  'path_search_exhausted',
-  'certificate_search_limited',
-] satisfies PathFailureCode[]);
 
 /** `alias:NAME` must name one of the senders. */
 function checkAliases(config: Config, findings: Findings): void {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import type { RequestParts } from '../support/attributes.ts';
-import { createAuthority, type Issued, selfSigned } from '../support/certificate-authority.ts';
+import { createAuthority, type Issued, now, selfSigned } from '../support/certificate-authority.ts';
 import { load, outcome } from '../support/enforcer.ts';
+import { bits, sequence } from './pki/der-writer.ts';
+import { ca, certify, dayMs, defaultScheme, entity, signBytes, validity } from './pki/forge.ts';
 
 /** Who may send a certificate header, from config.toml to the decision. */
 const clientsCa = await createAuthority({ subject: 'CN=Clients' });
@@ -137,4 +139,86 @@ test('a format with commas of its own needs the headers apart, as encode_raw_hea
     await call(toml, { source: '10.0.0.1', headers, headersAreRaw: false }),
     'raw_headers_required',
   );
+});
+
+describe('a sender that is none now, whose CA the clients have as well, is no client', () => {
+  const ended = { validity: validity(now - 9 * dayMs, now - dayMs) };
+  const [root, lbCa, stranger] = [entity('Root'), entity('LB CA'), entity('LB CA')];
+  const between = certify(root, lbCa, [ca()]);
+  const lb = certify(lbCa, entity('lb'));
+  const sub = entity('Sub CA');
+  const belowSub = certify(sub, entity('lb 2'));
+  const subCa = certify(lbCa, sub, [ca()]);
+  const lbAnew = sequence(
+    lb.tbs,
+    lb.signatureAlgorithm.der,
+    bits(signBytes(lb.tbs, lbCa.keys, defaultScheme)),
+  );
+  const ofRoot = certify(root, entity('client'));
+  const ofLbCa = certify(lbCa, entity('client'));
+  const strangerCa = certify(root, stranger, [ca()]);
+  const ofStranger = certify(stranger, entity('client'));
+  const pem = (...ders: readonly Uint8Array[]): string =>
+    ders
+      .map(
+        (der) =>
+          `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString('base64')}\n-----END CERTIFICATE-----\n`,
+      )
+      .join('');
+  const files = {
+    'root.pem': pem(certify(root, root, [ca()]).der),
+    'root-ended.pem': pem(certify(root, root, [ca()], ended).der),
+    'lb-ca.pem': pem(between.der),
+    'lb-ca-ended.pem': pem(certify(root, lbCa, [ca()], ended).der),
+    'other.pem': pem(certify(stranger, stranger, [ca()]).der),
+    'lb.pem': pem(lb.der),
+    'between.pem': pem(between.der, subCa.der, strangerCa.der),
+  };
+  const toml = (sender: string, more = ''): string => `
+[router.downstream.tls]
+intermediatesPath = "between.pem"
+[enforcer.security.mutualSSL]
+${more}
+[[enforcer.security.mutualSSL.senders]]
+alias = "lb"
+${sender}
+[[enforcer.security.mutualSSL.sources]]
+format = "auto"
+trustedSenders = ["alias:lb"]
+[[enforcer.security.mutualSSL.sources]]
+format = "peer"
+[[clients]]
+alias = "staff"
+caFile = "root.pem"
+[[apis]]
+name = "own"
+version = "1"
+basePath = "/own"
+aliases = ["staff"]
+`;
+  const [file, none, untrusted] = ['file = "lb.pem"', 'certificate_missing', 'header_sender_untrusted'];
+  const endedCa = 'caFile = "lb-ca-ended.pem"';
+  for (const [why, written, from, expected] of [
+    ['all is well', toml(file), lb.der, none],
+    ['it leaves out what intermediatesPath has', toml(file, 'senderCaPath = "root.pem"'), lb.der, none],
+    ['the same by its CA', toml('caFile = "lb-ca.pem"', 'senderCaPath = "root.pem"'), belowSub.der, none],
+    ['senderCaPath has ended', toml(file, 'senderCaPath = "root-ended.pem"'), lb.der, untrusted],
+    ['senderCaPath is another', toml(file, 'senderCaPath = "other.pem"'), lb.der, untrusted],
+    ['the signature of its file was written anew', toml(file), lbAnew, untrusted],
+    ['its CA has ended', toml(endedCa), lb.der, untrusted],
+    ['its CA has ended, and issued its issuer', toml(endedCa), belowSub.der, untrusted],
+    [
+      'its CA leads up to no CA of senderCaPath',
+      toml('caFile = "lb-ca.pem"', 'senderCaPath = "other.pem"'),
+      lb.der,
+      untrusted,
+    ],
+    ['but a client is that the same CA issued as a sender’s file', toml(file), ofLbCa.der, 'staff'],
+    ['and one of the CA above', toml(endedCa), ofRoot.der, 'staff'],
+    ['and one of another CA of that name', toml(endedCa), ofStranger.der, 'staff'],
+  ] as const)
+    test(`${why}: ${expected}`, async () => {
+      const parts = { path: '/own', certificate: encodeURIComponent(pem(from)) };
+      assert.equal(await outcome(parts, load(written, files).snapshot), expected);
+    });
 });

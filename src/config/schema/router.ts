@@ -35,7 +35,7 @@ const downstreamTls = table({
   intermediatesPath: text('a PEM file, for example "security/intermediates.pem"')
     .optional()
     .describe(
-      'PEM bundle of intermediate CA certificates that clients may leave out. They help to build a path and are never trusted by themselves.',
+      'PEM bundle of intermediate CA certificates that clients and `senders` may leave out. They help to build a path and are never trusted by themselves.',
     ),
   verifyInHandshake: z
     .boolean()

@@ -18,6 +18,15 @@ export type WeakAlgorithms = {
   readonly secp256k1?: boolean | undefined;
 };
 
+/** For those who are to be kept out. */
+export const anyAlgorithms: WeakAlgorithms = {
+  sha1: true,
+  md5: true,
+  minRsaBits: 0,
+  brainpool: true,
+  secp256k1: true,
+};
+
 /** What is accepted although it is weak or unusual. */
 export type Leniency = Pick<PathPolicy, 'weakAlgorithms' | 'anyExtendedKeyUsage'>;
 

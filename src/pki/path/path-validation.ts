@@ -1,8 +1,9 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import type { Offered } from '../certificate/offered.ts';
 import { checkRevocation, type SignerPath } from '../revocation/path-revocation.ts';
-import { type Account, createEffort, type Effort, offeredOf } from './effort.ts';
+import { type Account, createEffort, cutShortCodes, type Effort, namesAbove, offeredOf } from './effort.ts';
 import type { PathFailure } from './failures.ts';
+import { mayReach } from './issuer-names.ts';
 import { judgeKey, judgeStrength, mostLenient } from './leniency.ts';
 import { checkNames } from './name-constraints.ts';
 import { type Candidate, notThrough, searchPath } from './path-building.ts';
@@ -14,7 +15,7 @@ import {
   checkPathLengths,
   checkPurpose,
 } from './path-checks.ts';
-import { defaultPolicy, type PathPolicy } from './path-options.ts';
+import { anyAlgorithms, defaultPolicy, type PathPolicy } from './path-options.ts';
 import type { PathInputs } from './path-request.ts';
 import { checkPolicies } from './policies.ts';
 import { type BySubject, bySubject, isSameCa, type TrustStore } from './trust-store.ts';
@@ -72,6 +73,20 @@ export function validatePath(
 ): PathVerdict {
   const inputs = { trustStore, intermediates, now, revocation, effort };
   return findPath(leaf, inputs, { ...defaultPolicy, ...given });
+}
+
+/**
+ * Whether one of the store's CAs issued it, directly or not, by its signature alone: whatever dates say, or what a CA may
+ * issue. Where that takes too long to find out, it may be.
+ */
+export function mayBeBelow({ leaf, ...inputs }: PathInputs & { readonly leaf: Certificate }): boolean {
+  const { trustStore, intermediates, effort } = inputs;
+  const offered = offeredOf(effort, intermediates);
+  if (!mayReach(namesAbove(leaf, trustStore.intermediates, offered, effort), trustStore)) return false;
+  const policy = { ...defaultPolicy, weakAlgorithms: anyAlgorithms };
+  const judge = () => ({ valid: true }) as const;
+  const found = searchPath(leaf, { inputs, offered, policy, account: effort.search, judge });
+  return found.valid || cutShortCodes.has(found.code);
 }
 
 /** Trusted by itself; yet whoever issued it may have revoked it. */
