@@ -46,8 +46,11 @@ function byCrls({ crls = [] }: Case, about: About, others: readonly Certificate[
     ...about,
     crls: createCrlSet(crls.map(readCrlOr).filter((crl) => crl !== undefined)),
     isSignedBy,
-    findSigner: (crl) =>
-      [about.issuer, ...others].find((ca) => ca.subject.key === crl.issuer.key && isSignedBy(crl, ca)),
+    findSigner: (crl) => {
+      const cas = [about.issuer, ...others];
+      const signer = cas.find((ca) => ca.subject.key === crl.issuer.key && isSignedBy(crl, ca));
+      return signer && { certificate: signer, isSure: true };
+    },
   });
   return judgement(status, status);
 }

@@ -118,6 +118,14 @@ export const failure = (code: PathFailureCode, at: number, detail: string): Path
   detail,
 });
 
+export const byRevocation: ReadonlySet<PathFailureCode> = new Set([
+  'certificate_revoked',
+  'issuer_revoked',
+  'revocation_unknown',
+  'revocation_pending',
+  'revocation_source_missing',
+]);
+
 const ranks: ReadonlyMap<string, number> = new Map(Object.keys(pathFailures).map((code, i) => [code, i]));
 
 /**

@@ -1,8 +1,9 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import type { Offered } from '../certificate/offered.ts';
-import { checkRevocation, type SignerPath } from '../revocation/path-revocation.ts';
+import { accepting, checkRevocation, type SignerPath } from '../revocation/path-revocation.ts';
+import type { RevocationState } from '../revocation/revocation-state.ts';
 import { type Account, createEffort, cutShortCodes, type Effort, namesAbove, offeredOf } from './effort.ts';
-import type { PathFailure } from './failures.ts';
+import { byRevocation, type PathFailure } from './failures.ts';
 import { mayReach } from './issuer-names.ts';
 import { judgeKey, judgeStrength, mostLenient } from './leniency.ts';
 import { checkNames } from './name-constraints.ts';
@@ -101,7 +102,7 @@ function judgePinned({
 }): PathVerdict {
   const issuer = inputs.revocation?.issuerOf?.(leaf);
   const candidate = issuer && { path: [leaf], anchor: issuer };
-  const noSigner: SignerPath = () => false;
+  const noSigner: SignerPath = () => 'none';
   const revocation = candidate && checkRevocation(candidate, inputs, policy, noSigner, []);
   if (revocation?.valid === false) return revocation;
   const validUntil = revocation?.validUntil ?? Infinity;
@@ -147,27 +148,37 @@ function judgePath(
   if (failed !== undefined) return failed;
   const policies = checkPolicies(chain, policy.policies);
   if (!policies.valid) return policies;
-  const signerPath: SignerPath = (...signer) => hasSignerPath(...signer, circumstances);
+  const signerPath: SignerPath = (...signer) => findSignerPath(...signer, circumstances);
   const revocation = checkRevocation({ path, anchor }, inputs, policy, signerPath, pending);
   if (!revocation.valid) return revocation;
   return { valid: true, path, anchor, policies: policies.policies, validUntil: revocation.validUntil };
 }
 
 /** RFC 5280 6.3.3 (f): a path of its own, to the same trust anchor, its certificates not revoked either. */
-function hasSignerPath(
+function findSignerPath(
   signer: Certificate,
   anchor: Certificate,
   pending: readonly Certificate[],
   { inputs, offered, policy }: Circumstances,
-): boolean {
+): ReturnType<SignerPath> {
   const trustStore: TrustStore = { ...inputs.trustStore, anchors: bySubject([anchor]), through: undefined };
   const signerPolicy: PathPolicy = { ...policy, purpose: 'any', policies: defaultPolicy.policies };
   const account = inputs.effort.revocation;
-  return search(
-    signer,
-    { inputs: { ...inputs, trustStore }, offered, policy: signerPolicy, account },
-    pending,
-  ).valid;
+  const searchBy = (revocation: RevocationState | undefined): PathVerdict =>
+    search(
+      signer,
+      { inputs: { ...inputs, trustStore, revocation }, offered, policy: signerPolicy, account },
+      pending,
+    );
+  const { revocation } = inputs;
+  const verdict = searchBy(revocation);
+  if (verdict.valid) return 'valid';
+  if (revocation === undefined || !byRevocation.has(verdict.code)) return 'none';
+  const policyOf: RevocationState['policyOf'] = (...above) => {
+    const rules = revocation.policyOf(...above);
+    return rules && { ...rules, ...accepting };
+  };
+  return searchBy({ ...revocation, policyOf }).valid ? 'unknown' : 'none';
 }
 
 /** Whether one of the CAs that must be met (see `TrustStore`) is in the path. */

@@ -5,7 +5,7 @@ import { isPassing, vouchFor } from '../certificate/certificate-cache.ts';
 import { type Offered, readSoFar } from '../certificate/offered.ts';
 import { equalBytes } from '../der/der-values.ts';
 import { cutShortCodes, type Effort, isUntouched, namesAbove, offeredOf } from './effort.ts';
-import { failure, type PathFailure } from './failures.ts';
+import { byRevocation, failure, type PathFailure } from './failures.ts';
 import { mayReach } from './issuer-names.ts';
 import { isOwnAnchor } from './leniency.ts';
 import { defaultPolicy, type PathPolicy } from './path-options.ts';
@@ -190,14 +190,6 @@ function isLasting({ code }: PathFailure, hadWholeBudget: boolean): boolean {
   if (code === 'certificate_search_limited') return false;
   return hadWholeBudget || !cutShortCodes.has(code);
 }
-
-const byRevocation: ReadonlySet<PathFailure['code']> = new Set([
-  'certificate_revoked',
-  'issuer_revoked',
-  'revocation_unknown',
-  'revocation_pending',
-  'revocation_source_missing',
-]);
 
 /** Refusals a leaf: who offers it with other intermediates each time must not push out what was found for the first. */
 const maxRemembered = 8;

@@ -9,16 +9,19 @@ import type { PathPolicy } from '../path/path-options.ts';
 import type { PathInputs } from '../path/path-request.ts';
 import { judgeSignature } from '../path/signature-checks.ts';
 import type { Crl } from './crl.ts';
-import { revocationFailure, statusByAll } from './revocation.ts';
+import { type FoundSigner, revocationFailure, statusByAll } from './revocation.ts';
 
 export type RevocationVerdict = { readonly valid: true; readonly validUntil: number } | PathFailure;
 
-/** Finds a valid path for the signer of a CRL, and says whether there is one. Signers above it in the search are given. */
+/**
+ * Whether there is a valid path for the signer of a CRL. Signers above it in the search are given. unknown: it is valid but
+ * for that nobody knows whether its certificates are revoked.
+ */
 export type SignerPath = (
   signer: Certificate,
   anchor: Certificate,
   pending: readonly Certificate[],
-) => boolean;
+) => 'valid' | 'unknown' | 'none';
 
 /**
  * Every certificate of the path below the anchor, from the top, by the CRLs given.
@@ -36,9 +39,15 @@ export function checkRevocation(
   const { trustStore, intermediates, now, revocation, effort } = inputs;
   if (revocation === undefined) return { valid: true, validUntil: Infinity };
   const isSignedBy = (crl: Crl, signer: Certificate): boolean => signs(signer, crl, policy, inputs);
-  const findSigner = (crl: Crl, issuer: Certificate): Certificate | undefined => {
-    if (issuer.subject.key === crl.issuer.key && isSignedBy(crl, issuer)) return issuer;
-    return named(crl.issuer.key).find((signer) => isSignedBy(crl, signer) && isBelowAnchor(signer));
+  const findSigner = (crl: Crl, issuer: Certificate): FoundSigner | undefined => {
+    if (issuer.subject.key === crl.issuer.key && isSignedBy(crl, issuer))
+      return { certificate: issuer, isSure: true };
+    const found = named(crl.issuer.key).filter(
+      (signer) => isSignedBy(crl, signer) && belowAnchor(signer) !== 'none',
+    );
+    const sure = found.find((signer) => belowAnchor(signer) === 'valid');
+    const certificate = sure ?? found[0];
+    return certificate && { certificate, isSure: sure !== undefined };
   };
   // Once a name, and once a signer, however many lists there are of them: others may publish in this CA's name.
   const named = once((key: string): readonly Certificate[] => {
@@ -46,11 +55,10 @@ export function checkRevocation(
     const known = [...(trustStore.anchors.get(key) ?? []), ...(trustStore.intermediates.get(key) ?? [])];
     return [...known, ...offered].toSorted((a, b) => Buffer.compare(a.der, b.der));
   });
-  const isBelowAnchor = once(
-    (signer: Certificate): boolean =>
-      equalBytes(signer.der, anchor.der) ||
-      pending.some(({ der }) => equalBytes(der, signer.der)) ||
-      signerPath(signer, anchor, [...pending, signer]),
+  const belowAnchor = once((signer: Certificate) =>
+    [anchor, ...pending].some(({ der }) => equalBytes(der, signer.der))
+      ? 'valid'
+      : signerPath(signer, anchor, [...pending, signer]),
   );
   let validUntil = Infinity;
   for (let at = path.length - 1; at >= 0; at--) {
@@ -66,12 +74,17 @@ export function checkRevocation(
     effort.notes?.statuses.push({ certificate, judged: result });
     // Who can make the search for a CRL's signer last too long must not gain by it, where unknown ones are accepted either.
     const cut = result.status === 'revoked' ? undefined : cutShort(effort.revocation, effort, policy);
-    const failed = cut ?? revocationFailure(result, certificate, at, rules);
+    // Where the client's certificate alone is looked at, of a signer no more is asked than of the CAs above.
+    const isAsked = rules.check === 'chain' || pending.length === 0;
+    const failed = cut ?? revocationFailure(result, certificate, at, isAsked ? rules : accepting);
     if (failed !== undefined) return failed;
     if (result.status !== 'revoked') validUntil = Math.min(validUntil, result.until);
   }
   return { valid: true, validUntil };
 }
+
+/** Who is known to be revoked is refused all the same. */
+export const accepting = { unknown: 'accept', pending: 'accept' } as const;
 
 function once<Of, Answer>(ask: (of: Of) => Answer): (of: Of) => Answer {
   const known = new Map<Of, Answer>();

@@ -15,7 +15,13 @@ import type { OcspAnswer, RevocationKnowledge, RevocationPolicy, SourceKind } fr
  *
  * @param issuer of the certificate in question, whose path is validated already
  */
-export type SignerCheck = (crl: Crl, issuer: Certificate) => Certificate | undefined;
+export type SignerCheck = (crl: Crl, issuer: Certificate) => FoundSigner | undefined;
+
+export type FoundSigner = {
+  readonly certificate: Certificate;
+  /** Else nobody knows whether it is revoked: what it lists is, and what it does not list need not be good. */
+  readonly isSure: boolean;
+};
 
 /** Whether this very certificate's key made the signature. */
 export type SignatureCheck = (crl: Crl, signer: Certificate) => boolean;
@@ -66,7 +72,7 @@ type Heard = {
 
 /** What one list says. */
 type ListWord = {
-  readonly signer: Certificate;
+  readonly signer: FoundSigner;
   readonly reasons: ReasonMask;
   readonly asOf: number;
   readonly entry: RevokedEntry | undefined;
@@ -91,12 +97,12 @@ function heardOfCrls(request: StatusRequest): Heard {
       if (before !== undefined) words.set(crl, { ...before, reasons: before.reasons | reasons });
       if (before !== undefined || reasons === 0) continue;
       const heard = [...words].filter(([one]) => one.issuer.key === crl.issuer.key);
-      const known = heard.find(([, { signer }]) => isSignedBy(crl, signer))?.[1].signer;
+      const known = heard.find(([, { signer }]) => isSignedBy(crl, signer.certificate))?.[1].signer;
       if (heard.some(([one, { signer }]) => signer === known && isSameScope(one, crl))) continue;
       // Who was found once is not searched for again: the request pays for each search.
       const signer = known ?? findSigner(crl, issuer);
       if (signer === undefined) continue;
-      const delta = deltas.find((one) => isDeltaOf(one, crl) && isSignedBy(one, signer));
+      const delta = deltas.find((one) => isDeltaOf(one, crl) && isSignedBy(one, signer.certificate));
       const { from: asOf } = windowOf(delta ?? crl, freshness);
       words.set(crl, { signer, reasons, asOf, entry: entryOf(certificate, crl, delta) });
     }
@@ -110,8 +116,8 @@ function heardOfCrls(request: StatusRequest): Heard {
 /** By the newest that together cover all reasons. */
 function coveredSince(words: readonly ListWord[]): number | undefined {
   let covered = 0;
-  for (const { reasons, asOf } of words.toSorted((a, b) => b.asOf - a.asOf)) {
-    covered |= reasons;
+  for (const { signer, reasons, asOf } of words.toSorted((a, b) => b.asOf - a.asOf)) {
+    if (signer.isSure) covered |= reasons;
     if (covered === allReasons) return asOf;
   }
   return undefined;

@@ -35,6 +35,7 @@ type Given = {
   readonly end?: Certificate;
   readonly intermediates?: readonly Certificate[];
   readonly unknown?: 'refuse' | 'accept';
+  readonly check?: 'leaf' | 'chain';
   readonly at?: number;
   readonly maxSignatureChecks?: number;
 };
@@ -43,6 +44,7 @@ function verdict({
   crls,
   intermediates = [interCa],
   unknown = 'refuse',
+  check = 'chain',
   at = now,
   maxSignatureChecks = 100,
   ...given
@@ -53,7 +55,7 @@ function verdict({
     intermediates,
     now: at,
     maxSignatureChecks,
-    revocation: { version: 1, crls: createCrlSet(crls), policyOf: () => byCrls(unknown) },
+    revocation: { version: 1, crls: createCrlSet(crls), policyOf: () => ({ ...byCrls(unknown), check }) },
   });
 }
 
@@ -95,6 +97,13 @@ const ofBothKeys = (
   crl(inter, { number: oldIsNewer ? 50 : 1, revoked: old }),
   crl(rolled, { number: oldIsNewer ? 1 : 50, revoked: young }),
 ];
+/** The root's list is a partition that has the old key's certificate in it: of the new key's nothing is known. */
+const interAtA = certify(root, inter, [ca(), points([at('http://a')])]);
+const ofNewKeyUnknown = { intermediates: [interAtA, rolledCa] };
+const rootAtA = crl(root, { list: [scope(at('http://a'))] });
+const ofBothCas = { intermediates: [interCa, rolledCa] };
+const newKeyRevoked = crl(root, { revoked: [rolledCa.serialNumber] });
+const [byNewKeyListed, byNewKeyClean] = [crl(rolled, { revoked: [serial] }), crl(rolled)];
 const noCrlSign = certify(root, inter, [ca(), keyUsage('04')]);
 
 const hour = 3_600_000;
@@ -556,6 +565,36 @@ const rows: readonly Row[] = [
     'a delta that adds',
     { crls: [rootCrl, interCrl, crl(inter, { number: 2, list: [deltaOf(1)], revoked: [serial] })] },
     'certificate_revoked',
+  ],
+  [
+    "on the new key's list, of which nobody knows whether it is revoked, and not on the old key's",
+    { ...ofNewKeyUnknown, crls: [rootAtA, interCrl, byNewKeyListed] },
+    'certificate_revoked',
+  ],
+  [
+    "not on the new key's list, of which nobody knows whether it is revoked, and the old key has none",
+    { ...ofNewKeyUnknown, crls: [rootAtA, byNewKeyClean] },
+    'revocation_unknown',
+  ],
+  [
+    "on a revoked new key's list, and not on the old key's",
+    { ...ofBothCas, crls: [newKeyRevoked, interCrl, byNewKeyListed] },
+    'valid',
+  ],
+  [
+    "on the new key's list, and not on the old key's, where the leaf alone is looked at",
+    { ...ofBothCas, check: 'leaf', crls: [interCrl, byNewKeyListed] },
+    'certificate_revoked',
+  ],
+  [
+    "not on the new key's list, and the old key has none, where the leaf alone is looked at",
+    { ...ofBothCas, check: 'leaf', crls: [byNewKeyClean] },
+    'valid',
+  ],
+  [
+    "not on a revoked new key's list, and the old key has none, where the leaf alone is looked at",
+    { ...ofBothCas, check: 'leaf', crls: [newKeyRevoked, byNewKeyClean] },
+    'revocation_unknown',
   ],
   [
     'a delta that removes',
