@@ -28,6 +28,7 @@ export type Revocation = {
   readonly settings: RevocationSettings;
   readonly policyOf: RevocationState['policyOf'];
   readonly issuerOf: (certificate: Certificate) => Certificate | undefined;
+  readonly signerAnchorsOf: (issuer: Certificate) => readonly Certificate[];
 };
 
 export type Known = {
@@ -103,6 +104,12 @@ export function readRevocation(written: Written, known: Known, findings: Finding
   return {
     policyOf: (...above) => rulesFor(...above)?.policy,
     issuerOf,
+    // As far as config.toml knows them itself: above a key that was reckoned from a signature is whoever reckoned it.
+    signerAnchorsOf: (issuer) => {
+      const cas = [issuer, ...issuersAbove(issuer, issuerOf)];
+      const foreign = cas.findIndex((ca) => turnOf(ca) > 0);
+      return foreign === -1 ? cas : cas.slice(0, foreign);
+    },
     settings: {
       sources: [general, ...byCa.values()].flatMap((rules) => rules?.sources ?? []),
       sourcesOf: (...above) => rulesFor(...above)?.sources,
@@ -121,7 +128,7 @@ export function readRevocation(written: Written, known: Known, findings: Finding
 
 /** What is known of revocation, and what this configuration makes of it. */
 export function revocationState(
-  { policyOf, issuerOf }: Pick<RevocationState, 'policyOf' | 'issuerOf'>,
+  { policyOf, issuerOf, signerAnchorsOf }: Pick<RevocationState, 'policyOf' | 'issuerOf' | 'signerAnchorsOf'>,
   knowledge: RevocationKnowledge,
 ): RevocationState {
   return {
@@ -136,6 +143,7 @@ export function revocationState(
     want: (...path) => knowledge.want?.(...path),
     policyOf,
     ...(issuerOf && { issuerOf }),
+    ...(signerAnchorsOf && { signerAnchorsOf }),
   };
 }
 

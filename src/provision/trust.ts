@@ -98,7 +98,10 @@ export function* buildTrust(
   // What one entry knows of the way, all do: whether one is in force must not depend on what a client sends along.
   const between = knownCas([...intermediates, ...cas]);
   // One for all pins: which alias a pinned certificate is, its fingerprint tells.
-  const pinned = new PathValidator(createTrustStore({ anchors: [], fingerprints }), policy);
+  const pinned = new PathValidator(
+    createTrustStore({ anchors: [], fingerprints, intermediates: between, turnOf }),
+    policy,
+  );
   const rooted = new PathValidator(
     createTrustStore({ anchors: roots, intermediates: between, turnOf }),
     policy,

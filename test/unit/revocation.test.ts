@@ -204,6 +204,78 @@ describe('a load balancer that is known by its certificate', () => {
   });
 });
 
+describe('a client by its file, whose CA has lists of another key', () => {
+  const [signer, newKey, stranger] = [entity('Issuing CA'), entity('Issuing CA'), entity('Issuing CA')];
+  const known = {
+    ...files,
+    'cas.pem': [
+      issuingCa,
+      certify(issuing, signer, [ca()]),
+      certify(policy, newKey, [ca()]),
+      certify(stranger, stranger, [ca()]),
+    ]
+      .map(pem)
+      .join(''),
+    'policy-and-cas.pem': '',
+  };
+  known['policy-and-cas.pem'] = known['policy.pem'] + known['cas.pem'];
+  const [yes, no] = ['certificate_revoked', 'acme'];
+  const rows: readonly (readonly [
+    what: string,
+    bundle: string,
+    by: typeof signer,
+    listed: string,
+    not: string,
+  ])[] = [
+    ['its CRL signer', 'cas.pem', signer, yes, no],
+    ['its new key, where the CA above is known', 'policy-and-cas.pem', newKey, yes, no],
+    ['its new key, where it is not', 'cas.pem', newKey, 'revocation_unknown', 'revocation_unknown'],
+    ['another CA of its name', 'policy-and-cas.pem', stranger, 'revocation_unknown', 'revocation_unknown'],
+  ];
+  for (const [what, bundle, by, listed, not] of rows)
+    it(`${what}: ${listed}, or ${not} where it is on none`, async () => {
+      const toml = `${trusting(`intermediatesPath = "${bundle}"`)}${general}check = "leaf"\n`;
+      for (const [revoked, expected] of [
+        [[leaf.serialNumber], listed],
+        [[], not],
+      ] as const) {
+        const crls = createCrlSet([crl(by, { revoked })]);
+        const { snapshot } = load(toml + client('file = "leaf.pem"') + api, known, now, {
+          revocationKnowledge: { version: 1, crls },
+        });
+        const parts = { path: '/a', certificate: encodeURIComponent(pem(leaf)) };
+        assert.equal(await outcome(parts, snapshot), expected);
+      }
+    });
+
+  it('and not one who reckoned a key of that name from its signature, and certified it', async () => {
+    const attacker = entity('Policy CA');
+    const cas = [
+      certify(attacker, withSecondKey(leaf, issuing), [ca(), keyUsage('06')]),
+      certify(entity('Above'), attacker, [ca(), keyUsage('06')]),
+      certify(attacker, stranger, [ca(), keyUsage('06')]),
+    ];
+    const publisher = cas
+      .map(
+        (one, i) =>
+          `- name: P${i}\n  version: v1.0\n  basePath: /p${i}\n  policies:
+    - policy: MTLS Authenticator\n      Certificate Content: ${encodeURIComponent(pem(one))}\n`,
+      )
+      .join('');
+    const toml = `${general}check = "leaf"\n[[definitions]]\nkind = "bijira"\npath = "p.yaml"\n`;
+    const { snapshot, revocation } = load(
+      toml + client('file = "leaf.pem"') + api,
+      { ...files, 'p.yaml': publisher },
+      now,
+      { revocationKnowledge: { version: 1, crls: createCrlSet([crl(stranger)]) } },
+    );
+    assert.equal(new Set(revocation!.signers).size, 3);
+    assert.ok(snapshot.revocation!.issuerOf!(leaf) !== undefined, 'the key fits');
+    const parts = { path: '/a', certificate: encodeURIComponent(pem(leaf)) };
+    assert.equal(await outcome(parts, snapshot), 'revocation_unknown');
+  });
+});
+
 it('is judged by config.toml’s own CA, whatever a foreign file calls so: a key that fits a signature can be reckoned', async () => {
   const fake = certify(entity('LB CA'), withSecondKey(lb, balancers), [ca(), keyUsage('06')]);
   const publisher = `- name: P\n  version: v1.0\n  basePath: /p\n  policies:

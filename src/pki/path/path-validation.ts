@@ -100,10 +100,14 @@ function judgePinned({
   readonly policy: PathPolicy;
   readonly inputs: PathInputs;
 }): PathVerdict {
-  const issuer = inputs.revocation?.issuerOf?.(leaf);
+  const { revocation: state, intermediates, effort } = inputs;
+  const issuer = state?.issuerOf?.(leaf);
   const candidate = issuer && { path: [leaf], anchor: issuer };
-  const noSigner: SignerPath = () => 'none';
-  const revocation = candidate && checkRevocation(candidate, inputs, policy, noSigner, []);
+  const circumstances = { inputs, offered: offeredOf(effort, intermediates), policy };
+  // It has no trust anchor that signers of lists could lead up to.
+  const signerPath: SignerPath = (signer, ofIssuer, pending) =>
+    findSignerPath(signer, state?.signerAnchorsOf?.(ofIssuer) ?? [], pending, circumstances);
+  const revocation = candidate && checkRevocation(candidate, inputs, policy, signerPath, []);
   if (revocation?.valid === false) return revocation;
   const validUntil = revocation?.validUntil ?? Infinity;
   return { valid: true, path: [leaf], anchor: leaf, policies: [], validUntil };
@@ -148,7 +152,8 @@ function judgePath(
   if (failed !== undefined) return failed;
   const policies = checkPolicies(chain, policy.policies);
   if (!policies.valid) return policies;
-  const signerPath: SignerPath = (...signer) => findSignerPath(...signer, circumstances);
+  const signerPath: SignerPath = (signer, anchor, pending) =>
+    findSignerPath(signer, [anchor], pending, circumstances);
   const revocation = checkRevocation({ path, anchor }, inputs, policy, signerPath, pending);
   if (!revocation.valid) return revocation;
   return { valid: true, path, anchor, policies: policies.policies, validUntil: revocation.validUntil };
@@ -157,11 +162,11 @@ function judgePath(
 /** RFC 5280 6.3.3 (f): a path of its own, to the same trust anchor, its certificates not revoked either. */
 function findSignerPath(
   signer: Certificate,
-  anchor: Certificate,
+  anchors: readonly Certificate[],
   pending: readonly Certificate[],
-  { inputs, offered, policy }: Circumstances,
+  { inputs, offered, policy }: Omit<Circumstances, 'account'>,
 ): ReturnType<SignerPath> {
-  const trustStore: TrustStore = { ...inputs.trustStore, anchors: bySubject([anchor]), through: undefined };
+  const trustStore: TrustStore = { ...inputs.trustStore, anchors: bySubject(anchors), through: undefined };
   const signerPolicy: PathPolicy = { ...policy, purpose: 'any', policies: defaultPolicy.policies };
   const account = inputs.effort.revocation;
   const searchBy = (revocation: RevocationState | undefined): PathVerdict =>

@@ -50,6 +50,8 @@ export type RevocationState = RevocationKnowledge & {
   readonly policyOf: (...above: Above) => RevocationPolicy | undefined;
   /** For a certificate that is trusted by itself, without a path: the CA that issued it, where that is known. */
   readonly issuerOf?: (certificate: Certificate) => Certificate | undefined;
+  /** For what that CA issued: those that the signers of its CRLs may lead up to. */
+  readonly signerAnchorsOf?: (issuer: Certificate) => readonly Certificate[];
 };
 
 /** By CRLs alone, as RFC 5280 6.3.3 has it. */
