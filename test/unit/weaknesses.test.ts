@@ -14,9 +14,8 @@ import { load, outcome } from '../support/enforcer.ts';
 import { createTokenIssuer } from '../support/token-issuer.ts';
 
 /**
- * The known weaknesses of the five WSO2 systems, by their numbers in the list that this project started from. Each is a
- * request that one of them lets in, or a way in which one of them breaks. 5 and 12 are shown through a real Envoy
- * (test/e2e/forgeries.test.ts, main-job.test.ts).
+ * The known weaknesses of the five WSO2 systems. Each is a request that one of them lets in, or a way in which one of
+ * them breaks. What only shows through a real Envoy is in test/e2e/forgeries.test.ts and main-job.test.ts.
  */
 
 const ca = await createAuthority({ subject: 'CN=Clients' });
@@ -62,7 +61,7 @@ const byAddress = load(headerMode('trustedSenders = ["10.0.0.0/8"]') + clients, 
 const encoded = ({ pem }: Issued): string => encodeURIComponent(pem);
 const header = (value: string) => [['x-wso2-client-certificate', value]] as const;
 
-test('1: a malformed certificate is refused, whatever else the request has, mandatory or optional', async () => {
+test('a malformed certificate is refused, whatever else the request has, mandatory or optional', async () => {
   const headers = [
     ...header('-----BEGIN CERTIFICATE-----MIIB-----END CERTIFICATE-----'),
     ['authorization', 'Bearer x'],
@@ -72,7 +71,7 @@ test('1: a malformed certificate is refused, whatever else the request has, mand
   }
 });
 
-test("2: the load balancer's certificate, found good for sending a header, is never good as a client's", async () => {
+test("the load balancer's certificate, found good for sending a header, is never good as a client's", async () => {
   const viaHeader = { path: '/must', certificate: encoded(balancer), headers: header(encoded(acme)) };
   assert.equal(await outcome(viaHeader, fromBalancer), 'acme');
   assert.equal(
@@ -88,13 +87,13 @@ test("2: the load balancer's certificate, found good for sending a header, is ne
   );
 });
 
-test("3: a client that is trusted as a client can't pass on another client's certificate", async () => {
+test("a client that is trusted as a client can't pass on another client's certificate", async () => {
   const parts = { path: '/must', certificate: encoded(globex), headers: header(encoded(acme)) };
   assert.equal(await outcome(parts, fromBalancer), 'header_sender_untrusted');
   assert.equal(await outcome(parts, peer), 'certificate_not_bound');
 });
 
-test('4: a public certificate is no credential on plain HTTP, nor from an unknown sender', async () => {
+test('a public certificate is no credential on plain HTTP, nor from an unknown sender', async () => {
   const parts = { path: '/must', headers: header(encoded(acme)) };
   assert.equal(
     await outcome({ ...parts, source: '10.0.0.1', scheme: 'http' }, byAddress),
@@ -104,7 +103,7 @@ test('4: a public certificate is no credential on plain HTTP, nor from an unknow
   assert.throws(() => load(headerMode('') + clients, files), /a header proves nothing by itself/);
 });
 
-test('6: expiry and extended key usage of an exactly bound certificate are checked, at each request', async () => {
+test('expiry and extended key usage of an exactly bound certificate are checked, at each request', async () => {
   const server = await ca.issue({ subject: 'CN=acme', extendedKeyUsage: 'server' });
   const { snapshot } = load(clients, { ...files, 'acme.pem': server.pem });
   assert.equal(
@@ -118,7 +117,7 @@ test('6: expiry and extended key usage of an exactly bound certificate are check
   );
 });
 
-test("7: an issuer's name alone proves nothing, nor does a signature by a certificate that is no CA", async () => {
+test("an issuer's name alone proves nothing, nor does a signature by a certificate that is no CA", async () => {
   const toml = clients.replace('file = "acme.pem"', 'caFile = "ca.pem"');
   const { snapshot } = load(toml, files);
   const impostor = await createAuthority({ subject: 'CN=Clients' });
@@ -138,7 +137,7 @@ test("7: an issuer's name alone proves nothing, nor does a signature by a certif
   assert.equal(await outcome({ path: '/must', certificate: encoded(byLeaf) }, snapshot), 'issuer_unknown');
 });
 
-test('8: a bad percent escape is a denial, and the next request is answered', async () => {
+test('a bad percent escape is a denial, and the next request is answered', async () => {
   assert.equal(
     await outcome({ path: '/must', headers: header('%-----BEGIN%ZZ'), source: '10.0.0.1' }, byAddress),
     'header_coding_invalid',
@@ -149,7 +148,7 @@ test('8: a bad percent escape is a denial, and the next request is answered', as
   );
 });
 
-test('9: what was decided for one API, alias or hour is not taken for another', async () => {
+test('what was decided for one API, alias or hour is not taken for another', async () => {
   const names = await selfSigned({ subject: 'CN=n' });
   const toml = `
 [[clients]]
@@ -177,7 +176,7 @@ mutualSSL = "off"
   );
 });
 
-test('10: nothing that a request carries skips a mandatory certificate', async () => {
+test('nothing that a request carries skips a mandatory certificate', async () => {
   const headers = [
     ['internal-key', 'x'],
     ['apikey', 'x'],
@@ -189,7 +188,7 @@ test('10: nothing that a request carries skips a mandatory certificate', async (
   }
 });
 
-test('11: aliases are found whatever their case, and keep their tier', async () => {
+test('aliases are found whatever their case, and keep their tier', async () => {
   const { snapshot } = load(clients, files);
   const [must] = snapshot.apis.apis;
   assert.deepEqual(
@@ -250,13 +249,13 @@ const from = (path: string, value: string, ...more: (readonly [string, string])[
   source: '10.0.0.1',
 });
 
-test('1: a malformed certificate beside a valid token, where both are mandatory', async () => {
+test('a malformed certificate beside a valid token, where both are mandatory', async () => {
   const cut = '-----BEGIN CERTIFICATE-----MIIB-----END CERTIFICATE-----';
   assert.equal(await outcome(from('/both/orders', cut, bearer), secured), 'certificate_not_der');
   assert.equal(await outcome(from('/both/orders', encoded(acme), bearer), secured), 'acme');
 });
 
-test('5: where security is switched off for a resource, the client’s own certificate header is still removed', async () => {
+test('where security is switched off for a resource, the client’s own certificate header is still removed', async () => {
   const { answers } = secured;
   const response = writeCheckResponse(
     await decide(request(from('/both/health', encoded(acme))), secured, now),
@@ -266,7 +265,7 @@ test('5: where security is switched off for a resource, the client’s own certi
   assert.ok(response.ok_response?.headers_to_remove.includes('x-wso2-client-certificate'));
 });
 
-test('10: a resource whose security is off asks for no token, and still for the mandatory certificate', async () => {
+test('a resource whose security is off asks for no token, and still for the mandatory certificate', async () => {
   assert.equal(await outcome(from('/both/health', encoded(acme)), secured), 'acme');
   assert.equal(
     await outcome({ path: '/both/health', headers: [bearer], source: '10.0.0.1' }, secured),
@@ -274,7 +273,7 @@ test('10: a resource whose security is off asks for no token, and still for the 
   );
 });
 
-test('13: an API behind mutual TLS alone keeps methods, aliases and scopes by resource', async () => {
+test('an API behind mutual TLS alone keeps methods, aliases and scopes by resource', async () => {
   const call = (path: string, method: string, who: Issued, ...more: (readonly [string, string])[]) =>
     outcome({ ...from(path, encoded(who), ...more), method }, secured);
   assert.equal(await call('/tls/orders', 'GET', globex), 'globex');

@@ -28,14 +28,14 @@ const refused: Statuses = [401, 401, 401];
 const byToken: Statuses = [401, 200, 401];
 const admitted: Statuses = [200, 200, 200];
 
-/** The systems' truth tables (shared/reference/wso2-behaviour.md), as their documents and tests have them. */
+/** The systems' truth tables, as their documents and tests have them. */
 export const tables: Readonly<Record<'choreo-connect' | 'apk' | 'api-manager', readonly SystemRow[]>> = {
   'choreo-connect': [
     {
       mutualSSL: 'mandatory',
       oauth2: 'mandatory',
       statuses: { none: refused, valid: byToken, unknown: refused, malformed: refused },
-      differs: 'weakness 1: there, a malformed certificate and a valid token pass',
+      differs: 'there, a malformed certificate and a valid token pass',
     },
     {
       mutualSSL: 'mandatory',
