@@ -94,7 +94,7 @@ export type DenialRow = {
 };
 
 /** mutual-ssl: Choreo Connect's. bearer: RFC 6750 section 3; without an error where no token came. */
-export type Challenge = { readonly scheme: 'mutual-ssl' } | BearerChallenge;
+type Challenge = { readonly scheme: 'mutual-ssl' } | BearerChallenge;
 export type BearerChallenge = { readonly scheme: 'bearer'; readonly error: BearerError | undefined };
 
 const mutualSsl: Challenge = { scheme: 'mutual-ssl' };

@@ -32,7 +32,7 @@ export type Step =
   | { readonly kind: 'token'; readonly verdict: TokenVerdict };
 
 /** For whoever explains a decision. It is told, and changes nothing. */
-export type Trace = (step: Step) => void;
+type Trace = (step: Step) => void;
 
 /**
  * The life of one request. Pure but for what the snapshot remembers: a path once found valid for a certificate that had

@@ -22,7 +22,7 @@ type HostApis = {
 };
 
 /** Two APIs claim one host and base path: no request could tell them apart. */
-export type PlaceTaken = {
+type PlaceTaken = {
   readonly host: string;
   readonly basePath: string;
   readonly first: Api;

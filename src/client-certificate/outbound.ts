@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Header } from '../attributes.ts';
 import { type CertificateFormat, formatOf } from './formats/table.ts';
 
-export type OutboundNames = {
+type OutboundNames = {
   readonly header?: string | undefined;
   readonly chainHeader?: string | undefined;
 };

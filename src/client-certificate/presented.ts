@@ -15,7 +15,7 @@ export type PresentedChain = {
 };
 
 /** No certificate: the source that fits the sender is final, so that no other may be asked. */
-export type PresentedNone = {
+type PresentedNone = {
   readonly kind: 'none';
   /** Where the sender is trusted for a header: that one, which is not there or says that there is none. */
   readonly header?: string;

@@ -23,7 +23,7 @@ export const tellErrors: Tell = (level, problem) => {
   if (level === 'error') tellAll(level, problem);
 };
 
-export type LoadOptions = {
+type LoadOptions = {
   /** Also where the file says nothing of Envoy. */
   readonly alwaysEnvoy?: boolean;
   /** How many there are, where the command line says so. */

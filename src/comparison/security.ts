@@ -6,7 +6,7 @@ import { byOrder, bySet, type Change, either, narrowing, ofTier, widening } from
 import { clientsOnlyIn, otherTerms, otherTiers, suspendedOnlyIn } from './clients.ts';
 
 /** What is asked for at one place by one of two configurations. */
-export type Side = { readonly security: Security; readonly snapshot: Snapshot; readonly now: number };
+type Side = { readonly security: Security; readonly snapshot: Snapshot; readonly now: number };
 
 const requirements: readonly Requirement[] = ['mandatory', 'optional', 'off'];
 

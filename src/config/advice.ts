@@ -25,13 +25,13 @@ const schemaAt = (path: Path): JsonSchema | undefined =>
     configShape as JsonSchema,
   );
 
-export const keysOf = (path: Path): Names => Object.keys(inside(schemaAt(path))?.properties ?? {});
+const keysOf = (path: Path): Names => Object.keys(inside(schemaAt(path))?.properties ?? {});
 
 const isTable = (path: Path): boolean => inside(schemaAt(path))?.properties !== undefined;
 const isListOfTables = (path: Path): boolean => schemaAt(path)?.items?.properties !== undefined;
 
 /** As a table is written: `[router.keystore]`, `[[apis.operations]]`. */
-export const heading = (path: Path): string => {
+const heading = (path: Path): string => {
   const name = namesOf(path).join('.');
   return isListOfTables(path) ? `[[${name}]]` : `[${name}]`;
 };

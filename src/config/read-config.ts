@@ -19,7 +19,7 @@ export type ConfigText = {
   readonly warnings: readonly Problem[];
 };
 
-export type ConfigLines = {
+type ConfigLines = {
   readonly toml: TomlLines;
   /** Where the token services stand that were kept, if some were left out. */
   readonly services?: readonly number[] | undefined;

@@ -7,7 +7,7 @@ import { FileProblem, type Files } from '../documents/files.ts';
 import type { Problem } from '../documents/problem.ts';
 import type { DefinedApi, Definition, WrittenApi, WrittenTokenService } from './written.ts';
 
-export type ParsedApi = {
+type ParsedApi = {
   /** undefined where there are problems by the rules themselves. */
   readonly api: Config['apis'][number] | undefined;
   readonly problems: readonly Problem[];

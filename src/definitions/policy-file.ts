@@ -12,7 +12,7 @@ export type PolicyTier = {
   readonly stopOnQuotaReach: boolean;
 };
 
-export type PolicyFile = {
+type PolicyFile = {
   readonly tiers: readonly PolicyTier[];
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];

@@ -3,7 +3,7 @@ import type { Document } from './cursor.ts';
 import { FileProblem } from './files.ts';
 
 /** An element, as far as configuration files need it. */
-export type XmlElement = {
+type XmlElement = {
   readonly name: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly children: readonly XmlElement[];

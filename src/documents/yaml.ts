@@ -17,7 +17,7 @@ import {
 import { FileProblem } from './files.ts';
 
 /** One document of a YAML (or JSON) file, plain data. */
-export type YamlDocument = {
+type YamlDocument = {
   readonly value: unknown;
   /** 1-based line of the key or element at a path, or of the nearest above it that is written. */
   readonly lineOf: (path: readonly PropertyKey[]) => number;

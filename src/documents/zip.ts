@@ -2,7 +2,7 @@ import { crc32, inflateRawSync } from 'node:zlib';
 import { FileProblem } from './files.ts';
 
 /** One file of an archive. */
-export type ZipEntry = {
+type ZipEntry = {
   readonly name: string;
   /** What it unpacks to, and no more. */
   readonly size: number;

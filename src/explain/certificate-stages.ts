@@ -53,7 +53,7 @@ const keyText = ({ subjectPublicKey: { type, bits } }: Certificate): string =>
 
 const day = 86_400_000;
 
-export function daysText({ notBefore, notAfter }: Certificate, now: number): string {
+function daysText({ notBefore, notAfter }: Certificate, now: number): string {
   if (now < notBefore) return `begins in ${counted(Math.ceil((notBefore - now) / day))}`;
   if (now > notAfter) return `ended ${counted(Math.floor((now - notAfter) / day))} ago`;
   return `${counted(Math.floor((notAfter - now) / day))} left`;

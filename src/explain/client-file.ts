@@ -5,7 +5,7 @@ import { KeyStoreError } from '../pki/containers/key-store-entry.ts';
 import { PemError, parsePem } from '../pki/containers/pem.ts';
 
 /** What a client has of itself: DER, its own certificate first. */
-export type ClientFile = { readonly ders: readonly Uint8Array[] } | { readonly problem: string };
+type ClientFile = { readonly ders: readonly Uint8Array[] } | { readonly problem: string };
 
 /**
  * The certificates of a client's file: PEM (its key may stand beside them, and is not looked at), DER, PKCS#12, JKS.

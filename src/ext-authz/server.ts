@@ -12,16 +12,16 @@ import { readCheckRequest } from './check-request.ts';
 import { listenOnSocket } from './unix-socket.ts';
 
 export type Listener = TcpListener | UnixListener;
-export type TcpListener = {
+type TcpListener = {
   readonly address: string;
   /** 0: any free one. */
   readonly port: number;
   readonly tls: ServerTls | undefined;
 };
 /** Path of a unix socket. */
-export type UnixListener = { readonly socket: string };
+type UnixListener = { readonly socket: string };
 
-export type ServerOptions = {
+type ServerOptions = {
   readonly listeners: readonly Listener[];
   readonly check: (attributes: Attributes) => Soon<Checked>;
   /** How answers are written where `check` could not say it. */

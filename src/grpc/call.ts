@@ -6,7 +6,7 @@ import { readTimeout } from './timeout.ts';
 /** What a method answers: its message with the prefix before it (`frame`), or why there is none. */
 export type Reply = Buffer | Status;
 
-export type UnaryMethod = {
+type UnaryMethod = {
   readonly kind: 'unary';
   /** @param startedAt when the call's headers came: milliseconds of `performance.now()`, where somebody measures it */
   readonly handle: (message: Buffer, startedAt?: number) => Reply | Promise<Reply>;

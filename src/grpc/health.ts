@@ -3,7 +3,7 @@ import { frame } from './message.ts';
 import { status } from './status.ts';
 
 /** grpc.health.v1.Health: whether services are served, for whoever asks and whoever keeps listening. */
-export type Health = {
+type Health = {
   readonly methods: ReadonlyMap<string, Method>;
   readonly setServing: (serving: boolean) => void;
 };

@@ -20,7 +20,7 @@ export type GrpcServerOptions = CallOptions & {
 };
 
 /** Bounds on what callers can make us hold. */
-export type Limits = {
+type Limits = {
   readonly connections: number;
   /** In hand at a time, streams of answers included; what comes beyond it is told so at once (RESOURCE_EXHAUSTED). */
   readonly calls: number;

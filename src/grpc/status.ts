@@ -10,7 +10,7 @@ export const codes = {
   internal: 13,
   unavailable: 14,
 } as const;
-export type Code = (typeof codes)[keyof typeof codes];
+type Code = (typeof codes)[keyof typeof codes];
 
 export type Status = { readonly code: Code; readonly message: string };
 

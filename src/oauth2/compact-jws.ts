@@ -10,7 +10,7 @@ export type CompactJws = {
 };
 
 /** What is used of the header. `jwk`, `jku`, `x5u` and `x5c` never are: who signs must not say by which key. */
-export type JwsHeader = {
+type JwsHeader = {
   readonly alg: string;
   readonly kid: string | undefined;
   readonly typ: string | undefined;

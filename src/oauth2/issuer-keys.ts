@@ -10,7 +10,7 @@ export type IssuerKeys = {
 };
 
 /** unknown: there are keys, and this is none of them. unavailable: there are none, yet. too-many: to try each. */
-export type KeyAbsence = 'unknown' | 'unavailable' | 'too-many';
+type KeyAbsence = 'unknown' | 'unavailable' | 'too-many';
 
 /** While an issuer changes its keys, and names none of them in its tokens, there are two or three. */
 const maxTried = 8;

@@ -1,7 +1,7 @@
 import { VerificationKey } from './verification-key.ts';
 
 /** A JWK Set (RFC 7517 section 5), as far as it could be read. */
-export type Jwks = {
+type Jwks = {
   readonly keys: readonly unknown[];
   /** Why some of its keys are not used. */
   readonly unused: readonly string[];

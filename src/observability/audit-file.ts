@@ -2,7 +2,7 @@ import { constants, type FileHandle, lstat, open, rename, stat } from 'node:fs/p
 import { type AuditCounts, type AuditSink, type OnAuditTrouble, onceEach } from './audit-sink.ts';
 import { maxQueuedBytes } from './log.ts';
 
-export type AuditFileSettings = {
+type AuditFileSettings = {
   readonly path: string;
   /** Bytes from which on a new one is begun. */
   readonly maxBytes: number;

@@ -8,7 +8,7 @@ export type AuditSink = {
   readonly close: () => Promise<void>;
 };
 /** For those who sort lines without reading them. */
-export type AuditAbout = {
+type AuditAbout = {
   readonly isDenial: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;

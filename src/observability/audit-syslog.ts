@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 import { type AuditSink, type OnAuditTrouble, onceEach } from './audit-sink.ts';
 import { maxQueuedBytes } from './log.ts';
 
-export type SyslogSettings = {
+type SyslogSettings = {
   /** An IP address: a name would have to be looked up for each line. */
   readonly address: string;
   readonly port: number;

@@ -10,7 +10,7 @@ import { readBundle } from './pem-files.ts';
 type Path = readonly PropertyKey[];
 
 /** The CAs that `issuer` may name; none are trusted where there is no trustedCertPath. */
-export type Cas = {
+type Cas = {
   readonly trusted: readonly Certificate[] | undefined;
   readonly intermediates: readonly Certificate[];
   /** What is accepted of all certificates; undefined: nothing unusual. */

@@ -16,7 +16,7 @@ type Written = Partial<Config['clients'][number]> & { readonly alias: string };
 type Path = readonly PropertyKey[];
 
 /** `[[clients]]`, an API's own, or `[[senders]]`. */
-export type ClientList = {
+type ClientList = {
   readonly entries: readonly Written[];
   /** Where it stands in config.toml. */
   readonly at: Path;

@@ -11,7 +11,7 @@ import { certificatesIn, type KeyPair, readKeyPair, reason } from './key-pair.ts
 import { readPemBundle } from './pem-files.ts';
 import type { ServiceTls } from './service.ts';
 
-export type Meeting = {
+type Meeting = {
   readonly enforcer: ServiceTls;
   readonly envoy: {
     /** PEM: what the enforcer's certificate must lead up to, or be. */
@@ -23,7 +23,7 @@ export type Meeting = {
 };
 
 /** Why one does not take the other's certificate, in OpenSSL's words; undefined: it does. */
-export type Refusals = { readonly byEnvoy: string | undefined; readonly byEnforcer: string | undefined };
+type Refusals = { readonly byEnvoy: string | undefined; readonly byEnforcer: string | undefined };
 
 /**
  * Lets the enforcer and Envoy meet, on loopback: a real handshake, for no rule of ours would be as true. Envoy's part is

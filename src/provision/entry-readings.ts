@@ -4,7 +4,7 @@ import type { Definitions, Entry } from './definitions.ts';
 import { type EntryReading, ReadingError, type ReadingProcess } from './reading-process.ts';
 import type { Remembered } from './remembered-files.ts';
 
-export type ReadingOrder = {
+type ReadingOrder = {
   readonly tables: TableRows;
   readonly reader: ReadingProcess;
   /** The files as they were, by the entry's id; undefined: as they are. */

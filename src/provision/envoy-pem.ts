@@ -18,7 +18,7 @@ export type Finding = {
 const error = (message: string): Finding => ({ level: 'error', message });
 const warning = (message: string): Finding => ({ level: 'warn', message });
 
-export type Pair = {
+type Pair = {
   readonly certificate: Buffer;
   readonly key: Buffer;
   readonly purpose: 'server' | 'client';

@@ -7,7 +7,7 @@ import { createFindings, type Findings } from './findings.ts';
 import type { Issuers } from './token-policies.ts';
 import { type KnownIssuer, readTokenServices, type ServiceSurroundings } from './token-services.ts';
 
-export type EntryIssuers = {
+type EntryIssuers = {
   readonly issuers: Issuers;
   readonly feeds: readonly JwksFeed[];
   readonly expiries: readonly Expiry[];

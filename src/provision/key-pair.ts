@@ -7,7 +7,7 @@ export type Names = {
   readonly certPath: 'certPath' | 'publicCertificatePath';
   readonly keyPath: 'keyPath' | 'privateKeyPath';
 };
-export type Trouble = { readonly of: 'certificate' | 'key'; readonly message: string };
+type Trouble = { readonly of: 'certificate' | 'key'; readonly message: string };
 
 /** Leaf first; or what is wrong with a certificate chain and its key, which follows "found …, which". */
 export function readPair(

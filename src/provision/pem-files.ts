@@ -20,7 +20,7 @@ export function certificateIn(content: string | Uint8Array): Certificate {
   return certificates[0]!;
 }
 
-export type Bundle = {
+type Bundle = {
   /** At least one, unless all are broken. */
   readonly certificates: readonly Certificate[];
   /** What is wrong with those that could not be read. */

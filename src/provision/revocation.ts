@@ -24,14 +24,14 @@ type Mode = NonNullable<Written['mode']>;
 /** What becomes of revocation below one CA. */
 type Rules = { readonly sources: RevocationSources; readonly policy: RevocationPolicy };
 
-export type Revocation = {
+type Revocation = {
   readonly settings: RevocationSettings;
   readonly policyOf: RevocationState['policyOf'];
   readonly issuerOf: (certificate: Certificate) => Certificate | undefined;
   readonly signerAnchorsOf: (issuer: Certificate) => readonly Certificate[];
 };
 
-export type Known = {
+type Known = {
   /** Trusted CAs. */
   readonly anchors: readonly Certificate[];
   /** Those that load balancers' own certificates lead up to. */

@@ -6,7 +6,7 @@ import type { Findings } from './findings.ts';
 type Path = readonly PropertyKey[];
 
 /** What the generated Envoy opens besides the file that it is configured by. */
-export type RouterFiles = {
+type RouterFiles = {
   readonly pairs: readonly {
     /** Of the table that has `certPath` and `keyPath`. */
     readonly at: Path;

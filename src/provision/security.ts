@@ -69,7 +69,7 @@ export function apiSecurity(api: WrittenApi, i: number, ground: Ground): Securit
 }
 
 /** An API, by its index in `[[apis]]`, with what it asks for as a whole. */
-export type SecuredApi = {
+type SecuredApi = {
   readonly written: WrittenApi;
   readonly index: number;
   readonly security: Security;

@@ -7,7 +7,7 @@ import type { KnownIssuer } from './token-services.ts';
 type Path = readonly PropertyKey[];
 
 /** The keys of an API, or of one of its operations with the API's where it has none. */
-export type WrittenPolicy = {
+type WrittenPolicy = {
   readonly scopes?: readonly string[] | undefined;
   readonly scopesMatch?: 'all' | 'any' | undefined;
   readonly issuers?: readonly string[] | undefined;
@@ -24,7 +24,7 @@ export type Issuers = {
 };
 
 /** An API, or one of its operations, that asks for tokens. */
-export type TokenUser = {
+type TokenUser = {
   /** For messages. */
   readonly name: string;
   readonly at: Path;

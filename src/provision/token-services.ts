@@ -19,7 +19,7 @@ type Path = readonly PropertyKey[];
 
 export type KnownIssuer = Issuer & { readonly validatesSubscription: boolean };
 
-export type TokenServices = {
+type TokenServices = {
   /** One for each entry that adds up. */
   readonly issuers: readonly KnownIssuer[];
   /** To be kept going while they are in force. */

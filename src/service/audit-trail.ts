@@ -11,8 +11,8 @@ import { auditSyslog } from '../observability/audit-syslog.ts';
 import { counter, type Family } from '../observability/exposition.ts';
 import { resolver } from '../provision/own-config.ts';
 
-export type AuditSettings = NonNullable<Config['enforcer']['audit']>;
-export type AuditTrailOptions = {
+type AuditSettings = NonNullable<Config['enforcer']['audit']>;
+type AuditTrailOptions = {
   /** config.toml, which paths are relative to. */
   readonly file: string;
   readonly worker: number | undefined;

@@ -3,7 +3,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { areSame, type Stamps, stampsNow } from '../documents/stamps.ts';
 
-export type WatchTimes = {
+type WatchTimes = {
   /** Between looks, where no event says anything. Milliseconds, as all here. */
   readonly every: number;
   /** For so long nothing must have changed: files are written in pieces. */

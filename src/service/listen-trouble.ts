@@ -5,7 +5,7 @@ export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
-export type ListenTrouble = { readonly key: 'port' | 'address' | 'socket'; readonly message: string };
+type ListenTrouble = { readonly key: 'port' | 'address' | 'socket'; readonly message: string };
 
 export function listenTrouble(error: NodeJS.ErrnoException, { tcp, socket }: ServiceSettings): ListenTrouble {
   const { code, syscall, message } = error;

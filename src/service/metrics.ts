@@ -11,7 +11,7 @@ import { feedFamilies } from './feed-metrics.ts';
 import type { Shadow } from './shadow.ts';
 import type { Traces } from './traces.ts';
 
-export type MetricsOf = {
+type MetricsOf = {
   readonly audit: AuditTrail;
   readonly shadow: Shadow;
   readonly traces: Traces | undefined;

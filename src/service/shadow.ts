@@ -10,7 +10,7 @@ import type { ConfigurationEvent, InForce } from './configuration.ts';
 import { NextConfiguration } from './next-configuration.ts';
 import { SpareTime } from './spare-time.ts';
 
-export type ShadowOptions = {
+type ShadowOptions = {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What becomes of the next configuration. */
   readonly tell: (event: ConfigurationEvent, file: string) => void;

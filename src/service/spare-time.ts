@@ -9,7 +9,7 @@ const slice = 0.2;
 /** So many wait at most; each may hold 60 KB of headers. */
 const longest = 256;
 
-export type SpareTimeOptions<T> = {
+type SpareTimeOptions<T> = {
   /** Must not throw. */
   readonly work: (item: T) => Soon<void>;
   /** So many were left out: there was no time for them. */

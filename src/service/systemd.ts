@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 
-export type SystemdOptions = {
+type SystemdOptions = {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Told once if systemd can't be told anything. */
   readonly onTrouble: (message: string) => void;

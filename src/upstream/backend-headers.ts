@@ -29,7 +29,7 @@ export type BackendSettings = {
   readonly backendJwtHeader: string;
 };
 
-export type BackendHeaders = {
+type BackendHeaders = {
   /** In place of what the client sent. */
   readonly set: readonly Header[];
   readonly remove: readonly string[];

@@ -4,7 +4,7 @@ import { SignJWT } from 'jose';
 import type { Soon } from '../soon.ts';
 import { spaceSeparated } from './field-value.ts';
 
-export type BackendJwtOptions = {
+type BackendJwtOptions = {
   readonly certificatePem: string;
   /** RSA. */
   readonly privateKeyPem: string;

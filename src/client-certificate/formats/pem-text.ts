@@ -7,7 +7,7 @@ export const BEGIN = '-----BEGIN CERTIFICATE-----';
 export const END = '-----END CERTIFICATE-----';
 
 /** What stands for PEM's line ends: themselves, or what a producer makes of them to fit a header. */
-export type LineEnd = '\n' | ' ' | '\t';
+type LineEnd = '\n' | ' ' | '\t';
 
 /**
  * PEM (RFC 7468) with certificates only and nothing around them. Lines may be of any length, one line included.

@@ -4,7 +4,7 @@ import type { DefinitionEntry, WrittenApi, WrittenClient } from '../written.ts';
 import { isOfCurrentApi, type TableRow } from './table-row.ts';
 
 /** One bad row must not keep the removal of another from taking effect: it is left out, and told. */
-export type Tell = (row: TableRow, message: string) => void;
+type Tell = (row: TableRow, message: string) => void;
 
 /**
  * Rows that count: of the tenant, of the key type, and of an API's revisions the current one. Sandbox certificates are

@@ -243,7 +243,7 @@ function basePathOf(document: Cursor): string | undefined {
 }
 
 /** `x-wso2-production-endpoints`: a table with urls, or a list of tables or URLs. The first counts. */
-export function endpointOf(document: Cursor): string | undefined {
+function endpointOf(document: Cursor): string | undefined {
   for (const candidate of document.get('x-wso2-production-endpoints').each()) {
     const urls = ['urls', 'url'].flatMap((key) => candidate.get(key).each());
     const first = [candidate, ...urls].find(({ value }) => typeof value === 'string');

@@ -24,7 +24,7 @@ const maxUnpacked = 16 * 1024 * 1024;
 const maxTogether = 512 * 1024 * 1024;
 
 /** What lies below a path. */
-export type FoundProjects = {
+type FoundProjects = {
   /** Every folder with an api.yaml (or api.json). */
   readonly folders: readonly Project[];
   readonly archives: readonly string[];

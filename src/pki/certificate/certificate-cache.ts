@@ -40,7 +40,7 @@ type Part = {
 };
 
 /** How many readings found what, and what each part holds. */
-export type CacheState = {
+type CacheState = {
   readonly readings: Readonly<Record<'known' | 'stranger' | 'unseen', number>>;
   readonly parts: Readonly<
     Record<'known' | 'stranger', { readonly entries: number; readonly bytes: number }>

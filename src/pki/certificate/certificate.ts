@@ -30,7 +30,7 @@ import {
   verifySignature,
 } from './signature.ts';
 
-export type CertificateErrorCode = Extract<
+type CertificateErrorCode = Extract<
   PathFailureCode,
   `certificate_${'malformed' | 'version_unsupported' | 'version_too_low' | `${string}_malformed` | 'algorithms_differ' | 'issuer_empty' | 'extension_duplicate'}`
 >;
@@ -178,7 +178,7 @@ function readSerial(element: Element): Uint8Array {
 }
 
 /** @param octets content of the INTEGER */
-export function serialText(octets: Uint8Array): string {
+function serialText(octets: Uint8Array): string {
   if (octets[0]! < 0x80)
     return hex(octets.length > 1 && octets[0] === 0 ? octets.subarray(1) : octets).toUpperCase();
   const magnitude = (-BigInt.asIntN(octets.length * 8, BigInt(`0x${hex(octets)}`)))

@@ -39,7 +39,7 @@ export function parseNameText(text: string): NameText {
 }
 
 /** One attribute of a table: `{ CN = "acme" }`. */
-export type AttributeText =
+type AttributeText =
   | { readonly ok: true; readonly attribute: Attribute }
   | { readonly ok: false; readonly problem: string };
 

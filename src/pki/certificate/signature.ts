@@ -4,10 +4,10 @@ import { readBitStringOctets, readCount, readOid } from '../der/der-values.ts';
 import { Repeated } from '../der/repeated.ts';
 import type { KeyType, PublicKey } from './public-key.ts';
 
-export type Hash = 'md5' | 'sha1' | 'sha256' | 'sha384' | 'sha512';
+type Hash = 'md5' | 'sha1' | 'sha256' | 'sha384' | 'sha512';
 
 /** How a signature is checked. */
-export type SignatureScheme = {
+type SignatureScheme = {
   readonly keyTypes: readonly KeyType[];
   /** undefined: the scheme has its own (RFC 8032). */
   readonly hash: Hash | undefined;
@@ -132,7 +132,7 @@ export type Signed = {
 };
 
 /** The frame of every signed thing (RFC 5280 4.1.1, 5.1.1): what is signed, the algorithm once more, the signature. */
-export type Frame = Pick<Signed, 'signature'> & {
+type Frame = Pick<Signed, 'signature'> & {
   readonly tbs: Element;
   /** The outer AlgorithmIdentifier, which must be the inner one again. */
   readonly algorithm: Element;

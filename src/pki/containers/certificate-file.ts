@@ -4,14 +4,14 @@ import { type DerKind, derKind, isTrustedFor, splitFirst } from './der-kind.ts';
 import { type PemBlock, PemError, parsePem } from './pem.ts';
 
 /** A certificate as the bytes that the file has, not yet read. */
-export type FoundCertificate = {
+type FoundCertificate = {
   readonly der: Uint8Array;
   /** Where it begins, from 1. */
   readonly line: number;
 };
 
 /** Problems and faults follow "found …, which". They never quote the file: it may be a private key. */
-export type CertificateFile =
+type CertificateFile =
   | {
       readonly ok: true;
       /** Each once, in the order of the file. */

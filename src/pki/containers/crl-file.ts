@@ -2,7 +2,7 @@ import { derKind } from './der-kind.ts';
 import { PemError, parsePem } from './pem.ts';
 
 /** Problems follow "found …, which". */
-export type CrlFile =
+type CrlFile =
   | { readonly ok: true; readonly crls: readonly Uint8Array[] }
   | { readonly ok: false; readonly problem: string };
 

@@ -7,7 +7,7 @@ export type KeyStoreEntry = {
   readonly der: Uint8Array;
 };
 
-export type KeyStoreFailure = 'wrong_password' | 'not_a_key_store' | 'unsupported_encryption' | 'too_costly';
+type KeyStoreFailure = 'wrong_password' | 'not_a_key_store' | 'unsupported_encryption' | 'too_costly';
 
 export class KeyStoreError extends Error {
   override readonly name = 'KeyStoreError';

@@ -7,7 +7,7 @@ export type PemBlock = {
   readonly line: number;
 };
 
-export type PemErrorCode =
+type PemErrorCode =
   | 'pem_begin_inside_block'
   | 'pem_labels_differ'
   | 'pem_end_missing'

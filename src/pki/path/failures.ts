@@ -1,5 +1,5 @@
 /** What a cause is called, in words for the client, and where it is written (RFC 5280 unless it says otherwise). */
-export type FailureRow = { readonly sentence: string; readonly section: string };
+type FailureRow = { readonly sentence: string; readonly section: string };
 
 const row = (section: string, sentence: string): FailureRow => ({ section, sentence });
 

@@ -26,7 +26,7 @@ type State = {
   inhibitAnyPolicy: number;
 };
 
-export type PolicyVerdict = { readonly valid: true; readonly policies: readonly string[] };
+type PolicyVerdict = { readonly valid: true; readonly policies: readonly string[] };
 
 /**
  * Certificate policies along a path (RFC 5280 6.1.3 (d) to (f), 6.1.4 (a), (b), (h) to (j), 6.1.5 (a), (b), (g)).

@@ -8,7 +8,7 @@ import { judgeKey, judgeScheme } from './leniency.ts';
 import type { PathPolicy, WeakAlgorithms } from './path-options.ts';
 
 /** Who may have signed what, and who pays for finding out. */
-export type SignatureQuestion = {
+type SignatureQuestion = {
   readonly signed: Signed;
   /** For the log. */
   readonly what: () => string;
