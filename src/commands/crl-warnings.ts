@@ -1,3 +1,4 @@
+import type { Path } from '../config/problem.ts';
 import type { FeedState } from '../feeds/feed.ts';
 import type { RevocationSettings } from '../feeds/revocation-feeds.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
@@ -9,8 +10,6 @@ import type { LoadedConfig } from '../provision/load-config.ts';
 import { resolver } from '../provision/own-config.ts';
 import type { FileWarning } from './file-warnings.ts';
 import { isOutOfDate, stateLine } from './revocation.ts';
-
-type Path = readonly PropertyKey[];
 
 /** What is wrong with the CRL files of a configuration, and whose clients that keeps out. */
 export function crlWarnings(

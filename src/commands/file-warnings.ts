@@ -1,11 +1,10 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { problemLine, shown } from '../config/problem.ts';
+import { type Path, problemLine, shown } from '../config/problem.ts';
 import { isProblems, type LoadedConfig, loadConfig } from '../provision/load-config.ts';
 import { resolver } from '../provision/own-config.ts';
 import { nextFile } from '../provision/shadow.ts';
 
-type Path = readonly PropertyKey[];
 export type FileWarning = { readonly path: Path; readonly message: string };
 
 /** Of files that "serve" goes on without, with a line in its log: the next configuration, and what it writes. */

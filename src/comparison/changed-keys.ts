@@ -1,7 +1,7 @@
-import { keyText } from '../config/problem.ts';
+import { keyText, type Path } from '../config/problem.ts';
 
 /** Keys whose values differ, as deep as both have them. */
-function* changedKeys(before: unknown, after: unknown, at: readonly PropertyKey[] = []): Generator<string> {
+function* changedKeys(before: unknown, after: unknown, at: Path = []): Generator<string> {
   if (Object.is(before, after)) return;
   if (isTable(before) && isTable(after) && Array.isArray(before) === Array.isArray(after)) {
     for (const key of new Set([...Object.keys(before), ...Object.keys(after)]))

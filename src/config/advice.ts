@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { slipOf } from '../documents/near.ts';
-import { nearest } from './problem.ts';
+import { nearest, type Path } from './problem.ts';
 import { otherNames } from './schema/client.ts';
 import { configShape } from './schema/config.ts';
 
@@ -10,7 +10,6 @@ type JsonSchema = {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
 };
-type Path = readonly PropertyKey[];
 type Names = readonly string[];
 
 const inside = (schema: JsonSchema | undefined): JsonSchema | undefined =>

@@ -2,7 +2,7 @@ import { editDistance } from '../documents/near.ts';
 import type { Problem } from '../documents/problem.ts';
 import { inert } from '../observability/paper.ts';
 
-export { keyText, type Problem, shown, withoutSecrets } from '../documents/problem.ts';
+export { keyText, type Path, type Problem, shown, withoutSecrets } from '../documents/problem.ts';
 
 /** Characters of a key, and of a message: a foreign file has names and addresses of megabytes if it likes. */
 const longest = 2_000;

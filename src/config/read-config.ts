@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { linesIn, parseToml, type TomlFile, type TomlLines, TomlSyntaxError } from '../documents/toml.ts';
 import { advice, misplacedKey, unknownKey, unknownTable, writtenTwice } from './advice.ts';
 import { choreoConnectOnly, isChoreoConnectFile } from './choreo-connect-keys.ts';
-import { keyText, nearest, type Problem, shown } from './problem.ts';
+import { keyText, nearest, type Path, type Problem, shown } from './problem.ts';
 import { type Config, configSchema, configShape } from './schema/config.ts';
 import { isTable, removeKeys, type Table, valueAt } from './tables.ts';
 
@@ -68,7 +68,7 @@ function interpret(
   const problems: Problem[] = [];
   const ignored: string[] = [];
   const warnings: Problem[] = [];
-  const problem = (path: readonly PropertyKey[], message: string): void => {
+  const problem = (path: Path, message: string): void => {
     problems.push({ file, line: toml.lineOf(path), key: keyText(path), message });
   };
   const ours = withoutForeign(toml.value, [], shape, (path, isKnown, value) => {
@@ -81,7 +81,7 @@ function interpret(
   for (const path of services?.leftOut ?? [])
     warnings.push({ file, line: toml.lineOf(path), key: keyText(path), message: noIssuer });
   const writtenAt = placesOf(services?.kept);
-  const report = (path: readonly PropertyKey[], message: string): void => problem(writtenAt(path), message);
+  const report = (path: Path, message: string): void => problem(writtenAt(path), message);
   const filledIn = withEnvironment(ours, env, [], report) as Table;
   const result = configSchema.safeParse(filledIn);
   const issues = result.error?.issues ?? [];
@@ -121,7 +121,7 @@ const tokenServices = ['enforcer', 'security', 'tokenService'];
 
 /** Choreo Connect's file has token services without an issuer. */
 function withIssuers(ours: Table): {
-  readonly leftOut: readonly (readonly PropertyKey[])[];
+  readonly leftOut: readonly Path[];
   /** Of each that is kept the index that it is written at. */
   readonly kept: readonly number[];
 } {
@@ -141,7 +141,7 @@ function withIssuers(ours: Table): {
 /** Where that stands in the file which now has this path: those behind one that was left out have moved. */
 const placesOf =
   (kept?: readonly number[]) =>
-  (path: readonly PropertyKey[]): readonly PropertyKey[] => {
+  (path: Path): Path => {
     const index = path[tokenServices.length];
     const isBelow = typeof index === 'number' && tokenServices.every((name, i) => path[i] === name);
     return isBelow && kept?.[index] !== undefined ? path.with(tokenServices.length, kept[index]) : path;
@@ -188,7 +188,7 @@ function withEnvironment(
   value: unknown,
   env: Env,
   path: PropertyKey[],
-  report: (path: readonly PropertyKey[], message: string) => void,
+  report: (path: Path, message: string) => void,
 ): unknown {
   if (typeof value === 'string') {
     if (!value.includes('$env{')) return value;
@@ -225,7 +225,7 @@ function withEnvironment(
 export function describeIssue(
   issue: z.core.$ZodIssue,
   ours: unknown,
-  report: (path: readonly PropertyKey[], message: string) => void,
+  report: (path: Path, message: string) => void,
 ): void {
   if (issue.code === 'unrecognized_keys') {
     for (const key of issue.keys) {

@@ -1,14 +1,14 @@
 import { slipOf } from './near.ts';
-import { keyText, type Problem, shown } from './problem.ts';
+import { keyText, type Path, type Problem, shown } from './problem.ts';
 
 /** What was read of a file, and where its values stand: TOML, YAML and XML alike. */
 export type Document = {
   /** Plain data. */
   readonly value: unknown;
   /** 1-based line of what stands at a path, or of the nearest above it that is written. */
-  readonly lineOf: (path: readonly PropertyKey[]) => number;
+  readonly lineOf: (path: Path) => number;
   /** A plain value as it is written: 1.10 is the number 1.1, and yet another version. */
-  readonly textOf?: (path: readonly PropertyKey[]) => string | undefined;
+  readonly textOf?: (path: Path) => string | undefined;
 };
 
 /** What was found on the way: `problems` close something, `warnings` are worth a line in the log. */
@@ -22,19 +22,13 @@ export const noFindings = (): Findings => ({ problems: [], warnings: [] });
  */
 export class Cursor {
   readonly file: string;
-  readonly path: readonly PropertyKey[];
+  readonly path: Path;
   /** undefined: it is not written. */
   readonly value: unknown;
   readonly #document: Document;
   readonly #findings: Findings;
 
-  private constructor(
-    file: string,
-    document: Document,
-    findings: Findings,
-    path: readonly PropertyKey[],
-    value: unknown,
-  ) {
+  private constructor(file: string, document: Document, findings: Findings, path: Path, value: unknown) {
     this.file = file;
     this.#document = document;
     this.#findings = findings;

@@ -9,8 +9,11 @@ export type Problem = {
   readonly message: string;
 };
 
+/** Where something stands in a document: keys, and 0-based indices. */
+export type Path = readonly PropertyKey[];
+
 /** `apis[0].basePath` */
-export const keyText = (path: readonly PropertyKey[]): string =>
+export const keyText = (path: Path): string =>
   path
     .map((part) =>
       typeof part === 'number'

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { FileProblem } from './files.ts';
+import type { Path } from './problem.ts';
 
 /**
  * Reads TOML and knows the line of each key. The package `toml` tells lines for syntax errors only; its parser's
@@ -11,9 +12,9 @@ export type TomlFile = {
   /** Plain data; tables have no prototype, so that no key can reach one. */
   readonly value: Readonly<Record<string, unknown>>;
   /** 1-based line of the key at `path`, else of the nearest table around it that is written out; else 1. */
-  readonly lineOf: (path: readonly PropertyKey[]) => number;
+  readonly lineOf: (path: Path) => number;
   /** Whether the file itself has the key, so that a default can be told from the same value written out. */
-  readonly isWritten: (path: readonly PropertyKey[]) => boolean;
+  readonly isWritten: (path: Path) => boolean;
   /** What both look up, as data. */
   readonly lines: TomlLines;
 };
@@ -38,10 +39,10 @@ export type TomlLines = {
 /** @param writtenAt where that stands in the file which is asked for by this path */
 export function linesIn(
   lines: TomlLines,
-  writtenAt = (path: readonly PropertyKey[]): readonly PropertyKey[] => path,
+  writtenAt = (path: Path): Path => path,
 ): Pick<TomlFile, 'lines' | 'lineOf' | 'isWritten'> {
   const numbers = new Map(lines.names.map((name, i) => [name, i]));
-  const find = (path: readonly PropertyKey[]): { readonly key: number; readonly isWhole: boolean } => {
+  const find = (path: Path): { readonly key: number; readonly isWhole: boolean } => {
     let key = 0;
     for (const step of path) {
       const number = typeof step === 'number' ? step : numbers.get(String(step));

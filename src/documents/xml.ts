@@ -1,6 +1,7 @@
 import { SaxesParser } from 'saxes';
 import type { Document } from './cursor.ts';
 import { FileProblem } from './files.ts';
+import type { Path } from './problem.ts';
 
 /** An element, as far as configuration files need it. */
 type XmlElement = {
@@ -96,7 +97,7 @@ function plain(element: XmlElement): unknown {
   return table;
 }
 
-function lineBelow(element: XmlElement, [name, ...rest]: readonly PropertyKey[]): number {
+function lineBelow(element: XmlElement, [name, ...rest]: Path): number {
   const all = element.children.filter((child) => child.name === name);
   const [index, ...further] = rest;
   const next = all.length > 1 && typeof index === 'number' ? all[index] : all[0];

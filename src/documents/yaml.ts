@@ -15,14 +15,15 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { FileProblem } from './files.ts';
+import type { Path } from './problem.ts';
 
 /** One document of a YAML (or JSON) file, plain data. */
 type YamlDocument = {
   readonly value: unknown;
   /** 1-based line of the key or element at a path, or of the nearest above it that is written. */
-  readonly lineOf: (path: readonly PropertyKey[]) => number;
+  readonly lineOf: (path: Path) => number;
   /** A plain value as it is written: 1.10 is the number 1.1, and yet another version. */
-  readonly textOf: (path: readonly PropertyKey[]) => string | undefined;
+  readonly textOf: (path: Path) => string | undefined;
 };
 
 /** Five times the largest OpenAPI file of WSO2's own; a file that is read in a second at most. */
@@ -113,7 +114,7 @@ function read(document: Document.Parsed, lines: LineCounter, amount: Reading['re
     throw new FileProblem(short(message), lineAt(offsetOf(at)));
   };
   const root = readNode(document.contents, { anchors: new Map(), read: amount, fail });
-  const find = (path: readonly PropertyKey[]): { readonly node: Node; readonly isWhole: boolean } => {
+  const find = (path: Path): { readonly node: Node; readonly isWhole: boolean } => {
     let node = root;
     for (const key of path) {
       const { below } = node;

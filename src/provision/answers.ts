@@ -1,6 +1,7 @@
 import { companionHeaders } from '../client-certificate/formats/companion-headers.ts';
 import { formatOf, knownCertificateHeaders } from '../client-certificate/formats/table.ts';
 import { XFCC } from '../client-certificate/formats/xfcc.ts';
+import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import type { Findings } from './findings.ts';
@@ -9,7 +10,7 @@ import { inboundHeader, takenHeaders } from './sources.ts';
 /** `[enforcer.answers]` and the outbound certificate, as `ext-authz` needs them. */
 export function readAnswers(
   config: Config,
-  isWritten: (path: readonly PropertyKey[]) => boolean,
+  isWritten: (path: Path) => boolean,
   inbound: readonly string[],
 ): AnswerSettings {
   const { answers } = config.enforcer;
@@ -59,7 +60,7 @@ export function readAnswers(
 /** The header that the client's certificate came in by, unless another is named or a format brings its own. */
 function outbound(
   mutualSSL: Config['enforcer']['security']['mutualSSL'],
-  isWritten: (path: readonly PropertyKey[]) => boolean,
+  isWritten: (path: Path) => boolean,
 ): AnswerSettings['outbound'] {
   const { outboundFormat: format, outboundHeader, outboundChainHeader } = mutualSSL;
   const formatIsWritten = isWritten(['enforcer', 'security', 'mutualSSL', 'outboundFormat']);
@@ -93,7 +94,7 @@ const folded = (name: string): string => name.replaceAll(/[_.]/g, '-');
 export function checkToldHeaders(
   config: Config,
   headers: readonly string[],
-  at: readonly PropertyKey[],
+  at: Path,
   findings: Findings,
 ): void {
   const certificates = new Set(headers.map(folded));
@@ -107,16 +108,16 @@ export function checkToldHeaders(
 }
 
 /** A header, and the key that names it. */
-type Named = { readonly at: readonly PropertyKey[]; readonly name: string };
+type Named = { readonly at: Path; readonly name: string };
 const keyOf = ({ at }: Named): string => String(at.at(-1));
 
 /** Certificate headers that the file names itself. */
 function writtenCertificateHeaders(
   { enforcer: { security } }: Config,
-  isWritten: (path: readonly PropertyKey[]) => boolean,
+  isWritten: (path: Path) => boolean,
 ): readonly Named[] {
   const { mutualSSL } = security;
-  const named = (at: readonly PropertyKey[], name: string | undefined): readonly Named[] => {
+  const named = (at: Path, name: string | undefined): readonly Named[] => {
     const path = ['enforcer', 'security', 'mutualSSL', ...at];
     return name !== undefined && isWritten(path) ? [{ at: path, name }] : [];
   };
@@ -134,7 +135,7 @@ function writtenCertificateHeaders(
 /** A header can't be told and removed at once, nor be another's. Of two keys one is told that is in the file. */
 export function checkAnswers(
   config: Config,
-  isWritten: (path: readonly PropertyKey[]) => boolean,
+  isWritten: (path: Path) => boolean,
   { headersToRemove, outbound, reasonHeader = '', tokenHeader }: AnswerSettings,
   findings: Findings,
 ): void {

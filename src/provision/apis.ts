@@ -3,11 +3,10 @@ import type { Api } from '../apis/api.ts';
 import { type ApiIndex, indexApis, trimSlash } from '../apis/api-index.ts';
 import { mostSpecificFirst, type Operation, parseTemplate, repeatedOperations } from '../apis/operations.ts';
 import { normalizeHost } from '../apis/request-path.ts';
+import type { Path } from '../config/problem.ts';
 import type { Findings } from './findings.ts';
 import { apiSecurity, type Ground, operationSecurity } from './security.ts';
 import type { Sliced } from './slices.ts';
-
-type Path = readonly PropertyKey[];
 
 /** `[[apis]]` with their aliases looked up, indexed. What does not add up is reported. */
 export function* buildApis(ground: Ground): Sliced<ApiIndex> {

@@ -1,4 +1,4 @@
-import { shown } from '../config/problem.ts';
+import { type Path, shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { decodeText } from '../documents/files.ts';
 import { BackendJwtSigner } from '../upstream/backend-jwt.ts';
@@ -8,7 +8,7 @@ import { type Names, reason, troubleOf } from './key-pair.ts';
 /** `[enforcer.jwtGenerator]`, its key and certificate read; undefined: switched off. */
 export function readBackendJwt(
   config: Config,
-  isWritten: (path: readonly PropertyKey[]) => boolean,
+  isWritten: (path: Path) => boolean,
   findings: Findings,
 ): BackendJwtSigner | undefined {
   const at = (key: string) => ['enforcer', 'jwtGenerator', key];

@@ -1,7 +1,7 @@
 import { trimSlash } from '../apis/api-index.ts';
 import type { CertificateSources } from '../client-certificate/source.ts';
 import { isChoreoConnectFile } from '../config/choreo-connect-keys.ts';
-import type { Problem } from '../config/problem.ts';
+import type { Path, Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
 import type { RevocationSettings } from '../feeds/revocation-feeds.ts';
@@ -265,7 +265,7 @@ function ownSources(config: Config, ground: SourceGround) {
   const known = new Map<string, CertificateSources>();
   const { findings } = ground;
   return {
-    at: (written: Config['apis'][number]['sources'], path: readonly PropertyKey[]): CertificateSources => {
+    at: (written: Config['apis'][number]['sources'], path: Path): CertificateSources => {
       const key = JSON.stringify(written);
       const shared = known.get(key);
       if (shared !== undefined) return shared;

@@ -1,4 +1,4 @@
-import { shown } from '../config/problem.ts';
+import { type Path, shown } from '../config/problem.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { keysOf, parseNameText } from '../pki/certificate/name-text.ts';
@@ -6,8 +6,6 @@ import type { Leniency } from '../pki/path/path-options.ts';
 import { warnAboutConstraints, warnAboutDates, warnAboutExpiredCas } from './certificate-warnings.ts';
 import type { Reading } from './findings.ts';
 import { readBundle } from './pem-files.ts';
-
-type Path = readonly PropertyKey[];
 
 /** The CAs that `issuer` may name; none are trusted where there is no trustedCertPath. */
 type Cas = {

@@ -1,4 +1,5 @@
 import { defaultLimits, peerLimits } from '../client-certificate/formats/reading.ts';
+import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { pemOf } from '../definitions/pem-clients.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
@@ -11,8 +12,6 @@ import { endsSoon, instant } from './dates.ts';
 import type { Findings, Reading } from './findings.ts';
 import type { Sliced } from './slices.ts';
 import type { ClientEntry } from './trust.ts';
-
-type Path = readonly PropertyKey[];
 
 /** Not an error: the others go on working, and a certificate that is not yet valid may be there on purpose. */
 export function warnAboutDates(

@@ -1,13 +1,11 @@
 import { type ClientRule, type SubjectRule, subjectAttributes, wholeSubject } from '../apis/client-rule.ts';
-import { shown } from '../config/problem.ts';
+import { type Path, shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Attribute } from '../pki/certificate/name.ts';
 import { parseAttribute, parseNameText } from '../pki/certificate/name-text.ts';
 import type { Findings } from './findings.ts';
 
 type Written = Partial<Config['clients'][number]>;
-type Path = readonly PropertyKey[];
-
 /** Which of a CA's certificates are meant: those that have all that the entry names. */
 export function readRule(client: Written, at: Path, findings: Findings): ClientRule {
   const { spki, dns, email, uri, spiffe } = client;

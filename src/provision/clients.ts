@@ -1,4 +1,5 @@
 import type { Term } from '../apis/security.ts';
+import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
@@ -13,8 +14,6 @@ import type { Sliced } from './slices.ts';
 import type { ClientEntry } from './trust.ts';
 
 type Written = Partial<Config['clients'][number]> & { readonly alias: string };
-type Path = readonly PropertyKey[];
-
 /** `[[clients]]`, an API's own, or `[[senders]]`. */
 type ClientList = {
   readonly entries: readonly Written[];

@@ -1,12 +1,10 @@
 import type { BoundClients, Client } from '../apis/security.ts';
-import { nearest } from '../config/problem.ts';
+import { nearest, type Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { createEffort } from '../pki/path/effort.ts';
 import type { Findings, Reading } from './findings.ts';
 import type { Sliced } from './slices.ts';
 import { fingerprintsOf, type Trust, type TrustedClient } from './trust.ts';
-
-type Path = readonly PropertyKey[];
 
 /** Clients by where they were written: '' for `[[clients]]`, else by `scopeOf`. */
 export type Directory = ReadonlyMap<string, Scope>;

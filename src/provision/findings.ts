@@ -1,8 +1,6 @@
 import { dirname, resolve } from 'node:path';
-import { keyText, type Problem, shown } from '../config/problem.ts';
+import { keyText, type Path, type Problem, shown } from '../config/problem.ts';
 import { disk, FileProblem, type Files } from '../documents/files.ts';
-
-type Path = readonly PropertyKey[];
 
 /** Gathers everything that is wrong, so that an operator reads all of it at once. */
 export type Findings = {

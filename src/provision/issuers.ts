@@ -1,4 +1,4 @@
-import type { Problem } from '../config/problem.ts';
+import type { Path, Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { JwksFeed } from '../feeds/jwks.ts';
 import { type ForeignService, isNamed } from './definitions.ts';
@@ -25,7 +25,7 @@ type EntryIssuers = {
  */
 export function issuersOfEntry(
   { issuers: wanted }: Pick<Config['definitions'][number], 'issuers'>,
-  at: readonly PropertyKey[],
+  at: Path,
   services: readonly ForeignService[],
   { own, ...surroundings }: ServiceSurroundings & { readonly own: readonly KnownIssuer[] },
 ): EntryIssuers {
@@ -74,7 +74,7 @@ export function issuersOfEntry(
 }
 
 /** No error: a foreign file that can't be read for the moment must not refuse config.toml. */
-const unknown = (name: string, at: readonly PropertyKey[], findings: Findings): Problem =>
+const unknown = (name: string, at: Path, findings: Findings): Problem =>
   findings.problemAt(
     at,
     `found ${JSON.stringify(name)}, which neither [[enforcer.security.tokenService]] nor the files of this entry name: no token of it is taken; correct the name, or the files`,

@@ -1,10 +1,10 @@
+import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { lenientCas } from '../pki/path/leniency.ts';
 import { defaultPolicy, type Leniency, type PathPolicy } from '../pki/path/path-options.ts';
 import type { Findings } from './findings.ts';
 
-type Path = readonly PropertyKey[];
 type Switches = Config['enforcer']['security']['certificates'];
 
 /** What is taken for one CA's sake, beyond what is taken of all. */

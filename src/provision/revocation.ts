@@ -1,3 +1,4 @@
+import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { RevocationSettings } from '../feeds/revocation-feeds.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
@@ -45,12 +46,7 @@ type Known = {
   readonly cas: readonly (WrittenRevocation & { readonly certificate: Certificate })[];
 };
 
-const at = (...path: readonly PropertyKey[]): readonly PropertyKey[] => [
-  'enforcer',
-  'security',
-  'revocation',
-  ...path,
-];
+const at = (...path: Path): Path => ['enforcer', 'security', 'revocation', ...path];
 
 /** `[enforcer.security.revocation]`; undefined: revocation is not looked at. */
 export function readRevocation(written: Written, known: Known, findings: Findings): Revocation | undefined {
@@ -233,11 +229,7 @@ function checkOnce(cas: readonly OwnOfCa[], findings: Findings): void {
   }
 }
 
-function readResponders(
-  file: string | undefined,
-  here: readonly PropertyKey[],
-  findings: Findings,
-): readonly Certificate[] {
+function readResponders(file: string | undefined, here: Path, findings: Findings): readonly Certificate[] {
   if (file === undefined) return [];
   const found = findings.file([...here, 'ocspResponderCertificate'], file, certificateIn);
   return found === undefined ? [] : [found];

@@ -1,6 +1,7 @@
 import type { Api } from '../apis/api.ts';
 import type { Operation } from '../apis/operations.ts';
 import { type Client, clientsOf } from '../apis/security.ts';
+import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
@@ -51,7 +52,7 @@ function warnAboutApis({ own, snapshot: { apis }, isRouted, now }: Reviewed, { w
 function warnAboutSecurity(
   api: Api,
   asked: Api | Operation,
-  at: readonly PropertyKey[],
+  at: Path,
   { warn, now }: Pick<Findings, 'warn'> & { readonly now: number },
 ): void {
   const { mutualSsl, applicationSecurity, clients } = asked.security;
@@ -170,7 +171,7 @@ const whyNot = (verdict: PathVerdict): string | undefined =>
   verdict.valid ? undefined : `${verdict.code}: ${verdict.detail}`;
 
 /** What comes of foreign files has no line here. */
-function placeOf({ scope, index }: ClientEntry, { clients, apis }: Reviewed['own']): readonly PropertyKey[] {
+function placeOf({ scope, index }: ClientEntry, { clients, apis }: Reviewed['own']): Path {
   const [api, operation] = scope.split('.').map(Number);
   if (scope !== '' && api! >= apis.length) return ['definitions'];
   const whose =

@@ -1,9 +1,8 @@
 import { accessSync, constants } from 'node:fs';
+import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type Finding, judgeBundle, judgePair } from './envoy-pem.ts';
 import type { Findings } from './findings.ts';
-
-type Path = readonly PropertyKey[];
 
 /** What the generated Envoy opens besides the file that it is configured by. */
 type RouterFiles = {

@@ -1,5 +1,6 @@
 import type { Requirement, Security } from '../apis/security.ts';
 import type { CertificateSources } from '../client-certificate/source.ts';
+import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type BoundTokens, strictest, type TokenPolicy } from '../oauth2/issuer.ts';
 import {
@@ -13,7 +14,6 @@ import {
 import type { Findings } from './findings.ts';
 import { buildTokenPolicy, type Issuers } from './token-policies.ts';
 
-type Path = readonly PropertyKey[];
 type WrittenApi = Config['apis'][number];
 
 /** What all APIs are built from. */

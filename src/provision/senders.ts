@@ -1,6 +1,6 @@
 import { bind } from '../apis/binding.ts';
 import type { SenderVerifier } from '../client-certificate/source.ts';
-import { nearest } from '../config/problem.ts';
+import { nearest, type Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type Certificate, CertificateError } from '../pki/certificate/certificate.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
@@ -113,7 +113,7 @@ function checkAliases(config: Config, findings: Findings): void {
   const { senders, sources, trustedSenders = [] } = config.enforcer.security.mutualSSL;
   const at = ['enforcer', 'security', 'mutualSSL'];
   const names = senders.map(({ alias }) => alias);
-  const check = (path: readonly PropertyKey[], entries: readonly string[] = []): void =>
+  const check = (path: Path, entries: readonly string[] = []): void =>
     entries.forEach((entry, i) => {
       const name = entry.startsWith('alias:') ? entry.slice('alias:'.length) : undefined;
       if (name === undefined || names.includes(name)) return;
@@ -128,7 +128,7 @@ function checkAliases(config: Config, findings: Findings): void {
     check([...at, 'sources', i, 'trustedSenders'], source.trustedSenders);
   });
   config.apis.forEach((api, i) => {
-    const own = (path: readonly PropertyKey[], list: typeof api.sources): void =>
+    const own = (path: Path, list: typeof api.sources): void =>
       list?.forEach((source, j) => {
         check([...path, 'sources', j, 'trustedSenders'], source.trustedSenders);
       });

@@ -1,5 +1,5 @@
 import { advice } from '../config/advice.ts';
-import type { Problem } from '../config/problem.ts';
+import type { Path, Problem } from '../config/problem.ts';
 import { authService } from '../config/schema/enforcer.ts';
 import { decodeText, FileProblem, readBytes } from '../documents/files.ts';
 import { slipOf } from '../documents/near.ts';
@@ -82,7 +82,7 @@ function meant(written: Table, known: readonly string[], tell: (key: string, sli
 /** With the defaults of keys that have something wrong. */
 function withoutFaults(
   written: Table,
-  tell: (path: readonly PropertyKey[], message: string) => void,
+  tell: (path: Path, message: string) => void,
 ): ReturnType<typeof authService.parse> {
   const { data, error } = authService.safeParse(written);
   if (data !== undefined) return data;

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { shown } from '../config/problem.ts';
+import { type Path, shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { portOfWorker, socketOfWorker, socketPathTrouble } from '../config/worker.ts';
 import type { Findings } from './findings.ts';
@@ -27,7 +27,7 @@ loopback.addAddress('::1', 'ipv6');
 
 export function readService(
   config: { readonly enforcer: Pick<Config['enforcer'], 'authService' | 'metrics'> },
-  isWritten: (path: readonly PropertyKey[]) => boolean,
+  isWritten: (path: Path) => boolean,
   findings: Findings,
 ): ServiceSettings {
   const at = (key: string) => ['enforcer', 'authService', key];
@@ -150,7 +150,7 @@ const beyondPorts = (port: number, workers: number): string =>
 
 /** Of the table `at`. */
 export function readOwnPair(
-  at: readonly PropertyKey[],
+  at: Path,
   paths: { readonly certPath: string; readonly keyPath: string },
   findings: Findings,
 ): KeyPair | undefined {

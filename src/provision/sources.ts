@@ -8,11 +8,11 @@ import {
 import type { HeaderSource } from '../client-certificate/header.ts';
 import { parseNetwork, sendersOverlap, trustedSenders } from '../client-certificate/senders.ts';
 import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
+import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Findings } from './findings.ts';
 
 type MutualSsl = Config['enforcer']['security']['mutualSSL'];
-type Path = readonly PropertyKey[];
 /** A header source as it is written, in the plain keys or in `[[sources]]`. */
 type Written = {
   readonly sendersPath: Path;

@@ -1,4 +1,4 @@
-import { nearest, shown } from '../config/problem.ts';
+import { nearest, type Path, shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { TierKey, Unit } from '../config/schema/tier.ts';
 import { readPolicyFile } from '../definitions/policy-file.ts';
@@ -25,8 +25,6 @@ export type Limit = {
 };
 
 type Written = Config['tiers'][number];
-type Path = readonly PropertyKey[];
-
 /**
  * The tiers that `[[tiers]]` writes, those of the policy files that it names, and where there are foreign files, all of
  * WSO2's, used or not: each name by the first of these. Else who publishes an API would change Envoy's listener by the

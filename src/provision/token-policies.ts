@@ -1,10 +1,8 @@
 import type { Requirement } from '../apis/security.ts';
-import { nearest } from '../config/problem.ts';
+import { nearest, type Path } from '../config/problem.ts';
 import type { BoundTokens, TokenPolicy } from '../oauth2/issuer.ts';
 import type { Findings } from './findings.ts';
 import type { KnownIssuer } from './token-services.ts';
-
-type Path = readonly PropertyKey[];
 
 /** The keys of an API, or of one of its operations with the API's where it has none. */
 type WrittenPolicy = {

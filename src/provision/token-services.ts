@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { shown } from '../config/problem.ts';
+import { type Path, shown } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { decodeText, FileProblem } from '../documents/files.ts';
 import type { JwksFeed, JwksFeeds } from '../feeds/jwks.ts';
@@ -15,8 +15,6 @@ import type { Findings } from './findings.ts';
 import { certificateIn, readPemBundle } from './pem-files.ts';
 
 type Written = Config['enforcer']['security']['tokenService'][number];
-type Path = readonly PropertyKey[];
-
 export type KnownIssuer = Issuer & { readonly validatesSubscription: boolean };
 
 type TokenServices = {

@@ -1,5 +1,6 @@
 import { type ClientRule, fitsRule } from '../apis/client-rule.ts';
 import type { Client, Everyone, Term } from '../apis/security.ts';
+import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { twinFingerprints } from '../pki/certificate/ecdsa-twin.ts';
@@ -13,7 +14,7 @@ import type { Sliced } from './slices.ts';
 /** What one CA has of its own of revocation, as it is written. */
 export type WrittenRevocation = {
   readonly written: NonNullable<Config['clients'][number]['revocation']>;
-  readonly at: readonly PropertyKey[];
+  readonly at: Path;
 };
 
 /** One entry of `[[clients]]`, its files read. */
