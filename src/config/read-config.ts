@@ -25,6 +25,9 @@ type ConfigLines = {
   readonly services?: readonly number[] | undefined;
 };
 
+/** Where `$env{NAME}` in a value is looked up. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
 type JsonSchema = {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
@@ -35,7 +38,6 @@ const shape = configShape as JsonSchema;
  * The text of config.toml as Config, or everything that is wrong with it, all at once.
  *
  * @param file name for the messages
- * @param env where `$env{NAME}` in a value is looked up
  */
 export function readConfig(text: string, file: string, env: Env): ConfigText | readonly Problem[] {
   const { problems, withoutFaults } = interpret(text, file, env);
@@ -48,8 +50,6 @@ export function readConfig(text: string, file: string, env: Env): ConfigText | r
  */
 export const readRest = (text: string, file: string, env: Env): ConfigText | undefined =>
   interpret(text, file, env).withoutFaults();
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 function interpret(
   text: string,

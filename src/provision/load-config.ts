@@ -1,4 +1,5 @@
 import type { Problem } from '../config/problem.ts';
+import type { Env } from '../config/read-config.ts';
 import type { Config } from '../config/schema/config.ts';
 import { disk, type Files } from '../documents/files.ts';
 import type { TableRows } from '../feeds/api-manager-table.ts';
@@ -23,12 +24,11 @@ export type LoadOptions = Partial<
  * that is wrong is told at once.
  *
  * @param file path of config.toml
- * @param env where `$env{NAME}` is looked up
  * @param now milliseconds since the epoch: only for warnings about dates
  */
 export function loadConfig(
   file: string,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Env,
   now: number,
   options: LoadOptions = {},
 ): LoadedConfig | readonly Problem[] {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import type { Problem } from '../config/problem.ts';
-import { type ConfigText, linesOf, readConfig, readRest } from '../config/read-config.ts';
+import { type ConfigText, type Env, linesOf, readConfig, readRest } from '../config/read-config.ts';
 import { FileProblem, type Files } from '../documents/files.ts';
 import type { Stamps } from '../documents/stamps.ts';
 import { fromMemory, type Remembered, remembering } from './remembered-files.ts';
@@ -25,14 +25,12 @@ export type OwnConfigData = Pick<
 > &
   Remembered;
 
-type Env = Readonly<Record<string, string | undefined>>;
 export type OwnResult<T> = { readonly ok: T } | { readonly problems: readonly Problem[] };
 /** Also of a faulty one it is known what was read. */
 export type OwnReading<T = OwnConfig> =
   | { readonly ok: T }
   | ({ readonly problems: readonly Problem[] } & Pick<OwnConfig, 'read' | 'mayPass'>);
 
-/** @param env where `$env{NAME}` is looked up */
 export function readOwnConfig(file: string, env: Env, disk: Files): OwnReading {
   const read = readOwnData(file, env, disk);
   return 'problems' in read ? read : { ok: fromData(file, read.ok) };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { serialize } from 'node:v8';
+import type { Env } from '../config/read-config.ts';
 import { filesOf } from '../definitions/written.ts';
 import { noFindings } from '../documents/cursor.ts';
 import { attempt, disk } from '../documents/files.ts';
@@ -10,8 +11,6 @@ import { readOwnData } from './own-config.ts';
 import { inParts, type Part, Parts } from './parts.ts';
 import { fromMemory, mostTogether, type Remembered, remembering } from './remembered-files.ts';
 import { version } from './version.ts';
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /** All that a reading depends on: whoever finds the same at the same paths would read the same. */
 export type Source = {

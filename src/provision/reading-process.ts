@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { constants, devNull, getPriority, setPriority } from 'node:os';
 import { extname } from 'node:path';
 import type { Problem } from '../config/problem.ts';
+import type { Env } from '../config/read-config.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Stamps } from '../documents/stamps.ts';
 import type { TableRows } from '../feeds/api-manager-table.ts';
@@ -15,7 +16,6 @@ import type { Remembered } from './remembered-files.ts';
 import { inSlices, type Sliced } from './slices.ts';
 import { version as versionOnDisk } from './version.ts';
 
-type Env = Readonly<Record<string, string | undefined>>;
 /** What an entry's files say, and what is to be known of that reading. */
 export type EntryReading = {
   readonly definitions: Definitions;

@@ -1,5 +1,6 @@
 import { advice } from '../config/advice.ts';
 import type { Path, Problem } from '../config/problem.ts';
+import type { Env } from '../config/read-config.ts';
 import { authService } from '../config/schema/enforcer.ts';
 import { decodeText, FileProblem, readBytes } from '../documents/files.ts';
 import { slipOf } from '../documents/near.ts';
@@ -7,8 +8,6 @@ import { parseToml } from '../documents/toml.ts';
 import { createFindings } from './findings.ts';
 import type { KeyPair } from './key-pair.ts';
 import { readOwnPair, readService, type ServiceSettings } from './service.ts';
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * Where the service of a configuration listens, as far as the file still says it: whoever asks whether a service is well

@@ -1,4 +1,5 @@
 import { type Problem, problemLine } from '../config/problem.ts';
+import type { Env } from '../config/read-config.ts';
 import type { Config } from '../config/schema/config.ts';
 import { attempt, disk } from '../documents/files.ts';
 import type { Stamps } from '../documents/stamps.ts';
@@ -58,7 +59,7 @@ const linesOf = (refusal: Refusal): readonly string[] =>
 
 export type ConfigurationOptions = {
   readonly file: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Env;
   readonly tell: (event: ConfigurationEvent) => void;
   /** Others are decided meanwhile: it keeps none of them waiting, not at its start either, and leaves nothing on disk. */
   readonly isBeside?: boolean;

@@ -1,4 +1,5 @@
 import type { Problem } from '../config/problem.ts';
+import type { Env } from '../config/read-config.ts';
 import { portOfWorker } from '../config/worker.ts';
 import { dynamicEnvoyFiles } from '../envoy-config/dynamic.ts';
 import { type ExtAuthzServer, startServer } from '../ext-authz/server.ts';
@@ -35,7 +36,7 @@ import { TlsRenewal } from './tls-renewal.ts';
 
 export type ServeOptions = {
   readonly file: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Env;
   readonly version: string;
   /** Which of several processes this is, from 1 on; unset: the only one. */
   readonly worker: number | undefined;
@@ -137,15 +138,15 @@ async function begin(
   });
   const started = await configuration.start();
   if ('problems' in started) return started;
-  const { config } = started.ok;
-  const places = createFindings(file, started.ok.text.lineOf);
-  checkWorkersGiven(started.ok, { workers: options.workers, alone: worker }, places);
+  const inForce = started.ok;
+  const { config } = inForce;
+  const places = createFindings(file, inForce.text.lineOf);
+  checkWorkersGiven(inForce, { workers: options.workers, alone: worker }, places);
   if (places.errors.length > 0) {
     await configuration.close();
     return { problems: places.errors };
   }
   log.settings(config.enforcer.log);
-  const inForce = started.ok;
   const service = worker === undefined ? inForce.service : serviceOfWorker(inForce.service, worker);
   const watched = config.enforcer.metrics?.enabled ? config.enforcer.metrics : undefined;
   const traces = await openTraces(options, () => log.now);
@@ -195,7 +196,7 @@ async function begin(
     keepHeapSmall();
     metrics?.serving();
     serving.setServing(true);
-    log.started(started.ok, serving.addresses);
+    log.started(inForce, serving.addresses);
     const tls = new TlsRenewal(service.tcp?.tls, serving, () => log.now);
     takeOverTls = (loaded) => tls.takeOver(loaded.service.tcp?.tls);
     // What came meanwhile.

@@ -1,5 +1,6 @@
 import type { Attributes } from '../attributes.ts';
 import { differing } from '../comparison/decisions.ts';
+import type { Env } from '../config/read-config.ts';
 import type { Decision } from '../decision.ts';
 import { decide } from '../enforcer.ts';
 import type { Answered, Decided, Shadowed } from '../observability/audit.ts';
@@ -11,7 +12,7 @@ import { NextConfiguration } from './next-configuration.ts';
 import { SpareTime } from './spare-time.ts';
 
 type ShadowOptions = {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Env;
   /** What becomes of the next configuration. */
   readonly tell: (event: ConfigurationEvent, file: string) => void;
   /** A request that it decides differently, as far as there is room for a line about it. */
