@@ -13,3 +13,9 @@ export function issuerKeysProblem(issuer: Cursor, keys: readonly string[]): stri
   const [first] = found.problems;
   return first && `${first.key}: ${first.message}; its tokens are refused`;
 }
+
+/** What is no text there says nothing. */
+export function textIn(at: Cursor, key: string): string | undefined {
+  const { value } = at.get(key);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -3,7 +3,7 @@ import { Cursor, type Findings } from '../../documents/cursor.ts';
 import { attempt } from '../../documents/files.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { parseForeignToml } from '../../documents/toml.ts';
-import { issuerKeysProblem } from '../issuer-keys.ts';
+import { issuerKeysProblem, textIn } from '../issuer-keys.ts';
 import {
   adviceFor,
   type DefinedApi,
@@ -184,10 +184,4 @@ function readIssuer(at: Cursor): readonly DefinedTokenService[] {
       },
     },
   ];
-}
-
-/** What is no text there says nothing. */
-function textIn(at: Cursor, key: string): string | undefined {
-  const { value } = at.get(key);
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -2,7 +2,7 @@ import { Cursor, type Findings } from '../../documents/cursor.ts';
 import { attempt } from '../../documents/files.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { parseForeignToml } from '../../documents/toml.ts';
-import { issuerKeysProblem } from '../issuer-keys.ts';
+import { issuerKeysProblem, textIn } from '../issuer-keys.ts';
 import { pemOf } from '../pem-clients.ts';
 import { type DefinedTokenService, type DefinitionEntry, filesOf, type WrittenClient } from '../written.ts';
 import { checkSecurityKeys, keyProblem, type SecurityKeys } from '../wso2-project/security-keys.ts';
@@ -176,10 +176,4 @@ function readIssuer(at: Cursor, store: TrustStore): readonly DefinedTokenService
       },
     },
   ];
-}
-
-/** What is no text there says nothing. */
-function textIn(at: Cursor, key: string): string | undefined {
-  const { value } = at.get(key);
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }
