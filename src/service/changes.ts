@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema/config.ts';
+import { isTable, type Table } from '../config/tables.ts';
 import type { Sliced } from '../provision/slices.ts';
 
 /** A configuration with the APIs of foreign files in it, and what the files hold that config.toml names. */
@@ -122,8 +123,6 @@ function settingChanges(before: Written, after: Written): readonly string[] {
   ]);
 }
 
-type Table = Readonly<Record<string, unknown>>;
-
 function* differences(
   before: unknown,
   after: unknown,
@@ -139,9 +138,6 @@ function* differences(
     yield `the content of ${path}`;
   }
 }
-
-const isTable = (value: unknown): value is Table =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 
 const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
 
