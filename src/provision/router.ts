@@ -2,6 +2,7 @@ import type { Config } from '../config/schema/config.ts';
 import { hostAndPortOf } from '../config/schema/values.ts';
 import { portOfWorker } from '../config/worker.ts';
 import type { Findings } from './findings.ts';
+import { checkIsPair } from './service.ts';
 
 /** What is allowed in the router's tables and yet worth a line at each start. */
 export function checkRouter(config: Config, findings: Findings): void {
@@ -48,12 +49,7 @@ export function checkRouter(config: Config, findings: Findings): void {
       'found true without trustedCertPath, so that there is nothing to verify against; write trustedCertPath, or false',
     );
   }
-  if ((enforcer.certPath === undefined) !== (enforcer.keyPath === undefined)) {
-    findings.error(
-      ['router', 'enforcer', enforcer.certPath === undefined ? 'keyPath' : 'certPath'],
-      'certPath and keyPath go together; write both or none',
-    );
-  }
+  checkIsPair(['router', 'enforcer'], enforcer, findings);
   if (config.enforcer.authService.clientCaPath !== undefined && enforcer.certPath === undefined) {
     findings.warn(
       ['enforcer', 'authService', 'clientCaPath'],
@@ -84,22 +80,17 @@ export function checkRouter(config: Config, findings: Findings): void {
 
 function checkRateLimit({ router: { rateLimit } }: Config, findings: Findings): void {
   if (rateLimit === undefined) return;
-  const { service, trustedCertPath, certPath, keyPath } = rateLimit;
-  const at = (key: string): readonly string[] => ['router', 'rateLimit', key];
-  if ((certPath === undefined) !== (keyPath === undefined))
+  const { service, trustedCertPath, certPath } = rateLimit;
+  const at = ['router', 'rateLimit'];
+  if (checkIsPair(at, rateLimit, findings) && certPath !== undefined && trustedCertPath === undefined)
     findings.error(
-      at(certPath === undefined ? 'keyPath' : 'certPath'),
-      'certPath and keyPath go together; write both or none',
-    );
-  else if (certPath !== undefined && trustedCertPath === undefined)
-    findings.error(
-      at('certPath'),
+      [...at, 'certPath'],
       'found without trustedCertPath, so that the service is spoken to in clear text and never sees it; write trustedCertPath',
     );
   const host = hostAndPortOf(service)?.host ?? '';
   if (trustedCertPath === undefined && !/^(127\.[\d.]+|::1|localhost)$/.test(host))
     findings.warn(
-      at('service'),
+      [...at, 'service'],
       `found "${service}" without trustedCertPath: aliases go there in clear text, and whoever is on the way can answer for the service; write trustedCertPath, with GRPC_SERVER_USE_TLS at the service`,
     );
 }

@@ -45,12 +45,7 @@ export function readService(
   if (control !== undefined && control === socket)
     findings.error(at('control'), 'found the path of socket, where Envoy asks; write another');
   checkWorkers(config, { port, workers, key: 'workers' }, findings);
-  if ((certPath === undefined) !== (keyPath === undefined)) {
-    findings.error(
-      at(certPath === undefined ? 'keyPath' : 'certPath'),
-      'certPath and keyPath go together; write both or none',
-    );
-  }
+  checkIsPair(['enforcer', 'authService'], { certPath, keyPath }, findings);
   if (clientCaPath !== undefined && certPath === undefined) {
     findings.error(
       at('clientCaPath'),
@@ -147,6 +142,20 @@ export function checkWorkersGiven(
 const lastPort = 65_535;
 const beyondPorts = (port: number, workers: number): string =>
   `found ${port}, from which on each of ${workers} workers has a port of its own, and ports end at ${lastPort}; write a lower port`;
+
+/** @returns false: one of the two is written in the table `at`, and not the other */
+export function checkIsPair(
+  at: Path,
+  { certPath, keyPath }: { readonly certPath?: string | undefined; readonly keyPath?: string | undefined },
+  findings: Findings,
+): boolean {
+  if ((certPath === undefined) === (keyPath === undefined)) return true;
+  findings.error(
+    [...at, certPath === undefined ? 'keyPath' : 'certPath'],
+    'certPath and keyPath go together; write both or none',
+  );
+  return false;
+}
 
 /** Of the table `at`. */
 export function readOwnPair(
