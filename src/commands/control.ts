@@ -3,7 +3,7 @@ import { socketPathTrouble } from '../config/worker.ts';
 import { jsonEscapes } from '../observability/paper.ts';
 import { serviceOfWorker } from '../provision/service.ts';
 import { readServiceAddress } from '../provision/service-address.ts';
-import { type Asked, askControl, type Status } from '../service/control-socket.ts';
+import { type Asked, askControl } from '../service/control-socket.ts';
 import {
   askedWhere,
   configOf,
@@ -43,14 +43,12 @@ export async function ask(asked: Asked, values: Values): Promise<Exit> {
     tellLines(askedWhere(values));
   const told = new Set(answers.flatMap((answer) => ('trouble' in answer ? [] : answer.refused)));
   tellLines(...[...told].map((problem) => `error: ${problem}`));
-  const digests = new Set(answers.map((answer) => ('trouble' in answer ? undefined : digestOf(answer))));
+  const digests = new Set(answers.map((answer) => ('trouble' in answer ? undefined : answer.digest)));
   if (digests.size > 1 && !digests.has(undefined))
     tellLines('warning: the workers have different configurations in force');
   if (answers.some((answer) => 'trouble' in answer)) return exit.unavailable;
   return told.size > 0 ? exit.config : exit.ok;
 }
-
-const digestOf = ({ digest }: Status): string => digest;
 
 function socketsOf(values: Values): readonly string[] {
   if (values.control === '')

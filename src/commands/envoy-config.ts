@@ -35,37 +35,18 @@ date, so that a new API, host, backend or certificate is in force without touchi
     const findings = createFindings(file, loaded.text.lineOf);
     checkWorkersGiven(loaded, { workers }, findings);
     if (findings.errors.length > 0) return refuse(findings.errors);
-    if (typeof values.dynamic === 'string') {
-      const folder = resolve(values.dynamic);
-      const options = {
-        workers,
-        ownApis,
-        crowding,
-        tiers,
-        enforcer: config.router.enforcer,
-        resolvePath: resolver(file),
-      };
-      try {
-        await new EnvoyFolder(() => {}).writeAll({
-          folder,
-          files: dynamicEnvoyFiles(config, options, folder),
-        });
-      } catch (error) {
-        throw new OutputError(`can't write into ${folder}: ${(error as Error).message}`);
-      }
-      await printLines([join(folder, bootstrapFile)]);
-      return exit.ok;
+    const options = { workers, ownApis, crowding, tiers, enforcer: config.router.enforcer };
+    if (typeof values.dynamic !== 'string')
+      return say(writeEnvoyConfig(config, { ...options, resolvePath: (path) => seenFromHere(file, path) }));
+    const folder = resolve(values.dynamic);
+    try {
+      const files = dynamicEnvoyFiles(config, { ...options, resolvePath: resolver(file) }, folder);
+      await new EnvoyFolder(() => {}).writeAll({ folder, files });
+    } catch (error) {
+      throw new OutputError(`can't write into ${folder}: ${(error as Error).message}`);
     }
-    return say(
-      writeEnvoyConfig(config, {
-        workers,
-        ownApis,
-        crowding,
-        tiers,
-        enforcer: config.router.enforcer,
-        resolvePath: (path) => seenFromHere(file, path),
-      }),
-    );
+    await printLines([join(folder, bootstrapFile)]);
+    return exit.ok;
   },
 };
 
