@@ -4,7 +4,7 @@ import type { PathFailure, PathFailureCode } from '../pki/path/failures.ts';
 import type { PathRequest } from '../pki/path/path-request.ts';
 import type { PathAccepted, PathVerdict } from '../pki/path/path-validation.ts';
 import { whyNotBound, whyUntrusted } from './near-miss.ts';
-import type { BoundClients, Client, Everyone, Term } from './security.ts';
+import { type BoundClients, type Client, type Everyone, isInForce, termText } from './security.ts';
 
 export type Bound = {
   readonly isBound: true;
@@ -92,17 +92,12 @@ function findSuspended(
   return undefined;
 }
 
-const isInForce = (term: Term | undefined, now: number): boolean =>
-  term === undefined || (!term.disabled && now >= term.notBefore && now <= term.notAfter);
-
 function refuseSuspended({ alias, term }: Client): Unbound {
   if (term?.disabled)
     return { isBound: false, code: 'alias_disabled', detail: `alias "${alias}" is disabled` };
-  const day = (instant: number): string =>
-    Number.isFinite(instant) ? new Date(instant).toISOString() : 'ever';
   return {
     isBound: false,
     code: 'alias_not_current',
-    detail: `alias "${alias}" counts from ${day(term?.notBefore ?? -Infinity)} to ${day(term?.notAfter ?? Infinity)}`,
+    detail: `alias "${alias}" counts ${termText(term)}`,
   };
 }

@@ -45,6 +45,15 @@ export type Asked =
 /** Milliseconds since the epoch, both inclusive. */
 export type Term = { readonly disabled: boolean; readonly notBefore: number; readonly notAfter: number };
 
+export const isInForce = (term: Term | undefined, now: number): boolean =>
+  term === undefined || (!term.disabled && now >= term.notBefore && now <= term.notAfter);
+
+export function termText(term: Term | undefined): string {
+  const day = (instant: number): string =>
+    Number.isFinite(instant) ? new Date(instant).toISOString() : 'ever';
+  return term === undefined ? 'always' : `from ${day(term.notBefore)} to ${day(term.notAfter)}`;
+}
+
 /** Clients by what they are known by; each kind in the order they were given in. */
 export type BoundClients = {
   /** By the certificate's SHA-256 in lower-case hex. */

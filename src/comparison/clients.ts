@@ -1,5 +1,5 @@
 import { bind } from '../apis/binding.ts';
-import { type BoundClients, type Client, clientsOf, type Everyone, type Term } from '../apis/security.ts';
+import { type BoundClients, type Client, clientsOf, type Everyone, termText } from '../apis/security.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { named } from '../pki/certificate/name.ts';
 import { createEffort } from '../pki/path/effort.ts';
@@ -94,17 +94,12 @@ export function otherTerms(
 ): readonly { readonly isLonger: boolean; readonly text: string }[] {
   const known = new Map(currentOf(before).map((one) => [keyOf(one), one]));
   return currentOf(after).flatMap((client) => {
-    const old = known.get(keyOf(client))?.term;
-    const term = client.term;
-    if (!known.has(keyOf(client)) || (old?.notBefore === term?.notBefore && old?.notAfter === term?.notAfter))
-      return [];
-    const text = `${whoText(client)}: ${termText(old)} -> ${termText(term)}`;
-    const isLonger =
-      (term?.notAfter ?? Infinity) > (old?.notAfter ?? Infinity) ||
-      (term?.notBefore ?? -Infinity) < (old?.notBefore ?? -Infinity);
-    const isShorter =
-      (term?.notAfter ?? Infinity) < (old?.notAfter ?? Infinity) ||
-      (term?.notBefore ?? -Infinity) > (old?.notBefore ?? -Infinity);
+    const other = known.get(keyOf(client));
+    if (other === undefined) return [];
+    const [old, young] = [other.term ?? always, client.term ?? always];
+    const isLonger = young.notAfter > old.notAfter || young.notBefore < old.notBefore;
+    const isShorter = young.notAfter < old.notAfter || young.notBefore > old.notBefore;
+    const text = `${whoText(client)}: ${termText(other.term)} -> ${termText(client.term)}`;
     return [
       ...(isLonger ? [{ isLonger: true, text }] : []),
       ...(isShorter ? [{ isLonger: false, text }] : []),
@@ -112,11 +107,7 @@ export function otherTerms(
   });
 }
 
-const termText = (term: Term | undefined): string => {
-  const day = (instant: number): string =>
-    Number.isFinite(instant) ? new Date(instant).toISOString() : 'ever';
-  return term === undefined ? 'always' : `from ${day(term.notBefore)} to ${day(term.notAfter)}`;
-};
+const always = { notBefore: -Infinity, notAfter: Infinity };
 
 const currentOf = (side: Side): readonly Client[] => clientsOf(side.clients).filter(isNotOver(side));
 

@@ -1,6 +1,6 @@
 import type { Api } from '../apis/api.ts';
 import type { Operation } from '../apis/operations.ts';
-import { clientsOf, type Security } from '../apis/security.ts';
+import { clientsOf, isInForce, type Security } from '../apis/security.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { OtherCertificates } from './other-certificates.ts';
@@ -32,8 +32,7 @@ export function inventory(snapshot: Snapshot, others: OtherCertificates, now: nu
 function clientsHeld({ apis, everyone }: Snapshot, now: number): readonly Held[] {
   const opens = opensBy(apis.apis, (security) => clientsOf(security.clients).map(({ owner }) => owner));
   return (everyone.clients ?? []).flatMap(({ alias, owner, tier, term, asks }): Held[] => {
-    const isInForce = term === undefined || (!term.disabled && now >= term.notBefore && now <= term.notAfter);
-    const common = { name: alias, tier, isInForce, opens: opens.get(owner) ?? [] };
+    const common = { name: alias, tier, isInForce: isInForce(term, now), opens: opens.get(owner) ?? [] };
     const held = (kind: Held['kind'], certificate: Certificate): Held => ({
       kind,
       certificate,
