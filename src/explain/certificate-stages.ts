@@ -4,6 +4,7 @@ import type { Certificate } from '../pki/certificate/certificate.ts';
 import { purposesText } from '../pki/certificate/key-purposes.ts';
 import { named } from '../pki/certificate/name.ts';
 import type { TriedPath } from '../pki/path/effort.ts';
+import type { Reason } from '../weighing.ts';
 import { isDecisive, leafOf, type Situation } from './situation.ts';
 import { passed, refused, type Stage, told } from './stage.ts';
 
@@ -84,10 +85,7 @@ function pathStage(situation: Situation): Stage {
   // Of one that is trusted by itself there is no path, and what keeps it out is told of its alias.
   if (isAboutAlias(certificate.code))
     return passed('path', 'none needed: the certificate is trusted by itself');
-  const detail = [certificate.detail, certificate.explain?.()]
-    .filter((text) => text !== undefined)
-    .join('; ');
-  const stage = wrong('path', certificate.code, detail, situation);
+  const stage = wrong('path', certificate.code, detailOf(certificate), situation);
   return { ...stage, lines: [...stage.lines, ...triedLines] };
 }
 
@@ -127,11 +125,11 @@ function aliasStages(situation: Situation): readonly Stage[] {
     return [passed('alias', `"${alias}", by ${kinds[kind]}${tier === undefined ? '' : `; tier "${tier}"`}`)];
   }
   if (certificate?.kind !== 'wrong' || !isAboutAlias(certificate.code)) return [];
-  const detail = [certificate.detail, certificate.explain?.()]
-    .filter((text) => text !== undefined)
-    .join('; ');
-  return [wrong('alias', certificate.code, detail, situation)];
+  return [wrong('alias', certificate.code, detailOf(certificate), situation)];
 }
+
+const detailOf = ({ detail, explain }: Reason): string =>
+  [detail, explain?.()].filter((text) => text !== undefined).join('; ');
 
 const kinds: Readonly<Record<Client['kind'], string>> = {
   exact: 'this very certificate',

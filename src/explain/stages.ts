@@ -102,7 +102,7 @@ function sourceStage({ attributes, now, presented }: Situation, { sources, mutua
 
 /** Never the token itself. */
 function tokenStage(situation: Situation, { applicationSecurity, tokens }: Security): Stage {
-  const { token, decision } = situation;
+  const { token } = situation;
   if (applicationSecurity === 'off' || tokens === undefined)
     return told('token', 'not looked at: the API does not ask for one');
   if (token === undefined || (token.kind === 'none' && wasBeyondTokens(situation)))
@@ -119,7 +119,7 @@ function tokenStage(situation: Situation, { applicationSecurity, tokens }: Secur
     );
   }
   const text = `${token.code}: ${token.detail}`;
-  return decision.outcome === 'deny' && decision.code === token.code
+  return isDecisive(situation, token.code)
     ? refused('token', text)
     : told('token', text, 'a token is optional here, and this one counts as none');
 }
