@@ -10,7 +10,7 @@ import { reason } from './key-pair.ts';
  * @throws FileProblem: empty, several certificates, a private key, or no readable certificate
  */
 export function certificateIn(content: string | Uint8Array): Certificate {
-  const { certificates, broken } = bundleIn(content);
+  const { certificates, broken } = readBundle(content);
   if (broken.length > 0) throw new FileProblem(broken[0]!);
   if (certificates.length > 1) {
     throw new FileProblem(
@@ -26,9 +26,6 @@ type Bundle = {
   /** What is wrong with those that could not be read. */
   readonly broken: readonly string[];
 };
-
-/** @throws FileProblem: unreadable, without certificates, or with a private key in it */
-export const readBundle = (content: Buffer): Bundle => bundleIn(content);
 
 /**
  * A bundle for TLS, which takes PEM only, and has its own mind about what a certificate is.
@@ -54,7 +51,8 @@ export function readPemBundle(content: Buffer): string {
     .join('');
 }
 
-function bundleIn(content: string | Uint8Array): Bundle {
+/** @throws FileProblem: unreadable, without certificates, or with a private key in it */
+export function readBundle(content: string | Uint8Array): Bundle {
   const found = readCertificateFile(content);
   if (!found.ok) throw new FileProblem(found.problem);
   const certificates: Certificate[] = [];
