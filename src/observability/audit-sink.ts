@@ -1,5 +1,4 @@
-import type { LogOutput } from './log.ts';
-import { maxQueuedBytes } from './log.ts';
+import { type LogOutput, maxQueuedBytes } from './log.ts';
 
 /** Where audit lines go. What can't be taken is dropped and counted, never waited for, never queued without bound. */
 export type AuditSink = {

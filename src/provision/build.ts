@@ -73,7 +73,7 @@ export type Circumstances = {
  * Everything that a configuration means. What is wrong goes to `findings`.
  *
  * @param states of the foreign APIs, which are the last of `config.apis`
- * @param services issuers that foreign files name, by their entry
+ * @param foreignServices issuers that foreign files name, by their entry
  */
 export function* build(
   own: OwnConfig,

@@ -11,8 +11,8 @@ import { readBundle } from './pem-files.ts';
 type Cas = {
   readonly trusted: readonly Certificate[] | undefined;
   readonly intermediates: readonly Certificate[];
-  /** What is accepted of all certificates; undefined: nothing unusual. */
-  readonly strength?: Leniency;
+  /** What is accepted of all certificates. */
+  readonly strength: Leniency;
   /** The one certificate of a text, or of a file. @throws FileProblem */
   readonly readOne?: (content: string | Uint8Array) => Certificate;
 };

@@ -5,7 +5,7 @@ import { pemOf } from '../definitions/pem-clients.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { inapplicableConstraints } from '../pki/path/name-constraints.ts';
-import { defaultPolicy, type Leniency } from '../pki/path/path-options.ts';
+import type { Leniency } from '../pki/path/path-options.ts';
 import { validatePath } from '../pki/path/path-validation.ts';
 import { createTrustStore } from '../pki/path/trust-store.ts';
 import { endsSoon, instant } from './dates.ts';
@@ -71,7 +71,7 @@ export function warnAboutUse(
   certificate: Certificate,
   whose: string,
   path: Path,
-  { findings, strength }: { readonly findings: Findings; readonly strength: Leniency | undefined },
+  { findings, strength }: { readonly findings: Findings; readonly strength: Leniency },
 ): void {
   const by = JSON.stringify(strength);
   const known = useless.get(certificate);
@@ -82,13 +82,13 @@ export function warnAboutUse(
 }
 
 /** Once a certificate, not once an API and reload. */
-const useless = new WeakMap<Certificate, { readonly by: string | undefined; readonly why: string }>();
+const useless = new WeakMap<Certificate, { readonly by: string; readonly why: string }>();
 
-function whyUseless(certificate: Certificate, strength: Leniency = defaultPolicy): string {
+function whyUseless(certificate: Certificate, { weakAlgorithms, anyExtendedKeyUsage }: Leniency): string {
   const trustStore = createTrustStore({ anchors: [{ kind: 'pinned', certificate }] });
   const verdict = validatePath(certificate, {
-    weakAlgorithms: strength.weakAlgorithms,
-    anyExtendedKeyUsage: strength.anyExtendedKeyUsage,
+    weakAlgorithms,
+    anyExtendedKeyUsage,
     trustStore,
     intermediates: [],
     now: certificate.notBefore,

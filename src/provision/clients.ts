@@ -6,6 +6,7 @@ import { formatName } from '../pki/certificate/name.ts';
 import { type ClientReading, findCas, issuesCertificates } from './cas.ts';
 import { warnAboutConstraints, warnAboutDates, warnAboutUse } from './certificate-warnings.ts';
 import { readRule } from './client-rules.ts';
+import { instant } from './dates.ts';
 import { scopeOf } from './directory.ts';
 import type { Findings, Reading } from './findings.ts';
 import { checkBeyond, warnAboutLeniency } from './leniency.ts';
@@ -227,7 +228,7 @@ function readTerm(
   else if (now > term.notAfter)
     findings.warn(
       [...at, 'notAfter'],
-      `this entry ended on ${new Date(term.notAfter).toISOString()}; its certificates are refused`,
+      `this entry ended on ${instant(term.notAfter)}; its certificates are refused`,
     );
   return term;
 }
@@ -241,7 +242,7 @@ function checkTerm(term: Term, entry: Kind, at: Path, findings: Findings): void 
   );
   const [first] = certificates;
   if (first === undefined || isEver || term.notBefore > term.notAfter) return;
-  const [from, to] = [first.notBefore, first.notAfter].map((instant) => new Date(instant).toISOString());
+  const [from, to] = [instant(first.notBefore), instant(first.notAfter)];
   findings.error(
     [...at, term.notBefore > first.notAfter ? 'notBefore' : 'notAfter'],
     `the certificate is valid from ${from} to ${to}, and this entry counts at another time; write a date in between, or the certificate that is meant`,

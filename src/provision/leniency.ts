@@ -49,7 +49,7 @@ const reasons: Readonly<Record<keyof Switches, string>> = {
  */
 export function checkBeyond(
   written: CertificatesOfCa,
-  { weakAlgorithms, anyExtendedKeyUsage }: Leniency = defaultPolicy,
+  { weakAlgorithms, anyExtendedKeyUsage }: Leniency,
   at: Path,
   findings: Findings,
 ): void {
