@@ -1,6 +1,6 @@
 import type { Api } from '../apis/api.ts';
 import type { Operation } from '../apis/operations.ts';
-import { type Client, clientsOf } from '../apis/security.ts';
+import { type Client, clientsOf, isInForce } from '../apis/security.ts';
 import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
@@ -67,8 +67,7 @@ function warnAboutSecurity(
 }
 
 const isOver = ({ term, asks }: Client, now: number): boolean =>
-  (term !== undefined && (term.disabled || now < term.notBefore || now > term.notAfter)) ||
-  (asks?.kind === 'certificate' && now > asks.certificate.notAfter);
+  !isInForce(term, now) || (asks?.kind === 'certificate' && now > asks.certificate.notAfter);
 
 function warnAboutUnused({ own, snapshot: { apis } }: Reviewed, { warn }: Findings): void {
   const used = new Set(

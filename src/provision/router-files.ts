@@ -18,19 +18,14 @@ type RouterFiles = {
 
 export function routerFiles({ router, enforcer, apis }: Config): RouterFiles {
   const { downstream, upstream } = router;
-  const { certPath, keyPath, trustedCertPath } = router.enforcer;
-  const { rateLimit } = router;
+  const { trustedCertPath } = router.enforcer;
   const overTls = enforcer.authService.socket === undefined && enforcer.authService.certPath !== undefined;
   const backendsTls = apis.some(({ backend }) => /^(https|wss):/i.test(backend ?? ''));
   return {
     pairs: [
       { at: ['router', 'keystore'], ...router.keystore, purpose: 'server' },
-      ...(overTls && certPath !== undefined && keyPath !== undefined
-        ? [{ at: ['router', 'enforcer'], certPath, keyPath, purpose: 'client' } as const]
-        : []),
-      ...(rateLimit?.certPath !== undefined && rateLimit.keyPath !== undefined
-        ? [pairOfRateLimit(rateLimit.certPath, rateLimit.keyPath)]
-        : []),
+      ...(overTls ? clientPair('enforcer', router.enforcer) : []),
+      ...clientPair('rateLimit', router.rateLimit),
     ],
     bundles: [
       ...(downstream.tls.mTLSAPIsEnabled &&
@@ -46,19 +41,20 @@ export function routerFiles({ router, enforcer, apis }: Config): RouterFiles {
         : trustedCertPath !== undefined
           ? [{ at: ['router', 'enforcer', 'trustedCertPath'], path: trustedCertPath }]
           : [{ at: ['enforcer', 'authService', 'certPath'], path: enforcer.authService.certPath! }]),
-      ...(rateLimit?.trustedCertPath !== undefined
-        ? [{ at: ['router', 'rateLimit', 'trustedCertPath'], path: rateLimit.trustedCertPath }]
+      ...(router.rateLimit?.trustedCertPath !== undefined
+        ? [{ at: ['router', 'rateLimit', 'trustedCertPath'], path: router.rateLimit.trustedCertPath }]
         : []),
     ],
   };
 }
 
-const pairOfRateLimit = (certPath: string, keyPath: string): RouterFiles['pairs'][number] => ({
-  at: ['router', 'rateLimit'],
-  certPath,
-  keyPath,
-  purpose: 'client',
-});
+const clientPair = (
+  table: 'enforcer' | 'rateLimit',
+  { certPath, keyPath }: Partial<Config['router']['enforcer']> = {},
+): RouterFiles['pairs'] =>
+  certPath === undefined || keyPath === undefined
+    ? []
+    : [{ at: ['router', table], certPath, keyPath, purpose: 'client' }];
 
 /**
  * Opens and judges what Envoy will open, as Envoy does. Only for those who ask about the configuration: the service
