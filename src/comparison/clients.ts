@@ -5,14 +5,18 @@ import { named } from '../pki/certificate/name.ts';
 import { createEffort } from '../pki/path/effort.ts';
 
 /** Clients of one API in one configuration, and all that it knows. */
-type Side = { readonly clients: BoundClients; readonly everyone: Everyone; readonly now: number };
+export type ClientSide = {
+  readonly clients: BoundClients;
+  readonly everyone: Everyone;
+  readonly now: number;
+};
 
 /**
  * Who is a client in `there` and not in `here`, whatever their aliases are called. One that is known by its certificate is
  * judged as a request with it would be, so that one which is expired, or which its CA lets in all the same, is no news.
  * Whose time is to come counts already.
  */
-export function clientsOnlyIn(there: Side, here: Side): readonly string[] {
+export function clientsOnlyIn(there: ClientSide, here: ClientSide): readonly string[] {
   const known = new Set(currentOf(here).map(keyOf));
   const hasTiers = [there, here].some(({ clients }) =>
     clientsOf(clients).some(({ tier }) => tier !== undefined),
@@ -24,7 +28,7 @@ export function clientsOnlyIn(there: Side, here: Side): readonly string[] {
 }
 
 /** Whom an entry of `there` keeps out that is disabled or over, whatever else would admit him, and none of `here` does. */
-export function suspendedOnlyIn(there: Side, here: Side): readonly string[] {
+export function suspendedOnlyIn(there: ClientSide, here: ClientSide): readonly string[] {
   const known = new Set(suspendedOf(here).map(keyOf));
   // A certificate that the API itself lists is told of as its client.
   const own = new Set([...clientsOf(there.clients), ...clientsOf(here.clients)].filter(isExact).map(keyOf));
@@ -35,7 +39,7 @@ export function suspendedOnlyIn(there: Side, here: Side): readonly string[] {
 }
 
 /** Who may call in both, and has another tier: how much he may ask for, and what the backend is told of him. */
-export function otherTiers(before: Side, after: Side): readonly string[] {
+export function otherTiers(before: ClientSide, after: ClientSide): readonly string[] {
   const [old, young] = [firstOf(before), firstOf(after)];
   const texts = [...young].flatMap(([key, client]) => {
     const was = old.get(key);
@@ -53,12 +57,10 @@ export function otherTiers(before: Side, after: Side): readonly string[] {
 }
 
 /** Of several that one certificate fits, the first counts. */
-function otherOrder(before: Side, after: Side): readonly string[] {
+function otherOrder(before: ClientSide, after: ClientSide): readonly string[] {
   const isOther = (['rules', 'issuedBy'] as const).some((kind) => {
-    const [old, young] = [before, after].map(({ clients }) => [...new Set(clients[kind].map(keyOf))]) as [
-      string[],
-      string[],
-    ];
+    const keysIn = ({ clients }: ClientSide): readonly string[] => [...new Set(clients[kind].map(keyOf))];
+    const [old, young] = [keysIn(before), keysIn(after)];
     const inBoth = new Set(young.filter((key) => old.includes(key)));
     const order = (keys: readonly string[]): string => keys.filter((key) => inBoth.has(key)).join('\n');
     const tiers = new Set(
@@ -70,7 +72,7 @@ function otherOrder(before: Side, after: Side): readonly string[] {
 }
 
 /** By whom he is, the first of each. */
-const firstOf = (side: Side): ReadonlyMap<string, Client> =>
+const firstOf = (side: ClientSide): ReadonlyMap<string, Client> =>
   new Map(
     currentOf(side)
       .toReversed()
@@ -84,13 +86,13 @@ const tierText = ({ tier }: Client): string => (tier === undefined ? 'none' : `"
 
 const isExact = ({ asks }: Client): boolean => asks?.kind === 'certificate';
 
-const suspendedOf = (side: Side): readonly Client[] =>
+const suspendedOf = (side: ClientSide): readonly Client[] =>
   [...side.everyone.restricted, ...side.clients.restricted].filter((client) => !isNotOver(side)(client));
 
 /** Who may call in both, and until when, where that is not the same. */
 export function otherTerms(
-  before: Side,
-  after: Side,
+  before: ClientSide,
+  after: ClientSide,
 ): readonly { readonly isLonger: boolean; readonly text: string }[] {
   const known = new Map(currentOf(before).map((one) => [keyOf(one), one]));
   return currentOf(after).flatMap((client) => {
@@ -109,15 +111,15 @@ export function otherTerms(
 
 const always = { notBefore: -Infinity, notAfter: Infinity };
 
-const currentOf = (side: Side): readonly Client[] => clientsOf(side.clients).filter(isNotOver(side));
+const currentOf = (side: ClientSide): readonly Client[] => clientsOf(side.clients).filter(isNotOver(side));
 
 const isNotOver =
-  ({ now }: Side) =>
+  ({ now }: ClientSide) =>
   ({ term }: Client): boolean =>
     term === undefined || (!term.disabled && now <= term.notAfter);
 
 /** Whether a certificate that is known as such is bound in `there`, and not in `here`. */
-function isNews({ asks, term }: Client, there: Side, here: Side): boolean {
+function isNews({ asks, term }: Client, there: ClientSide, here: ClientSide): boolean {
   if (asks?.kind !== 'certificate') return true;
   const { certificate } = asks;
   const from = term === undefined || term.disabled ? there.now : Math.max(there.now, term.notBefore);
@@ -129,7 +131,7 @@ function isNews({ asks, term }: Client, there: Side, here: Side): boolean {
 }
 
 /** With every CA beside it that the configuration knows, as a client may send them. */
-function boundAs(leaf: Certificate, { clients, everyone, now }: Side): Client | undefined {
+function boundAs(leaf: Certificate, { clients, everyone, now }: ClientSide): Client | undefined {
   const intermediates = (everyone.clients ?? []).flatMap(({ asks }) =>
     asks?.kind === 'ca' ? (asks.cas ?? []) : [],
   );

@@ -3,7 +3,7 @@ import type { CertificateSources } from '../client-certificate/source.ts';
 import { type Issuer, strictest, type TokenPolicy } from '../oauth2/issuer.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { byOrder, bySet, type Change, either, narrowing, ofTier, widening } from './change.ts';
-import { clientsOnlyIn, otherTerms, otherTiers, suspendedOnlyIn } from './clients.ts';
+import { type ClientSide, clientsOnlyIn, otherTerms, otherTiers, suspendedOnlyIn } from './clients.ts';
 
 /** What is asked for at one place by one of two configurations. */
 type Side = { readonly security: Security; readonly snapshot: Snapshot; readonly now: number };
@@ -23,11 +23,7 @@ export function securityChanges(before: Side, after: Side): readonly Change[] {
 }
 
 function certificateChanges(before: Side, after: Side): readonly Change[] {
-  const [old, young] = [before, after].map(({ security, snapshot, now }) => ({
-    clients: security.clients,
-    everyone: snapshot.everyone,
-    now,
-  })) as [Parameters<typeof clientsOnlyIn>[0], Parameters<typeof clientsOnlyIn>[0]];
+  const [old, young] = [clientsIn(before), clientsIn(after)];
   const optional =
     before.security.mutualSsl === 'optional' && after.security.mutualSsl === 'optional'
       ? byOrder(
@@ -47,6 +43,12 @@ function certificateChanges(before: Side, after: Side): readonly Change[] {
     ...optional,
   ];
 }
+
+const clientsIn = ({ security: { clients }, snapshot: { everyone }, now }: Side): ClientSide => ({
+  clients,
+  everyone,
+  now,
+});
 
 /** A token may be bound to the certificate, where none is asked for, too. */
 const needsSources = ({ mutualSsl, applicationSecurity }: Security): boolean =>

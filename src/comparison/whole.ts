@@ -51,9 +51,9 @@ export function wholeChanges(before: Compared, after: Compared): readonly Change
 
 /** What each allows, whoever has it. */
 function tierChanges(before: Compared, after: Compared): readonly Change[] {
-  const [old, young] = [before, after].map(
-    ({ tiers }) => new Map(tiers.map((tier) => [tier.name, tierLine(tier).slice(tier.name.length + 2)])),
-  ) as [Map<string, string>, Map<string, string>];
+  const allowed = ({ tiers }: Compared): ReadonlyMap<string, string> =>
+    new Map(tiers.map((tier) => [tier.name, tierLine(tier).slice(tier.name.length + 2)]));
+  const [old, young] = [allowed(before), allowed(after)];
   return [...new Set([...old.keys(), ...young.keys()])].flatMap((name) => {
     const [was, is] = [old.get(name) ?? 'not counted', young.get(name) ?? 'not counted'];
     return was === is ? [] : [ofTier(`tier "${name}": ${was} -> ${is}`)];
