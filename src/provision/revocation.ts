@@ -82,19 +82,20 @@ export function readRevocation(written: Written, known: Known, findings: Finding
     (a, b) => turnOf(a) - turnOf(b),
   );
   const issuerOf = issuerAmong(signers);
-  const ownRules = (above: readonly Certificate[]): { readonly rules: Rules | undefined } | undefined => {
-    const key = above.map(caKey).find((ca) => byCa.has(ca));
-    return key === undefined ? undefined : { rules: byCa.get(key) };
-  };
+  const hasOwnRules = (ca: Certificate): boolean => byCa.has(caKey(ca));
   const trusted = new Set(known.anchors.filter((ca) => turnOf(ca) === 0).map(caKey));
   const rulesFor = (...path: readonly Certificate[]): Rules | undefined => {
-    // By whichever of its certificates a path leads up from a trusted CA: another CA may have certified its key.
-    const end = path.findIndex((ca) => trusted.has(caKey(ca)));
-    const above = end === -1 ? path : path.slice(0, end + 1);
-    const own = ownRules(above);
-    if (own !== undefined) return own.rules;
-    // What is above a CA that is trusted by itself, or that issued a client's file, takes nothing away.
-    return general ?? ownRules(issuersAbove(above.at(-1)!, issuerOf))?.rules;
+    const nearest = path.findIndex(hasOwnRules);
+    if (nearest !== -1) {
+      const own = byCa.get(caKey(path[nearest]!));
+      // Another CA may have certified the key of one that is trusted by itself, and takes nothing away from it.
+      const isAbove = path.slice(0, nearest).some((ca) => trusted.has(caKey(ca)));
+      return isAbove && strictness(own) < strictness(general) ? general : own;
+    }
+    // Nor does what is above the end of a path, or above the issuer of a client's file.
+    if (general !== undefined) return general;
+    const above = issuersAbove(path.at(-1)!, issuerOf).find(hasOwnRules);
+    return above && byCa.get(caKey(above));
   };
   warnAboutCas(known, rulesFor, findings);
   return {
@@ -177,6 +178,9 @@ function rulesOf(all: Written, own: Own, { resolve }: Findings): Rules | undefin
   };
   return { sources, policy };
 }
+
+const strictness = (rules: Rules | undefined): number =>
+  rules === undefined ? 0 : rules.policy.unknown === 'accept' ? 1 : 2;
 
 const namesSource = ({ crlUrls, crlFiles, ocspResponder }: Written | OwnWritten): boolean =>
   crlUrls.length + crlFiles.length > 0 || ocspResponder !== undefined;

@@ -248,6 +248,20 @@ describe('what it comes to', () => {
     assert.deepEqual(revocation!.sourcesOf(crossCertified, off)?.crlUrls, ['http://ca.test/ca.crl']);
   });
 
+  it('but it may be stricter than what is general, also below a CA that another alias trusts', () => {
+    const toml =
+      '[router.downstream.tls]\ntrustedCertPath = "both.pem"\n' +
+      table('mode = "soft-fail"', url) +
+      own('caFile = "other.pem"', 'mode = "hard-fail"', 'ocspResponder = "http://o.test/"');
+    const both = { ...files, 'both.pem': `${authority.pem}${other.pem}` };
+    const { revocation, snapshot } = load(`${toml}${rest}`, both);
+    const named = (cn: string) =>
+      revocation!.signers.find(({ subject }) => formatName(subject) === `CN=${cn}`)!;
+    const path = [otherwise(named('CA'), { sha256: 'another' }), named('Other CA')] as const;
+    assert.equal(snapshot.revocation!.policyOf(...path)?.unknown, 'refuse');
+    assert.equal(revocation!.sourcesOf(...path)?.ocspResponder, 'http://o.test/');
+  });
+
   it('hard-fail wherever there is a source, and clients that are at hand are asked about ahead', () => {
     const { revocation, snapshot } = loaded(table('ocspResponder = "http://o.test/"'));
     const [first] = revocation!.ahead;
