@@ -1,12 +1,12 @@
 import { withoutSecrets } from '../config/problem.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { WeakAlgorithms } from '../pki/path/path-options.ts';
-import { type CrlThread, maxCrlBytes, type VerifiedCrl } from './crl-thread.ts';
+import { type CrlThread, maxCrlBytes } from './crl-thread.ts';
 import { Feed, type FeedRequest, type FeedTimes, type Reading } from './feed.ts';
 import type { FeedEvent } from './feed-event.ts';
 import { fetchChanged, type Validators } from './fetch.ts';
 import { inTime, type Lanes } from './lanes.ts';
-import { newestCrls } from './newest-crls.ts';
+import { newestCrls, type VerifiedCrl } from './newest-crls.ts';
 import { refetchIn } from './refetch.ts';
 import type { CacheTrouble, RevocationCache } from './revocation-cache.ts';
 
@@ -111,7 +111,8 @@ class UrlSource {
       return undefined;
     }
     const known = signers();
-    const { crls: found, faults } = (await threads.urls.read([fetched.bytes], known, weakAlgorithmsOf))!;
+    const read = (await threads.urls.read([fetched.bytes], known, weakAlgorithmsOf))!;
+    const { crls: found, faults } = read;
     if (found.length === 0) throw new Error(`what it sent ${faults[0]}`);
     const { crls, unused } = newestCrls(before, found, {
       now: Date.now(),
@@ -123,7 +124,7 @@ class UrlSource {
     this.#signers = known;
     readIn(soonest(crls, refresh));
     this.#keep(crls);
-    return readingOf(crls, { faults, unused });
+    return readingOf(crls, { faults, unused: [...unused, ...read.unused] });
   }
 
   get #key(): string {
@@ -217,7 +218,7 @@ class PathSource {
     if (!kept.some(isGone)) this.#otherwise = new Set(faulty);
     this.#state = state;
     this.#signers = signed;
-    return readingOf(crls, { faults, unused: [...unused, ...keeps] }, faulty);
+    return readingOf(crls, { faults, unused: [...unused, ...read.unused, ...keeps] }, faulty);
   }
 }
 

@@ -8,30 +8,28 @@ import { verifySignature } from '../pki/certificate/signature.ts';
 import { readCrlFile } from '../pki/containers/crl-file.ts';
 import type { WeakAlgorithms } from '../pki/path/path-options.ts';
 import { tellSigners } from '../pki/path/signature-checks.ts';
-import { type Crl, readCrl } from '../pki/revocation/crl.ts';
+import { readCrl } from '../pki/revocation/crl.ts';
 import { CrlError } from '../pki/revocation/crl-error.ts';
 import type { EntryIndex } from '../pki/revocation/revoked-entries.ts';
 import { notSignedBy, signerWeakness } from '../pki/revocation/signer.ts';
 import { atMost } from './deadline.ts';
+import { maxHeld, type VerifiedCrl, withoutOlder } from './newest-crls.ts';
 
 /** A list of a million entries has some 40 MB. */
 export const maxCrlBytes = 128 * 1024 * 1024;
-
-/** A CRL that one of the CAs signed. */
-export type VerifiedCrl = {
-  readonly crl: Crl;
-  readonly signer: Certificate;
-  readonly der: Uint8Array;
-  /** That it was read from; '' from a URL. */
-  readonly file: string;
-  /** SHA-256 of its bytes. */
-  readonly digest: string;
-};
+/** Of all lists of one source, what is not entries: the thread that decides reads it once more. */
+const maxHeads = 4 * 1024 * 1024;
+/** Of what is wrong with a source: more lines help nobody, nor does a longer one. */
+const maxTold = { lines: 1_000, characters: 2_000 };
+/** Lists that are read in one turn of the thread that decides. */
+const atOnce = 10;
 
 export type CrlReading = {
   readonly crls: readonly VerifiedCrl[];
   /** What is wrong with others, each behind the file that it is about. */
   readonly faults: readonly string[];
+  /** Why others, which are good, are not among them. */
+  readonly unused: readonly string[];
   /** Files that are there, and of which not everything could be used. */
   readonly faulty: readonly string[];
   /** Of files: equal while nobody touched them. */
@@ -56,6 +54,8 @@ type Found = {
   readonly others: readonly number[];
   readonly digest: string;
 };
+/** In the thread, before it is known whether it counts. */
+type Read = Omit<Found, 'index'> & Pick<VerifiedCrl, 'crl' | 'signer'>;
 type Answer = Omit<CrlReading, 'crls'> & { readonly found: readonly Found[] };
 
 type Same = { readonly same: true };
@@ -97,12 +97,14 @@ export class CrlThread {
       if ('same' in answered) return undefined;
       if ('problem' in answered) throw new Error(answered.problem);
       const { found, ...rest } = answered;
-      const crls = found.map(({ der, index, makers, others, digest, file }) => {
+      const crls: VerifiedCrl[] = [];
+      for (const { der, index, makers, others, digest, file } of found) {
+        if (crls.length % atOnce === 0) await new Promise(setImmediate);
         const crl = readCrl(der, index);
         const at = (place: number): Certificate => signers[place]!;
         tellSigners(crl, makers.map(at), others.map(at));
-        return { crl, signer: at(makers[0]!), der, digest, file };
-      });
+        crls.push({ crl, signer: at(makers[0]!), der, digest, file });
+      }
       return { crls, ...rest };
     });
     this.#last = turn.catch(() => {});
@@ -165,7 +167,8 @@ const ownBuffer = ({ buffer, byteLength }: Uint8Array): ArrayBuffer[] =>
 
 function answer({ content, signers }: Ask): Answer | Same | Problem {
   const known = signers.flatMap(readable);
-  const found: Found[] = [];
+  const read: Read[] = [];
+  const seen = new Set<string>();
   const faults: string[] = [];
   const faulty = new Set<string>();
   const take = (bytes: Uint8Array, file: string, where: string): void => {
@@ -173,21 +176,35 @@ function answer({ content, signers }: Ask): Answer | Same | Problem {
       faults.push(`${where}${problem}`);
       faulty.add(file);
     };
-    const read = readCrlFile(bytes);
-    if (!read.ok) {
-      blame(read.problem);
+    const inFile = readCrlFile(bytes);
+    if (!inFile.ok) {
+      blame(inFile.problem);
       return;
     }
-    for (const part of read.crls) {
+    for (const part of inFile.crls) {
+      const digest = hash('sha256', part);
+      if (seen.has(`${digest} ${file}`)) continue;
+      seen.add(`${digest} ${file}`);
       const der = new Uint8Array(part);
       const result = readOne(der, known);
       if (typeof result === 'string') blame(result);
-      else found.push({ der, file, digest: hash('sha256', der), ...result });
+      else read.push({ der, file, digest, ...result });
     }
+  };
+  const all = (state: string): Answer => {
+    const { kept, unused } = withoutOlder(read, Date.now());
+    const held = fitting(kept);
+    for (const { file } of kept.slice(held.length)) faulty.add(file);
+    if (held.length < kept.length)
+      faults.push(
+        `has more than ${maxHeld} lists side by side, or more than ${maxHeads} bytes in them that are no entries, and the last ${kept.length - held.length} of ${kept.length} don't count`,
+      );
+    const found = held.map(({ crl, signer: _, ...one }) => ({ ...one, index: crl.revoked.index }));
+    return { found, faults: told(faults), unused: told(unused), faulty: [...faulty], state };
   };
   if (!('path' in content)) {
     for (const bytes of content) take(bytes, '', '');
-    return { found, faults, faulty: [...faulty], state: '' };
+    return all('');
   }
   try {
     const files = filesAt(content.path);
@@ -207,12 +224,28 @@ function answer({ content, signers }: Ask): Answer | Same | Problem {
         faulty.add(file);
       }
     }
-    return { found, faults, faulty: [...faulty], state };
+    return all(state);
   } catch (error) {
     if (error instanceof FileProblem) return { problem: error.message };
     throw error;
   }
 }
+
+/** As many as may be held, from the first on. */
+function fitting(lists: readonly Read[]): readonly Read[] {
+  let [count, heads] = [0, 0];
+  for (const { crl } of lists.slice(0, maxHeld)) {
+    heads += crl.head;
+    if (heads > maxHeads) break;
+    count++;
+  }
+  return lists.slice(0, count);
+}
+
+const told = (lines: readonly string[]): readonly string[] => [
+  ...lines.slice(0, maxTold.lines).map((line) => line.slice(0, maxTold.characters)),
+  ...(lines.length > maxTold.lines ? [`and so on, ${lines.length} in all`] : []),
+];
 
 /** Of each file what a change of it changes. */
 const stateOf = (files: readonly string[]): string =>
@@ -226,7 +259,7 @@ const stateOf = (files: readonly string[]): string =>
 function readOne(
   der: Uint8Array<ArrayBuffer>,
   known: readonly KnownSigner[],
-): Pick<Found, 'index' | 'makers' | 'others'> | string {
+): Pick<Read, 'crl' | 'signer' | 'makers' | 'others'> | string {
   try {
     const crl = readCrl(der);
     const named = known.filter(({ certificate }) => certificate.subject.key === crl.issuer.key);
@@ -251,7 +284,8 @@ function readOne(
       else if (weak === undefined) others.push(at);
       if (!isMaker) why = weak ?? notSignedBy(what, certificate);
     }
-    if (makers.length > 0) return { index: crl.revoked.index, makers, others };
+    const signer = known.find(({ at }) => at === makers[0])?.certificate;
+    if (signer !== undefined) return { crl, signer, makers, others };
     return `is a CRL of ${formatName(crl.issuer)}, and ${why}`;
   } catch (error) {
     if (!(error instanceof CrlError)) throw error;
@@ -285,7 +319,14 @@ if (!isMainThread && parentPort !== null) {
     const answered = answer(ask);
     const found = 'found' in answered ? answered.found : [];
     main.postMessage(answered, [
-      ...new Set(found.flatMap(({ der, index }) => [der.buffer, index.marks.buffer, index.starts.buffer])),
+      ...new Set(
+        found.flatMap(({ der, index }) => [
+          der.buffer,
+          index.marks.buffer,
+          index.starts.buffer,
+          index.runs.buffer,
+        ]),
+      ),
     ]);
   });
 }

@@ -1,7 +1,18 @@
+import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import { hex } from '../pki/der/der-values.ts';
 import type { Crl } from '../pki/revocation/crl.ts';
-import type { VerifiedCrl } from './crl-thread.ts';
+
+/** A CRL that one of the CAs signed. */
+export type VerifiedCrl = {
+  readonly crl: Crl;
+  readonly signer: Certificate;
+  readonly der: Uint8Array;
+  /** That it was read from; '' from a URL. */
+  readonly file: string;
+  /** SHA-256 of its bytes. */
+  readonly digest: string;
+};
 
 export type Newest = {
   readonly crls: readonly VerifiedCrl[];
@@ -10,7 +21,30 @@ export type Newest = {
 };
 
 /** Of one source: lists of the same key and scope take each other's place, others stand side by side. */
-const maxHeld = 1_000;
+export const maxHeld = 1_000;
+
+type Signed = Pick<VerifiedCrl, 'crl' | 'signer'>;
+
+/**
+ * Of what was found at once, what no other takes the place of: a folder may keep the lists of years. What begins to count
+ * in the future takes none.
+ */
+export function withoutOlder<One extends Signed>(
+  found: readonly One[],
+  now: number,
+): { readonly kept: readonly One[]; readonly unused: readonly string[] } {
+  const unused: string[] = [];
+  const newest = new Map<string, One>();
+  const future: One[] = [];
+  for (const one of found) {
+    const rival = newest.get(slotOf(one));
+    if (one.crl.thisUpdate > now) future.push(one);
+    else if (rival !== undefined && isOlder(one.crl, rival.crl, now))
+      unused.push(olderText(one.crl, rival.crl));
+    else newest.set(slotOf(one), one);
+  }
+  return { kept: [...newest.values(), ...future], unused };
+}
 
 /**
  * What is in force once these were found: of one key and scope the newest, never an older one in its place, which
@@ -42,7 +76,7 @@ export function newestCrls(
       unused.push(`${textOf(one.crl)} counts only from then on; is the clock right?`);
       if (rival !== undefined) newest.set(slot, rival);
     } else if (rival !== undefined && isOlder(one.crl, rival.crl, now)) {
-      unused.push(`${textOf(one.crl)} is older than ${textOf(rival.crl)}, which stays in force`);
+      unused.push(olderText(one.crl, rival.crl));
       newest.set(slot, rival);
     } else newest.set(slot, one);
   }
@@ -52,12 +86,12 @@ export function newestCrls(
 }
 
 /** Whose key, which scope, complete or delta. */
-const slotOf = ({ crl, signer }: VerifiedCrl): string => {
+const slotOf = ({ crl, signer }: Signed): string => {
   const { issuingDistributionPoint, deltaCRLIndicator } = crl.extensions;
   return [
     crl.issuer.key,
     hex(signer.subjectPublicKey.spki),
-    issuingDistributionPoint === undefined ? '' : hex(issuingDistributionPoint.der),
+    issuingDistributionPoint?.key ?? '',
     deltaCRLIndicator === undefined ? 'complete' : 'delta',
   ].join(' ');
 };
@@ -73,6 +107,9 @@ function isOlder(one: Crl, other: Crl, now: number): boolean {
     return one.thisUpdate < other.thisUpdate;
   return one.cRLNumber < other.cRLNumber;
 }
+
+const olderText = (one: Crl, other: Crl): string =>
+  `${textOf(one)} is older than ${textOf(other)}, which stays in force`;
 
 const textOf = ({ issuer, cRLNumber, thisUpdate }: Crl): string =>
   `the CRL of ${formatName(issuer)}${cRLNumber === undefined ? '' : ` number ${cRLNumber}`} of ${new Date(thisUpdate).toISOString()}`;

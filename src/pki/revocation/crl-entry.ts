@@ -10,6 +10,9 @@ export type RevokedEntry = {
   readonly reasonCode: number | undefined;
 };
 
+/** Bytes of one entry; of a list without its entries, its name, scope and other extensions: whoever decides reads them whole. */
+export const mostAtOnce = 16 * 1024;
+
 /** In a delta CRL: no longer revoked (RFC 5280 5.3.1). */
 export const removeFromCRL = 8;
 
@@ -74,6 +77,8 @@ function partsOf(entry: Element): Parts {
 
 /** @returns key of the issuer that it names @throws DerError, CrlError */
 export function checkEntry(entry: Element): string | undefined {
+  if (entry.end - entry.start > mostAtOnce)
+    throw new CrlError('crl_too_large', `an entry of more than ${mostAtOnce} bytes`);
   const { time, extensions } = partsOf(entry);
   readTime(time);
   if (extensions === undefined) return undefined;

@@ -1,5 +1,6 @@
 export type CrlErrorCode =
   | 'crl_malformed'
+  | 'crl_too_large'
   | 'crl_version_unsupported'
   | 'crl_algorithms_differ'
   | 'crl_issuer_empty'

@@ -25,8 +25,8 @@ import { CrlError } from './crl-error.ts';
 
 /** IssuingDistributionPoint (RFC 5280 5.2.5): which certificates a CRL speaks of. */
 export type IssuingDistributionPoint = {
-  /** For comparing the scopes of a delta and a complete CRL. */
-  readonly der: Uint8Array;
+  /** Its encoding: equal for lists of one scope. */
+  readonly key: string;
   readonly name: DistributionPointName | undefined;
   readonly onlyContainsUserCerts: boolean;
   readonly onlyContainsCACerts: boolean;
@@ -48,6 +48,9 @@ export type EntryExtensions = {
   reasonCode?: number;
   certificateIssuer?: readonly GeneralName[];
 };
+
+/** Of a scope: a decision looks at all of them, of each list. */
+const mostNames = 64;
 
 type Readers<Into> = Readonly<
   Record<string, { readonly mayBeCritical: boolean; readonly read: (value: Uint8Array, into: Into) => void }>
@@ -163,9 +166,12 @@ function readIssuingDistributionPoint(value: Uint8Array): IssuingDistributionPoi
   if ([onlyContainsUserCerts, onlyContainsCACerts, onlyContainsAttributeCerts].filter(Boolean).length > 1) {
     throw new DerError('issuingDistributionPoint: contains only two kinds at once');
   }
+  const read = name && readDistributionPointName(name);
+  if (read?.kind === 'fullName' && read.names.length > mostNames)
+    throw new CrlError('crl_too_large', `a scope of more than ${mostNames} names`);
   return {
-    der: encodingOf(sequence),
-    name: name && readDistributionPointName(name),
+    key: hex(encodingOf(sequence)),
+    name: read,
     onlyContainsUserCerts,
     onlyContainsCACerts,
     onlySomeReasons: reasons === undefined ? allReasons : readReasons(reasons),

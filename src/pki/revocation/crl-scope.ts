@@ -81,7 +81,7 @@ function keyOf(name: GeneralName): string {
 /** Whether of two lists that one key signed the newer takes the other's place (RFC 5280 5.2.3, 5.2.5). */
 export const isSameScope = (a: Crl, b: Crl): boolean =>
   a.issuer.key === b.issuer.key &&
-  sameOrNone(a.extensions.issuingDistributionPoint?.der, b.extensions.issuingDistributionPoint?.der);
+  a.extensions.issuingDistributionPoint?.key === b.extensions.issuingDistributionPoint?.key;
 
 /** Whether the delta changes this complete CRL (RFC 5280 5.2.4, 6.3.3 (c)). */
 export function isDeltaOf(delta: Crl, complete: Crl): boolean {

@@ -1,4 +1,3 @@
-import { hex } from '../der/der-values.ts';
 import type { Crl } from './crl.ts';
 
 /** CRLs by the key of their issuer; of one scope the newest first. */
@@ -14,7 +13,7 @@ export const createCrlSet = (crls: readonly Crl[]): CrlSet =>
   );
 
 const scopeOf = ({ extensions: { issuingDistributionPoint } }: Crl): string =>
-  issuingDistributionPoint === undefined ? '' : hex(issuingDistributionPoint.der);
+  issuingDistributionPoint?.key ?? '';
 
 /** By cRLNumber where all of a scope have one, else by thisUpdate. */
 function newestFirst(crls: readonly Crl[]): readonly Crl[] {

@@ -2,6 +2,7 @@ import { type Name, readName } from '../certificate/name.ts';
 import { readFrame, readSignatureAlgorithm, type Signed } from '../certificate/signature.ts';
 import { contextConstructed, DerError, encodingOf, Fields, isSame, tags } from '../der/der.ts';
 import { readCount, readTime } from '../der/der-values.ts';
+import { mostAtOnce } from './crl-entry.ts';
 import { CrlError } from './crl-error.ts';
 import { type CrlExtensions, readCrlExtensions } from './crl-extensions.ts';
 import { type EntryIndex, RevokedEntries } from './revoked-entries.ts';
@@ -15,6 +16,8 @@ export type Crl = Signed & {
   readonly nextUpdate: number | undefined;
   readonly cRLNumber: bigint | undefined;
   readonly extensions: Readonly<CrlExtensions>;
+  /** Bytes, without its entries and signature. */
+  readonly head: number;
   readonly revoked: RevokedEntries;
 };
 
@@ -49,6 +52,9 @@ function readList(der: Uint8Array, index: EntryIndex | undefined): Crl {
   const thisUpdate = readTime(fields.any('thisUpdate'));
   const next = fields.optional(tags.utcTime) ?? fields.optional(tags.generalizedTime);
   const list = fields.optional(tags.sequence);
+  const head = tbs.end - tbs.start - (list === undefined ? 0 : list.end - list.start);
+  if (head > mostAtOnce)
+    throw new CrlError('crl_too_large', `more than ${mostAtOnce} bytes besides its entries`);
   const extensions = readTail(fields, version !== undefined);
   const read = list && (index ? RevokedEntries.indexed(der, index) : RevokedEntries.read(list, issuer));
   return {
@@ -60,6 +66,7 @@ function readList(der: Uint8Array, index: EntryIndex | undefined): Crl {
     nextUpdate: next && readTime(next),
     cRLNumber: extensions.cRLNumber,
     extensions,
+    head,
     revoked: read ?? RevokedEntries.none(issuer),
   };
 }

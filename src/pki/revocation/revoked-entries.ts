@@ -9,16 +9,15 @@ import {
   removeFromCRL,
   serialAt,
 } from './crl-entry.ts';
-
-/** From this entry on, those of this issuer: an indirect CRL speaks of several (RFC 5280 5.3.3). */
-type Run = { readonly from: number; readonly issuer: number };
+import { CrlError } from './crl-error.ts';
 
 /** What a thread may hand to another: all but the CRL's own bytes. */
 export type EntryIndex = {
   readonly count: number;
-  /** Their keys; `Run` has the place of one. */
+  /** Their keys; `runs` has places among them. */
   readonly issuers: readonly string[];
-  readonly runs: readonly Run[];
+  /** In pairs, where an entry begins and whose those from it on are: an indirect CRL speaks of several (RFC 5280 5.3.3). */
+  readonly runs: Uint32Array<ArrayBuffer>;
   /** Open addressing by issuer and serial number. In each slot eight bits of the hash, never 0; 0: it is free. */
   readonly marks: Uint8Array<ArrayBuffer>;
   /** In the same slot, where the entry begins. */
@@ -29,6 +28,8 @@ export type EntryIndex = {
 
 /** With the zero before the twenty octets of RFC 5280 4.1.2.2: what has more is no certificate's. */
 const longestSerial = 21;
+/** Characters of the keys of all issuers: the thread that decides has to take them in. */
+const mostOfIssuers = 1024 * 1024;
 
 /**
  * Drawn once a thread: who chooses serial numbers can't choose where they fall. With simple tabulation hashing a look-up
@@ -67,7 +68,8 @@ export class RevokedEntries {
 
   static none(issuer: Name): RevokedEntries {
     const listed = new Uint32Array(0);
-    return new RevokedEntries(new Uint8Array(0), { count: 0, issuers: [issuer.key], runs: [], listed });
+    const runs = new Uint32Array(0);
+    return new RevokedEntries(new Uint8Array(0), { count: 0, issuers: [issuer.key], runs, listed });
   }
 
   /** @throws DerError, CrlError: an entry that is none, or that must be understood and is not */
@@ -124,7 +126,8 @@ type Scan = Pick<EntryIndex, 'count' | 'issuers' | 'runs'> & {
 function scan(list: Element, issuer: Name): Scan {
   const { bytes, end } = list;
   const issuers = new Map([[issuer.key, 0]]);
-  const runs: Run[] = [{ from: list.content, issuer: 0 }];
+  const runs = [list.content, 0];
+  let named = 0;
   let listed = new Uint32Array(1024);
   let count = 0;
   for (let at = list.content; at < end; count++) {
@@ -143,12 +146,18 @@ function scan(list: Element, issuer: Name): Scan {
     const key = checkEntry(element);
     if (key !== undefined) {
       const known = issuers.get(key) ?? issuers.size;
+      if (known === issuers.size) named += key.length;
+      if (named > mostOfIssuers)
+        throw new CrlError(
+          'crl_too_large',
+          `its certificateIssuers have more than ${mostOfIssuers} characters`,
+        );
       issuers.set(key, known);
-      runs.push({ from: at, issuer: known });
+      runs.push(at, known);
     }
     at = element.end;
   }
-  return { count, issuers: [...issuers.keys()], runs, listed };
+  return { count, issuers: [...issuers.keys()], runs: Uint32Array.from(runs), listed };
 }
 
 function indexOf(bytes: Uint8Array, { listed, count, issuers, runs }: Scan): EntryIndex {
@@ -157,8 +166,8 @@ function indexOf(bytes: Uint8Array, { listed, count, issuers, runs }: Scan): Ent
   const [marks, starts] = [new Uint8Array(size), new Uint32Array(size)];
   for (let i = 0, run = 0; i < count; i++) {
     const start = listed[i]!;
-    while (run + 1 < runs.length && runs[run + 1]!.from <= start) run++;
-    const { issuer } = runs[run]!;
+    while (run + 2 < runs.length && runs[run + 2]! <= start) run += 2;
+    const issuer = runs[run + 1]!;
     const serial = serialAt(bytes, start);
     const length = bytes[serial - 1]!;
     if (length > longestSerial) continue;
@@ -191,13 +200,13 @@ function sameSerial(bytes: Uint8Array, one: number, other: number): boolean {
 }
 
 /** The run that it is in: the last one that does not begin behind it. */
-function issuerAt(runs: readonly Run[], start: number): number {
+function issuerAt(runs: EntryIndex['runs'], start: number): number {
   let low = 0;
-  let high = runs.length - 1;
+  let high = runs.length / 2 - 1;
   while (low < high) {
     const middle = (low + high + 1) >>> 1;
-    if (runs[middle]!.from <= start) low = middle;
+    if (runs[2 * middle]! <= start) low = middle;
     else high = middle - 1;
   }
-  return runs[low]!.issuer;
+  return runs[2 * low + 1]!;
 }

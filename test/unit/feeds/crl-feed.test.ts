@@ -21,7 +21,7 @@ import { feedLines } from '../../../src/feeds/feed-event.ts';
 import { OcspFeed } from '../../../src/feeds/ocsp-feed.ts';
 import { RevocationCache } from '../../../src/feeds/revocation-cache.ts';
 import { defaultPolicy } from '../../../src/pki/path/path-options.ts';
-import { implicit } from '../pki/der-writer.ts';
+import { explicit, extension, implicit } from '../pki/der-writer.ts';
 import { certify, entity, generateEc } from '../pki/forge.ts';
 import { deltaOf, scope } from '../pki/revocation/crl-forge.ts';
 import {
@@ -464,6 +464,49 @@ describe('the thread', () => {
     await assert.rejects(read(), { message: /^reading it (took more than 0\.001 s|was ended)$/ });
     await thread.close();
     await assert.rejects(read(), { message: 'closed' });
+  });
+});
+
+describe('of one source', () => {
+  const thread = new CrlThread();
+  after(() => thread.close());
+  const read = async (content: Parameters<CrlThread['read']>[0]) =>
+    (await thread.read(content, [ca.certificate], () => defaultPolicy.weakAlgorithms))!;
+  const partition = (i: number, facts: CrlFacts = {}): Uint8Array => {
+    const url = explicit(0, explicit(0, implicit(6, Buffer.from(`http://a/${i}`))));
+    return crlOf(ca, { number: 1, ...facts, extensions: [scope(url), ...(facts.extensions ?? [])] });
+  };
+
+  it('a list that is there a thousand times is read once', async () => {
+    const { crls, faults } = await read([Buffer.from(pem(crlOf(ca)).repeat(1_000))]);
+    assert.deepEqual([crls.length, faults], [1, []]);
+  });
+
+  it('a folder of many lists of one scope has the newest, wherever it is', async () => {
+    const dir = folder();
+    for (let i = 0; i < 1_100; i++)
+      writeFileSync(join(dir, `${i}.crl`), crlOf(ca, { number: (i * 7) % 1_100 }));
+    const { crls, faults, unused, faulty } = await read({ path: dir, known: undefined });
+    assert.deepEqual([crls.map(({ crl }) => crl.cRLNumber), faults, faulty], [[1_099n], [], []]);
+    assert.match(unused.at(-1)!, /^and so on, \d+ in all$/);
+  });
+
+  it('a thousand lists stand side by side, and no more', async () => {
+    const { crls, faults } = await read([
+      Buffer.from(Array.from({ length: 1_003 }, (_, i) => pem(partition(i))).join('')),
+    ]);
+    assert.equal(crls.length, 1_000);
+    assert.match(faults[0]!, /^has more than 1000 lists side by side, .* the last 3 of 1003 don't count$/);
+  });
+
+  it('lists with long extensions have 4 MiB of them together, and no more', async () => {
+    const extensions = [extension('1.2.3', Buffer.alloc(16_000))];
+    const { crls, faults } = await read([
+      Buffer.from(Array.from({ length: 300 }, (_, i) => pem(partition(i, { extensions }))).join('')),
+    ]);
+    const heads = crls.map(({ crl }) => crl.head);
+    assert.equal(crls.length, Math.floor((4 * 1024 * 1024) / heads[0]!));
+    assert.match(faults[0]!, /more than 4194304 bytes in them that are no entries/);
   });
 });
 

@@ -52,6 +52,16 @@ const withEntries = (...list: readonly Uint8Array[]): Partial<CrlParts> => ({
   revokedCertificates: sequence(...list),
 });
 const keyOf = (cn: string): string => readName(readWhole(name(`CN=${cn}`), 0x30, 'name')).key;
+const [long, lessLong] = [Buffer.alloc(16_384), Buffer.alloc(16_000)];
+const namesOf = (count: number) =>
+  explicit(
+    0,
+    explicit(0, Buffer.concat(Array.from({ length: count }, () => implicit(6, Buffer.from('http://a'))))),
+  );
+const issuedBy = (count: number, length: number) =>
+  Array.from({ length: count }, (_, i) =>
+    entry('01', certificateIssuer(explicit(4, name(`CN=${'a'.repeat(length)}${i}`)))),
+  );
 const flag = (n: number) => implicit(n, bytes('ff'));
 
 const rows: readonly (readonly [sentence: string, parts: Partial<CrlParts>, code: string])[] = [
@@ -144,6 +154,14 @@ const rows: readonly (readonly [sentence: string, parts: Partial<CrlParts>, code
     withExtensions(scope(implicit(1, bytes('01')))),
     'crl_extension_malformed',
   ],
+  ['an entry that is long', withEntries(entry('01', extension('1.2.3', long))), 'crl_too_large'],
+  ['an entry that is not quite as long', withEntries(entry('01', extension('1.2.3', lessLong))), 'read'],
+  ['a long extension', withExtensions(extension('1.2.3', long)), 'crl_too_large'],
+  ['one that is not quite as long', withExtensions(extension('1.2.3', lessLong)), 'read'],
+  ['a scope of 65 names', withExtensions(scope(namesOf(65))), 'crl_too_large'],
+  ['a scope of 64 names', withExtensions(scope(namesOf(64))), 'read'],
+  ['entries of 200 other issuers with long names', withEntries(...issuedBy(200, 6_000)), 'crl_too_large'],
+  ['entries of 20,000 other issuers', withEntries(...issuedBy(20_000, 1)), 'read'],
   ['bytes after the end', { tail: boolean(true) }, 'crl_malformed'],
   ['a date that is none', { thisUpdate: der(0x17, Buffer.from('991301000000Z')) }, 'crl_malformed'],
 ];
