@@ -1,7 +1,7 @@
 import { withoutSecrets } from '../config/problem.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import type { WeakAlgorithms } from '../pki/path/path-options.ts';
-import { type CrlThread, maxCrlBytes } from './crl-thread.ts';
+import { type CrlReading, type CrlThread, maxCrlBytes } from './crl-thread.ts';
 import { Feed, type FeedRequest, type FeedTimes, type Reading } from './feed.ts';
 import type { FeedEvent } from './feed-event.ts';
 import { fetchChanged, type Validators } from './fetch.ts';
@@ -11,7 +11,12 @@ import { refetchIn } from './refetch.ts';
 import type { CacheTrouble, RevocationCache } from './revocation-cache.ts';
 
 export type CrlAddress =
-  | { readonly url: string; readonly reach: 'anywhere' | 'public' }
+  | {
+      readonly url: string;
+      readonly reach: 'anywhere' | 'public';
+      /** In whose clients' certificates it is; undefined: in the configuration. */
+      readonly owners?: () => readonly string[];
+    }
   /** Of a file or folder, or a glob. */
   | { readonly path: string };
 
@@ -20,8 +25,15 @@ export type RevocationSurroundings = {
   readonly tell: (event: FeedEvent) => void;
   readonly onChange: () => void;
   readonly lanes: Lanes;
-  /** Files have one of their own: a file system may hang. */
-  readonly threads: { readonly urls: CrlThread; readonly files: CrlThread };
+  /**
+   * Files have one of their own: a file system may hang. What certificates name has one, too: it may be made to take long,
+   * and must not hold up what the configuration names.
+   */
+  readonly threads: {
+    readonly configured: CrlThread;
+    readonly followed: CrlThread;
+    readonly files: CrlThread;
+  };
   readonly cache: () => RevocationCache | undefined;
   /** Certificates of all that may sign a CRL that counts here: another list as soon as others may. */
   readonly signers: () => readonly Certificate[];
@@ -41,6 +53,8 @@ type Crls = readonly VerifiedCrl[];
 
 /** Until a CRL is read, checked and indexed, in the thread. */
 const readWithin = 60_000;
+/** The same, with the turns of others before it. */
+const turnWithin = 300_000;
 const ofUrls: Omit<FeedTimes, 'every' | 'within'> = {
   retry: 30_000,
   longestRetry: 900_000,
@@ -57,7 +71,7 @@ export class CrlFeed extends Feed<Crls> {
   constructor(address: CrlAddress, around: RevocationSurroundings, times: Partial<FeedTimes> = {}) {
     const source = 'url' in address ? new UrlSource(address, around) : new PathSource(address, around);
     const { timeout, refresh } = around.limits();
-    const usual = 'url' in address ? { ...ofUrls, every: refresh, within: timeout + readWithin } : ofFiles;
+    const usual = 'url' in address ? { ...ofUrls, every: refresh, within: timeout + turnWithin } : ofFiles;
     super({ feed: 'crl', onChange: around.onChange, ...source.asked }, around.tell, { ...usual, ...times });
     this.url = 'url' in address ? address.url : undefined;
   }
@@ -92,7 +106,7 @@ class UrlSource {
 
   async #read({ signal, before = [], readIn }: FeedRequest<Crls>): Promise<Reading<Crls> | undefined> {
     const { url, reach } = this.#address;
-    const { lanes, threads, proxies, signers, weakAlgorithmsOf, limits } = this.#around;
+    const { lanes, proxies, signers, limits } = this.#around;
     const { timeout, refresh, clockSkew } = limits();
     const fetched = await inTime(timeout, signal, (soon) =>
       lanes.run(url, soon, () =>
@@ -111,7 +125,7 @@ class UrlSource {
       return undefined;
     }
     const known = signers();
-    const read = (await threads.urls.read([fetched.bytes], known, weakAlgorithmsOf))!;
+    const read = await this.#inThread([fetched.bytes], known, signal);
     const { crls: found, faults } = read;
     if (found.length === 0) throw new Error(`what it sent ${faults[0]}`);
     const { crls, unused } = newestCrls(before, found, {
@@ -125,6 +139,17 @@ class UrlSource {
     readIn(soonest(crls, refresh));
     this.#keep(crls);
     return readingOf(crls, { faults, unused: [...unused, ...read.unused] });
+  }
+
+  async #inThread(
+    content: readonly Uint8Array[],
+    signers: readonly Certificate[],
+    signal?: AbortSignal,
+  ): Promise<CrlReading> {
+    const { url, owners } = this.#address;
+    const { threads, weakAlgorithmsOf } = this.#around;
+    const thread = owners === undefined ? threads.configured : threads.followed;
+    return (await thread.read(content, signers, weakAlgorithmsOf, { owners: owners?.() ?? [url], signal }))!;
   }
 
   get #key(): string {
@@ -149,12 +174,12 @@ class UrlSource {
 
   /** What is on disk counts as what was sent: whoever could write there may still not sign. */
   async #stored(): Promise<Reading<Crls> | undefined> {
-    const { cache, threads, signers, weakAlgorithmsOf, limits } = this.#around;
+    const { cache, signers, limits } = this.#around;
     const tell = (trouble: CacheTrouble): void => this.#trouble(trouble);
     const kept = await cache()?.read(this.#key, tell);
     if (kept === undefined) return undefined;
     const known = signers();
-    const { crls: found, faults } = (await threads.urls.read(kept.parts, known, weakAlgorithmsOf))!;
+    const { crls: found, faults } = await this.#inThread(kept.parts, known);
     const { clockSkew } = limits();
     const { crls } = newestCrls([], found, { now: Date.now(), clockSkew, staysBeside: () => true });
     if (crls.length === 0) {
@@ -188,11 +213,14 @@ class PathSource {
     return { from: this.#path, read: (request: FeedRequest<Crls>) => this.#read(request) };
   }
 
-  async #read({ before = [] }: FeedRequest<Crls>): Promise<Reading<Crls> | undefined> {
+  async #read({ before = [], signal }: FeedRequest<Crls>): Promise<Reading<Crls> | undefined> {
     const { threads, signers, weakAlgorithmsOf, limits } = this.#around;
     const signed = signers();
     const known = before.length === 0 || this.#signers !== signed ? undefined : this.#state;
-    const read = await threads.files.read({ path: this.#path, known }, signed, weakAlgorithmsOf);
+    const read = await threads.files.read({ path: this.#path, known }, signed, weakAlgorithmsOf, {
+      owners: [this.#path],
+      signal,
+    });
     if (read === undefined) return undefined;
     const { crls: found, faults, faulty, state } = read;
     if (found.length === 0) throw new Error(faults[0] ?? 'has no CRL in it');

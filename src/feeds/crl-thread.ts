@@ -13,7 +13,9 @@ import { CrlError } from '../pki/revocation/crl-error.ts';
 import type { EntryIndex } from '../pki/revocation/revoked-entries.ts';
 import { notSignedBy, signerWeakness } from '../pki/revocation/signer.ts';
 import { atMost } from './deadline.ts';
+import { CostlyError } from './feed.ts';
 import { maxHeld, type VerifiedCrl, withoutOlder } from './newest-crls.ts';
+import { Turns } from './turns.ts';
 
 /** A list of a million entries has some 40 MB. */
 export const maxCrlBytes = 128 * 1024 * 1024;
@@ -61,18 +63,20 @@ type Answer = Omit<CrlReading, 'crls'> & { readonly found: readonly Found[] };
 type Same = { readonly same: true };
 type Problem = { readonly problem: string };
 
+export type CrlTurn = { readonly owners?: readonly string[]; readonly signal?: AbortSignal | undefined };
+
 export type CrlThreadLimits = { readonly patience: number; readonly heapMegabytes: number };
 /** A million entries take half a second, as PEM some two. */
 const usual: CrlThreadLimits = { patience: 30_000, heapMegabytes: 1_024 };
 
 /**
  * Reads CRLs, checks who signed them and makes their index, beside the thread that decides and within bounds: who
- * publishes a list may be hostile, or have a million entries. One at a time.
+ * publishes a list may be hostile, or have a million entries. One at a time, by turns.
  */
 export class CrlThread {
   readonly #limits: CrlThreadLimits;
+  readonly #turns = new Turns(maxCrlBytes);
   #worker: Worker | undefined;
-  #last: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
   constructor(limits: CrlThreadLimits = usual) {
@@ -81,15 +85,18 @@ export class CrlThread {
 
   /**
    * @param content bytes, which go over to the thread and are lost here, or the path of a file or folder, or a glob
+   * @param turn in whose name it waits; what nobody wants any more (`signal`) waits no longer
    * @returns undefined: the files are as they were
-   * @throws Error: no such file, more than the bounds, closed
+   * @throws CostlyError: more than the bounds; Error: no such file, closed
    */
-  read(
+  async read(
     content: readonly Uint8Array[] | CrlPath,
     signers: readonly Certificate[],
     weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms,
+    { owners = [''], signal }: CrlTurn = {},
   ): Promise<CrlReading | undefined> {
-    const turn = this.#last.then(async () => {
+    const size = 'path' in content ? 0 : content.reduce((sum, { length }) => sum + length, 0);
+    return this.#turns.run({ owners, size, signal }, async () => {
       const answered = await this.#ask({
         content,
         signers: signers.map((ca) => ({ der: ca.der, weakAlgorithms: weakAlgorithmsOf(ca) })),
@@ -107,8 +114,6 @@ export class CrlThread {
       }
       return { crls, ...rest };
     });
-    this.#last = turn.catch(() => {});
-    return turn;
   }
 
   async close(): Promise<void> {
@@ -139,10 +144,13 @@ export class CrlThread {
     const { patience } = this.#limits;
     const worker = this.#worker ?? this.#start();
     const { promise, resolve, reject } = Promise.withResolvers<Answer | Same | Problem>();
-    const onError = (error: Error): void => reject(new Error(`reading it failed: ${error.message}`));
+    const onError = (error: NodeJS.ErrnoException): void => {
+      const Failure = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? CostlyError : Error;
+      reject(new Failure(`reading it failed: ${error.message}`));
+    };
     const onExit = (): void => reject(new Error('reading it was ended'));
     const timer = setTimeout(
-      () => reject(new Error(`reading it took more than ${patience / 1000} s`)),
+      () => reject(new CostlyError(`reading it took more than ${patience / 1000} s`)),
       patience,
     );
     timer.unref();

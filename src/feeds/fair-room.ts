@@ -34,6 +34,10 @@ export class FairRoom<Thing> {
     return [...turns].map(([key, turn]) => [this.#things.get(key)!, turn]);
   }
 
+  ownersOf(key: string): readonly string[] {
+    return [...this.#wanted].filter(([, keys]) => keys.has(key)).map(([owner]) => owner);
+  }
+
   delete(key: string): void {
     if (!this.#things.delete(key)) return;
     for (const [owner, keys] of this.#wanted) this.#unwant(owner, keys, key);

@@ -55,6 +55,11 @@ export type Reading<T> = {
 /** Milliseconds that the first read waits for what is on disk. */
 const storedWithin = 10_000;
 
+/** A read that failed at the cost of those who wait for theirs: the next one comes as late as can be. */
+export class CostlyError extends Error {
+  override readonly name = 'CostlyError';
+}
+
 /** How it goes, for people. */
 export type FeedState = {
   readonly feed: FeedKind;
@@ -87,6 +92,8 @@ export class Feed<T> {
   /** That the last good value is out of date was told. */
   #toldLapse = false;
   #askedAt = Number.NEGATIVE_INFINITY;
+  /** Of reads that `refresh` asks for. */
+  #notBefore = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -150,7 +157,8 @@ export class Feed<T> {
 
   /** Something is wanted that the last good value does not have. Returns at once. */
   refresh(): void {
-    this.#readIn(Math.max(0, this.#askedAt + this.#times.onDemand - performance.now()));
+    const earliest = Math.max(this.#notBefore, this.#askedAt + this.#times.onDemand);
+    this.#readIn(Math.max(0, earliest - performance.now()));
   }
 
   async close(): Promise<void> {
@@ -172,6 +180,7 @@ export class Feed<T> {
     const at = performance.now();
     this.#askedAt = at;
     const { feed, from } = this.#source;
+    const { every, retry, longestRetry = every } = this.#times;
     try {
       this.#reads++;
       const reading = (await this.#readInTime()) ?? this.#latest;
@@ -189,8 +198,12 @@ export class Feed<T> {
     } catch (error) {
       if (this.#closed) return;
       this.#fail((error as Error).message);
+      if (error instanceof CostlyError) {
+        this.#notBefore = performance.now() + longestRetry;
+        this.#readIn(longestRetry);
+        return;
+      }
     }
-    const { every, retry, longestRetry = every } = this.#times;
     this.#readIn(
       this.#failures === 0 ? every : Math.min(longestRetry, retry * 2 ** Math.min(this.#failures - 1, 20)),
     );

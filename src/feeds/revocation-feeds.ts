@@ -66,7 +66,11 @@ export class RevocationFeeds implements RevocationKnowledge {
   readonly #around: RevocationSurroundings;
   readonly #times: Partial<FeedTimes>;
   readonly #most: typeof usual;
-  readonly #threads = { urls: new CrlThread(), files: new CrlThread() };
+  readonly #threads = {
+    configured: new CrlThread(),
+    followed: new CrlThread(),
+    files: new CrlThread(),
+  };
   readonly #configured: FeedPool<CrlAddress, CrlFeed>;
   /** By URL; those that certificates name. */
   readonly #followed = new FairRoom<CrlFeed>();
@@ -221,7 +225,7 @@ export class RevocationFeeds implements RevocationKnowledge {
     this.#makeRoom(this.#followed, 0);
     this.#makeRoom(this.#asked, 0);
     await this.#configured.close();
-    await Promise.all([this.#threads.urls.close(), this.#threads.files.close()]);
+    await Promise.all(Object.values(this.#threads).map((thread) => thread.close()));
     // What was fetched is worth a moment.
     await atMost(1_000, this.#cache?.cache.close() ?? Promise.resolve());
   }
@@ -231,7 +235,8 @@ export class RevocationFeeds implements RevocationKnowledge {
     const known = this.#followed.get(key);
     // The configuration has it already, as the operator's word.
     if (known === undefined && this.#feedsOf(this.#inForce).some((feed) => feed.url === url)) return;
-    const feed = known ?? new CrlFeed({ url, reach }, this.#around, this.#times);
+    const owners = (): readonly string[] => this.#followed.ownersOf(key);
+    const feed = known ?? new CrlFeed({ url, reach, owners }, this.#around, this.#times);
     this.#followed.set(owner, key, feed);
     if (known !== undefined) return;
     this.#makeRoom(this.#followed, this.#most.urls);

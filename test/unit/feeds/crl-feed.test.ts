@@ -465,6 +465,44 @@ describe('the thread', () => {
     await thread.close();
     await assert.rejects(read(), { message: 'closed' });
   });
+
+  it('what nobody wants any more is not read', async () => {
+    const thread = new CrlThread();
+    after(() => thread.close());
+    const abort = new AbortController();
+    const read = (signal?: AbortSignal): Promise<unknown> =>
+      thread.read([crlOf(ca)], [ca.certificate], () => defaultPolicy.weakAlgorithms, { signal });
+    const all = [read(), read(abort.signal), read()];
+    abort.abort(new Error('given up'));
+    const ends = await Promise.allSettled(all);
+    assert.deepEqual(
+      ends.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    );
+  });
+});
+
+describe('a URL that a certificate names', () => {
+  it('whose list takes long to read holds up none that the configuration names', async () => {
+    const server = await webServer(sending(crlOf(ca, { number: 3 })));
+    const world = around([ca.certificate]);
+    class Busy extends CrlThread {
+      override read(): Promise<never> {
+        return new Promise(() => {});
+      }
+    }
+    const feeds = [undefined, () => ['somebody']].map(
+      (owners) =>
+        new CrlFeed(
+          { url: server.url, reach: 'anywhere', ...(owners && { owners }) },
+          { ...world, threads: { ...world.threads, followed: new Busy() } },
+        ),
+    );
+    void feeds[1]!.start();
+    await feeds[0]!.start();
+    assert.deepEqual(feeds.map(numbers), [[3], []]);
+    await Promise.all(feeds.map((feed) => feed.close()));
+  });
 });
 
 describe('of one source', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Feed, type FeedSource, type FeedTimes, type Reading } from '../../../src/feeds/feed.ts';
+import { CostlyError, Feed, type FeedSource, type FeedTimes, type Reading } from '../../../src/feeds/feed.ts';
 import { type FeedEvent, feedLines } from '../../../src/feeds/feed-event.ts';
 import { FeedPool } from '../../../src/feeds/feed-pool.ts';
 
@@ -49,6 +49,25 @@ describe('a feed', () => {
       assert.deepEqual(events, [], 'and what is closed reads no more');
     });
   }
+
+  it('what was costly to read in vain is read again as late as can be, also where it is asked for', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    let reads = 0;
+    const { feed } = feedOf(
+      () => {
+        reads++;
+        return Promise.reject(new CostlyError('took more than 30 s'));
+      },
+      { retry: 1, longestRetry: 900_000 },
+    );
+    await feed.start();
+    feed.refresh();
+    t.mock.timers.tick(890_000);
+    assert.equal(reads, 1);
+    t.mock.timers.tick(20_000);
+    assert.equal(reads, 2);
+    await feed.close();
+  });
 
   it('what comes too late is not taken', async () => {
     const late = Promise.withResolvers<Reading<string>>();

@@ -84,8 +84,8 @@ export function around(
   known: readonly Certificate[],
   { cache, timeout = 5_000 }: { readonly cache?: RevocationCache; readonly timeout?: number } = {},
 ): Around {
-  const threads = { urls: new CrlThread(), files: new CrlThread() };
-  after(() => Promise.all([threads.urls.close(), threads.files.close()]));
+  const threads = { configured: new CrlThread(), followed: new CrlThread(), files: new CrlThread() };
+  after(() => Promise.all(Object.values(threads).map((thread) => thread.close())));
   const events: FeedEvent[] = [];
   const self: Around = {
     events,

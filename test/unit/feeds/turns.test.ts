@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Turns } from '../../../src/feeds/turns.ts';
+
+/** Tasks come one after the other while the first one runs; each has its number and owners. */
+async function orderOf(tasks: readonly (readonly [task: string, ...owners: readonly string[]])[]) {
+  const turns = new Turns(100);
+  const order: string[] = [];
+  const task = async (name: string): Promise<void> => {
+    order.push(name);
+    await new Promise(setImmediate);
+  };
+  await Promise.all(
+    tasks.map(([name, ...owners]) => turns.run({ owners, size: 1, signal: undefined }, () => task(name))),
+  );
+  return order.join(' ');
+}
+
+describe('turns', () => {
+  const rows = [
+    [
+      'of one owner are in order',
+      [
+        ['a1', 'a'],
+        ['a2', 'a'],
+        ['a3', 'a'],
+      ],
+      'a1 a2 a3',
+    ],
+    [
+      'go round',
+      [
+        ['a1', 'a'],
+        ['a2', 'a'],
+        ['a3', 'a'],
+        ['b1', 'b'],
+        ['b2', 'b'],
+        ['c1', 'c'],
+      ],
+      'a1 b1 c1 a2 b2 a3',
+    ],
+    [
+      'of several owners come when the first of them has its turn',
+      [
+        ['a1', 'a'],
+        ['a2', 'a'],
+        ['a3', 'a'],
+        ['s', 'a', 'b'],
+      ],
+      'a1 s a2 a3',
+    ],
+  ] as const;
+  for (const [what, tasks, order] of rows) it(what, async () => assert.equal(await orderOf(tasks), order));
+
+  it('what nobody wants any more has none, nor does what is too much', async () => {
+    const turns = new Turns(100);
+    const first = Promise.withResolvers<string>();
+    const running = turns.run({ owners: ['a'], size: 500, signal: undefined }, () => first.promise);
+    const abort = new AbortController();
+    const unwanted = turns.run({ owners: ['a'], size: 90, signal: abort.signal }, () => assert.fail());
+    const tooMuch = turns.run({ owners: ['a'], size: 20, signal: undefined }, () => assert.fail());
+    await assert.rejects(tooMuch, { message: /^more than 100 bytes that clients of the same CA name wait/ });
+    const other = turns.run({ owners: ['b'], size: 20, signal: undefined }, async () => 'other');
+    abort.abort(new Error('given up'));
+    await assert.rejects(unwanted, { message: 'given up' });
+    const later = turns.run({ owners: ['a'], size: 90, signal: undefined }, async () => 'later');
+    first.resolve('first');
+    assert.deepEqual(await Promise.all([running, other, later]), ['first', 'other', 'later']);
+    await assert.rejects(
+      turns.run({ owners: ['a'], size: 1, signal: abort.signal }, () => assert.fail()),
+      { message: 'given up' },
+    );
+  });
+
+  it('a task that fails is followed by the next', async () => {
+    const turns = new Turns(100);
+    const failing = turns.run({ owners: ['a'], size: 1, signal: undefined }, () =>
+      Promise.reject(new Error('no')),
+    );
+    const next = turns.run({ owners: ['a'], size: 1, signal: undefined }, async () => 'next');
+    await assert.rejects(failing, { message: 'no' });
+    assert.equal(await next, 'next');
+  });
+});
