@@ -35,6 +35,8 @@ export type RevocationSurroundings = {
     readonly files: CrlThread;
   };
   readonly cache: () => RevocationCache | undefined;
+  /** By digest what other feeds have. */
+  readonly held: (digest: string) => VerifiedCrl | undefined;
   /** Certificates of all that may sign a CRL that counts here: another list as soon as others may. */
   readonly signers: () => readonly Certificate[];
   readonly weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms;
@@ -147,9 +149,10 @@ class UrlSource {
     signal?: AbortSignal,
   ): Promise<CrlReading> {
     const { url, owners } = this.#address;
-    const { threads, weakAlgorithmsOf } = this.#around;
+    const { threads, weakAlgorithmsOf, held } = this.#around;
     const thread = owners === undefined ? threads.configured : threads.followed;
-    return (await thread.read(content, signers, weakAlgorithmsOf, { owners: owners?.() ?? [url], signal }))!;
+    const turn = { owners: owners?.() ?? [url], signal, held };
+    return (await thread.read(content, signers, weakAlgorithmsOf, turn))!;
   }
 
   get #key(): string {
@@ -214,12 +217,13 @@ class PathSource {
   }
 
   async #read({ before = [], signal }: FeedRequest<Crls>): Promise<Reading<Crls> | undefined> {
-    const { threads, signers, weakAlgorithmsOf, limits } = this.#around;
+    const { threads, signers, weakAlgorithmsOf, limits, held } = this.#around;
     const signed = signers();
     const known = before.length === 0 || this.#signers !== signed ? undefined : this.#state;
     const read = await threads.files.read({ path: this.#path, known }, signed, weakAlgorithmsOf, {
       owners: [this.#path],
       signal,
+      held,
     });
     if (read === undefined) return undefined;
     const { crls: found, faults, faulty, state } = read;
@@ -249,6 +253,17 @@ class PathSource {
     return readingOf(crls, { faults, unused: [...unused, ...read.unused, ...keeps] }, faulty);
   }
 }
+
+/** In memory, each list once however many have it; the smallest costs whoever looks for one. */
+export function bytesOf(feeds: readonly CrlFeed[]): number {
+  const lists = new Map(feeds.flatMap(({ latest = [] }) => latest.map((one) => [one.digest, one] as const)));
+  return [...lists.values()].reduce(
+    (sum, { der, crl }) => sum + leastBytes + der.length + 8 * crl.revoked.count,
+    0,
+  );
+}
+
+const leastBytes = 64 * 1024;
 
 /** @param faulty a file that breaks is news, also where its last good list stays in force */
 const readingOf = (

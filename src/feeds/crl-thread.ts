@@ -63,7 +63,12 @@ type Answer = Omit<CrlReading, 'crls'> & { readonly found: readonly Found[] };
 type Same = { readonly same: true };
 type Problem = { readonly problem: string };
 
-export type CrlTurn = { readonly owners?: readonly string[]; readonly signal?: AbortSignal | undefined };
+export type CrlTurn = {
+  readonly owners?: readonly string[];
+  readonly signal?: AbortSignal | undefined;
+  /** By digest what is in memory already: equal lists of several sources are one. */
+  readonly held?: (digest: string) => VerifiedCrl | undefined;
+};
 
 export type CrlThreadLimits = { readonly patience: number; readonly heapMegabytes: number };
 /** A million entries take half a second, as PEM some two. */
@@ -85,7 +90,7 @@ export class CrlThread {
 
   /**
    * @param content bytes, which go over to the thread and are lost here, or the path of a file or folder, or a glob
-   * @param turn in whose name it waits; what nobody wants any more (`signal`) waits no longer
+   * @param owners in whose names it waits; what nobody wants any more (`signal`) waits no longer
    * @returns undefined: the files are as they were
    * @throws CostlyError: more than the bounds; Error: no such file, closed
    */
@@ -93,7 +98,7 @@ export class CrlThread {
     content: readonly Uint8Array[] | CrlPath,
     signers: readonly Certificate[],
     weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms,
-    { owners = [''], signal }: CrlTurn = {},
+    { owners = [''], signal, held = () => undefined }: CrlTurn = {},
   ): Promise<CrlReading | undefined> {
     const size = 'path' in content ? 0 : content.reduce((sum, { length }) => sum + length, 0);
     return this.#turns.run({ owners, size, signal }, async () => {
@@ -107,10 +112,11 @@ export class CrlThread {
       const crls: VerifiedCrl[] = [];
       for (const { der, index, makers, others, digest, file } of found) {
         if (crls.length % atOnce === 0) await new Promise(setImmediate);
-        const crl = readCrl(der, index);
+        const same = held(digest);
+        const crl = same?.crl ?? readCrl(der, index);
         const at = (place: number): Certificate => signers[place]!;
         tellSigners(crl, makers.map(at), others.map(at));
-        crls.push({ crl, signer: at(makers[0]!), der, digest, file });
+        crls.push({ crl, signer: at(makers[0]!), der: same?.der ?? der, digest, file });
       }
       return { crls, ...rest };
     });

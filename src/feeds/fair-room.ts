@@ -58,11 +58,16 @@ export class FairRoom<Thing> {
     return isNew;
   }
 
-  /** @returns what had to go so that no more than so many are left */
-  makeRoom(most: number): readonly Thing[] {
+  /**
+   * @param sizeOf of all of them, or all of one owner; without it each counts as one
+   * @returns what had to go so that no more than so much is left
+   */
+  makeRoom(most: number, sizeOf?: (things: readonly Thing[]) => number): readonly Thing[] {
     const gone: Thing[] = [];
-    while (this.#things.size > most) {
-      const [owner, keys] = this.#richest();
+    while ((sizeOf?.(this.values()) ?? this.#things.size) > most) {
+      const [owner, keys] = this.#richest(
+        (some) => sizeOf?.([...some].map((key) => this.#things.get(key)!)) ?? some.size,
+      );
       const [key] = keys;
       this.#unwant(owner, keys, key!);
       if ([...this.#wanted.values()].some((others) => others.has(key!))) continue;
@@ -72,9 +77,13 @@ export class FairRoom<Thing> {
     return gone;
   }
 
-  #richest(): readonly [owner: string, keys: Set<string>] {
+  #richest(sizeOf: (keys: Set<string>) => number): readonly [owner: string, keys: Set<string>] {
     let richest: readonly [string, Set<string>] | undefined;
-    for (const one of this.#wanted) if (richest === undefined || one[1].size > richest[1].size) richest = one;
+    let most = 0;
+    for (const one of this.#wanted) {
+      const size = sizeOf(one[1]);
+      if (richest === undefined || size > most) [richest, most] = [one, size];
+    }
     return richest!;
   }
 

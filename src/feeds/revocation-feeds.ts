@@ -9,7 +9,13 @@ import {
   type RevocationSources,
 } from '../pki/revocation/revocation-sources.ts';
 import type { Above, OcspAnswer, RevocationKnowledge } from '../pki/revocation/revocation-state.ts';
-import { type CrlAddress, CrlFeed, type RevocationLimits, type RevocationSurroundings } from './crl-feed.ts';
+import {
+  bytesOf,
+  type CrlAddress,
+  CrlFeed,
+  type RevocationLimits,
+  type RevocationSurroundings,
+} from './crl-feed.ts';
 import { CrlThread } from './crl-thread.ts';
 import { atMost } from './deadline.ts';
 import { FairRoom } from './fair-room.ts';
@@ -17,6 +23,7 @@ import type { FeedState, FeedTimes } from './feed.ts';
 import type { FeedEvent } from './feed-event.ts';
 import { FeedPool } from './feed-pool.ts';
 import { Lanes } from './lanes.ts';
+import type { VerifiedCrl } from './newest-crls.ts';
 import { OcspFeed } from './ocsp-feed.ts';
 import { RevocationCache } from './revocation-cache.ts';
 
@@ -43,8 +50,11 @@ export type RevocationSettings = RevocationLimits & {
   }>;
 };
 
-/** Of what clients bring, by the owner of their trust anchor (`FairRoom`): URLs that certificates name, certificates, CAs. */
-const usual = { urls: 1_000, certificates: 50_000, issuers: 1_000 };
+/**
+ * Of what clients bring, by the owner of their trust anchor (`FairRoom`): URLs that certificates name, bytes of the lists
+ * there, certificates, CAs.
+ */
+const usual = { urls: 1_000, bytes: 256 * 1024 * 1024, certificates: 50_000, issuers: 1_000 };
 
 /** A certificate, and the trust anchor that it was brought under. */
 type Wanted = { readonly certificate: Certificate; readonly issuer: Certificate; readonly owner: string };
@@ -89,13 +99,18 @@ export class RevocationFeeds implements RevocationKnowledge {
   #signersAreStale = false;
   #cache: { readonly folder: string; readonly cache: RevocationCache } | undefined;
   #version = 0;
-  #crls: { readonly version: number; readonly set: CrlSet } | undefined;
+  #lists: { readonly version: number; readonly held: ReadonlyMap<string, VerifiedCrl>; set?: CrlSet } = {
+    version: -1,
+    held: new Map(),
+  };
+  /** That lists which certificates name had to go was told. */
+  #toldFull = false;
 
   constructor(
     tell: (event: FeedEvent) => void,
     proxies: Readonly<Record<string, string | undefined>>,
     times: Partial<FeedTimes> = {},
-    most: typeof usual = usual,
+    most: Partial<typeof usual> = {},
   ) {
     // A feed that is being closed has those of before.
     let last: RevocationSettings;
@@ -104,7 +119,7 @@ export class RevocationFeeds implements RevocationKnowledge {
       return last;
     };
     this.#times = times;
-    this.#most = most;
+    this.#most = { ...usual, ...most };
     this.#around = {
       tell,
       proxies,
@@ -112,6 +127,7 @@ export class RevocationFeeds implements RevocationKnowledge {
       lanes: new Lanes(),
       threads: this.#threads,
       cache: () => this.#cacheOf(settings()),
+      held: (digest) => this.#held().get(digest),
       signers: () => this.#signersInTurns(),
       limits: settings,
       // As the coming one has it: its lists have to be there once it is in force.
@@ -128,14 +144,21 @@ export class RevocationFeeds implements RevocationKnowledge {
   }
 
   get crls(): CrlSet {
-    if (this.#crls?.version !== this.#version) {
+    const held = this.#held();
+    this.#lists.set ??= createCrlSet([...held.values()].map(({ crl }) => crl));
+    return this.#lists.set;
+  }
+
+  /** By digest. */
+  #held(): ReadonlyMap<string, VerifiedCrl> {
+    if (this.#lists.version !== this.#version) {
       const feeds = [...this.#feedsOf(this.#inForce), ...this.#followed.values()];
-      const crls = new Map(
-        feeds.flatMap(({ latest = [] }) => latest.map(({ digest, crl }) => [digest, crl] as const)),
+      const held = new Map(
+        feeds.flatMap(({ latest = [] }) => latest.map((one) => [one.digest, one] as const)),
       );
-      this.#crls = { version: this.#version, set: createCrlSet([...crls.values()]) };
+      this.#lists = { version: this.#version, held };
     }
-    return this.#crls.set;
+    return this.#lists.held;
   }
 
   answersAbout(certificate: Certificate, issuer: Certificate): readonly OcspAnswer[] {
@@ -180,6 +203,7 @@ export class RevocationFeeds implements RevocationKnowledge {
   takeOver(settings: RevocationSettings | undefined): void {
     this.#coming = undefined;
     this.#inForce = settings;
+    this.#toldFull = false;
     this.#takeSigners();
     const feeds = this.#feedsOf(settings);
     void this.#configured.keepOnly(feeds);
@@ -236,11 +260,32 @@ export class RevocationFeeds implements RevocationKnowledge {
     // The configuration has it already, as the operator's word.
     if (known === undefined && this.#feedsOf(this.#inForce).some((feed) => feed.url === url)) return;
     const owners = (): readonly string[] => this.#followed.ownersOf(key);
-    const feed = known ?? new CrlFeed({ url, reach, owners }, this.#around, this.#times);
+    const around = { ...this.#around, onChange: () => this.#boundBytes() };
+    const feed = known ?? new CrlFeed({ url, reach, owners }, around, this.#times);
     this.#followed.set(owner, key, feed);
     if (known !== undefined) return;
     this.#makeRoom(this.#followed, this.#most.urls);
     void feed.start();
+  }
+
+  #boundBytes(): void {
+    this.#version++;
+    const gone = this.#followed.makeRoom(this.#most.bytes, bytesOf);
+    this.#end(gone);
+    const [first] = gone;
+    if (first === undefined || this.#toldFull) return;
+    this.#toldFull = true;
+    const reason = `lists that certificates name have more than ${this.#most.bytes} bytes together, and this one had to go, of the CA that has most; write its URL into crlUrls if it is to stay`;
+    const { feed, from } = first.state;
+    this.#around.tell({
+      feed,
+      from,
+      kind: 'failed',
+      reason,
+      failures: 1,
+      keepsLastGood: false,
+      lapsed: false,
+    });
   }
 
   #ask({ certificate, issuer, owner }: Wanted, sources: RevocationSources): void {

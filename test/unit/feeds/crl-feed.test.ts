@@ -18,6 +18,7 @@ import { after, describe, it } from 'node:test';
 import { CrlFeed } from '../../../src/feeds/crl-feed.ts';
 import { CrlThread, maxCrlBytes } from '../../../src/feeds/crl-thread.ts';
 import { feedLines } from '../../../src/feeds/feed-event.ts';
+import type { VerifiedCrl } from '../../../src/feeds/newest-crls.ts';
 import { OcspFeed } from '../../../src/feeds/ocsp-feed.ts';
 import { RevocationCache } from '../../../src/feeds/revocation-cache.ts';
 import { defaultPolicy } from '../../../src/pki/path/path-options.ts';
@@ -464,6 +465,21 @@ describe('the thread', () => {
     await assert.rejects(read(), { message: /^reading it (took more than 0\.001 s|was ended)$/ });
     await thread.close();
     await assert.rejects(read(), { message: 'closed' });
+  });
+
+  it('equal lists of several sources are one in memory', async () => {
+    const thread = new CrlThread();
+    after(() => thread.close());
+    const der = crlOf(ca);
+    const read = async (held?: VerifiedCrl) =>
+      (await thread.read([der.slice()], [ca.certificate], () => defaultPolicy.weakAlgorithms, {
+        held: (digest) => (digest === held?.digest ? held : undefined),
+      }))!.crls[0]!;
+    const one = await read();
+    const other = await read(one);
+    assert.equal(other.crl, one.crl);
+    assert.equal(other.der, one.der);
+    assert.notEqual((await read()).crl, one.crl);
   });
 
   it('what nobody wants any more is not read', async () => {

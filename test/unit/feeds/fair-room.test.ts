@@ -24,6 +24,17 @@ describe('room for three', () => {
       assert.equal(gone.length, all.size - 3);
     });
 
+  it('by size, which things may have in common', () => {
+    const room = new FairRoom<string>();
+    for (const [owner, key] of ['b1', 'a2', 'a3', 'a4', 'a5']) room.set(owner!, key!, key!);
+    // 2 and 3 have the same, of size 2.
+    const sizeOf = (things: readonly string[]): number =>
+      [...new Set(things.map((one) => (one === '3' ? '2' : one)))].reduce((sum, one) => sum + Number(one), 0);
+    assert.deepEqual([room.makeRoom(12, sizeOf), room.makeRoom(10, sizeOf)], [[], ['2', '3']]);
+    assert.deepEqual(room.values(), ['1', '4', '5']);
+    assert.deepEqual([room.makeRoom(0, sizeOf), room.size], [['4', '5', '1'], 0]);
+  });
+
   it('by turns: each has the turn that it has among what one owner has of its kind, the last wanted first', () => {
     const room = new FairRoom<string>();
     for (const thing of ['x1', 'x2', 'x3', 'y5']) room.set('a', thing, thing);

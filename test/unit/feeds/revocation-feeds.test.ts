@@ -27,6 +27,7 @@ const access = (...urls: readonly string[]): Uint8Array =>
     '1.3.6.1.5.5.7.1.1',
     sequence(...urls.map((url) => sequence(oid('1.3.6.1.5.5.7.48.1'), uri(url)))),
   );
+const uniqueScope = (n: number): Uint8Array => scope(explicit(0, explicit(0, uri(`http://a/${n}`))));
 const clientOf = (...list: readonly Uint8Array[]): Certificate => certify(ca.who, entity('Client'), list);
 
 const sourcesOf = (more: Partial<RevocationSources> = {}): RevocationSources => ({
@@ -381,6 +382,48 @@ describe('what is brought under one trust anchor crowds out nothing of another',
     for (let n = 0; n < 10; n++)
       feeds.want(certify(a.who, entity('Client'), points(`a${n}`)), a.certificate, a.certificate);
     assert.deepEqual([feeds.crls.get(b.certificate.subject.key)?.length, feeds.states.length], [1, 3]);
+  });
+});
+
+describe('the bytes of lists that certificates name', () => {
+  const [a, b] = [authorityOf('A'), authorityOf('B')];
+  const room = 4 * 64 * 1024;
+  async function follow(listOf: (n: number) => Uint8Array) {
+    const server = await webServer((request, response) =>
+      response.end(request.url === '/b' ? crlOf(b) : listOf(Number(request.url!.slice(2)))),
+    );
+    const { feeds, event, events } = feedsOf({ bytes: room });
+    const sources = sourcesOf({ followCertificateUrls: true, allowedHosts: ['127.0.0.1'] });
+    await inForce(feeds, {
+      ...settingsOf(sources),
+      sourcesOf: () => sources,
+      signers: [a.certificate, b.certificate],
+    });
+    const points = (path: string) => [crlPoints(`${server.url}/${path}`)];
+    feeds.want(certify(b.who, entity('Client'), points('b')), b.certificate, b.certificate);
+    await event(1);
+    for (let n = 0; n < 6; n++) {
+      const before = events.filter(({ kind }) => kind === 'read').length;
+      feeds.want(certify(a.who, entity('Client'), points(`a${n}`)), a.certificate, a.certificate);
+      while (events.filter(({ kind }) => kind === 'read').length === before) await event(events.length + 1);
+    }
+    const of = ({ certificate }: typeof a) => feeds.crls.get(certificate.subject.key)?.length;
+    return { feeds, of, told: events.filter(({ kind }) => kind === 'failed') };
+  }
+
+  it('are bounded: who has most gives way, which is told once', async () => {
+    const { feeds, of, told } = await follow((n) =>
+      crlOf(a, { revoked: [`0${n + 1}`], extensions: [uniqueScope(n)] }),
+    );
+    assert.deepEqual([of(a), of(b), feeds.states.length], [2, 1, 3]);
+    assert.equal(told.length, 1);
+    assert.match((told[0] as { reason: string }).reason, /write its URL into crlUrls if it is to stay$/);
+  });
+
+  it('are those of one, where all have the same', async () => {
+    const list = crlOf(a, { revoked: ['01'] });
+    const { feeds, of, told } = await follow(() => list);
+    assert.deepEqual([of(a), of(b), feeds.states.length, told], [1, 1, 7, []]);
   });
 });
 

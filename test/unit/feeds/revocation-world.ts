@@ -96,6 +96,7 @@ export function around(
     lanes: new Lanes(),
     threads,
     cache: () => cache,
+    held: () => undefined,
     signers: () => self.known,
     weakAlgorithmsOf: () => defaultPolicy.weakAlgorithms,
     limits: () => ({ timeout, refresh: hour, clockSkew: 60_000 }),
