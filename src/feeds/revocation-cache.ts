@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
-import { constants, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { createHash, hash } from 'node:crypto';
+import { constants, type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** What is kept of a source: bytes that have to be checked as if they came from it, and what was noted with them. */
@@ -20,6 +20,10 @@ type Head = {
 /** All copies together. */
 const maxBytes = 1024 * 1024 * 1024;
 const maxFiles = 20_000;
+/** Of the line that a copy begins with. */
+const maxHead = 64 * 1024;
+/** Bytes that are hashed in one turn of the thread that decides. */
+const atOnce = 1024 * 1024;
 /** So many writes. */
 const prunedEvery = 64;
 
@@ -59,7 +63,7 @@ export class RevocationCache {
 
   async #read(key: string, tell: (trouble: CacheTrouble) => void): Promise<Kept | undefined> {
     try {
-      return parse(await this.#bytesOf(this.#fileOf(key)), key);
+      return await this.#opened(this.#fileOf(key), (handle, size) => readKept(handle, size, key));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       await this.throwAway(key, (error as Error).message, tell);
@@ -120,9 +124,8 @@ export class RevocationCache {
   async list(): Promise<readonly Kept['notes'][]> {
     const names = await readdir(this.#folder).catch(() => []);
     const read = async (name: string): Promise<readonly Kept['notes'][]> => {
-      const bytes = await this.#bytesOf(join(this.#folder, name)).catch(() => undefined);
-      const head = bytes && headOf(bytes.subarray(0, Math.max(0, bytes.indexOf(0x0a))).toString('utf8'));
-      return head === undefined ? [] : [head.notes];
+      const begun = await this.#opened(join(this.#folder, name), beginning).catch(() => undefined);
+      return begun === undefined ? [] : [begun.head.notes];
     };
     const all: Kept['notes'][] = [];
     for (const name of names.filter((one) => one.endsWith('.revocation'))) all.push(...(await read(name)));
@@ -130,13 +133,13 @@ export class RevocationCache {
   }
 
   /** Of a file, and nothing else that may lie there under its name: a pipe has no end, and a link leads elsewhere. */
-  async #bytesOf(file: string): Promise<Buffer> {
+  async #opened<T>(file: string, read: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
     const handle = await open(file, asFile);
     try {
       const stats = await handle.stat();
       if (!stats.isFile()) throw new Error('is no file');
       if (stats.size > this.#limits.bytes) throw new Error('is larger than all copies together may be');
-      return await handle.readFile();
+      return await read(handle, stats.size);
     } finally {
       await handle.close();
     }
@@ -166,12 +169,11 @@ export class RevocationCache {
   }
 
   async #write(file: string, key: string, { notes, parts }: Kept): Promise<void> {
-    const body = Buffer.concat(parts);
     const head: Head = {
       source: hash('sha256', key),
       notes,
       lengths: parts.map(({ length }) => length),
-      sha256: hash('sha256', body),
+      sha256: await digestOf(parts),
     };
     // The last part alone: Node's `recursive` goes round for ever where the system says ENOENT, as in /proc.
     await mkdir(this.#folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
@@ -183,7 +185,7 @@ export class RevocationCache {
       await rm(beside, { force: true });
       const handle = await open(beside, 'wx', 0o600);
       try {
-        await handle.writeFile(Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]));
+        for (const part of [Buffer.from(`${JSON.stringify(head)}\n`), ...parts]) await handle.writeFile(part);
         await handle.sync();
       } finally {
         await handle.close();
@@ -234,15 +236,53 @@ async function smallIn(file: string, room: Buffer): Promise<Buffer | undefined> 
 
 const ours = /^[0-9a-f]{64}\.revocation(\.\d+\.new)?$/;
 
-/** @throws Error: cut off, changed, or of something else */
+/** Each part into bytes of its own, which another thread may be given. @throws as `parse` */
+async function readKept(handle: FileHandle, size: number, key: string): Promise<Kept> {
+  const { head, end } = await beginning(handle, size);
+  check(head, size - end, key);
+  const parts: Uint8Array[] = [];
+  let at = end;
+  for (const length of head.lengths) {
+    const part = new Uint8Array(length);
+    if ((await readInto(part, handle, at)) < length) throw changed();
+    parts.push(part);
+    at += length;
+  }
+  if ((await digestOf(parts)) !== head.sha256) throw changed();
+  return { notes: head.notes, parts };
+}
+
+async function beginning(handle: FileHandle, size: number): Promise<Beginning> {
+  const bytes = Buffer.alloc(Math.min(maxHead, size));
+  return begins(bytes.subarray(0, await readInto(bytes, handle, 0)));
+}
+
+async function readInto(bytes: Uint8Array, handle: FileHandle, at: number): Promise<number> {
+  let length = 0;
+  while (length < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, length, bytes.length - length, at + length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return length;
+}
+
+async function digestOf(parts: readonly Uint8Array[]): Promise<string> {
+  const sum = createHash('sha256');
+  for (const part of parts)
+    for (let at = 0; at < part.length; at += atOnce) {
+      sum.update(part.subarray(at, at + atOnce));
+      if (at + atOnce < part.length) await new Promise(setImmediate);
+    }
+  return sum.digest('hex');
+}
+
+/** Of one that was read ahead, and is small. @throws Error: cut off, changed, or of something else */
 function parse(bytes: Buffer, key: string): Kept {
-  const end = bytes.indexOf(0x0a);
-  const head = end === -1 ? undefined : headOf(bytes.subarray(0, end).toString('utf8'));
-  if (head === undefined) throw new Error('is no copy of ours');
-  if (head.source !== hash('sha256', key)) throw new Error('is the copy of another source');
-  const body = bytes.subarray(end + 1);
-  const whole = head.lengths.reduce((sum, length) => sum + length, 0) === body.length;
-  if (!whole || hash('sha256', body) !== head.sha256) throw new Error('is cut off or was changed');
+  const { head, end } = begins(bytes);
+  const body = bytes.subarray(end);
+  check(head, body.length, key);
+  if (hash('sha256', body) !== head.sha256) throw changed();
   const parts: Uint8Array[] = [];
   let at = 0;
   for (const length of head.lengths) {
@@ -251,6 +291,22 @@ function parse(bytes: Buffer, key: string): Kept {
   }
   return { notes: head.notes, parts };
 }
+
+type Beginning = { readonly head: Head /** Where the parts begin. */; readonly end: number };
+
+function begins(bytes: Buffer): Beginning {
+  const end = bytes.indexOf(0x0a);
+  const head = end === -1 ? undefined : headOf(bytes.subarray(0, end).toString('utf8'));
+  if (head === undefined) throw new Error('is no copy of ours');
+  return { head, end: end + 1 };
+}
+
+function check({ source, lengths }: Head, length: number, key: string): void {
+  if (source !== hash('sha256', key)) throw new Error('is the copy of another source');
+  if (lengths.reduce((sum, one) => sum + one, 0) !== length) throw changed();
+}
+
+const changed = (): Error => new Error('is cut off or was changed');
 
 function headOf(text: string): Head | undefined {
   try {

@@ -737,6 +737,35 @@ describe('the copy on disk', () => {
     await feed.close();
   });
 
+  it('of a large list is written and read in pieces, between which all else goes on', async () => {
+    const cache = new RevocationCache(folder());
+    const fail = (trouble: unknown): void => assert.fail(JSON.stringify(trouble));
+    const parts = [new Uint8Array(64 * 1024 * 1024).fill(7), Uint8Array.of(1)];
+    const atOnce = process.threadCpuUsage();
+    hash('sha256', parts[0]!);
+    const whole = process.threadCpuUsage(atOnce).user;
+    let longest = 0;
+    let isOver = false;
+    const watching = (async () => {
+      while (!isOver) {
+        const { user, system } = process.threadCpuUsage();
+        await new Promise(setImmediate);
+        const after = process.threadCpuUsage();
+        longest = Math.max(longest, after.user + after.system - user - system);
+      }
+    })();
+    await cache.write('large', { notes: {}, parts }, fail);
+    const read = await cache.read('large', fail);
+    isOver = true;
+    await watching;
+    assert.ok(longest < whole / 2, `${longest} µs at once, of ${whole}`);
+    assert.deepEqual(
+      read!.parts.map(({ length }) => length),
+      [parts[0]!.length, 1],
+    );
+    assert.deepEqual(hash('sha256', read!.parts[0]!), hash('sha256', parts[0]!));
+  });
+
   it('takes no more room than it may: the longest untouched go first', async () => {
     const dir = folder();
     const cache = new RevocationCache(dir, { bytes: 1_000_000, files: 2 });
