@@ -70,7 +70,7 @@ export function fetchChanged(url: string, options: FetchOptions): Promise<Fetche
         } else {
           const { etag, 'last-modified': lastModified } = response.headers;
           const made = (bytes: Buffer): Fetched => ({ bytes, validators: { etag, lastModified } });
-          readBody(response, maxBytes).then((bytes) => resolve(made(bytes)), reject);
+          resolve(readBody(response, maxBytes).then(made));
         }
       },
     );
@@ -141,7 +141,23 @@ function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> 
       reject(new Error(`it sent more than ${maxBytes} bytes`));
       response.destroy();
     });
-    response.on('end', () => resolve(Buffer.concat(chunks)));
+    response.on('end', () => resolve(joined(chunks, length)));
     response.on('error', reject);
+    response.on('close', () => reject(new Error('socket hang up')));
   });
+}
+
+/** Bytes that are copied in one turn of the thread that decides. */
+const atOnce = 1024 * 1024;
+
+async function joined(chunks: readonly Buffer[], length: number): Promise<Buffer> {
+  const all = Buffer.allocUnsafeSlow(length);
+  let [at, copied] = [0, 0];
+  for (const chunk of chunks) {
+    at += chunk.copy(all, at);
+    if (at - copied < atOnce) continue;
+    copied = at;
+    await new Promise(setImmediate);
+  }
+  return all;
 }
