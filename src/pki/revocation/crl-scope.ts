@@ -1,3 +1,4 @@
+import { Attached } from '../../attached.ts';
 import type { Certificate } from '../certificate/certificate.ts';
 import {
   allReasons,
@@ -30,34 +31,40 @@ export function crlIssuersOf(point: DistributionPoint, { issuer }: Certificate):
 }
 
 /**
- * For which reasons of revocation this CRL speaks for the certificate at this distribution point (RFC 5280 6.3.3 (b),
- * (d)); 0: not at all.
+ * For which reasons of revocation a CRL speaks for the certificate at this distribution point (RFC 5280 6.3.3 (b), (d)); 0:
+ * not at all. What many lists are asked about is worked out once.
  */
-export function reasonsCovered(crl: Crl, point: DistributionPoint, certificate: Certificate): ReasonMask {
-  const scope = crl.extensions.issuingDistributionPoint;
-  if (point.cRLIssuer !== undefined && scope?.indirectCRL !== true) return 0;
-  if (scope === undefined) return point.reasons;
-  if (scope.onlyContainsAttributeCerts) return 0;
-  if (scope.onlyContainsUserCerts && certificate.isCa) return 0;
-  if (scope.onlyContainsCACerts && !certificate.isCa) return 0;
-  if (scope.name !== undefined && !isNamed(scope.name, crl, point, certificate)) return 0;
-  return point.reasons & scope.onlySomeReasons;
+export function coverageAt(point: DistributionPoint, certificate: Certificate): (crl: Crl) => ReasonMask {
+  const wanted = wantedNames(point, certificate);
+  return (crl) => {
+    const scope = crl.extensions.issuingDistributionPoint;
+    if (point.cRLIssuer !== undefined && scope?.indirectCRL !== true) return 0;
+    if (scope === undefined) return point.reasons;
+    if (scope.onlyContainsAttributeCerts) return 0;
+    if (scope.onlyContainsUserCerts && certificate.isCa) return 0;
+    if (scope.onlyContainsCACerts && !certificate.isCa) return 0;
+    if (scope.name !== undefined) {
+      const own = ownNames(crl, scope.name);
+      if (!wanted.some((key) => own.has(key))) return 0;
+    }
+    return point.reasons & scope.onlySomeReasons;
+  };
 }
 
 /** 6.3.3 (b)(2)(i): one of the CRL's names is one of the point's, or where it has none, of its cRLIssuer's. */
-function isNamed(
-  name: DistributionPointName,
-  crl: Crl,
-  point: DistributionPoint,
-  { issuer }: Certificate,
-): boolean {
-  const own = keysOf(name, crl.issuer);
+function wantedNames(point: DistributionPoint, { issuer }: Certificate): readonly string[] {
   const directory = point.cRLIssuer?.find((one) => one.form === 'directoryName');
-  const wanted =
-    point.name === undefined
-      ? (point.cRLIssuer ?? []).map(keyOf)
-      : keysOf(point.name, directory === undefined ? issuer : directory.name);
-  return own.some((key) => wanted.includes(key));
+  return point.name === undefined
+    ? (point.cRLIssuer ?? []).map(keyOf)
+    : keysOf(point.name, directory === undefined ? issuer : directory.name);
+}
+
+const namesOf = new Attached<Crl, ReadonlySet<string>>();
+
+function ownNames(crl: Crl, name: DistributionPointName): ReadonlySet<string> {
+  const known = namesOf.get(crl) ?? new Set(keysOf(name, crl.issuer));
+  namesOf.set(crl, known);
+  return known;
 }
 
 const keysOf = (name: DistributionPointName, relativeTo: Name): readonly string[] =>
@@ -78,17 +85,17 @@ function keyOf(name: GeneralName): string {
   }
 }
 
-/** Whether of two lists that one key signed the newer takes the other's place (RFC 5280 5.2.3, 5.2.5). */
-export const isSameScope = (a: Crl, b: Crl): boolean =>
-  a.issuer.key === b.issuer.key &&
-  a.extensions.issuingDistributionPoint?.key === b.extensions.issuingDistributionPoint?.key;
+/** Of two of an issuer's lists of one scope that one key signed the newer takes the other's place (RFC 5280 5.2.3, 5.2.5). */
+export const scopeOf = ({ extensions: { issuingDistributionPoint } }: Crl): string =>
+  issuingDistributionPoint?.key ?? '';
 
 /** Whether the delta changes this complete CRL (RFC 5280 5.2.4, 6.3.3 (c)). */
 export function isDeltaOf(delta: Crl, complete: Crl): boolean {
   const base = delta.extensions.deltaCRLIndicator;
   return (
     base !== undefined &&
-    isSameScope(delta, complete) &&
+    delta.issuer.key === complete.issuer.key &&
+    scopeOf(delta) === scopeOf(complete) &&
     sameOrNone(delta.extensions.authorityKeyIdentifier, complete.extensions.authorityKeyIdentifier) &&
     // A delta counts in numbers: without them nothing says what it changes.
     complete.cRLNumber !== undefined &&

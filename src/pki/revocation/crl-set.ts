@@ -1,4 +1,5 @@
 import type { Crl } from './crl.ts';
+import { scopeOf } from './crl-scope.ts';
 
 /** CRLs by the key of their issuer; of one scope the newest first. */
 export type CrlSet = ReadonlyMap<string, readonly Crl[]>;
@@ -11,9 +12,6 @@ export const createCrlSet = (crls: readonly Crl[]): CrlSet =>
       [...Map.groupBy(some, scopeOf).values()].flatMap(newestFirst),
     ]),
   );
-
-const scopeOf = ({ extensions: { issuingDistributionPoint } }: Crl): string =>
-  issuingDistributionPoint?.key ?? '';
 
 /** By cRLNumber where all of a scope have one, else by thisUpdate. */
 function newestFirst(crls: readonly Crl[]): readonly Crl[] {

@@ -4,7 +4,7 @@ import { named } from '../certificate/name.ts';
 import { failure, type PathFailure } from '../path/failures.ts';
 import type { Crl } from './crl.ts';
 import { type RevokedEntry, removeFromCRL } from './crl-entry.ts';
-import { crlIssuersOf, distributionPointsOf, isDeltaOf, isSameScope, reasonsCovered } from './crl-scope.ts';
+import { coverageAt, crlIssuersOf, distributionPointsOf, isDeltaOf, scopeOf } from './crl-scope.ts';
 import type { CrlSet } from './crl-set.ts';
 import { type Freshness, isWithin, nextTurn, windowOf, withoutEnd } from './freshness.ts';
 import type { OcspAnswer, RevocationKnowledge, RevocationPolicy, SourceKind } from './revocation-state.ts';
@@ -86,23 +86,32 @@ type ListWord = {
 function heardOfCrls(request: StatusRequest): Heard {
   const { certificate, issuer, crls, freshness, now, findSigner, isSignedBy } = request;
   const words = new Map<Crl, ListWord>();
+  /** By issuer, who signed its lists, and of which scopes. */
+  const heard = new Map<string, Map<FoundSigner, Set<string>>>();
   let until = Infinity;
   for (const point of distributionPointsOf(certificate)) {
     const published = crlIssuersOf(point, certificate).flatMap((key) => crls.get(key) ?? []);
     until = Math.min(until, ...published.map((crl) => nextTurn(windowOf(crl, freshness), now)));
     const [deltas, completes] = split(published.filter((crl) => isWithin(windowOf(crl, freshness), now)));
+    const deltasOf = Map.groupBy(deltas, scopeOf);
+    const covered = coverageAt(point, certificate);
     for (const crl of completes) {
-      const reasons = reasonsCovered(crl, point, certificate);
+      const reasons = covered(crl);
       const before = words.get(crl);
       if (before !== undefined) words.set(crl, { ...before, reasons: before.reasons | reasons });
       if (before !== undefined || reasons === 0) continue;
-      const heard = [...words].filter(([one]) => one.issuer.key === crl.issuer.key);
-      const known = heard.find(([, { signer }]) => isSignedBy(crl, signer.certificate))?.[1].signer;
-      if (heard.some(([one, { signer }]) => signer === known && isSameScope(one, crl))) continue;
+      const signers = heard.get(crl.issuer.key) ?? new Map<FoundSigner, Set<string>>();
+      heard.set(crl.issuer.key, signers);
+      const scope = scopeOf(crl);
+      const known = [...signers.keys()].find((one) => isSignedBy(crl, one.certificate));
+      if (known !== undefined && signers.get(known)?.has(scope)) continue;
       // Who was found once is not searched for again: the request pays for each search.
       const signer = known ?? findSigner(crl, issuer);
       if (signer === undefined) continue;
-      const delta = deltas.find((one) => isDeltaOf(one, crl) && isSignedBy(one, signer.certificate));
+      signers.set(signer, (signers.get(signer) ?? new Set()).add(scope));
+      const delta = deltasOf
+        .get(scope)
+        ?.find((one) => isDeltaOf(one, crl) && isSignedBy(one, signer.certificate));
       const { from: asOf } = windowOf(delta ?? crl, freshness);
       words.set(crl, { signer, reasons, asOf, entry: entryOf(certificate, crl, delta) });
     }

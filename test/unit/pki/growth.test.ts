@@ -12,14 +12,18 @@ import { PemError, parsePem } from '../../../src/pki/containers/pem.ts';
 import { defaultPolicy } from '../../../src/pki/path/path-options.ts';
 import { validatePath } from '../../../src/pki/path/path-validation.ts';
 import { checkPolicies } from '../../../src/pki/path/policies.ts';
+import { tellSigners } from '../../../src/pki/path/signature-checks.ts';
 import { createTrustStore } from '../../../src/pki/path/trust-store.ts';
 import { readCrl } from '../../../src/pki/revocation/crl.ts';
+import { createCrlSet } from '../../../src/pki/revocation/crl-set.ts';
+import { byCrls } from '../../../src/pki/revocation/revocation-state.ts';
 import { now } from '../../support/certificate-authority.ts';
 import {
   bytes,
   der,
   explicit,
   extension,
+  implicit,
   integer,
   name,
   octets,
@@ -42,7 +46,16 @@ import {
   policies,
   subjectAltName,
 } from './forge.ts';
-import { certificateIssuer, entry, forgeCrlDer, reason } from './revocation/crl-forge.ts';
+import {
+  certificateIssuer,
+  crlExtensions,
+  crlNumber,
+  deltaOf,
+  entry,
+  forgeCrlDer,
+  reason,
+  scope,
+} from './revocation/crl-forge.ts';
 import { stepsOf } from './steps.ts';
 
 const [root, inter, leaf] = [entity('Root'), entity('Intermediate'), entity('leaf')];
@@ -160,6 +173,37 @@ for (const [sentence, make] of Object.entries(chosen)) {
     assert.ok(steps < 200 * missing.length, `${steps / missing.length} steps each`);
   });
 }
+
+/** Of one URL's bundle: each is of another scope, and covers the certificate. */
+const scopes: Readonly<Record<string, (i: number, n: number) => readonly Uint8Array[]>> = {
+  complete: (i) => [place(i)],
+  'half of them deltas': (i, n) =>
+    i < n / 2 ? [crlNumber(1), place(i)] : [crlNumber(2), deltaOf(1), place(i - n / 2)],
+};
+const place = (i: number): Uint8Array =>
+  scope(
+    explicit(
+      0,
+      explicit(0, Buffer.concat([`http://a/${i}`, 'http://a'].map((url) => implicit(6, Buffer.from(url))))),
+    ),
+  );
+for (const [sentence, listOf] of Object.entries(scopes))
+  test(`a certificate that twice as many lists cover costs twice as much, ${sentence}`, () => {
+    const points = sequence(sequence(explicit(0, explicit(0, implicit(6, Buffer.from('http://a'))))));
+    const end = certify(root, leaf, [extension('2.5.29.31', points)]);
+    const trustStore = createTrustStore({ anchors: [{ kind: 'ca', certificate: anchor }] });
+    assertLinear((n) => {
+      const lists = many(n, (i) =>
+        readCrl(forgeCrlDer(root, { crlExtensions: crlExtensions(...listOf(i, n)) })),
+      );
+      for (const one of lists) tellSigners(one, [anchor]);
+      const revocation = { version: 1, crls: createCrlSet(lists), policyOf: () => byCrls('refuse') };
+      return stepsOf(() => {
+        const verdict = validatePath(end, { trustStore, intermediates: [], now, revocation });
+        assert.ok(verdict.valid);
+      });
+    });
+  });
 
 test('twice as much PEM costs twice as much', () =>
   assertLinear((n) => {
