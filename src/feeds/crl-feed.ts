@@ -62,6 +62,8 @@ const ofUrls: Omit<FeedTimes, 'every' | 'within'> = {
   longestRetry: 900_000,
   onDemand: 30_000,
 };
+/** Who makes lists that take long to read must not have them read again and again. */
+const ofFollowed = { costlyRetry: 900_000 };
 /** A changed file counts at once, more or less; looking whether one has changed costs nothing. */
 const ofFiles: FeedTimes = { every: 5_000, retry: 5_000, onDemand: 1_000, within: readWithin };
 
@@ -73,7 +75,10 @@ export class CrlFeed extends Feed<Crls> {
   constructor(address: CrlAddress, around: RevocationSurroundings, times: Partial<FeedTimes> = {}) {
     const source = 'url' in address ? new UrlSource(address, around) : new PathSource(address, around);
     const { timeout, refresh } = around.limits();
-    const usual = 'url' in address ? { ...ofUrls, every: refresh, within: timeout + turnWithin } : ofFiles;
+    const usual =
+      'url' in address
+        ? { ...ofUrls, ...(address.owners && ofFollowed), every: refresh, within: timeout + turnWithin }
+        : ofFiles;
     super({ feed: 'crl', onChange: around.onChange, ...source.asked }, around.tell, { ...usual, ...times });
     this.url = 'url' in address ? address.url : undefined;
   }

@@ -9,6 +9,8 @@ export type FeedTimes = {
   readonly retry: number;
   /** `every` unless given. */
   readonly longestRetry?: number;
+  /** After a `CostlyError`, also where `refresh` asks for it; as after any failure unless given. */
+  readonly costlyRetry?: number;
   /** Least time between reads that `refresh` asks for: a flood of bogus tokens must not become one of requests. */
   readonly onDemand: number;
   /** A read that takes longer has failed, whatever it waits for. */
@@ -55,7 +57,7 @@ export type Reading<T> = {
 /** Milliseconds that the first read waits for what is on disk. */
 const storedWithin = 10_000;
 
-/** A read that failed at the cost of those who wait for theirs: the next one comes as late as can be. */
+/** A read that failed at the cost of those who wait for theirs (`costlyRetry`). */
 export class CostlyError extends Error {
   override readonly name = 'CostlyError';
 }
@@ -180,7 +182,7 @@ export class Feed<T> {
     const at = performance.now();
     this.#askedAt = at;
     const { feed, from } = this.#source;
-    const { every, retry, longestRetry = every } = this.#times;
+    const { every, retry, longestRetry = every, costlyRetry } = this.#times;
     try {
       this.#reads++;
       const reading = (await this.#readInTime()) ?? this.#latest;
@@ -198,9 +200,9 @@ export class Feed<T> {
     } catch (error) {
       if (this.#closed) return;
       this.#fail((error as Error).message);
-      if (error instanceof CostlyError) {
-        this.#notBefore = performance.now() + longestRetry;
-        this.#readIn(longestRetry);
+      if (error instanceof CostlyError && costlyRetry !== undefined) {
+        this.#notBefore = performance.now() + costlyRetry;
+        this.#readIn(costlyRetry);
         return;
       }
     }

@@ -50,7 +50,7 @@ describe('a feed', () => {
     });
   }
 
-  it('what was costly to read in vain is read again as late as can be, also where it is asked for', async (t) => {
+  it('what was costly to read in vain is read again late, also where it is asked for', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     let reads = 0;
     const { feed } = feedOf(
@@ -58,7 +58,7 @@ describe('a feed', () => {
         reads++;
         return Promise.reject(new CostlyError('took more than 30 s'));
       },
-      { retry: 1, longestRetry: 900_000 },
+      { retry: 1, costlyRetry: 900_000 },
     );
     await feed.start();
     feed.refresh();
