@@ -208,10 +208,11 @@ function answer({ content, signers }: Ask): Answer | Same | Problem {
   const all = (state: string): Answer => {
     const { kept, unused } = withoutOlder(read, Date.now());
     const held = fitting(kept);
-    for (const { file } of kept.slice(held.length)) faulty.add(file);
+    const isHeld = new Set(held);
+    for (const one of kept) if (!isHeld.has(one)) faulty.add(one.file);
     if (held.length < kept.length)
       faults.push(
-        `has more than ${maxHeld} lists side by side, or more than ${maxHeads} bytes in them that are no entries, and the last ${kept.length - held.length} of ${kept.length} don't count`,
+        `has more than ${maxHeld} lists side by side, or more than ${maxHeads} bytes in them that are no entries, and ${kept.length - held.length} of ${kept.length} don't count`,
       );
     const found = held.map(({ crl, signer: _, ...one }) => ({ ...one, index: crl.revoked.index }));
     return { found, faults: told(faults), unused: told(unused), faulty: [...faulty], state };
@@ -245,15 +246,24 @@ function answer({ content, signers }: Ask): Answer | Same | Problem {
   }
 }
 
-/** As many as may be held, from the first on. */
+/** As many as may be held: each file's first before any file's second, for they may be of CAs that don't trust each other. */
 function fitting(lists: readonly Read[]): readonly Read[] {
-  let [count, heads] = [0, 0];
-  for (const { crl } of lists.slice(0, maxHeld)) {
-    heads += crl.head;
+  const had = new Map<string, number>();
+  const inTurns = lists
+    .map((list) => {
+      const turn = had.get(list.file) ?? 0;
+      had.set(list.file, turn + 1);
+      return { list, turn };
+    })
+    .toSorted((a, b) => a.turn - b.turn);
+  const held: Read[] = [];
+  let heads = 0;
+  for (const { list } of inTurns.slice(0, maxHeld)) {
+    heads += list.crl.head;
     if (heads > maxHeads) break;
-    count++;
+    held.push(list);
   }
-  return lists.slice(0, count);
+  return held;
 }
 
 const told = (lines: readonly string[]): readonly string[] => [
