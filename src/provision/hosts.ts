@@ -3,6 +3,7 @@ import { hostIn } from '../apis/api-index.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type LastGood, nothingYet, type State, setBack } from './last-good.ts';
+import { byTurns } from './owners.ts';
 import type { Sliced } from './slices.ts';
 
 type Api = Config['apis'][number];
@@ -16,10 +17,14 @@ export const mostRepeatedRoutes = 50_000;
 /** Hosts with the same APIs, which are one virtual host of Envoy. */
 type Site = { readonly routes: number; hosts: number };
 
+/** What the hosts of an entry of `[[definitions]]` have had repeated, and would have with its next API. */
+type Share = { readonly claims: readonly number[]; at: number; used: number; wanted: number };
+
 /**
  * A host of a foreign file has the routes of what config.toml has for all hosts made again, and those of all files that
  * name it: a file with many hosts, each with other APIs, would multiply them. Whose hosts find no room any more admits
- * nobody. Who was there before comes first, then files with few hosts: one with many takes no room from others.
+ * nobody. Each entry has its share, for others may write its files: next is always the one that would have had least, so
+ * that who needs little has it, whoever was there before, and who needs most is cut.
  *
  * @returns the states, in the same order
  */
@@ -42,27 +47,51 @@ export function* settleHosts(
     untouched.set(ours, site);
     return site;
   };
-  let repeated = 0;
-  const crowding: number[] = [];
-  for (const i of yield* inOrder(states, before)) {
-    yield;
+  const claimOf = (i: number) => {
     const split = [...Map.groupBy(domainsOf(states[i]!.api), siteAt)];
     const more = split.reduce(
       (sum, [site, domains]) => sum + 1 + (domains.length < site.hosts ? site.routes : 0),
       // One it has, wherever it is.
       -1,
     );
-    if (more > 0 && repeated + more > most) {
-      crowding.push(i);
-      continue;
-    }
-    repeated += more;
-    for (const [site, domains] of split) {
-      const next = { routes: site.routes + 1, hosts: domains.length };
-      site.hosts -= domains.length;
-      for (const domain of domains) sites.set(domain, next);
-    }
+    return { split, more };
+  };
+  const weigh = (share: Share): void => {
+    const i = share.claims[share.at];
+    if (i !== undefined) share.wanted = isFaulty(states[i]!) ? Infinity : share.used + claimOf(i).more;
+  };
+  const shares = yield* sharesOf(states, before);
+  for (const share of shares) {
+    yield;
+    weigh(share);
   }
+  const isHeld = ({ claims, at }: Share): boolean => before.apis.has(states[claims[at]!]!.key);
+  let repeated = 0;
+  const crowding: number[] = [];
+  while (shares.length > 0) {
+    yield;
+    const share = shares.reduce((first, each) => {
+      const isBefore =
+        each.wanted === first.wanted ? isHeld(each) && !isHeld(first) : each.wanted < first.wanted;
+      return isBefore ? each : first;
+    });
+    const i = share.claims[share.at]!;
+    share.at += 1;
+    const { split, more } = claimOf(i);
+    if (more > 0 && repeated + more > most) crowding.push(i);
+    else {
+      repeated += more;
+      share.used += more;
+      for (const [site, domains] of split) {
+        const next = { routes: site.routes + 1, hosts: domains.length };
+        site.hosts -= domains.length;
+        for (const domain of domains) sites.set(domain, next);
+      }
+    }
+    if (share.at === share.claims.length) shares.splice(shares.indexOf(share), 1);
+    else weigh(share);
+  }
+  crowding.sort((a, b) => a - b);
   const settled = states.map((each) => (each.isCrowding ? { ...each, isCrowding: false } : each));
   const problems: Problem[] = [];
   for (const some of Map.groupBy(crowding, (i) => states[i]!.origin.file).values()) {
@@ -81,20 +110,23 @@ export function* settleHosts(
   return { states: settled, problems };
 }
 
-function* inOrder(states: readonly State[], before: LastGood): Sliced<readonly number[]> {
-  const hosts = new Map<string, Set<string>>();
-  for (const { api, origin } of states) {
+/** Within an entry its files take turns, each with what was there before first; what admits nobody anyhow comes last. */
+function* sharesOf(states: readonly State[], before: LastGood): Sliced<Share[]> {
+  const entries = Map.groupBy(states.keys(), (i) => states[i]!.entry);
+  const shares: Share[] = [];
+  for (const all of entries.values()) {
     yield;
-    const there = hosts.get(origin.file) ?? new Set();
-    hosts.set(origin.file, there);
-    for (const domain of domainsOf(api)) there.add(domain);
+    const faulty = all.filter((i) => isFaulty(states[i]!));
+    const [held, others] = [true, false].map((isHeld) =>
+      all.filter((i) => !isFaulty(states[i]!) && before.apis.has(states[i]!.key) === isHeld),
+    );
+    const claims = [...byTurns([...held!, ...others!], (i) => states[i]!.origin.file), ...faulty];
+    shares.push({ claims, at: 0, used: 0, wanted: 0 });
   }
-  const rank = ({ state, key }: State): number => (state === 'faulty' ? 2 : before.apis.has(key) ? 0 : 1);
-  const ranks = states.map((each) => [rank(each), hosts.get(each.origin.file)!.size] as const);
-  return ranks
-    .map((_, i) => i)
-    .sort((a, b) => ranks[a]![0] - ranks[b]![0] || ranks[a]![1] - ranks[b]![1] || a - b);
+  return shares;
 }
+
+const isFaulty = ({ state }: State): boolean => state === 'faulty';
 
 function tooMany([first, ...others]: readonly State[], most: number): Problem {
   const { name, version } = first!.api;
@@ -102,7 +134,7 @@ function tooMany([first, ...others]: readonly State[], most: number): Problem {
   return {
     ...first!.origin,
     key: 'hosts',
-    message: `"${name}" ${version}${more}: their hosts would have Envoy's routes of other APIs, as config.toml's that have no hosts, made again beyond ${most} times, which is what hosts of all foreign files may; they are refused. Name fewer hosts in this file, or in config.toml the hosts of its own APIs`,
+    message: `"${name}" ${version}${more}: their hosts would have Envoy's routes of other APIs, as config.toml's that have no hosts, made again beyond ${most} times, which is what hosts of all foreign files may, and this entry of [[definitions]] has had its share; they are refused. Name fewer hosts in this entry's files, or in config.toml the hosts of its own APIs`,
   };
 }
 

@@ -22,7 +22,8 @@ export function createOwners(own: readonly Certificate[], foreign: readonly Fore
   }
   const groups = Map.groupBy(foreign, ({ ca, entry }) => `${entry} ${ca.subject.key}`);
   for (const group of groups.values()) {
-    const cas = new Map(byTurns(group).map((one) => [one.ca.sha256, one]));
+    // Within an entry its APIs take turns, too.
+    const cas = new Map(byTurns(group, ({ scope }) => scope).map((one) => [one.ca.sha256, one]));
     for (const [i, sha256] of [...cas.keys()].entries())
       if (!ofOwn.has(sha256)) turns.set(sha256, Math.min(turns.get(sha256) ?? Infinity, i + 1));
   }
@@ -32,12 +33,13 @@ export function createOwners(own: readonly Certificate[], foreign: readonly Fore
   };
 }
 
-/** Within an entry its APIs take turns, too: each may be somebody else's. */
-function byTurns(group: readonly ForeignCa[]): readonly ForeignCa[] {
+/** The first of each owner, then the second of each, and so on: each may be somebody else's. */
+export function byTurns<T>(all: readonly T[], ownerOf: (one: T) => string): readonly T[] {
   const had = new Map<string, number>();
-  const numbered = group.map((one) => {
-    const turn = had.get(one.scope) ?? 0;
-    had.set(one.scope, turn + 1);
+  const numbered = all.map((one) => {
+    const owner = ownerOf(one);
+    const turn = had.get(owner) ?? 0;
+    had.set(owner, turn + 1);
     return { one, turn };
   });
   return numbered.toSorted((a, b) => a.turn - b.turn).map(({ one }) => one);

@@ -15,11 +15,11 @@ import { outcome } from '../../support/enforcer.ts';
 
 const api = (name: string, ...hosts: readonly string[]) =>
   placeholder({ name, version: '1', basePath: `/${name}`, hosts });
-/** Of a file, which is named before the colon. */
+/** Of a file, which is named before the colon, and before that, where there is a slash, its entry. */
 const state = (name: string, ...hosts: readonly string[]): State => ({
   api: api(name, ...hosts),
   origin: { file: name.split(':')[0]!, line: 1 },
-  entry: '',
+  entry: name.split('/').at(-2) ?? '',
   key: name,
   problems: [],
   state: 'good',
@@ -29,7 +29,12 @@ const held = (...names: readonly string[]): LastGood => ({
   apis: new Map(names.map((name) => [name, state(name)])),
 });
 const four = ['own1', 'own2', 'own3', 'own4'].map((name) => api(name, '*'));
-const own = [...four, api('named', 'named.test')];
+const own = [
+  ...four,
+  api('named', 'named.test'),
+  api('wild', '*.wild.test'),
+  ...[1, 2, 3].map((i) => api(`wilder${i}`, '*.wilder.test')),
+];
 const faulty = { ...state('a:1', 'h1'), state: 'faulty' as const };
 
 const rows: readonly [
@@ -53,11 +58,66 @@ const rows: readonly [
     ['a:2'],
   ],
   [
-    'who was there before comes first',
+    'of as many, who was there before comes first',
+    [state('a:1', 'h1'), state('b:1', 'h2'), state('c:1', 'h3')],
+    held('b:1', 'c:1'),
+    8,
+    ['a:1'],
+  ],
+  [
+    'of a file, too',
+    [state('a:1', 'h1'), state('a:2', 'h2'), state('a:3', 'h3')],
+    held('a:2', 'a:3'),
+    8,
+    ['a:1'],
+  ],
+  [
+    'and takes no room from others beyond its turn',
     [state('a:1', 'h1'), state('a:2', 'h2'), state('b:1', 'h3')],
     held('a:1', 'a:2'),
     8,
-    ['b:1'],
+    ['a:2'],
+  ],
+  [
+    'an entry with many files takes none from another with one',
+    [
+      state('e/a:1', 'h1'),
+      state('e/b:1', 'h2'),
+      state('e/c:1', 'h3'),
+      state('f/a:1', 'h4'),
+      state('f/a:2', 'h5'),
+    ],
+    held('e/a:1', 'e/b:1', 'e/c:1'),
+    16,
+    ['e/c:1'],
+  ],
+  [
+    'what one leaves others may have',
+    [state('e/a:1', 'h1'), state('e/a:2', 'h2'), state('e/a:3', 'h3'), state('f/a:1', 'h4')],
+    nothingYet,
+    16,
+    [],
+  ],
+  [
+    'of entries with as much, who was there before comes first',
+    [state('e/a:1', 'h1'), state('f/a:1', 'h2')],
+    held('f/a:1'),
+    4,
+    ['e/a:1'],
+  ],
+  [
+    'it is routes that are shared, not APIs: one that takes many comes after others’ few',
+    [state('e/a:1', 'x.wild.test', 'x.wilder.test', 'x'), state('f/a:1', 'h1'), state('f/a:2', 'h2')],
+    held('e/a:1'),
+    10,
+    ['e/a:1'],
+  ],
+  [
+    'what admits nobody anyhow comes after others of other entries, too',
+    [{ ...state('e/a:1', 'h1'), state: 'faulty' }, state('f/b:1', 'h2'), state('f/b:2', 'h3')],
+    nothingYet,
+    8,
+    ['e/a:1'],
   ],
   ['what admits nobody anyhow comes last', [faulty, state('b:1', 'h2')], nothingYet, 4, ['a:1']],
   [
@@ -174,6 +234,26 @@ test('a file with thousands of hosts makes no configuration of Envoy that is bey
   assert.deepEqual([others.length, first!.name, first!.direct_response], [201, 'own100 1', undefined]);
   const refused = site.routes.find(({ name }) => name === 'refused');
   assert.deepEqual(refused?.direct_response, { status: 503 }, 'and it falls through to nobody');
+});
+
+test('an entry of many files takes no room from another’s, neither at a start nor at a reload', async () => {
+  const toml = `${['many', 'one'].map((path) => `[[definitions]]\nkind = "apk"\npath = "${path}"\n`).join('')}${ownApis(200)}`;
+  for (const path of ['many', 'one']) mkdirSync(join(folder, path));
+  for (let i = 0; i < 260; i++) writeFileSync(join(folder, `many/${i}.yaml`), manifests([`h${i}.test`]));
+  writeFileSync(join(folder, 'one/a.yaml'), manifests(['a.test', 'b.test', 'c.test']));
+  const [atA, atC, atNew] = ['a', 'c', 'new'].map(
+    (name) => (loaded: LoadedConfig) => outcome({ host: `${name}.test`, path: '/p/deep' }, loaded.snapshot),
+  );
+  const isOfMany = ({ problems }: LoadedConfig): boolean =>
+    problems.length > 0 && problems.every(({ file }) => file.includes('/many/'));
+  const first = load(toml);
+  assert.deepEqual([await atA!(first), await atC!(first), isOfMany(first)], ['allowed', 'allowed', true]);
+  assert.equal(first.crowding.size, 13);
+  writeFileSync(join(folder, 'one/new.yaml'), manifests(['new.test']));
+  const later = load(toml, first);
+  assert.deepEqual([await atA!(later), await atNew!(later), isOfMany(later)], ['allowed', 'allowed', true]);
+  assert.equal(later.crowding.size, 14, 'the last of those who have most makes room');
+  assert.deepEqual(load(toml, later).problems, later.problems, 'and it stays so');
 });
 
 test('a file that names too many hosts stays as it was, and so does who was there before', async () => {
