@@ -83,7 +83,9 @@ export class EnvoyFolder {
     try {
       const wanted = make();
       this.#make = wanted && make;
-      this.#wanted = wanted ?? this.#wanted;
+      this.#wanted = wanted;
+      // Of files that are wanted no more; those that are again have theirs told.
+      if (wanted === undefined) this.#trouble = undefined;
       return true;
     } catch (error) {
       this.#fail('unmade', error as Error);
@@ -111,6 +113,7 @@ export class EnvoyFolder {
         this.#wanted = undefined;
         this.#mended();
       } catch (error) {
+        if (this.#wanted === undefined) return;
         this.#fail('unwritten', error as Error);
         await this.#pause(this.#times.retry, this.#isOver(wanted));
       }

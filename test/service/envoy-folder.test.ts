@@ -236,6 +236,26 @@ test('a folder that is none of ours any more is left as others want it', async (
   await envoy.close();
 });
 
+test('what could not be written yet is not written once it is wanted no more', async () => {
+  const folder = join(root, 'no-more');
+  const news: EnvoyFolderNews[] = [];
+  const envoy = new EnvoyFolder((told) => news.push(told), times);
+  await envoy.writeAll({ folder, files: files('a') });
+  const inTheWay = join(folder, 'routes.json.new');
+  for (const cluster of ['b', 'c']) {
+    mkdirSync(join(inTheWay, 'full'), { recursive: true });
+    envoy.update(() => ({ folder, files: files(cluster) }));
+    await until(() => assert.equal(news.at(-1)?.kind, 'unwritten'));
+    envoy.update(() => undefined);
+    rmSync(inTheWay, { recursive: true });
+    const end = performance.now() + 20 * times.retry;
+    await until(() => assert.ok(performance.now() > end));
+    assert.equal(at(folder)('routes.json'), 'a');
+    assert.deepEqual(news.splice(0).length, 1, 'nothing is mended, and another time it is told again');
+  }
+  await envoy.close();
+});
+
 test('a link that another has put in the place of a file to be is not written through', async () => {
   const folder = join(root, 'linked');
   const others = join(root, 'others');
