@@ -40,8 +40,8 @@ export function routeConfiguration(config: Config, scheme: Scheme, options: Envo
 type Site = {
   readonly domains: [string, ...string[]];
   readonly apis: readonly Api[];
-  /** Base paths that are refused here. */
-  readonly refused: Set<string>;
+  /** Base paths that are refused here, and at which of these hosts. */
+  readonly refused: Map<string, Set<string>>;
 };
 
 /**
@@ -72,10 +72,12 @@ function sites(
     const key = `${idOf(ours)} ${idOf(theirs)} ${crowded !== undefined}`;
     const site = found.get(key);
     if (site !== undefined) site.domains.push(domain);
-    const there = site ?? { domains: [domain], apis: [...ours, ...theirs], refused: new Set() };
+    const there = site ?? { domains: [domain], apis: [...ours, ...theirs], refused: new Map() };
     found.set(key, there);
-    // At all hosts that share it: each for itself is what there is no room for.
-    for (const { basePath } of crowded ?? none) there.refused.add(trimSlash(basePath));
+    for (const { basePath } of crowded ?? none) {
+      const path = trimSlash(basePath);
+      there.refused.set(path, (there.refused.get(path) ?? new Set()).add(domain));
+    }
   }
   return [...found.values()];
 }
@@ -87,9 +89,10 @@ function routesOf({ domains, apis, refused }: Site, config: Config, scheme: Sche
   const routes = apis.map(
     (api) => [trimSlash(api.basePath), apiRoute(config, api, domains[0], scheme)] as const,
   );
-  return [...routes, ...[...refused].map((basePath) => [basePath, refusedRoute(basePath)] as const)]
-    .sort(([a], [b]) => b.length - a.length)
-    .map(([, route]) => route);
+  const refusals = [...refused].flatMap(([basePath, hosts]) =>
+    onlyAt(hosts, domains).map((only) => [basePath, refusedRoute(basePath, only)] as const),
+  );
+  return [...routes, ...refusals].sort(([a], [b]) => b.length - a.length).map(([, route]) => route);
 }
 
 /** Through ext_authz without context extensions: the enforcer finds no API either, and answers 404 with its reason. */
@@ -100,11 +103,30 @@ const noApi: Message = {
 };
 
 /** Nor does this one name an API: the enforcer finds by itself whether one is refused there. */
-const refusedRoute = (basePath: string): Message => ({
+const refusedRoute = (basePath: string, only: Message): Message => ({
   name: 'refused',
-  match: matchOf(basePath),
+  match: { ...matchOf(basePath), ...only },
   direct_response: { status: 503 },
 });
+
+/** What a publisher writes must not become a regular expression that is too long for Envoy. */
+const hostsOfOne = 100;
+
+/**
+ * Each host that is refused for itself would be a site of its own, for which there is no room: so they share one, and
+ * where that has others' hosts as well, the route says which are meant. Of a wildcard also what is below it there.
+ */
+function onlyAt(hosts: ReadonlySet<string>, domains: readonly string[]): readonly Message[] {
+  if (hosts.size === domains.length) return [{}];
+  const patterns = [...hosts].map((host) => escapeRegex(host).replace(/^\\\*/, '\\C*'));
+  const count = Math.ceil(patterns.length / hostsOfOne);
+  return Array.from({ length: count }, (_, i) => {
+    const some = patterns.slice(i * hostsOfOne, (i + 1) * hostsOfOne);
+    // As the client wrote it, but for one dot at its end.
+    const regex = `(?i)(${some.join('|')})(:\\C*)?`;
+    return { headers: [{ name: ':authority', string_match: { safe_regex: { regex } } }] };
+  });
+}
 
 const matchOf = (basePath: string): Message =>
   basePath === '' ? { prefix: '/' } : { path_separated_prefix: basePath };

@@ -54,6 +54,8 @@ export type GatewayOptions = {
   /** Lines of [enforcer.authService]. */
   readonly authService?: string;
   readonly access?: EnforcerAccess;
+  /** So many of the last APIs are of foreign files, and without room for their hosts. */
+  readonly crowding?: number;
   readonly editEnvoy?: (yaml: string) => string;
   /** More files for the folder that Envoy runs in. */
   readonly files?: Readonly<Record<string, string>>;
@@ -115,7 +117,13 @@ export async function startGateway(path: string, options: GatewayOptions): Promi
       port = ${options.authz?.socket ? 8081 : authz.port}
       ${options.authService ?? ''}
       ${options.toml.replaceAll('BACKEND', `127.0.0.1:${backend.port}`).replaceAll('PORT', String(backend.port))}`);
-    const yaml = writeEnvoyConfig(config, { resolvePath: (file) => file, enforcer: options.access });
+    const ownApis = config.apis.length - (options.crowding ?? 0);
+    const yaml = writeEnvoyConfig(config, {
+      resolvePath: (file) => file,
+      enforcer: options.access,
+      ownApis,
+      crowding: new Set(config.apis.slice(ownApis)),
+    });
     const files: Readonly<Record<string, string>> = {
       'router.pem': router.certificatePem,
       'router.key': router.privateKeyPem,

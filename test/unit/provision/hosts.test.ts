@@ -165,13 +165,39 @@ function repeated(states: readonly State[]): number {
 
 type VirtualHost = {
   readonly domains: readonly string[];
-  readonly routes: readonly { readonly name: string; readonly direct_response?: object }[];
+  readonly routes: readonly {
+    readonly name: string;
+    readonly match: object;
+    readonly direct_response?: object;
+  }[];
 };
 const virtualHosts = (tree: object): readonly VirtualHost[] =>
   // biome-ignore lint/suspicious/noExplicitAny: as Envoy reads it
   (tree as any).static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config
     .virtual_hosts;
 const resolvePath = (path: string): string => path;
+
+test('what is refused at one host takes no path of config.toml’s from another that shares its routes', () => {
+  const [mine, other, both] = [
+    api('own1/x', 'mine.test'),
+    api('y', 'other.test'),
+    api('z', 'mine.test', 'other.test'),
+  ];
+  const crowding = new Set([mine!, other!, both!]);
+  const config = { ...whole.config, apis: [...own, ...crowding] };
+  const sites = virtualHosts(bootstrap(config, { ...whole, crowding, ownApis: own.length, resolvePath }));
+  const site = sites.find(({ domains }) => domains.includes('other.test'))!;
+  assert.deepEqual(site.domains, ['mine.test', 'other.test'], 'one for both');
+  const only = (regex: string) => [{ name: ':authority', string_match: { safe_regex: { regex } } }];
+  assert.deepEqual(
+    site.routes.filter(({ name }) => name === 'refused').map(({ match }) => match),
+    [
+      { path_separated_prefix: '/own1/x', headers: only('(?i)(mine\\.test)(:\\C*)?') },
+      { path_separated_prefix: '/z' },
+      { path_separated_prefix: '/y', headers: only('(?i)(other\\.test)(:\\C*)?') },
+    ],
+  );
+});
 
 const folder = mkdtempSync(join(tmpdir(), 'hosts-'));
 after(() => rmSync(folder, { recursive: true }));
