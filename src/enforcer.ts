@@ -3,7 +3,7 @@ import { findApi, isAnotherApi } from './apis/api-index.ts';
 import { findAsked, otherWithoutCase } from './apis/asked.ts';
 import { type Bound, bind, type Unbound } from './apis/binding.ts';
 import type { Operation } from './apis/operations.ts';
-import { pathAmbiguity } from './apis/request-path.ts';
+import { otherReading, pathAmbiguity } from './apis/request-path.ts';
 import type { Client, Security } from './apis/security.ts';
 import { Attached } from './attached.ts';
 import type { Attributes } from './attributes.ts';
@@ -54,13 +54,14 @@ export function decide(
   const api = findApi(attributes, snapshot.apis);
   if (api === undefined)
     return deny('api_not_found', 'no API has this host and base path, or the route names none');
-  if (isAnotherApi(attributes, snapshot.apis))
+  const reading = otherReading(attributes.http.path);
+  if (isAnotherApi(attributes, reading, snapshot.apis))
     return deny('path_ambiguous', 'once decoded, the path is of another API', api);
   trace?.({ kind: 'api', api });
   if (api.fault !== undefined) return deny('api_misconfigured', api.fault, api);
   const asked = findAsked(api, attributes);
   if (typeof asked === 'string') return deny(asked, 'of the operations that the API lists', api);
-  const other = otherWithoutCase(attributes, snapshot.apis, { api, asked });
+  const other = otherWithoutCase(attributes, reading, snapshot.apis, { api, asked });
   if (other !== undefined)
     return deny('path_ambiguous', `decoded and in lower case, the path is of ${other}`, api);
   trace?.({ kind: 'asked', asked });

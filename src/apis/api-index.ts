@@ -1,6 +1,6 @@
 import type { Attributes, Extensions } from '../attributes.ts';
 import type { Api } from './api.ts';
-import { isAmbiguousHost, normalizeHost, otherReading, withoutCase } from './request-path.ts';
+import { isAmbiguousHost, normalizeHost, type Reading, withoutCase } from './request-path.ts';
 
 /** All APIs, made to be found in time that does not grow with their number. */
 export type ApiIndex = {
@@ -96,19 +96,21 @@ export function findApi(attributes: Attributes, index: ApiIndex): Api | undefine
  * Whether a backend that decodes the path finds another API in it than we did. Only what would change the API is told: an
  * API below another one must not be reached as the other.
  */
-export function isAnotherApi(attributes: Attributes, index: ApiIndex): boolean {
-  const { contextExtensions, http } = attributes;
-  const other = otherReading(http.path);
-  if (other === undefined) return false;
+export function isAnotherApi(
+  { contextExtensions, http }: Attributes,
+  reading: Reading | undefined,
+  index: ApiIndex,
+): boolean {
+  if (reading === undefined) return false;
   const host = contextExtensions.get('vHost') ?? http.host;
-  return findByPath(host, other, index) !== findByPath(host, http.path, index);
+  return findByPath(host, reading.cut, index) !== findByPath(host, http.path, index);
 }
 
 /**
  * The APIs that a backend may take the path for to which upper and lower case are one. The one that we found counts alone
  * where it is among them, and where the route named it in spite of the path.
  *
- * @param reading the path by `readingWithoutCase`
+ * @param reading the path decoded and in lower case
  */
 export function apisWithoutCase(
   { contextExtensions, http }: Attributes,

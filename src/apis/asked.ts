@@ -2,7 +2,7 @@ import type { Attributes } from '../attributes.ts';
 import type { Api } from './api.ts';
 import { type ApiIndex, apisWithoutCase } from './api-index.ts';
 import { findOperation, findWithoutCase, type Operation, type OperationFailure } from './operations.ts';
-import { isLowerCase, readingWithoutCase } from './request-path.ts';
+import { isLowerCase, type Reading, withoutCase } from './request-path.ts';
 import { asksNoMore } from './security.ts';
 
 /** The operation, where the API lists any, else the API as a whole. */
@@ -28,12 +28,13 @@ const orUnlisted = <T>(api: Api, found: T | OperationFailure): Api | T | Operati
  */
 export function otherWithoutCase(
   attributes: Attributes,
+  read: Reading | undefined,
   index: ApiIndex,
   found: { readonly api: Api; readonly asked: Api | Operation },
 ): string | undefined {
   const { path, method } = attributes.http;
   if (index.isLowerCase && isLowerCase(path)) return undefined;
-  const reading = readingWithoutCase(path);
+  const reading = withoutCase(read?.cut ?? path.split('?', 1)[0]!);
   let other: Other | undefined;
   for (const api of apisWithoutCase(attributes, reading, found.api, index))
     for (const asked of findIn(api, method, reading.slice(api.basePath.length))) {

@@ -1,3 +1,5 @@
+import { unescape as decodedAscii } from 'node:querystring';
+
 /**
  * A path that the backend might read otherwise than we do: dot segments, plain, percent-encoded or with a path
  * parameter (`..;`), encoded slashes, backslashes, empty segments, NUL. Whoever routes by one reading and serves by
@@ -16,13 +18,8 @@ export function pathAmbiguity(path: string): string | undefined {
   if (judged.includes('\\') || judged.includes('%5c')) return 'a backslash';
   if (judged.includes('%2f')) return 'an encoded slash';
   if (judged.includes('\0') || judged.includes('%00')) return 'a NUL';
-  // Most of the others have neither: no need to look at each segment.
-  if (!judged.includes('/.') && !judged.includes('%2e')) return undefined;
-  for (const segment of judged.split('/')) {
-    const decoded = segment.replaceAll('%2e', '.').replaceAll('%3b', ';');
-    if (/^\.\.?(;|$)/.test(decoded)) return 'a dot segment';
-  }
-  return undefined;
+  const decoded = judged.replaceAll('%2e', '.').replaceAll('%3b', ';');
+  return /(?:^|\/)\.\.?(?:[;/]|$)/.test(decoded) ? 'a dot segment' : undefined;
 }
 
 /**
@@ -41,28 +38,30 @@ export const isAmbiguousHost = (host: string): boolean =>
     .replace(/^\[[^\]]*\]/, '')
     .includes(':');
 
+/** The path as a backend may read it, without the query. */
+export type Reading = {
+  /** Decoded, without parameters (`/admin;x`), the slashes merged that one without a name leaves (`/;x/admin`). */
+  readonly whole: string;
+  /** What is taken apart only then ends at a `?` or `#` that was encoded. */
+  readonly cut: string;
+};
+
 /**
- * The path as a backend may read it that decodes it, drops parameters (`/admin;x`) and merges the slashes that one without
- * a name leaves (`/;x/admin`): what is percent-encoded without need means the same (RFC 3986 section 6.2.2.2). What is
- * taken apart only then ends at a `?` or `#` that was encoded.
+ * What is percent-encoded without need means the same (RFC 3986 section 6.2.2.2). Of a path that `pathAmbiguity` has
+ * passed, no slash was encoded: as a whole it is decoded faster than by segments.
  *
  * @returns undefined where that changes nothing
  */
-export function otherReading(path: string): string | undefined {
+export function otherReading(path: string): Reading | undefined {
   const end = path.indexOf('?');
   const judged = end === -1 ? path : path.slice(0, end);
   if (!judged.includes('%') && !judged.includes(';')) return undefined;
-  return judged
-    .split('/')
-    .map((segment) => decoded(segment).split(';', 1)[0]!)
-    .filter((segment, i, { length }) => segment !== '' || i === 0 || i === length - 1)
-    .join('/')
-    .split(/[?#]/, 1)[0];
+  const whole = decoded(judged)
+    .replace(/;[^/]*/g, '')
+    .replace(/\/{2,}/g, '/');
+  const cut = whole.search(/[?#]/);
+  return { whole, cut: cut === -1 ? whole : whole.slice(0, cut) };
 }
-
-/** The same for a backend to which upper and lower case are one, as to IIS, ASP.NET Core and Express. */
-export const readingWithoutCase = (path: string): string =>
-  withoutCase(otherReading(path) ?? path.split('?', 1)[0]!);
 
 /** Nothing can be read into the path that is not written there, whoever reads it. */
 export const isLowerCase = (path: string): boolean => /^[^A-Z%;?\u0080-\uffff]*(?:\?|$)/.test(path);
@@ -73,8 +72,5 @@ export function withoutCase(text: string): string {
   return /[^\0-\x7f]/.test(lower) ? lower.toUpperCase().toLowerCase().replaceAll('i\u0307', 'i') : lower;
 }
 
-/** What is no escape, or no UTF-8, keeps nothing else from being decoded. */
-const decoded = (segment: string): string =>
-  segment.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) =>
-    Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
-  );
+/** What is no escape, or no UTF-8, keeps nothing else from being decoded. What is not ASCII is encoded first. */
+const decoded = (path: string): string => decodedAscii(encodeURI(path.toWellFormed()).replaceAll('%25', '%'));

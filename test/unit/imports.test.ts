@@ -148,7 +148,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'server-certificate': ['crypto', 'tls'],
   'client-certificate': ['crypto', 'net'],
   oauth2: ['crypto'],
-  apis: ['crypto', 'net', 'url'],
+  apis: ['crypto', 'net', 'querystring', 'url'],
   upstream: ['crypto', 'util'],
   observability: ['perf_hooks', 'stream'],
   'observability/audit-file': ['fs/promises'],

@@ -4,6 +4,7 @@ import type { Api } from '../../../src/apis/api.ts';
 import { findApi, indexApis, isAnotherApi } from '../../../src/apis/api-index.ts';
 import { findAsked, otherWithoutCase } from '../../../src/apis/asked.ts';
 import { mostSpecificFirst, parseTemplate } from '../../../src/apis/operations.ts';
+import { otherReading } from '../../../src/apis/request-path.ts';
 import type { Security } from '../../../src/apis/security.ts';
 import { atOnce } from '../../../src/provision/slices.ts';
 import { apiAt, security } from '../../support/apis.ts';
@@ -264,10 +265,14 @@ function judged(path: string, index: ReturnType<typeof indexOf>) {
   const attributes = request({ path });
   const api = findApi(attributes, index);
   if (api === undefined) return undefined;
-  if (isAnotherApi(attributes, index)) return 'another API';
+  const reading = otherReading(path);
+  if (isAnotherApi(attributes, reading, index)) return 'another API';
   const asked = findAsked(api, attributes);
   if (typeof asked === 'string') return undefined;
-  return { by: asked.security, isRefused: otherWithoutCase(attributes, index, { api, asked }) !== undefined };
+  return {
+    by: asked.security,
+    isRefused: otherWithoutCase(attributes, reading, index, { api, asked }) !== undefined,
+  };
 }
 
 test(`what is admitted in any spelling asks for no less than all of it in lower case (SEED=${seed})`, () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { normalizeHost, pathAmbiguity } from '../../../src/apis/request-path.ts';
+import { normalizeHost, otherReading, pathAmbiguity } from '../../../src/apis/request-path.ts';
 
 const paths: readonly [path: string, ambiguity: string | undefined][] = [
   ['/', undefined],
@@ -48,3 +48,27 @@ for (const [host, normal] of hosts) {
   test(`host ${JSON.stringify(host)} is ${JSON.stringify(normal)}`, () =>
     assert.equal(normalizeHost(host), normal));
 }
+
+const readings: readonly [path: string, whole: string | undefined, cut: string | undefined, why: string][] = [
+  ['/a/b?c=%41', undefined, undefined, 'a query is no path'],
+  ['/%41/%C3%A9', '/A/é', '/A/é', 'decoded'],
+  ['/a;v=1/b;/c%3bx', '/a/b/c', '/a/b/c', 'without parameters, each up to the end of its segment'],
+  ['/;x/a/;y', '/a/', '/a/', 'without the slashes that they leave'],
+  ['/%41/%2/%ff%zz%/%42', '/A/%2/\ufffd%zz%/B', '/A/%2/\ufffd%zz%/B', 'what is no escape is no reason'],
+  ['/ſ/%41%ff', '/ſ/A\ufffd', '/ſ/A\ufffd', 'nor what is not ASCII'],
+  ['/%2525/%25', '/%25/%', '/%25/%', 'once'],
+  ['/a%23b/c%3fd', '/a#b/c?d', '/a', 'and cut where it ends only then'],
+];
+for (const [path, whole, cut, why] of readings)
+  test(`${path} is read as ${whole}: ${why}`, () =>
+    assert.deepEqual(otherReading(path), whole === undefined ? undefined : { whole, cut }));
+
+test('a path of escapes takes no longer than a moment', () => {
+  const path = '/%41'.repeat(15_000);
+  const times = Array.from({ length: 10 }, () => {
+    const began = performance.now();
+    otherReading(path);
+    return performance.now() - began;
+  });
+  assert.ok(Math.min(...times) < 7, `${times.map(Math.round)} ms`);
+});
