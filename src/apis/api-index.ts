@@ -145,9 +145,12 @@ function findByRoute(route: Extensions, index: ApiIndex): Api | undefined {
 }
 
 /** By host and longest base path on whole segments. */
-const findByPath = (host: string, path: string, index: ApiIndex): Api | undefined =>
-  findAlong(host, path, index, apiAt);
+function findByPath(host: string, path: string, index: ApiIndex): Api | undefined {
+  const query = path.indexOf('?');
+  return findAlong(host, query === -1 ? path : path.slice(0, query), index, apiAt);
+}
 
+/** @param path without the query */
 function findAlong<T>(
   host: string,
   path: string,
@@ -156,15 +159,13 @@ function findAlong<T>(
 ): T | undefined {
   const there = isAmbiguousHost(host) ? undefined : hostApis(normalizeHost(host), index);
   if (there === undefined || !path.startsWith('/')) return undefined;
-  const query = path.indexOf('?');
-  const judged = query === -1 ? path : path.slice(0, query);
   let found = at(there, '');
   // Only as many segments as a base path has: a path of 30,000 of them costs no more than its first few.
   const depth = Math.max(there.depth, there.own?.depth ?? 0);
-  for (let end = 0, segments = 0; end < judged.length && segments < depth; segments++) {
-    const slash = judged.indexOf('/', end + 1);
-    end = slash === -1 ? judged.length : slash;
-    found = at(there, judged.slice(0, end)) ?? found;
+  for (let end = 0, segments = 0; end < path.length && segments < depth; segments++) {
+    const slash = path.indexOf('/', end + 1);
+    end = slash === -1 ? path.length : slash;
+    found = at(there, path.slice(0, end)) ?? found;
   }
   return found;
 }

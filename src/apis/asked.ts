@@ -30,27 +30,51 @@ export function otherWithoutCase(
   attributes: Attributes,
   read: Reading | undefined,
   index: ApiIndex,
-  found: { readonly api: Api; readonly asked: Api | Operation },
+  found: Judged,
 ): string | undefined {
-  const { path, method } = attributes.http;
+  const { path } = attributes.http;
   if (index.isLowerCase && isLowerCase(path)) return undefined;
-  const reading = withoutCase(read?.cut ?? path.split('?', 1)[0]!);
-  let other: Other | undefined;
-  for (const api of apisWithoutCase(attributes, reading, found.api, index))
-    for (const asked of findIn(api, method, reading.slice(api.basePath.length))) {
-      if (asked === found.asked) return undefined;
-      // An id may begin with an encoded `#` or `?`, and hardly a backend ends the path there.
-      if (api === found.api && asked === 'operation_not_found' && !/;|%3b/i.test(path)) continue;
-      if (typeof asked === 'string' || !asksNoMore(asked.security, found.asked.security))
-        other ??= { api, asked };
-    }
+  const whole = read?.whole ?? path.split('?', 1)[0]!;
+  const cut = read?.cut ?? whole;
+  const other =
+    otherIn(whole, findIn, attributes, index, found) ??
+    (cut === whole ? undefined : otherIn(cut, findInCut, attributes, index, found));
   return other && describe(other);
 }
 
+type Judged = { readonly api: Api; readonly asked: Api | Operation };
 type Found = Api | Operation | OperationFailure | 'api_misconfigured';
 type Other = { readonly api: Api; readonly asked: Found };
 
-function findIn(api: Api, method: string, below: string): readonly Found[] {
+function otherIn(
+  path: string,
+  find: typeof findInCut,
+  attributes: Attributes,
+  index: ApiIndex,
+  found: Judged,
+): Other | undefined {
+  const reading = withoutCase(path);
+  let other: Other | undefined;
+  for (const api of apisWithoutCase(attributes, reading, found.api, index))
+    for (const asked of find(api, attributes.http.method, reading.slice(api.basePath.length), found)) {
+      if (asked === found.asked) return undefined;
+      if (api === found.api && asked === 'operation_not_found') continue;
+      if (typeof asked === 'string' || !asksNoMore(asked.security, found.asked.security))
+        other ??= { api, asked };
+    }
+  return other;
+}
+
+/**
+ * An id may hold an encoded `#` or `?`, and hardly a backend ends the path there: that the API does not take the method
+ * there is no reason by itself, but what it asks for there by any.
+ */
+const findInCut = (api: Api, method: string, below: string, found: Judged): readonly Found[] =>
+  findIn(api, method, below).flatMap((asked) =>
+    api === found.api && asked === 'method_not_allowed' ? findIn(api, undefined, below) : asked,
+  );
+
+function findIn(api: Api, method: string | undefined, below: string): readonly Found[] {
   if (api.fault !== undefined) return ['api_misconfigured'];
   if (api.operations === undefined) return [api];
   return findWithoutCase(api.operations, method, below).map((found) => orUnlisted(api, found));

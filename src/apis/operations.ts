@@ -86,11 +86,12 @@ export function findOperation(
  * The same for a backend to which upper and lower case are one: of the path that it takes for the most specific, what
  * each spelling that is written has.
  *
+ * @param method undefined: all that it has, by whatever method
  * @param path decoded and in lower case
  */
 export function findWithoutCase(
   operations: Operations,
-  method: string,
+  method: string | undefined,
   path: string,
 ): readonly (Operation | OperationFailure)[] {
   const segments = segmentsOf(path);
@@ -99,6 +100,7 @@ export function findWithoutCase(
   const same = mostSpecific(fitting, ({ lowerCase, isOpenEnded }) =>
     templateKey({ segments: lowerCase, isOpenEnded }),
   );
+  if (method === undefined) return same;
   if (same.length === 1) return [taking(method, same)];
   return [...Map.groupBy(same, templateKey).values()].map((spelling) => taking(method, spelling));
 }

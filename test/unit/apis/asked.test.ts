@@ -109,6 +109,27 @@ mutualSSL = "off"
 applicationSecurity = "mandatory"
 scopes = ["read"]
 operations = [{ path = "/*" }, { path = "/write", scopes = ["write"] }, { path = "/read", scopes = ["read"] }]
+[[apis]]
+name = "rest"
+version = "1"
+basePath = "/rest"
+mutualSSL = "off"
+operations = [
+  { path = "/colors", methods = ["GET", "POST"] },
+  { path = "/colors/{id}", methods = ["GET", "PUT", "DELETE"] },
+  { path = "/colors/{id}/shades", methods = ["GET", "POST"] },
+  { path = "/tags", methods = ["POST"], mutualSSL = "mandatory", aliases = ["acme"] },
+  { path = "/tags/{id}", methods = ["GET", "PUT"] },
+  { path = "/Secrets/{id}", mutualSSL = "mandatory", aliases = ["acme"] },
+  { path = "/{any}/*" },
+]
+[[apis]]
+name = "unlisted"
+version = "1"
+basePath = "/unlisted"
+mutualSSL = "off"
+unlistedOperations = "api"
+operations = [{ path = "/Priv", methods = ["GET"] }]
 `,
   { 'acme.pem': acme.pem, 'ca.pem': ca.pem, 'jwks.json': idp.jwks },
 );
@@ -172,6 +193,35 @@ const rows: readonly [method: string, path: string, who: 'acme' | 'nobody', expe
     ['GET', '/closed/Open', 'acme', 'acme', 'with none'],
     ['GET', '/tokens/WRITE', 'nobody', 'path_ambiguous', 'other scopes'],
     ['GET', '/tokens/READ', 'nobody', 'token_missing', 'the same'],
+
+    ['DELETE', '/rest/colors/%23ff0000', 'nobody', 'allowed', 'an id, below what has not this method'],
+    ['PUT', '/rest/colors/%3fff0000', 'nobody', 'allowed', 'with either sign'],
+    ['POST', '/rest/colors/C%23/shades', 'nobody', 'allowed', 'within the path'],
+    [
+      'GET',
+      '/rest/tags/%23one',
+      'nobody',
+      'path_ambiguous',
+      'but what is closed by another method is closed',
+    ],
+    ['GET', '/shop/close%3f', 'nobody', 'path_ambiguous', 'be it found by the broader one'],
+    ['GET', '/rest/Secrets/%23', 'nobody', 'certificate_missing', 'as it is written'],
+    [
+      'GET',
+      '/rest/secrets/%23',
+      'nobody',
+      'path_ambiguous',
+      'a sign at the end hides no other case before it',
+    ],
+    ['GET', '/rest/secrets/%3fx', 'nobody', 'path_ambiguous', 'be it a question'],
+    ['GET', '/admins%3f/x', 'nobody', 'allowed', 'nor is it the end of a base path'],
+    [
+      'POST',
+      '/unlisted/priv',
+      'nobody',
+      'path_ambiguous',
+      'what is listed in another case, and not for this',
+    ],
   ];
 for (const [method, path, who, expected, why] of rows) {
   test(`${method} ${path} by ${who}: ${expected}: ${why}`, async () => {
