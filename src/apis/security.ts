@@ -97,10 +97,21 @@ export const clientsOf = ({ exact, rules, issuedBy }: BoundClients): readonly Cl
   ...issuedBy,
 ];
 
+/** Of pairs: lists may be long, and anybody can ask. Not in the object itself, where a changed copy would have it as well. */
+const compared = new WeakMap<Security, WeakMap<Security, boolean>>();
+
 /** Whether `a` asks for nothing, or for the same as `b`, as far as it decides. */
 export function asksNoMore(a: Security, b: Security): boolean {
+  if (a === b || (a.mutualSsl === 'off' && a.applicationSecurity === 'off')) return true;
+  const known = compared.get(a) ?? new WeakMap<Security, boolean>();
+  compared.set(a, known);
+  const answer = known.get(b) ?? asksTheSame(a, b);
+  known.set(b, answer);
+  return answer;
+}
+
+function asksTheSame(a: Security, b: Security): boolean {
   const { mutualSsl, applicationSecurity } = a;
-  if (a === b || (mutualSsl === 'off' && applicationSecurity === 'off')) return true;
   return (
     mutualSsl === b.mutualSsl &&
     applicationSecurity === b.applicationSecurity &&

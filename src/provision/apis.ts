@@ -4,6 +4,7 @@ import { type ApiIndex, indexApis, trimSlash } from '../apis/api-index.ts';
 import { mostSpecificFirst, type Operation, parseTemplate, repeatedOperations } from '../apis/operations.ts';
 import { normalizeHost } from '../apis/request-path.ts';
 import type { Path } from '../config/problem.ts';
+import { sharedByKind } from './directory.ts';
 import type { Findings } from './findings.ts';
 import { apiSecurity, type Ground, operationSecurity } from './security.ts';
 import type { Sliced } from './slices.ts';
@@ -12,10 +13,11 @@ import type { Sliced } from './slices.ts';
 export function* buildApis(ground: Ground): Sliced<ApiIndex> {
   const { config, findings } = ground;
   const apis: Api[] = [];
+  const shared = { ...ground, byKind: sharedByKind() };
   for (const [i, api] of config.apis.entries()) {
     yield;
     const { together, tell } = gathered(api, findings);
-    const own = { ...ground, findings: together };
+    const own = { ...shared, findings: together };
     const security = apiSecurity(api, i, own);
     const operations = api.operations.map(
       (operation, j): Operation => ({

@@ -94,6 +94,24 @@ export function byKind(clients: readonly TrustedClient[], own: readonly TrustedC
   };
 }
 
+/** `byKind` that makes of equal lists one: they are compared at requests. */
+export function sharedByKind(): typeof byKind {
+  const numbers = new Map<TrustedClient, number>();
+  const numberOf = (client: TrustedClient): number => {
+    const number = numbers.get(client) ?? numbers.size;
+    numbers.set(client, number);
+    return number;
+  };
+  const shared = new Map<string, BoundClients>();
+  return (clients, own = []) => {
+    const restricted = own.filter(({ term }) => term !== undefined);
+    const key = `${clients.map(numberOf)};${restricted.map(numberOf)}`;
+    const known = shared.get(key) ?? byKind(clients, restricted);
+    shared.set(key, known);
+    return known;
+  };
+}
+
 /** Several aliases of one API that mean one certificate: which it is then, their kind and order decide. */
 export function warnAboutOverlaps(
   clients: readonly TrustedClient[],

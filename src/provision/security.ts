@@ -4,7 +4,7 @@ import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type BoundTokens, strictest, type TokenPolicy } from '../oauth2/issuer.ts';
 import {
-  byKind,
+  type byKind,
   chooseClients,
   type Directory,
   ownClients,
@@ -33,12 +33,15 @@ export type Ground = {
   readonly now: number;
 };
 
+/** The same, and what the APIs share. */
+export type SharedGround = Ground & { readonly byKind: typeof byKind };
+
 /** Where an API's aliases are looked up: a foreign one never names a client of config.toml. */
 const scopesOf = (api: number, { foreignFrom }: Ground): readonly string[] =>
   api < foreignFrom ? [scopeOf(api), ''] : [scopeOf(api)];
 
 /** What an API as a whole asks for. */
-export function apiSecurity(api: WrittenApi, i: number, ground: Ground): Security {
+export function apiSecurity(api: WrittenApi, i: number, ground: SharedGround): Security {
   const { findings } = ground;
   const at = ['apis', i];
   const clients = chooseClients(api.aliases, scopesOf(i, ground), at, ground);
@@ -60,7 +63,7 @@ export function apiSecurity(api: WrittenApi, i: number, ground: Ground): Securit
     );
   return {
     mutualSsl,
-    clients: byKind(clients, ownClients([scopeOf(i)], ground)),
+    clients: ground.byKind(clients, ownClients([scopeOf(i)], ground)),
     sources: api.sources === undefined ? ground.sources : ground.sourcesOf(api.sources, [...at, 'sources']),
     optionalCertificate: api.optionalCertificate ?? ground.config.enforcer.security.optionalCertificate,
     applicationSecurity,
@@ -76,7 +79,7 @@ type SecuredApi = {
 };
 
 /** What the `j`th of its operations asks for: its own keys, else the API's. */
-export function operationSecurity(j: number, secured: SecuredApi, ground: Ground): Security {
+export function operationSecurity(j: number, secured: SecuredApi, ground: SharedGround): Security {
   const { written: api, index: i, security: whole } = secured;
   const operation = api.operations[j]!;
   const { findings } = ground;
@@ -91,7 +94,9 @@ export function operationSecurity(j: number, secured: SecuredApi, ground: Ground
         ground,
       )
     : undefined;
-  const bound = clients ? byKind(clients, ownClients([scopeOf(i), scopeOf(i, j)], ground)) : whole.clients;
+  const bound = clients
+    ? ground.byKind(clients, ownClients([scopeOf(i), scopeOf(i, j)], ground))
+    : whole.clients;
   const applicationSecurity = operation.secured
     ? (operation.applicationSecurity ?? whole.applicationSecurity)
     : 'off';

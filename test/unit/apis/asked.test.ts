@@ -5,7 +5,7 @@ import { findApi, indexApis, isAnotherApi } from '../../../src/apis/api-index.ts
 import { findAsked, otherWithoutCase } from '../../../src/apis/asked.ts';
 import { mostSpecificFirst, parseTemplate } from '../../../src/apis/operations.ts';
 import { otherReading } from '../../../src/apis/request-path.ts';
-import type { Security } from '../../../src/apis/security.ts';
+import { asksNoMore, type Security } from '../../../src/apis/security.ts';
 import { atOnce } from '../../../src/provision/slices.ts';
 import { apiAt, security } from '../../support/apis.ts';
 import { request } from '../../support/attributes.ts';
@@ -241,6 +241,60 @@ test('unless it names it in spite of the path', async () => {
   assert.equal(await outcome({ path: '/admin', contextExtensions }, snapshot), 'allowed');
   const other = { ...contextExtensions, name: 'open' };
   assert.equal(await outcome({ path: '/Admin', contextExtensions: other }, snapshot), 'allowed');
+});
+
+test('equal lists of clients are one, of whichever API or operation', () => {
+  const { apis } = load(
+    `[[clients]]
+alias = "a"
+fingerprints = ["${'aa'.repeat(32)}"]
+[[clients]]
+alias = "b"
+fingerprints = ["${'bb'.repeat(32)}"]
+disabled = true
+[[apis]]
+name = "first"
+version = "1"
+basePath = "/first"
+aliases = ["a", "b"]
+[[apis]]
+name = "second"
+version = "1"
+basePath = "/second"
+aliases = ["A", "b"]
+operations = [{ path = "/x", aliases = ["a", "b"] }, { path = "/y", aliases = ["b", "a"] }]
+`,
+    {},
+  ).snapshot.apis;
+  const [first, second] = apis;
+  assert.equal(second!.security.clients, first!.security.clients);
+  const [x, y] = second!.operations!;
+  assert.equal(x!.security.clients, first!.security.clients);
+  assert.notEqual(y!.security.clients, first!.security.clients);
+  assert.deepEqual([...y!.security.clients.exact.keys()], [...x!.security.clients.exact.keys()].reverse());
+});
+
+test('what two ask for is compared once', () => {
+  const listed = new Map(['a', 'b'].map((sha256) => [sha256, []]));
+  let reads = 0;
+  const counted = (): Security => ({
+    ...security,
+    mutualSsl: 'mandatory',
+    clients: {
+      ...security.clients,
+      get exact() {
+        reads++;
+        return new Map(listed);
+      },
+    },
+  });
+  const [a, b] = [counted(), counted()];
+  assert.equal(asksNoMore(a, b), true);
+  const once = reads;
+  assert.equal(asksNoMore(a, b), true);
+  assert.equal(reads, once);
+  assert.equal(asksNoMore(a, { ...b, clients: { ...security.clients, exact: new Map() } }), false);
+  assert.equal(asksNoMore(a, b), true);
 });
 
 const seed = seedOf(process.env.SEED);
