@@ -46,6 +46,9 @@ type Judged = { readonly api: Api; readonly asked: Api | Operation };
 type Found = Api | Operation | OperationFailure | 'api_misconfigured';
 type Other = { readonly api: Api; readonly asked: Found };
 
+/** More of one base path mean nothing to anybody, and to look into each would take its time at each request. */
+const mostSpellings = 16;
+
 function otherIn(
   path: string,
   find: typeof findInCut,
@@ -54,8 +57,10 @@ function otherIn(
   found: Judged,
 ): Other | undefined {
   const reading = withoutCase(path);
+  const apis = apisWithoutCase(attributes, reading, found.api, index);
+  if (apis.length > mostSpellings) return { api: apis[0]!, asked: 'path_ambiguous' };
   let other: Other | undefined;
-  for (const api of apisWithoutCase(attributes, reading, found.api, index))
+  for (const api of apis)
     for (const asked of find(api, attributes.http.method, reading.slice(api.basePath.length), found)) {
       if (asked === found.asked) return undefined;
       if (api === found.api && asked === 'operation_not_found') continue;

@@ -274,6 +274,19 @@ operations = [{ path = "/x", aliases = ["a", "b"] }, { path = "/y", aliases = ["
   assert.deepEqual([...y!.security.clients.exact.keys()], [...x!.security.clients.exact.keys()].reverse());
 });
 
+test('of very many spellings of one base path none is looked into', async () => {
+  const spellings = (count: number) =>
+    Array.from({ length: count }, (_, i) =>
+      [...'abcde'].map((letter, k) => (((i + 1) >> k) & 1 ? letter.toUpperCase() : letter)).join(''),
+    );
+  const open = (basePath: string) =>
+    `[[apis]]\nname = "n${basePath}"\nversion = "1"\nbasePath = "/${basePath}"\nmutualSSL = "off"\n`;
+  const among = (count: number) => load(['', ...spellings(count)].map(open).join(''), {}).snapshot;
+  assert.equal(await outcome({ path: '/abcde/x' }, among(16)), 'allowed');
+  assert.equal(await outcome({ path: '/abcde/x' }, among(17)), 'path_ambiguous');
+  assert.equal(await outcome({ path: '/Abcde/x' }, among(17)), 'allowed', 'but for the exact one');
+});
+
 test('what two ask for is compared once', () => {
   const listed = new Map(['a', 'b'].map((sha256) => [sha256, []]));
   let reads = 0;
