@@ -174,7 +174,7 @@ const apiAt = (there: HostApis | undefined, basePath: string): Api | undefined =
   there?.own?.byBasePath.get(basePath) ?? there?.byBasePath.get(basePath);
 
 /** @param basePath in lower case */
-function spelledAt(there: HostApis, basePath: string): readonly Api[] | undefined {
+export function spelledAt(there: HostApis, basePath: string): readonly Api[] | undefined {
   const lower = apiAt(there, basePath);
   const own = there.own?.byLowerCase?.get(basePath);
   const others = there.byLowerCase?.get(basePath);

@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
 import type { Api } from '../apis/api.ts';
-import { type ApiIndex, indexApis, trimSlash } from '../apis/api-index.ts';
+import { type ApiIndex, indexApis, spelledAt, trimSlash } from '../apis/api-index.ts';
 import { mostSpecificFirst, type Operation, parseTemplate, repeatedOperations } from '../apis/operations.ts';
-import { normalizeHost } from '../apis/request-path.ts';
+import { normalizeHost, withoutCase } from '../apis/request-path.ts';
 import type { Path } from '../config/problem.ts';
 import { sharedByKind } from './directory.ts';
 import type { Findings } from './findings.ts';
@@ -52,7 +52,10 @@ export function* buildApis(ground: Ground): Sliced<ApiIndex> {
   return index;
 }
 
-/** A foreign file's API below one of config.toml's takes requests from it, and asks of them what it likes. */
+/**
+ * A foreign file's API below one of config.toml's takes requests from it, and asks of them what it likes. Below it in
+ * another case it keeps them from being answered, as what might be meant for it (`otherWithoutCase`).
+ */
 function* warnAboutBelow({ apis, byHost }: ApiIndex, foreignFrom: number, findings: Findings): Sliced<void> {
   const own = new Set<Api>();
   let depth = 0;
@@ -68,8 +71,8 @@ function* warnAboutBelow({ apis, byHost }: ApiIndex, foreignFrom: number, findin
     const paths = Array.from({ length: Math.min(depth, segments.length - 2) }, (_, n) =>
       segments.slice(0, n + 2).join('/'),
     ).reverse();
-    const above = api.hosts
-      .flatMap((host) => byHost.get(host) ?? [])
+    const places = api.hosts.flatMap((host) => byHost.get(host) ?? []);
+    const above = places
       .flatMap((there) =>
         paths.flatMap((path) => [there.own?.byBasePath.get(path), there.byBasePath.get(path)]),
       )
@@ -78,6 +81,18 @@ function* warnAboutBelow({ apis, byHost }: ApiIndex, foreignFrom: number, findin
       findings.warn(
         ['apis', i, 'basePath'],
         `"${api.name}" ${api.version} takes the requests below ${api.basePath} from "${above.name}" ${above.version} (${above.basePath}) of config.toml, and is not bound by what that asks for; where this is not meant, give it another basePath`,
+      );
+    const spelled = places
+      .flatMap((there) =>
+        [api.basePath, ...paths].flatMap((path) => spelledAt(there, withoutCase(path)) ?? []),
+      )
+      .find((found) => own.has(found) && !api.basePath.startsWith(`${found.basePath}/`));
+    const rest = spelled && segments.slice(spelled.basePath.split('/').length);
+    // What has the whole of it keeps its own spelling.
+    if (rest !== undefined && rest.length > 0)
+      findings.warn(
+        ['apis', i, 'basePath'],
+        `"${api.name}" ${api.version} has ${api.basePath}, which in another case is below "${spelled!.name}" ${spelled!.version} (${spelled!.basePath}) of config.toml: requests of that one at ${[spelled!.basePath, ...rest].join('/')} are refused (path_ambiguous) where this one asks for something else; give it another basePath`,
       );
   }
 }

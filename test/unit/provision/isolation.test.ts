@@ -374,6 +374,23 @@ for (const [sentence, own, hosts, basePath, isTold] of [
     assert.equal(told.test(said(load(components + mine))), isTold);
   });
 
+for (const [sentence, own, basePath, at] of [
+  ['below one of config.toml’s in another case', '/shop', '/SHOP/1.0', '/shop/1.0'],
+  ['the capitals being config.toml’s', '/Shop', '/shop/v1', '/Shop/v1'],
+  ['far below it', '/shop', '/Shop/V1/x', '/shop/V1/x'],
+  ['below it in its own case', '/shop', '/shop/V1', undefined],
+  ['that has its whole base path in another case', '/shop/1.0', '/SHOP/1.0', undefined],
+  ['beside it', '/shop', '/SHOPS/1.0', undefined],
+  ['below one that has all the rest', '/', '/SHOP/1.0', undefined],
+] as const)
+  test(`a foreign API ${sentence} is ${at ? '' : 'not '}told as one for which requests are refused`, () => {
+    component('b/a.yaml', { basePath });
+    const mine = `[[clients]]\nalias = "mine"\nfile = "acme.pem"\n${ownApi(`basePath = "${own}"\naliases = ["mine"]`)}`;
+    const told =
+      / has (\S+), which in another case is below "own" 1 \S+ of config.toml: requests of that one at (\S+) are/;
+    assert.deepEqual(told.exec(said(load(components + mine)))?.slice(1), at && [basePath, at]);
+  });
+
 /** An `*.apk-conf` and a TokenIssuer beside it. */
 const apk = (issuers: string): string =>
   `[[definitions]]\nkind = "apk"\npath = "p"\nissuers = ["${issuers}"]\n`;
