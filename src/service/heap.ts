@@ -7,7 +7,7 @@ const isMeasured = process.versions.v8.startsWith('13.6.');
 /**
  * For a process that has loaded what it needs and from now on answers. V8 would let the leavings of some ten thousand
  * calls lie about (200 MB), and then take all of them away at once while Checks wait. So a full collection comes once the
- * heap has grown by some 16 MB, and the space of new objects, which loading has made large, is made small and grows to
+ * heap has grown by some 14 MB, and the space of new objects, which loading has made large, is made small and grows to
  * `young` and no more. Measured: docs/performance.md. Set here, however the process was started; earlier, a large
  * configuration would take a quarter longer to load.
  */
@@ -51,7 +51,7 @@ function growYoung(): void {
 }
 
 /** Leavings that may lie about in a small heap, in bytes. */
-const leavings = 16 * 1024 * 1024;
+const leavings = 14 * 1024 * 1024;
 
 /**
  * Counts from the next full collection on. A large heap grows by half: to look through it takes longer. While much is
