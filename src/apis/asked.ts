@@ -63,6 +63,7 @@ function otherIn(
   for (const api of apis)
     for (const asked of find(api, attributes.http.method, reading.slice(api.basePath.length), found)) {
       if (asked === found.asked) return undefined;
+      // What fits as written fits in lower case as well: so it is by the cut, and an id may begin with such a sign.
       if (api === found.api && asked === 'operation_not_found') continue;
       if (typeof asked === 'string' || !asksNoMore(asked.security, found.asked.security))
         other ??= { api, asked };

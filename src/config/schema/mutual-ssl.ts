@@ -104,7 +104,7 @@ export const mutualSSL = table({
     .array(table(known))
     .default([])
     .describe(
-      "Load balancers known by their own client certificate: what `alias:NAME` stands for. Never usable as a client's.",
+      "Load balancers known by their own client certificate: what `alias:NAME` stands for. Never usable as a client's where a sender is known so.",
     ),
   sources: z
     .array(source)
