@@ -144,7 +144,8 @@ describe('configuration is toggled under load', { skip, timeout: (seconds + 120)
             },
           }),
           concurrency: 1,
-          pause: 4,
+          // Readings step back for what decides: on a machine that has nothing to spare each would take many seconds.
+          pause: 20,
           begin: () => {
             const possible = timeline.begin();
             return (answer) => {

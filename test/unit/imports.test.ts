@@ -161,7 +161,7 @@ const modules: Readonly<Record<string, readonly string[]>> = {
   'feeds/revocation-cache': ['fs/promises', 'path'],
   provision: ['crypto', 'net', 'path', 'tls'],
   // Its own process reads, by `documents/files` (here it is only asked whether it can be started); what Envoy opens is only asked whether it can be opened.
-  'provision/reading-process': ['child_process', 'fs', 'os'],
+  'provision/reading-process': ['child_process', 'fs', 'module', 'os'],
   'provision/reader': ['v8'],
   'provision/version': ['fs'],
   'provision/router-files': ['fs'],

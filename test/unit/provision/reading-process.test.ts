@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
 import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -46,16 +47,39 @@ const failsWith = (message: RegExp) => (error: unknown) =>
   error instanceof ReadingError && message.test(error.message);
 
 const isLinux = process.platform === 'linux';
+const theReader = (): number => {
+  const threads = readdirSync('/proc/self/task');
+  const children = threads.flatMap((thread) =>
+    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+  const [reader] = children;
+  assert.ok(reader !== undefined);
+  return reader;
+};
 test('who reads steps back behind who decides', { skip: !isLinux && 'needs Linux’s /proc' }, () =>
   reading(async (reader) => {
     await reader.own(file, {});
-    const threads = readdirSync('/proc/self/task');
-    const children = threads.flatMap((thread) =>
-      readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    );
-    assert.ok(children.some((pid) => getPriority(pid) === Math.min(getPriority() + 5, 19)));
+    assert.equal(getPriority(theReader()), Math.min(getPriority() + 5, 19));
   }),
 );
+
+test('who reads knows nothing secret of the environment', {
+  skip: !isLinux && 'needs Linux’s /proc',
+}, async () => {
+  enableCompileCache(join(folder, 'compiled'));
+  process.env.SOME_PASSWORD = 'secret';
+  await reading(async (reader) => {
+    await reader.own(file, {});
+    const names = readFileSync(`/proc/${theReader()}/environ`, 'utf8').split('\0');
+    assert.deepEqual(
+      names
+        .map((name) => name.split('=')[0])
+        .filter(Boolean)
+        .sort(),
+      ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_COMPILE_CACHE'],
+    );
+  });
+});
 
 test('another process reads what would be read here, and reads no more where it is the same', () =>
   reading(async (reader) => {
