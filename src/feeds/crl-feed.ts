@@ -116,7 +116,7 @@ class UrlSource {
     const { lanes, proxies, signers, limits } = this.#around;
     const { timeout, refresh, clockSkew } = limits();
     const fetched = await inTime(timeout, signal, (soon) =>
-      lanes.run(url, soon, () =>
+      lanes.run(url, { owners: this.#owners(), signal: soon }, () =>
         fetchChanged(url, {
           accept: 'application/pkix-crl, */*',
           maxBytes: maxCrlBytes,
@@ -153,11 +153,16 @@ class UrlSource {
     signers: readonly Certificate[],
     signal?: AbortSignal,
   ): Promise<CrlReading> {
-    const { url, owners } = this.#address;
+    const { owners } = this.#address;
     const { threads, weakAlgorithmsOf, held } = this.#around;
     const thread = owners === undefined ? threads.configured : threads.followed;
-    const turn = { owners: owners?.() ?? [url], signal, held };
+    const turn = { owners: this.#owners(), signal, held };
     return (await thread.read(content, signers, weakAlgorithmsOf, turn))!;
+  }
+
+  #owners(): readonly string[] {
+    const { url, owners } = this.#address;
+    return owners?.() ?? [url];
   }
 
   get #key(): string {

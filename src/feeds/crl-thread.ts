@@ -80,7 +80,7 @@ const usual: CrlThreadLimits = { patience: 30_000, heapMegabytes: 1_024 };
  */
 export class CrlThread {
   readonly #limits: CrlThreadLimits;
-  readonly #turns = new Turns(maxCrlBytes);
+  readonly #turns = new Turns(1, maxCrlBytes);
   #worker: Worker | undefined;
   #isClosed = false;
 

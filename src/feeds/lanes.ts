@@ -1,40 +1,27 @@
+import { Turns } from './turns.ts';
+
 /** Requests to one host at a time: thousands of certificates may have one responder, and one that hangs is nobody else's. */
 const perHost = 4;
 
-/** Who waits for which host. */
+/** Who waits for which host, each by turns: one CA may have new certificates without end. */
 export class Lanes {
-  readonly #lanes = new Map<string, { running: number; readonly waiting: (() => void)[] }>();
+  readonly #lanes = new Map<string, Turns>();
 
   /** @throws what `task` throws, or the signal's reason while it waits */
-  async run<T>(url: string, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
-    const host = new URL(url).host;
-    const lane = this.#lanes.get(host) ?? { running: 0, waiting: [] };
+  async run<T>(
+    url: string,
+    { owners, signal }: { readonly owners: readonly string[]; readonly signal: AbortSignal },
+    task: () => Promise<T>,
+  ): Promise<T> {
+    const { host } = new URL(url);
+    const lane = this.#lanes.get(host) ?? new Turns(perHost);
     this.#lanes.set(host, lane);
-    if (lane.running >= perHost) await turn(lane.waiting, signal);
-    else lane.running++;
     try {
-      return await task();
+      return await lane.run({ owners, size: 0, signal }, task);
     } finally {
-      const next = lane.waiting.shift();
-      if (next !== undefined) next();
-      else if (--lane.running === 0) this.#lanes.delete(host);
+      if (lane.isIdle && this.#lanes.get(host) === lane) this.#lanes.delete(host);
     }
   }
-}
-
-function turn(waiting: (() => void)[], signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const go = (): void => {
-      signal.removeEventListener('abort', leave);
-      resolve();
-    };
-    const leave = (): void => {
-      waiting.splice(waiting.indexOf(go), 1);
-      reject(signal.reason as Error);
-    };
-    waiting.push(go);
-    signal.addEventListener('abort', leave, { once: true });
-  });
 }
 
 /** It took longer than it may. */

@@ -22,6 +22,8 @@ export type OcspAddress = {
   /** Of the responder. */
   readonly url: string;
   readonly reach: 'anywhere' | 'public';
+  /** In whose clients' names it is asked. */
+  readonly owners: () => readonly string[];
   readonly nonce: boolean;
   /** Certificates of responders that the operator trusts for this issuer. */
   readonly responders: readonly Certificate[];
@@ -203,13 +205,13 @@ class OcspSource {
     body?: { readonly type: string; readonly bytes: Uint8Array },
   ): Promise<Buffer> {
     const { lanes, proxies, limits } = this.#around;
-    const { reach } = this.#address;
+    const { reach, owners } = this.#address;
     const { timeout } = limits();
     const began = performance.now();
     const noTurn = new NoTurn(`no turn in time within ${timeout / 1000} s: it is asked about others first`);
     let hadTurn = false;
     return inTime(timeout, outer, (signal) =>
-      lanes.run(url, signal, () => {
+      lanes.run(url, { owners: owners(), signal }, () => {
         // In what is left of its time nobody need answer, and the next would be as late.
         if (performance.now() - began > timeout / 2) return Promise.reject(noTurn);
         hadTurn = true;

@@ -305,7 +305,8 @@ export class RevocationFeeds implements RevocationKnowledge {
     const feeds =
       same?.feeds ??
       places.map((place) => {
-        const address = { certificate, issuer, ...place, nonce, responders, freshness };
+        const owners = (): readonly string[] => this.#asked.ownersOf(key);
+        const address = { certificate, issuer, ...place, owners, nonce, responders, freshness };
         // What another was told is judged anew: a change of policy must not begin with nothing known.
         const before = feedsIn(known).find((feed) => feed.url === place.url)?.sent;
         return new OcspFeed(address, this.#around, { ...this.#times, before });

@@ -1,17 +1,24 @@
 type Waiting = { readonly owners: readonly string[]; readonly size: number; readonly go: () => void };
+type Queue = { size: number; readonly tasks: Set<Waiting> };
 
 /**
- * One task at a time. Next is the owner whose last turn is longest ago, so that who has many tasks keeps others waiting for
- * one of them; and no owner's may hold more than so much while they wait.
+ * So many tasks at a time. Next is the owner whose last turn is longest ago, so that who has many tasks keeps others waiting
+ * for one of them; and no owner's may hold more than so much while they wait.
  */
 export class Turns {
+  readonly #atOnce: number;
   readonly #most: number;
   /** By owner, who is next first; a task of several owners waits in the name of each. */
-  readonly #waiting = new Map<string, Set<Waiting>>();
-  #isBusy = false;
+  readonly #waiting = new Map<string, Queue>();
+  #running = 0;
 
-  constructor(most: number) {
+  constructor(atOnce: number, most = Infinity) {
+    this.#atOnce = atOnce;
     this.#most = most;
+  }
+
+  get isIdle(): boolean {
+    return this.#running === 0;
   }
 
   /** @throws what `task` throws, the signal's reason while it waits, or Error: too much of its owners waits already */
@@ -28,18 +35,18 @@ export class Turns {
     task: () => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
-    if (this.#isBusy) await this.#turn(owners, size, signal);
-    this.#isBusy = true;
+    if (this.#running < this.#atOnce) this.#running++;
+    else await this.#turn(owners, size, signal);
     try {
       return await task();
     } finally {
-      for (const owner of owners) this.#toTheEnd(owner);
-      this.#isBusy = this.#next();
+      this.#toTheEnd(owners);
+      if (!this.#next()) this.#running--;
     }
   }
 
   #turn(owners: readonly string[], size: number, signal: AbortSignal | undefined): Promise<void> {
-    if (owners.every((owner) => this.#sizeOf(owner) + size > this.#most))
+    if (owners.every((owner) => (this.#waiting.get(owner)?.size ?? 0) + size > this.#most))
       throw new Error(`more than ${this.#most} bytes that clients of the same CA name wait to be read`);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
@@ -51,36 +58,43 @@ export class Turns {
         resolve();
       };
       const waiting = { owners, size, go };
-      for (const owner of owners)
-        this.#waiting.set(owner, (this.#waiting.get(owner) ?? new Set()).add(waiting));
+      for (const owner of owners) {
+        const queue = this.#waiting.get(owner) ?? { size: 0, tasks: new Set() };
+        this.#waiting.set(owner, queue);
+        queue.size += size;
+        queue.tasks.add(waiting);
+      }
       signal?.addEventListener('abort', leave, { once: true });
     });
   }
 
+  /** @returns whether one has taken over */
   #next(): boolean {
-    const [next] = [...this.#waiting.values()].flatMap((tasks) => [...tasks]);
-    if (next === undefined) return false;
-    this.#remove(next);
-    next.go();
+    const [first] = this.#waiting.values();
+    if (first === undefined) return false;
+    const [next] = first.tasks;
+    this.#remove(next!);
+    // Nor has it its next turn before the others, where several run at once.
+    this.#toTheEnd(next!.owners);
+    next!.go();
     return true;
   }
 
-  #toTheEnd(owner: string): void {
-    const tasks = this.#waiting.get(owner);
-    if (tasks === undefined) return;
-    this.#waiting.delete(owner);
-    this.#waiting.set(owner, tasks);
-  }
-
-  #sizeOf(owner: string): number {
-    return [...(this.#waiting.get(owner) ?? [])].reduce((sum, { size }) => sum + size, 0);
+  #toTheEnd(owners: readonly string[]): void {
+    for (const owner of owners) {
+      const queue = this.#waiting.get(owner);
+      if (queue === undefined) continue;
+      this.#waiting.delete(owner);
+      this.#waiting.set(owner, queue);
+    }
   }
 
   #remove(waiting: Waiting): void {
     for (const owner of waiting.owners) {
-      const tasks = this.#waiting.get(owner);
-      tasks?.delete(waiting);
-      if (tasks?.size === 0) this.#waiting.delete(owner);
+      const queue = this.#waiting.get(owner);
+      if (queue?.tasks.delete(waiting) !== true) continue;
+      queue.size -= waiting.size;
+      if (queue.tasks.size === 0) this.#waiting.delete(owner);
     }
   }
 }

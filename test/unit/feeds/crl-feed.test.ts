@@ -422,6 +422,7 @@ describe('a source that fails', () => {
         issuer: ca.certificate,
         url: nobody,
         reach: 'anywhere',
+        owners: () => ['CA'],
         nonce: false,
         responders: [],
         freshness: { clockSkew: 0, maxAge: Infinity, staleGrace: 0 },

@@ -53,7 +53,10 @@ async function feedOf(
   const world = around([], { timeout: 1_000, ...(cache && { cache }) });
   const url = `${place ?? server.url}/`;
   const address = { certificate, issuer: ca.certificate, url, reach: 'anywhere', nonce: false } as const;
-  const feed = new OcspFeed({ ...address, responders: [], freshness: byTheBook, ...more }, world);
+  const feed = new OcspFeed(
+    { ...address, owners: () => ['CA'], responders: [], freshness: byTheBook, ...more },
+    world,
+  );
   after(() => feed.close());
   return { feed, server, world };
 }
@@ -366,7 +369,8 @@ describe('what a responder says', () => {
   }, async () => {
     const { feed, server, world } = await feedOf(sending(responseOf()));
     const { promise: others, resolve: answered } = Promise.withResolvers<void>();
-    for (let i = 0; i < 4; i++) void world.lanes.run(server.url, new AbortController().signal, () => others);
+    const { signal } = new AbortController();
+    for (let i = 0; i < 4; i++) void world.lanes.run(server.url, { owners: ['CA'], signal }, () => others);
     await feed.start();
     assert.equal(feed.state.lastError, 'no turn in time within 1 s: it is asked about others first');
     assert.deepEqual(server.asked, []);
@@ -384,6 +388,7 @@ describe('what a responder says', () => {
         issuer: ca.certificate,
         url: server.url,
         reach: 'anywhere',
+        owners: () => ['CA'],
       } as const;
       return new OcspFeed({ ...address, nonce: false, responders: [], freshness: byTheBook }, world);
     });

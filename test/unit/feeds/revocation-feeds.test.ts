@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { after, describe, it, test } from 'node:test';
 import type { FeedEvent } from '../../../src/feeds/feed-event.ts';
 import { RevocationFeeds, type RevocationSettings } from '../../../src/feeds/revocation-feeds.ts';
 import type { Certificate } from '../../../src/pki/certificate/certificate.ts';
@@ -9,6 +9,7 @@ import { validatePath } from '../../../src/pki/path/path-validation.ts';
 import { createTrustStore } from '../../../src/pki/path/trust-store.ts';
 import { crlUrlsOf, ocspUrlsOf } from '../../../src/pki/revocation/certificate-urls.ts';
 import { readCrl } from '../../../src/pki/revocation/crl.ts';
+import { writeOcspRequest } from '../../../src/pki/revocation/ocsp-request.ts';
 import type { RevocationSources } from '../../../src/pki/revocation/revocation-sources.ts';
 import { byCrls } from '../../../src/pki/revocation/revocation-state.ts';
 import { bytes, explicit, extension, implicit, integer, oid, sequence } from '../pki/der-writer.ts';
@@ -383,6 +384,31 @@ describe('what is brought under one trust anchor crowds out nothing of another',
       feeds.want(certify(a.who, entity('Client'), points(`a${n}`)), a.certificate, a.certificate);
     assert.deepEqual([feeds.crls.get(b.certificate.subject.key)?.length, feeds.states.length], [1, 3]);
   });
+});
+
+test('a CA that has new certificates without end keeps no client of another waiting for their responder', {
+  timeout: 20_000,
+}, async () => {
+  const [busy, quiet] = [authorityOf('Busy'), authorityOf('Quiet')];
+  const held: (() => unknown)[] = [];
+  const server = await webServer((_, response) => held.push(() => response.writeHead(500).end()));
+  const sources = sourcesOf({ kinds: ['ocsp'], ocspResponder: `${server.url}/` });
+  const { feeds } = feedsOf();
+  await inForce(feeds, { ...settingsOf(sources), sourcesOf: () => sources });
+  const want = ({ who, certificate }: typeof ca): Certificate => {
+    const leaf = certify(who, entity('Client'));
+    feeds.want(leaf, certificate, certificate);
+    return leaf;
+  };
+  for (let i = 0; i < 20; i++) want(busy);
+  const leaf = want(quiet);
+  const request = Buffer.from(writeOcspRequest(leaf, quiet.certificate)).toString('base64');
+  const isAsked = (): boolean => server.asked.some((one) => decodeURIComponent(one).includes(request));
+  while (!isAsked()) {
+    held.shift()?.();
+    await new Promise(setImmediate);
+  }
+  assert.ok(server.asked.length <= 8, `${server.asked.length} were asked about before`);
 });
 
 describe('the bytes of lists that certificates name', () => {

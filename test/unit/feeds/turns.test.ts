@@ -3,8 +3,11 @@ import { describe, it } from 'node:test';
 import { Turns } from '../../../src/feeds/turns.ts';
 
 /** Tasks come one after the other while the first one runs; each has its number and owners. */
-async function orderOf(tasks: readonly (readonly [task: string, ...owners: readonly string[]])[]) {
-  const turns = new Turns(100);
+async function orderOf(
+  tasks: readonly (readonly [task: string, ...owners: readonly string[]])[],
+  atOnce = 1,
+) {
+  const turns = new Turns(atOnce, 100);
   const order: string[] = [];
   const task = async (name: string): Promise<void> => {
     order.push(name);
@@ -52,8 +55,13 @@ describe('turns', () => {
   ] as const;
   for (const [what, tasks, order] of rows) it(what, async () => assert.equal(await orderOf(tasks), order));
 
+  it('go round where two run at once', async () => {
+    const tasks = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1', 'c2'].map((name) => [name, name[0]!] as const);
+    assert.equal(await orderOf(tasks, 2), 'a1 a2 b1 c1 a3 b2 c2 a4');
+  });
+
   it('what nobody wants any more has none, nor does what is too much', async () => {
-    const turns = new Turns(100);
+    const turns = new Turns(1, 100);
     const first = Promise.withResolvers<string>();
     const running = turns.run({ owners: ['a'], size: 500, signal: undefined }, () => first.promise);
     const abort = new AbortController();
@@ -73,7 +81,7 @@ describe('turns', () => {
   });
 
   it('a task that fails is followed by the next', async () => {
-    const turns = new Turns(100);
+    const turns = new Turns(1, 100);
     const failing = turns.run({ owners: ['a'], size: 1, signal: undefined }, () =>
       Promise.reject(new Error('no')),
     );
