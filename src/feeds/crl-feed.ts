@@ -7,6 +7,7 @@ import type { FeedEvent } from './feed-event.ts';
 import { fetchChanged, type Validators } from './fetch.ts';
 import { inTime, type Lanes } from './lanes.ts';
 import { newestCrls, type VerifiedCrl } from './newest-crls.ts';
+import { byItself, type Owner } from './owner.ts';
 import { refetchIn } from './refetch.ts';
 import type { CacheTrouble, RevocationCache } from './revocation-cache.ts';
 
@@ -15,7 +16,7 @@ export type CrlAddress =
       readonly url: string;
       readonly reach: 'anywhere' | 'public';
       /** In whose clients' certificates it is; undefined: in the configuration. */
-      readonly owners?: () => readonly string[];
+      readonly owners?: () => readonly Owner[];
     }
   /** Of a file or folder, or a glob. */
   | { readonly path: string };
@@ -160,9 +161,9 @@ class UrlSource {
     return (await thread.read(content, signers, weakAlgorithmsOf, turn))!;
   }
 
-  #owners(): readonly string[] {
+  #owners(): readonly Owner[] {
     const { url, owners } = this.#address;
-    return owners?.() ?? [url];
+    return owners?.() ?? [byItself(url)];
   }
 
   get #key(): string {
@@ -231,7 +232,7 @@ class PathSource {
     const signed = signers();
     const known = before.length === 0 || this.#signers !== signed ? undefined : this.#state;
     const read = await threads.files.read({ path: this.#path, known }, signed, weakAlgorithmsOf, {
-      owners: [this.#path],
+      owners: [byItself(this.#path)],
       signal,
       held,
     });

@@ -15,6 +15,7 @@ import { notSignedBy, signerWeakness } from '../pki/revocation/signer.ts';
 import { atMost } from './deadline.ts';
 import { CostlyError } from './feed.ts';
 import { maxHeld, type VerifiedCrl, withoutOlder } from './newest-crls.ts';
+import { byItself, type Owner } from './owner.ts';
 import { Turns } from './turns.ts';
 
 /** A list of a million entries has some 40 MB. */
@@ -64,7 +65,7 @@ type Same = { readonly same: true };
 type Problem = { readonly problem: string };
 
 export type CrlTurn = {
-  readonly owners?: readonly string[];
+  readonly owners?: readonly Owner[];
   readonly signal?: AbortSignal | undefined;
   /** By digest what is in memory already: equal lists of several sources are one. */
   readonly held?: (digest: string) => VerifiedCrl | undefined;
@@ -98,7 +99,7 @@ export class CrlThread {
     content: readonly Uint8Array[] | CrlPath,
     signers: readonly Certificate[],
     weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms,
-    { owners = [''], signal, held = () => undefined }: CrlTurn = {},
+    { owners = [byItself('')], signal, held = () => undefined }: CrlTurn = {},
   ): Promise<CrlReading | undefined> {
     const size = 'path' in content ? 0 : content.reduce((sum, { length }) => sum + length, 0);
     return this.#turns.run({ owners, size, signal }, async () => {

@@ -1,3 +1,4 @@
+import type { Owner } from './owner.ts';
 import { Turns } from './turns.ts';
 
 /** Requests to one host at a time: thousands of certificates may have one responder, and one that hangs is nobody else's. */
@@ -10,7 +11,7 @@ export class Lanes {
   /** @throws what `task` throws, or the signal's reason while it waits */
   async run<T>(
     url: string,
-    { owners, signal }: { readonly owners: readonly string[]; readonly signal: AbortSignal },
+    { owners, signal }: { readonly owners: readonly Owner[]; readonly signal: AbortSignal },
     task: () => Promise<T>,
   ): Promise<T> {
     const { host } = new URL(url);

@@ -12,6 +12,7 @@ import { Feed, type FeedRequest, type FeedTimes, type Reading } from './feed.ts'
 import type { FeedEvent } from './feed-event.ts';
 import { fetchBytes } from './fetch.ts';
 import { inTime, LateError } from './lanes.ts';
+import type { Owner } from './owner.ts';
 import { refetchIn } from './refetch.ts';
 import type { Kept } from './revocation-cache.ts';
 
@@ -23,7 +24,7 @@ export type OcspAddress = {
   readonly url: string;
   readonly reach: 'anywhere' | 'public';
   /** In whose clients' names it is asked. */
-  readonly owners: () => readonly string[];
+  readonly owners: () => readonly Owner[];
   readonly nonce: boolean;
   /** Certificates of responders that the operator trusts for this issuer. */
   readonly responders: readonly Certificate[];

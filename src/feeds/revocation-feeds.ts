@@ -25,6 +25,7 @@ import { FeedPool } from './feed-pool.ts';
 import { Lanes } from './lanes.ts';
 import type { VerifiedCrl } from './newest-crls.ts';
 import { OcspFeed } from './ocsp-feed.ts';
+import type { Owner } from './owner.ts';
 import { RevocationCache } from './revocation-cache.ts';
 
 /** What a configuration says of revocation, as far as it is to be fetched. */
@@ -40,7 +41,7 @@ export type RevocationSettings = RevocationLimits & {
   /** See `TrustStore`: of signers of one name only so many are tried. */
   readonly turnOf: (signer: Certificate) => number;
   /** Who answers for what is brought under it: equal for anchors that one and the same may add. */
-  readonly ownerOf: (anchor: Certificate) => string;
+  readonly ownersOf: (anchor: Certificate) => readonly Owner[];
   /** What is accepted of signatures by this CA's key, and below it. */
   readonly weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms;
   /** What is known before it comes, and so is asked about ahead: found one by one, since each costs a signature. */
@@ -51,13 +52,17 @@ export type RevocationSettings = RevocationLimits & {
 };
 
 /**
- * Of what clients bring, by the owner of their trust anchor (`FairRoom`): URLs that certificates name, bytes of the lists
+ * Of what clients bring, by the owners of their trust anchor (`FairRoom`): URLs that certificates name, bytes of the lists
  * there, certificates, CAs.
  */
 const usual = { urls: 1_000, bytes: 256 * 1024 * 1024, certificates: 50_000, issuers: 1_000 };
 
 /** A certificate, and the trust anchor that it was brought under. */
-type Wanted = { readonly certificate: Certificate; readonly issuer: Certificate; readonly owner: string };
+type Wanted = {
+  readonly certificate: Certificate;
+  readonly issuer: Certificate;
+  readonly owners: readonly Owner[];
+};
 
 /** Responders, by the rules of one CA. */
 type Asked = {
@@ -175,10 +180,10 @@ export class RevocationFeeds implements RevocationKnowledge {
     const [issuer] = above;
     const sources = this.#inForce?.sourcesOf(...above);
     if (sources === undefined) return;
-    const owner = this.#inForce!.ownerOf(above.at(-1)!);
-    if (sources.kinds.includes('crl')) this.#mayBeSignedBy(issuer, owner);
-    for (const place of crlPlacesOf(certificate, sources)) this.#follow(place, owner);
-    this.#ask({ certificate, issuer, owner }, sources);
+    const owners = this.#inForce!.ownersOf(above.at(-1)!);
+    if (sources.kinds.includes('crl')) this.#mayBeSignedBy(issuer, owners);
+    for (const place of crlPlacesOf(certificate, sources)) this.#follow(place, owners);
+    this.#ask({ certificate, issuer, owners }, sources);
   }
 
   /**
@@ -254,15 +259,15 @@ export class RevocationFeeds implements RevocationKnowledge {
     await atMost(1_000, this.#cache?.cache.close() ?? Promise.resolve());
   }
 
-  #follow({ url, reach }: Place, owner: string): void {
+  #follow({ url, reach }: Place, owners: readonly Owner[]): void {
     const key = `${reach} ${url}`;
     const known = this.#followed.get(key);
     // The configuration has it already, as the operator's word.
     if (known === undefined && this.#feedsOf(this.#inForce).some((feed) => feed.url === url)) return;
-    const owners = (): readonly string[] => this.#followed.ownersOf(key);
     const around = { ...this.#around, onChange: () => this.#boundBytes() };
-    const feed = known ?? new CrlFeed({ url, reach, owners }, around, this.#times);
-    this.#followed.set(owner, key, feed);
+    const feed =
+      known ?? new CrlFeed({ url, reach, owners: () => this.#followed.ownersOf(key) }, around, this.#times);
+    this.#followed.set(owners, key, feed);
     if (known !== undefined) return;
     this.#makeRoom(this.#followed, this.#most.urls);
     void feed.start();
@@ -288,7 +293,7 @@ export class RevocationFeeds implements RevocationKnowledge {
     });
   }
 
-  #ask({ certificate, issuer, owner }: Wanted, sources: RevocationSources): void {
+  #ask({ certificate, issuer, owners }: Wanted, sources: RevocationSources): void {
     const { nonce, ocspResponderCertificates: responders, freshness } = sources;
     const places = ocspPlacesOf(certificate, sources);
     const key = questionKey(certificate, issuer);
@@ -305,14 +310,14 @@ export class RevocationFeeds implements RevocationKnowledge {
     const feeds =
       same?.feeds ??
       places.map((place) => {
-        const owners = (): readonly string[] => this.#asked.ownersOf(key);
-        const address = { certificate, issuer, ...place, owners, nonce, responders, freshness };
+        const asked = { certificate, issuer, ...place, owners: () => this.#asked.ownersOf(key) };
+        const address = { ...asked, nonce, responders, freshness };
         // What another was told is judged anew: a change of policy must not begin with nothing known.
         const before = feedsIn(known).find((feed) => feed.url === place.url)?.sent;
         return new OcspFeed(address, this.#around, { ...this.#times, before });
       });
     if (feeds.length + kept.length === 0) this.#asked.delete(key);
-    else this.#asked.set(owner, key, [{ by, feeds, settings }, ...kept]);
+    else this.#asked.set(owners, key, [{ by, feeds, settings }, ...kept]);
     this.#end(feedsIn(others.filter(({ feeds }) => kept.every((one) => one.feeds !== feeds))));
     if (same !== undefined) return;
     this.#makeRoom(this.#asked, this.#most.certificates);
@@ -333,11 +338,11 @@ export class RevocationFeeds implements RevocationKnowledge {
     }
   }
 
-  #mayBeSignedBy(certificate: Certificate, owner: string): void {
+  #mayBeSignedBy(certificate: Certificate, owners: readonly Owner[]): void {
     const { signers, turnOf } = this.#inForce!;
     // One that a foreign file has, too, must not wait for that file's turn.
     if (turnOf(certificate) === 0 && signers.some(isSame(certificate))) return;
-    if (!this.#sentIssuers.set(owner, certificate.sha256, certificate)) return;
+    if (!this.#sentIssuers.set(owners, certificate.sha256, certificate)) return;
     this.#sentIssuers.makeRoom(this.#most.issuers);
     this.#takeSigners();
   }

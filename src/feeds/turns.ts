@@ -1,15 +1,21 @@
-type Waiting = { readonly owners: readonly string[]; readonly size: number; readonly go: () => void };
+import type { Owner } from './owner.ts';
+
+type Waiting = {
+  readonly owners: readonly Owner[];
+  readonly size: number;
+  readonly go: (inNameOf: Owner) => void;
+};
 type Queue = { size: number; readonly tasks: Set<Waiting> };
 
 /**
- * So many tasks at a time. Next is the owner whose last turn is longest ago, so that who has many tasks keeps others waiting
- * for one of them; and no owner's may hold more than so much while they wait.
+ * So many tasks at a time. Next is the share whose last turn is longest ago, and in it the owner, so that who has many tasks
+ * keeps others waiting for one of them; and no share's may hold more than so much while they wait.
  */
 export class Turns {
   readonly #atOnce: number;
   readonly #most: number;
-  /** By owner, who is next first; a task of several owners waits in the name of each. */
-  readonly #waiting = new Map<string, Queue>();
+  /** By share and in it by owner, who is next first; a task of several owners waits in the name of each. */
+  readonly #waiting = new Map<string, Map<string, Queue>>();
   #running = 0;
 
   constructor(atOnce: number, most = Infinity) {
@@ -28,39 +34,42 @@ export class Turns {
       size,
       signal,
     }: {
-      readonly owners: readonly string[];
+      readonly owners: readonly Owner[];
       readonly size: number;
       readonly signal: AbortSignal | undefined;
     },
     task: () => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
+    let [inNameOf] = owners;
     if (this.#running < this.#atOnce) this.#running++;
-    else await this.#turn(owners, size, signal);
+    else inNameOf = await this.#turn(owners, size, signal);
     try {
       return await task();
     } finally {
-      this.#toTheEnd(owners);
+      if (inNameOf !== undefined) this.#toTheEnd(inNameOf);
       if (!this.#next()) this.#running--;
     }
   }
 
-  #turn(owners: readonly string[], size: number, signal: AbortSignal | undefined): Promise<void> {
-    if (owners.every((owner) => (this.#waiting.get(owner)?.size ?? 0) + size > this.#most))
+  #turn(owners: readonly Owner[], size: number, signal: AbortSignal | undefined): Promise<Owner> {
+    if (owners.every((owner) => this.#isTooMuch(owner, size)))
       throw new Error(`more than ${this.#most} bytes that clients of the same CA name wait to be read`);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#remove(waiting);
         reject(signal?.reason as Error);
       };
-      const go = (): void => {
+      const go = (inNameOf: Owner): void => {
         signal?.removeEventListener('abort', leave);
-        resolve();
+        resolve(inNameOf);
       };
       const waiting = { owners, size, go };
-      for (const owner of owners) {
-        const queue = this.#waiting.get(owner) ?? { size: 0, tasks: new Set() };
-        this.#waiting.set(owner, queue);
+      for (const { share, name } of owners) {
+        const queues = this.#waiting.get(share) ?? new Map<string, Queue>();
+        this.#waiting.set(share, queues);
+        const queue = queues.get(name) ?? { size: 0, tasks: new Set() };
+        queues.set(name, queue);
         queue.size += size;
         queue.tasks.add(waiting);
       }
@@ -68,33 +77,52 @@ export class Turns {
     });
   }
 
-  /** @returns whether one has taken over */
-  #next(): boolean {
-    const [first] = this.#waiting.values();
-    if (first === undefined) return false;
-    const [next] = first.tasks;
-    this.#remove(next!);
-    // Nor has it its next turn before the others, where several run at once.
-    this.#toTheEnd(next!.owners);
-    next!.go();
-    return true;
+  /** Of the share's, unless it is within the owner's own part of that. */
+  #isTooMuch({ share, name }: Owner, size: number): boolean {
+    const others = new Map(this.#waiting.get(share));
+    const own = (others.get(name)?.size ?? 0) + size;
+    others.delete(name);
+    const all = [...others.values()].reduce((sum, queue) => sum + queue.size, own);
+    return all > this.#most && own > this.#most / (others.size + 1);
   }
 
-  #toTheEnd(owners: readonly string[]): void {
-    for (const owner of owners) {
-      const queue = this.#waiting.get(owner);
-      if (queue === undefined) continue;
-      this.#waiting.delete(owner);
-      this.#waiting.set(owner, queue);
-    }
+  /** @returns whether one has taken over */
+  #next(): boolean {
+    for (const [share, queues] of this.#waiting)
+      for (const [name, { tasks }] of queues)
+        for (const next of tasks) {
+          this.#remove(next);
+          // Where several run at once it has its next turn behind the others, too.
+          this.#toTheEnd({ share, name });
+          next.go({ share, name });
+          return true;
+        }
+    return false;
+  }
+
+  /** Of a task's owners the one alone whose turn it was: who names others' CAs must not use up his neighbours' turns. */
+  #toTheEnd({ share, name }: Owner): void {
+    const queues = this.#waiting.get(share);
+    if (queues === undefined) return;
+    putLast(this.#waiting, share);
+    putLast(queues, name);
   }
 
   #remove(waiting: Waiting): void {
-    for (const owner of waiting.owners) {
-      const queue = this.#waiting.get(owner);
+    for (const { share, name } of waiting.owners) {
+      const queues = this.#waiting.get(share);
+      const queue = queues?.get(name);
       if (queue?.tasks.delete(waiting) !== true) continue;
       queue.size -= waiting.size;
-      if (queue.tasks.size === 0) this.#waiting.delete(owner);
+      if (queue.tasks.size === 0) queues!.delete(name);
+      if (queues!.size === 0) this.#waiting.delete(share);
     }
   }
+}
+
+function putLast<T>(map: Map<string, T>, key: string): void {
+  const value = map.get(key);
+  if (value === undefined) return;
+  map.delete(key);
+  map.set(key, value);
 }

@@ -2,8 +2,8 @@ import { isIPv6 } from 'node:net';
 import { hostIn } from '../apis/api-index.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
+import { byTurns } from '../feeds/owner.ts';
 import { type LastGood, nothingYet, type State, setBack } from './last-good.ts';
-import { byTurns } from './owners.ts';
 import type { Sliced } from './slices.ts';
 
 type Api = Config['apis'][number];

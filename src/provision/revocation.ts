@@ -1,5 +1,6 @@
 import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
+import { byItself } from '../feeds/owner.ts';
 import type { RevocationSettings } from '../feeds/revocation-feeds.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
@@ -113,7 +114,8 @@ export function readRevocation(written: Written, known: Known, findings: Finding
       cacheDir: written.cacheDir === undefined ? undefined : findings.resolve(written.cacheDir),
       signers,
       turnOf,
-      ownerOf: (anchor) => (isOwn.has(anchor.sha256) ? anchor.sha256 : known.owners.ownerOf(anchor)),
+      ownersOf: (anchor) =>
+        isOwn.has(anchor.sha256) ? [byItself(anchor.sha256)] : known.owners.ownersOf(anchor),
       weakAlgorithmsOf: (ca) => leniencyFor(ca, { ...defaultPolicy, ...known.policy }).weakAlgorithms,
       ahead: written.sources.includes('ocsp') ? aheadOf(known.certificates, issuerOf) : [],
       timeout: written.timeout * 1000,

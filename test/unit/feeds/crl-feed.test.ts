@@ -33,6 +33,7 @@ import {
   type CrlFacts,
   crlOf,
   hour,
+  ownerIn,
   webServer,
 } from './revocation-world.ts';
 
@@ -422,7 +423,7 @@ describe('a source that fails', () => {
         issuer: ca.certificate,
         url: nobody,
         reach: 'anywhere',
-        owners: () => ['CA'],
+        owners: () => [ownerIn('CA')],
         nonce: false,
         responders: [],
         freshness: { clockSkew: 0, maxAge: Infinity, staleGrace: 0 },
@@ -509,7 +510,7 @@ describe('a URL that a certificate names', () => {
         return new Promise(() => {});
       }
     }
-    const feeds = [undefined, () => ['somebody']].map(
+    const feeds = [undefined, () => [ownerIn('somebody')]].map(
       (owners) =>
         new CrlFeed(
           { url: server.url, reach: 'anywhere', ...(owners && { owners }) },

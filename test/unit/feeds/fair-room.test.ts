@@ -1,32 +1,37 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FairRoom } from '../../../src/feeds/fair-room.ts';
+import { ownerIn } from './revocation-world.ts';
 
 describe('room for three', () => {
-  /** A letter is the owner, a number what it wants. */
+  /** A letter is the owner, a number what it wants; `x/a` is an owner in a share. */
   const rows: readonly (readonly [what: string, wanted: string, left: string])[] = [
     ['of one owner the longest unwanted goes', 'a1 a2 a1 a3 a4', '1 3 4'],
     ['who has most gives way, whoever came last', 'b9 a1 a2 a3 a4 a5', '9 4 5'],
     ['also for a newcomer', 'a1 a2 a3 b9', '2 3 9'],
     ['of those who have as many, who wanted anything last stays', 'a1 b2 c3 a1 d4', '1 3 4'],
     ['what several want stays while it is among what one of them has', 'b9 a9 a1 a2 a3 a4', '9 3 4'],
+    ['many owners in one share have that share', 'b9 x/a1 x/c2 x/d3 x/e4', '9 3 4'],
+    ['in a share who has most gives way', 'x/b9 x/a1 x/a2 x/a3 x/a4', '9 3 4'],
+    ['what several in a share want counts once', 'b7 b8 x/a1 x/c1 x/d1 b9', '8 9 1'],
   ];
   for (const [what, wanted, left] of rows)
     it(what, () => {
       const room = new FairRoom<string>();
       const gone: string[] = [];
-      for (const [owner, key] of wanted.split(' ') as readonly string[]) {
-        room.set(owner!, key!, key!);
+      for (const one of wanted.split(' ')) {
+        const key = one.at(-1)!;
+        room.set([ownerIn(one.slice(0, -1))], key, key);
         gone.push(...room.makeRoom(3));
       }
       assert.deepEqual(room.values().toSorted(), left.split(' ').toSorted());
-      const all = new Set(wanted.split(' ').map(([, key]) => key));
+      const all = new Set(wanted.split(' ').map((one) => one.at(-1)));
       assert.equal(gone.length, all.size - 3);
     });
 
   it('by size, which things may have in common', () => {
     const room = new FairRoom<string>();
-    for (const [owner, key] of ['b1', 'a2', 'a3', 'a4', 'a5']) room.set(owner!, key!, key!);
+    for (const [owner, key] of ['b1', 'a2', 'a3', 'a4', 'a5']) room.set([ownerIn(owner!)], key!, key!);
     // 2 and 3 have the same, of size 2.
     const sizeOf = (things: readonly string[]): number =>
       [...new Set(things.map((one) => (one === '3' ? '2' : one)))].reduce((sum, one) => sum + Number(one), 0);
@@ -37,10 +42,10 @@ describe('room for three', () => {
 
   it('by turns: each has the turn that it has among what one owner has of its kind, the last wanted first', () => {
     const room = new FairRoom<string>();
-    for (const thing of ['x1', 'x2', 'x3', 'y5']) room.set('a', thing, thing);
-    room.set('b', 'x4', 'x4');
-    room.set('b', 'x1', 'x1');
-    room.set('a', 'x2', 'x2');
+    for (const thing of ['x1', 'x2', 'x3', 'y5']) room.set([ownerIn('a')], thing, thing);
+    room.set([ownerIn('b')], 'x4', 'x4');
+    room.set([ownerIn('b')], 'x1', 'x1');
+    room.set([ownerIn('a')], 'x2', 'x2');
     assert.deepEqual(Object.fromEntries(room.inTurns(([kind]) => kind!)), {
       x1: 0,
       x2: 0,
@@ -48,5 +53,17 @@ describe('room for three', () => {
       x4: 1,
       y5: 0,
     });
+  });
+
+  it('by turns of shares: what many owners in one want of a kind comes one behind the other', () => {
+    const room = new FairRoom<string>();
+    for (const [owner, thing] of [
+      ['x/a', '1'],
+      ['x/a', '2'],
+      ['x/b', '3'],
+      ['y', '4'],
+    ] as const)
+      room.set([ownerIn(owner)], thing, thing);
+    assert.deepEqual(Object.fromEntries(room.inTurns(() => '')), { 1: 2, 2: 0, 3: 1, 4: 0 });
   });
 });

@@ -19,7 +19,15 @@ import {
   unknown,
 } from '../pki/revocation/ocsp-forge.ts';
 import { twinOf } from '../pki/second-key.ts';
-import { type Answer, around, authorityOf, hour, webServer, wholeSecond } from './revocation-world.ts';
+import {
+  type Answer,
+  around,
+  authorityOf,
+  hour,
+  ownerIn,
+  webServer,
+  wholeSecond,
+} from './revocation-world.ts';
 
 const ca = authorityOf('CA');
 const other = authorityOf('Other');
@@ -54,7 +62,7 @@ async function feedOf(
   const url = `${place ?? server.url}/`;
   const address = { certificate, issuer: ca.certificate, url, reach: 'anywhere', nonce: false } as const;
   const feed = new OcspFeed(
-    { ...address, owners: () => ['CA'], responders: [], freshness: byTheBook, ...more },
+    { ...address, owners: () => [ownerIn('CA')], responders: [], freshness: byTheBook, ...more },
     world,
   );
   after(() => feed.close());
@@ -370,7 +378,8 @@ describe('what a responder says', () => {
     const { feed, server, world } = await feedOf(sending(responseOf()));
     const { promise: others, resolve: answered } = Promise.withResolvers<void>();
     const { signal } = new AbortController();
-    for (let i = 0; i < 4; i++) void world.lanes.run(server.url, { owners: ['CA'], signal }, () => others);
+    for (let i = 0; i < 4; i++)
+      void world.lanes.run(server.url, { owners: [ownerIn('CA')], signal }, () => others);
     await feed.start();
     assert.equal(feed.state.lastError, 'no turn in time within 1 s: it is asked about others first');
     assert.deepEqual(server.asked, []);
@@ -388,7 +397,7 @@ describe('what a responder says', () => {
         issuer: ca.certificate,
         url: server.url,
         reach: 'anywhere',
-        owners: () => ['CA'],
+        owners: () => [ownerIn('CA')],
       } as const;
       return new OcspFeed({ ...address, nonce: false, responders: [], freshness: byTheBook }, world);
     });

@@ -17,7 +17,15 @@ import { certify, entity, generateEc, ca as isCa, validity } from '../pki/forge.
 import { scope } from '../pki/revocation/crl-forge.ts';
 import { certId, forgeOcsp, good, revoked } from '../pki/revocation/ocsp-forge.ts';
 import { twinOf, withSecondKey } from '../pki/second-key.ts';
-import { type Answer, authorityOf, crlOf, hour, webServer, wholeSecond } from './revocation-world.ts';
+import {
+  type Answer,
+  authorityOf,
+  crlOf,
+  hour,
+  ownerIn,
+  webServer,
+  wholeSecond,
+} from './revocation-world.ts';
 
 const ca = authorityOf('CA');
 const uri = (url: string): Uint8Array => implicit(6, Buffer.from(url));
@@ -49,7 +57,7 @@ const settingsOf = (sources: RevocationSources): RevocationSettings => ({
   cacheDir: undefined,
   signers: [ca.certificate],
   turnOf: () => 0,
-  ownerOf: ({ sha256 }) => sha256,
+  ownersOf: ({ sha256 }) => [ownerIn(sha256)],
   weakAlgorithmsOf: () => defaultPolicy.weakAlgorithms,
   ahead: [],
   timeout: 2_000,
@@ -383,6 +391,26 @@ describe('what is brought under one trust anchor crowds out nothing of another',
     for (let n = 0; n < 10; n++)
       feeds.want(certify(a.who, entity('Client'), points(`a${n}`)), a.certificate, a.certificate);
     assert.deepEqual([feeds.crls.get(b.certificate.subject.key)?.length, feeds.states.length], [1, 3]);
+  });
+
+  it('nor do ten CAs, each of another API of one entry', async () => {
+    const server = await webServer((request, response) =>
+      response.end(crlOf(b, { extensions: [uniqueScope(Number(request.url!.at(-1)))] })),
+    );
+    const { feeds, event } = feedsOf({ urls: 4, certificates: 9, issuers: 9 });
+    await inForce(feeds, {
+      ...of({ followCertificateUrls: true, allowedHosts: ['127.0.0.1'] }),
+      ownersOf: ({ sha256 }) => [ownerIn(sha256 === b.certificate.sha256 ? 'B' : `entry/${sha256}`)],
+    });
+    const points = (path: string) => [crlPoints(`${server.url}/${path}`)];
+    for (const path of ['b1', 'b2'])
+      feeds.want(certify(b.who, entity('Client'), points(path)), b.certificate, b.certificate);
+    await event(2);
+    for (let n = 0; n < 10; n++) {
+      const { who, certificate } = authorityOf(`A ${n}`);
+      feeds.want(certify(who, entity('Client'), points(`a${n}`)), certificate, certificate);
+    }
+    assert.deepEqual([feeds.crls.get(b.certificate.subject.key)?.length, feeds.states.length], [2, 4]);
   });
 });
 

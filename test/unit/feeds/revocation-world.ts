@@ -6,12 +6,19 @@ import type { RevocationSurroundings } from '../../../src/feeds/crl-feed.ts';
 import { CrlThread } from '../../../src/feeds/crl-thread.ts';
 import type { FeedEvent } from '../../../src/feeds/feed-event.ts';
 import { Lanes } from '../../../src/feeds/lanes.ts';
+import type { Owner } from '../../../src/feeds/owner.ts';
 import type { RevocationCache } from '../../../src/feeds/revocation-cache.ts';
 import type { Certificate } from '../../../src/pki/certificate/certificate.ts';
 import { defaultPolicy } from '../../../src/pki/path/path-options.ts';
 import { integer, name, sequence, time } from '../pki/der-writer.ts';
 import { ca, certify, type Entity, entity, nothing } from '../pki/forge.ts';
 import { crlExtensions, crlNumber, entry, forgeCrlDer } from '../pki/revocation/crl-forge.ts';
+
+/** As in `entry/API`; without a slash it shares with nobody. */
+export const ownerIn = (text: string): Owner => {
+  const [share, name] = text.split('/');
+  return { share: share!, name: name ?? '' };
+};
 
 /** The clock of what is fetched is the machine's. */
 export const hour = 3_600_000;
