@@ -8,7 +8,7 @@ import { fetchChanged, type Validators } from './fetch.ts';
 import { inTime, type Lanes } from './lanes.ts';
 import { newestCrls, type VerifiedCrl } from './newest-crls.ts';
 import { byItself, type Owner } from './owner.ts';
-import { refetchIn } from './refetch.ts';
+import { refetchAt, refetchIn } from './refetch.ts';
 import type { CacheTrouble, RevocationCache } from './revocation-cache.ts';
 
 export type CrlAddress =
@@ -136,13 +136,12 @@ class UrlSource {
     const read = await this.#inThread([fetched.bytes], known, signal);
     const { crls: found, faults } = read;
     if (found.length === 0) throw new Error(`what it sent ${faults[0]}`);
-    const { crls, unused } = newestCrls(before, found, {
-      now: Date.now(),
-      clockSkew,
-      staysBeside: () => true,
-    });
+    const now = Date.now();
+    const { crls, unused, begins } = newestCrls(before, found, { now, clockSkew, staysBeside: () => true });
+    if (begins !== undefined) readIn(refetchAt(begins - clockSkew, { now, refresh }));
     if (!isOfUse(crls, found, before)) throw new Error(unused[0]);
-    this.#validators = fetched.validators;
+    // What begins to count later has to be sent once more then.
+    this.#validators = begins === undefined ? fetched.validators : undefined;
     this.#signers = known;
     readIn(soonest(crls, refresh));
     this.#keep(crls);
@@ -215,6 +214,8 @@ class PathSource {
   readonly #around: RevocationSurroundings;
   #state: string | undefined;
   #signers: readonly Certificate[] = [];
+  /** When a list in it begins to count that was passed over until then. */
+  #begins = Infinity;
   /** Files without a list that can be read, which were there when none was missing. */
   #otherwise: ReadonlySet<string> = new Set();
 
@@ -230,7 +231,9 @@ class PathSource {
   async #read({ before = [], signal }: FeedRequest<Crls>): Promise<Reading<Crls> | undefined> {
     const { threads, signers, weakAlgorithmsOf, limits, held } = this.#around;
     const signed = signers();
-    const known = before.length === 0 || this.#signers !== signed ? undefined : this.#state;
+    const { clockSkew } = limits();
+    const isAsBefore = this.#signers === signed && Date.now() + clockSkew < this.#begins;
+    const known = before.length > 0 && isAsBefore ? this.#state : undefined;
     const read = await threads.files.read({ path: this.#path, known }, signed, weakAlgorithmsOf, {
       owners: [byItself(this.#path)],
       signal,
@@ -239,7 +242,6 @@ class PathSource {
     if (read === undefined) return undefined;
     const { crls: found, faults, faulty, state } = read;
     if (found.length === 0) throw new Error(faults[0] ?? 'has no CRL in it');
-    const { clockSkew } = limits();
     // A file that is half written, or can't be read, was not taken away: without its last good list, whoever stands on
     // that would be let in.
     // Nor was one that may be under another name by now, where nobody could read it yet.
@@ -250,7 +252,8 @@ class PathSource {
       !faulty.includes(file) && found.every((one) => one.file !== file);
     const staysBeside = ({ file }: VerifiedCrl): boolean =>
       faulty.includes(file) || (unread !== undefined && isGone(file));
-    const { crls, unused } = newestCrls(before, found, { now: Date.now(), clockSkew, staysBeside });
+    const now = Date.now();
+    const { crls, unused, begins = Infinity } = newestCrls(before, found, { now, clockSkew, staysBeside });
     const kept = crls.filter((one) => staysBeside(one) && before.includes(one)).map(({ file }) => file);
     const keeps = [...new Set(kept)].map((file) =>
       isGone(file)
@@ -260,6 +263,7 @@ class PathSource {
     if (crls.length === 0) throw new Error(unused[0]);
     if (!kept.some(isGone)) this.#otherwise = new Set(faulty);
     this.#state = state;
+    this.#begins = begins;
     this.#signers = signed;
     return readingOf(crls, { faults, unused: [...unused, ...read.unused, ...keeps] }, faulty);
   }

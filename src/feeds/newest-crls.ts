@@ -18,6 +18,8 @@ export type Newest = {
   readonly crls: readonly VerifiedCrl[];
   /** Why some of what was found is not among them. */
   readonly unused: readonly string[];
+  /** When the first of those begins that count only later, by its own word. */
+  readonly begins: number | undefined;
 };
 
 /** Of one source: lists of the same key and scope take each other's place, others stand side by side. */
@@ -68,11 +70,13 @@ export function newestCrls(
 ): Newest {
   const unused: string[] = [];
   const newest = new Map<string, VerifiedCrl>();
+  let begins: number | undefined;
   const held = new Map(before.map((one) => [slotOf(one), one]));
   for (const one of found) {
     const slot = slotOf(one);
     const rival = newest.get(slot) ?? held.get(slot);
     if (one.crl.thisUpdate > now + clockSkew) {
+      begins = Math.min(begins ?? Infinity, one.crl.thisUpdate);
       unused.push(`${textOf(one.crl)} counts only from then on; is the clock right?`);
       if (rival !== undefined) newest.set(slot, rival);
     } else if (rival !== undefined && isOlder(one.crl, rival.crl, now)) {
@@ -82,7 +86,7 @@ export function newestCrls(
   }
   for (const [slot, one] of held)
     if (staysBeside(one) && !newest.has(slot) && newest.size < maxHeld) newest.set(slot, one);
-  return { crls: [...newest.values()].slice(0, maxHeld), unused };
+  return { crls: [...newest.values()].slice(0, maxHeld), unused, begins };
 }
 
 /** Whose key, which scope, complete or delta. */

@@ -22,3 +22,7 @@ export function refetchIn({ thisUpdate, nextUpdate }: Validity, { now, refresh, 
   const own = at > now ? at - now : (nextUpdate - now) / 4;
   return Math.min(usual, Math.max(shortest, own));
 }
+
+/** The same for what is there already, and begins to count then. */
+export const refetchAt = (begins: number, { now, refresh }: Omit<Moment, 'random'>): number =>
+  Math.min(refresh, Math.max(shortest, begins - now));

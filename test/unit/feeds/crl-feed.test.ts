@@ -54,6 +54,11 @@ const sending =
 const pem = (der: Uint8Array): string =>
   `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString('base64').replace(/.{64}/g, '$&\n')}\n-----END X509 CRL-----\n`;
 
+const longRefresh = (world: ReturnType<typeof around>) => ({
+  ...world,
+  limits: () => ({ ...world.limits(), refresh: 24 * hour }),
+});
+
 /** Numbers of what is in force. */
 const numbers = (feed: CrlFeed): readonly unknown[] =>
   (feed.latest ?? []).map(({ crl }) => Number(crl.cRLNumber));
@@ -410,6 +415,58 @@ describe('CRLs of files', () => {
     rmSync(second);
     await feed.start();
     assert.deepEqual(numbers(feed), [7]);
+  });
+});
+
+describe('a list that is there before its time, beside one that counts', () => {
+  const day = 24 * hour;
+  const lists = (): string => {
+    const begins = Date.now() + 2 * hour;
+    const later = crlOf(ca, { number: 6, thisUpdate: begins, nextUpdate: begins + day });
+    return `${pem(crlOf(ca, { number: 5, nextUpdate: Date.now() + day }))}${pem(later)}`;
+  };
+
+  it('of a URL is asked for at its time, and whole', async (t) => {
+    const server = await webServer((request, response) => {
+      if (request.headers['if-none-match'] === '"1"') response.writeHead(304).end();
+      else response.writeHead(200, { etag: '"1"' }).end(sent);
+    });
+    const sent = lists();
+    const timers = t.mock.method(globalThis, 'setTimeout');
+    const feed = new CrlFeed({ url: server.url, reach: 'anywhere' }, longRefresh(around([ca.certificate])));
+    after(() => feed.close());
+    await feed.start();
+    assert.deepEqual(numbers(feed), [5]);
+    // Less the minute that clocks may differ by.
+    const delays = timers.mock.calls.map((call) => Number(call.arguments[1]));
+    assert.ok(delays.some((delay) => Math.abs(delay - 2 * hour + 60_000) < 10_000));
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 2 * hour });
+    await feed.start();
+    assert.deepEqual(numbers(feed), [6]);
+  });
+
+  it('of a file comes into force at its time, though nobody touches the file', async (t) => {
+    const file = join(folder(), 'bundle.pem');
+    writeFileSync(file, lists());
+    const world = around([ca.certificate]);
+    const feed = new CrlFeed({ path: file }, world);
+    after(() => feed.close());
+    await feed.start();
+    const first = feed.latest;
+    await feed.start();
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 2 * hour - 120_000 });
+    const read = t.mock.method(world.threads.files, 'read');
+    await feed.start();
+    assert.deepEqual([numbers(feed), feed.latest === first], [[5], true]);
+    t.mock.timers.setTime(Date.now() + 120_000);
+    for (let i = 0; i < 3; i++) await feed.start();
+    assert.deepEqual([numbers(feed), world.changes], [[6], 2]);
+    const isWhole = await Promise.all(read.mock.calls.map(({ result }) => result));
+    assert.deepEqual(
+      isWhole.map((one) => one !== undefined),
+      [false, true, false, false],
+      'and is read but once more',
+    );
   });
 });
 

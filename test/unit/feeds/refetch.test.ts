@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { refetchIn, type Validity } from '../../../src/feeds/refetch.ts';
+import { refetchAt, refetchIn, type Validity } from '../../../src/feeds/refetch.ts';
 
 const [minute, hour] = [60_000, 3_600_000];
 const now = Date.UTC(2026, 5, 1);
@@ -37,4 +37,9 @@ describe('when to ask again', () => {
       const at = (random: number): number => refetchIn(validity, { now, refresh, random });
       assert.deepEqual([at(0), at(1)], [earliest, latest]);
     });
+
+  it('for what begins to count later, then; within the time that config.toml says, and no oftener than other things', () => {
+    const at = (begins: number): number => refetchAt(now + begins, { now, refresh: hour });
+    assert.deepEqual([at(10 * minute), at(8 * hour), at(-minute)], [10 * minute, hour, minute / 2]);
+  });
 });
