@@ -177,13 +177,15 @@ function findSignerPath(
     );
   const { revocation } = inputs;
   const verdict = searchBy(revocation);
-  if (verdict.valid) return 'valid';
-  if (revocation === undefined || !byRevocation.has(verdict.code)) return 'none';
+  if (verdict.valid) return { found: 'valid', validUntil: verdict.validUntil };
+  const none = { found: 'none', validUntil: Infinity } as const;
+  if (revocation === undefined || !byRevocation.has(verdict.code)) return none;
   const policyOf: RevocationState['policyOf'] = (...above) => {
     const rules = revocation.policyOf(...above);
     return rules && { ...rules, ...accepting };
   };
-  return searchBy({ ...revocation, policyOf }).valid ? 'unknown' : 'none';
+  const accepted = searchBy({ ...revocation, policyOf });
+  return accepted.valid ? { found: 'unknown', validUntil: accepted.validUntil } : none;
 }
 
 /** Whether one of the CAs that must be met (see `TrustStore`) is in the path. */

@@ -21,7 +21,7 @@ export type SignerPath = (
   signer: Certificate,
   anchor: Certificate,
   pending: readonly Certificate[],
-) => 'valid' | 'unknown' | 'none';
+) => { readonly found: 'valid' | 'unknown' | 'none'; readonly validUntil: number };
 
 /**
  * Every certificate of the path below the anchor, from the top, by the CRLs given.
@@ -55,12 +55,14 @@ export function checkRevocation(
     const known = [...(trustStore.anchors.get(key) ?? []), ...(trustStore.intermediates.get(key) ?? [])];
     return [...known, ...offered].toSorted((a, b) => Buffer.compare(a.der, b.der));
   });
-  const belowAnchor = once((signer: Certificate) =>
-    [anchor, ...pending].some(({ der }) => equalBytes(der, signer.der))
-      ? 'valid'
-      : signerPath(signer, anchor, [...pending, signer]),
-  );
   let validUntil = Infinity;
+  const belowAnchor = once((signer: Certificate) => {
+    if ([anchor, ...pending].some(({ der }) => equalBytes(der, signer.der))) return 'valid';
+    const path = signerPath(signer, anchor, [...pending, signer]);
+    // Once it is unknown whether the signer is revoked, so is what its list says.
+    validUntil = Math.min(validUntil, path.validUntil);
+    return path.found;
+  });
   for (let at = path.length - 1; at >= 0; at--) {
     const certificate = path[at]!;
     // A leaf that is the trust anchor itself is trusted by the operator's word: only that can revoke it.

@@ -668,6 +668,23 @@ test('a verdict lasts no longer than the CRLs it rests on', () => {
   assert.equal(result.validUntil, now + 6000);
 });
 
+test('nor than those by which the signer of one of these is not revoked', () => {
+  const byRoot = certify(root, leaf, [points([at('http://a'), issuerName('Crl Issuer')])]);
+  const ofCas = crl(root, { list: [scope(flag(2))] });
+  const ask = (at: number) =>
+    verdict({
+      end: byRoot,
+      crls: [ofCas, crl(inter, { nextUpdate: now + 5000 }), crl(crlIssuer, { list: indirect() })],
+      intermediates: [interCa, certify(inter, crlIssuer, [keyUsage('02')])],
+      at,
+    });
+  const before = ask(now);
+  assert.ok(before.valid);
+  assert.equal(before.validUntil, now + 6000);
+  const after = ask(now + 6000);
+  assert.equal(after.valid ? 'valid' : after.code, 'revocation_unknown');
+});
+
 test('a leaf that is the trust anchor is revoked by nobody', () => {
   assert.equal(verdict({ end: rootCa, crls: [crl(root, { revoked: [rootCa.serialNumber] })] }).valid, true);
 });
