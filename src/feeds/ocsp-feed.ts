@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { withoutSecrets } from '../config/problem.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { named } from '../pki/certificate/name.ts';
+import { hex } from '../pki/der/der-values.ts';
 import { type Freshness, isWithin, withoutEnd } from '../pki/revocation/freshness.ts';
 import { judgeOcsp } from '../pki/revocation/ocsp.ts';
 import { questionKey, writeOcspRequest } from '../pki/revocation/ocsp-request.ts';
@@ -316,11 +317,14 @@ function sentOf(kept: Kept | undefined): OcspSent | undefined {
   );
 }
 
+const delegateOf = (answer: OcspAnswer): string =>
+  answer.status === 'good' && answer.delegate !== undefined ? hex(answer.delegate) : '';
+
 const readingOf = (answer: OcspAnswer): Reading<OcspAnswer> => {
   const { status, window } = answer;
   return {
     value: answer,
-    version: [wordOf(answer), window.from, window.until].join(' '),
+    version: [wordOf(answer), window.from, window.until, delegateOf(answer)].join(' '),
     count: status === 'revoked' ? 1 : 0,
     outdatedFrom: window.until,
   };

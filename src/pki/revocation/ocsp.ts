@@ -23,7 +23,12 @@ export type OcspQuestion = {
 };
 
 export type OcspStatus =
-  | { readonly status: 'good' | 'unknown'; readonly window: Window }
+  | {
+      readonly status: 'good' | 'unknown';
+      readonly window: Window;
+      /** Serial number of the responder that the issuer certified for it: a list may yet say that it is revoked. */
+      readonly delegate?: Uint8Array | undefined;
+    }
   | { readonly status: 'revoked'; readonly entry: RevokedEntry; readonly window: Window }
   /** No answer to go by, and why. */
   | { readonly status: 'unusable'; readonly reason: string };
@@ -42,15 +47,17 @@ export function judgeOcsp(response: OcspResponse, question: OcspQuestion): OcspS
   if (nonce !== undefined && (repeated === undefined || !equalBytes(nonceOf(repeated), nonce)))
     return unusable('does not repeat the nonce');
   if (response.producedAt > now + freshness.clockSkew) return unusable('was produced in the future');
-  const unauthorised = responderFailure(response, question);
-  if (unauthorised !== undefined) return unusable(unauthorised);
+  const responder = responderOf(response, question);
+  if (typeof responder === 'string') return unusable(responder);
   const about = response.responses.filter(({ certId }) => isAbout(certId, certificate, issuer));
   if (about.length === 0) return unusable('is about other certificates');
   const current = about.filter((one) => isWithin(windowOf(one, freshness), now));
   if (current.length === 0) return unusable('is out of date');
   const misunderstood = current.flatMap(({ extensions }) => extensions).find(({ critical }) => critical);
   if (misunderstood !== undefined) return unusable(`critical extension ${misunderstood.oid}`);
-  return current.map((one) => statusOf(one, freshness)).toSorted((a, b) => rank(a) - rank(b))[0]!;
+  const worst = current.map((one) => statusOf(one, freshness)).toSorted((a, b) => rank(a) - rank(b))[0]!;
+  const isDelegate = worst.status === 'good' && !isTrusted(responder, question);
+  return isDelegate ? { ...worst, delegate: new Uint8Array(responder.serialOctets) } : worst;
 }
 
 const statusOf = (single: SingleResponse, freshness: Freshness): OcspStatus => {
@@ -65,25 +72,30 @@ const rank = ({ status }: OcspStatus): number => ['revoked', 'unknown', 'good'].
 /**
  * RFC 6960 4.2.2.2: signed by the issuer, by whom the operator named, or by whom the issuer itself, directly and with
  * this very key, certified for OCSP signing.
+ *
+ * @returns why it is none of these
  */
-function responderFailure(response: OcspResponse, question: OcspQuestion): string | undefined {
+function responderOf(response: OcspResponse, question: OcspQuestion): Certificate | string {
   const { issuer, responders, weakAlgorithms } = question;
   const delegated = response.certificates.slice(0, maxCertificates).flatMap(readable);
   let why = 'its responder is neither the issuer nor authorised by it';
   for (const signer of [issuer, ...responders, ...delegated]) {
     if (!isResponder(signer, response.responderId)) continue;
-    const isTrusted = signer === issuer || responders.includes(signer) || equalBytes(signer.der, issuer.der);
-    const failed = isTrusted ? undefined : delegationFailure(signer, question);
+    const failed = isTrusted(signer, question) ? undefined : delegationFailure(signer, question);
     if (failed !== undefined) {
       why = failed;
       continue;
     }
     const forged = signerFailure(response, 'the OCSP response', signer, weakAlgorithms);
-    if (forged === undefined) return undefined;
+    if (forged === undefined) return signer;
     why = forged;
   }
   return why;
 }
+
+/** By itself. */
+const isTrusted = (signer: Certificate, { issuer, responders }: OcspQuestion): boolean =>
+  responders.includes(signer) || equalBytes(signer.der, issuer.der);
 
 /** More than any responder sends; each may cost a signature. */
 const maxCertificates = 4;

@@ -163,7 +163,8 @@ export function statusByAll(
 ): JudgedStatus {
   const { certificate, issuer, now } = question;
   const { crls } = knowledge;
-  const answers = knowledge.answersAbout?.(certificate, issuer) ?? [];
+  const heard = knowledge.answersAbout?.(certificate, issuer) ?? [];
+  const answers = heard.filter((answer) => !isByRevoked(answer, question, crls));
   const heardOf = (source: SourceKind, isLasting: boolean): Heard =>
     source === 'crl'
       ? heardOfCrls({ ...question, crls, freshness: isLasting ? withoutEnd(freshness) : freshness })
@@ -188,6 +189,25 @@ export function statusByAll(
   if (!hasSource(certificate)) return { status: 'no-source', until };
   const isPending = sources.includes('ocsp') && knowledge.isAwaited?.(certificate, issuer) === true;
   return { status: isPending ? 'pending' : 'unknown', until };
+}
+
+/**
+ * Whether a list of the issuer's has the responder that says good. RFC 6960 4.2.2.2.1 leaves that to us, and id-pkix-ocsp-nocheck
+ * says that it need not be looked for; where it is known, it counts.
+ */
+function isByRevoked(
+  answer: OcspAnswer,
+  { issuer, findSigner }: Pick<StatusRequest, 'issuer' | 'findSigner'>,
+  crls: CrlSet,
+): boolean {
+  const { key } = issuer.subject;
+  const delegate = answer.status === 'good' ? answer.delegate : undefined;
+  if (delegate === undefined) return false;
+  return (crls.get(key) ?? []).some((crl) => {
+    const at = crl.revoked.find(key, delegate);
+    if (at === undefined || crl.revoked.at(at).reasonCode === removeFromCRL) return false;
+    return findSigner(crl, issuer) !== undefined;
+  });
 }
 
 const certificateHold = 6;

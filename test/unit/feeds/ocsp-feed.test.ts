@@ -38,6 +38,7 @@ const strict = { ...byTheBook, clockSkew: 0, maxAge: hour / 2 };
 const nonceOid = '1.3.6.1.5.5.7.48.1.2';
 
 const asOf = wholeSecond(Date.now() - hour);
+const nextUpdate = wholeSecond(Date.now() + hour);
 const single = (more: Partial<Single> = {}): Single => ({
   id: certId(ca.who, certificate),
   thisUpdate: asOf,
@@ -386,6 +387,24 @@ describe('what a responder says', () => {
     answered();
     while (feed.latest === undefined) await new Promise((next) => setTimeout(next, 50));
     assert.equal(feed.latest.status, 'good');
+  });
+
+  it('by another delegate, for the rest the same: is known as that one’s', async () => {
+    const said = [1, 2].map(() => {
+      const who = entity('Responder');
+      const forSigning = extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.9')));
+      const today = { validity: validity(wholeSecond(Date.now() - hour), nextUpdate) };
+      const delegate = certify(ca.who, who, [forSigning], today);
+      const parts = { responses: [single({ nextUpdate })], producedAt: asOf, certificates: [delegate] };
+      return { delegate: new Uint8Array(delegate.serialOctets), bytes: forgeOcsp(who, parts) };
+    });
+    const { feed, server, world } = await feedOf(sending(said[0]!.bytes));
+    for (const { delegate, bytes } of said) {
+      server.answer = sending(bytes);
+      await feed.start();
+      assert.partialDeepStrictEqual(feed.latest, { status: 'good', delegate });
+    }
+    assert.equal(world.changes, 1, 'which is no reason to judge all anew');
   });
 
   it('of a responder with many certificates that it fails, and works again, is one line; a good answer is none', async () => {

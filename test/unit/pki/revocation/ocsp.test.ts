@@ -229,6 +229,16 @@ function resultOf(bytes: Uint8Array, given: Partial<OcspQuestion> = {}): string 
 for (const [sentence, response, result, given] of rows)
   test(`${sentence}: ${result.source}`, () => assert.match(resultOf(response, given), result));
 
+test('of a good answer the delegate is told who signed it, for lists that may have him', () => {
+  const byDelegate = by({ certificates: [delegate] }, responder);
+  const told = (bytes: Uint8Array, responders: readonly (typeof delegate)[] = []) => {
+    const result = judgeOcsp(readOcspResponse(bytes), { ...question, responders });
+    return result.status === 'good' ? result.delegate : assert.fail();
+  };
+  assert.deepEqual(told(byDelegate), new Uint8Array(delegate.serialOctets));
+  assert.deepEqual([told(byDelegate, [delegate]), told(by({}))], [undefined, undefined]);
+});
+
 test('whatever is changed in a good answer, it is read or refused, and never good for another', () => {
   const answer = by({ certificates: [delegate] }, responder);
   fc.assert(

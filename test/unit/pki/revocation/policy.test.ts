@@ -13,7 +13,7 @@ import type {
 } from '../../../../src/pki/revocation/revocation-state.ts';
 import { now } from '../../../support/certificate-authority.ts';
 import { bytes, implicit } from '../der-writer.ts';
-import { ca, certify, dayMs, entity } from '../forge.ts';
+import { ca, certify, dayMs, entity, keyUsage } from '../forge.ts';
 import { crl, deltaOf, entry, reason, scope } from './crl-forge.ts';
 
 const [root, inter, leaf] = [entity('Root'), entity('Intermediate'), entity('leaf')];
@@ -21,7 +21,9 @@ const rootCa = certify(root, root, [ca()]);
 const interCa = certify(root, inter, [ca()]);
 const end = certify(inter, leaf);
 const anchors = [{ kind: 'ca', certificate: rootCa } as const];
-const trustStore = createTrustStore({ anchors, intermediates: [interCa] });
+const crlKey = entity('Intermediate');
+const crlKeyCert = certify(inter, crlKey, [keyUsage('02')]);
+const trustStore = createTrustStore({ anchors, intermediates: [interCa, crlKeyCert] });
 
 const window = { from: now - dayMs, until: now + dayMs };
 const said = (status: 'good' | 'unknown', at = window): OcspAnswer => ({ status, window: at });
@@ -30,6 +32,8 @@ const saidRevoked: OcspAnswer = {
   entry: { revocationDate: now - dayMs, reasonCode: 4 },
   window,
 };
+const delegate = '0abc';
+const saidByDelegate: OcspAnswer = { status: 'good', window, delegate: bytes(delegate) };
 const outdated = { from: now - 2 * dayMs, until: now - 1 };
 
 const hard: RevocationPolicy = {
@@ -102,6 +106,36 @@ const rows: readonly (readonly [what: string, given: Given, hard: string, soft: 
     { answers: [said('good'), saidRevoked] },
     'certificate_revoked',
     'certificate_revoked',
+  ],
+  [
+    'it says good, and an old list of the issuer’s has the responder',
+    { crls: [crl(inter, { ...past, revoked: [delegate] })], answers: [saidByDelegate] },
+    'revocation_unknown',
+    'valid',
+  ],
+  [
+    'it says good, and such a list by a key for CRLs has the responder',
+    { crls: [crl(crlKey, { ...past, revoked: [delegate] })], answers: [saidByDelegate] },
+    'revocation_unknown',
+    'valid',
+  ],
+  [
+    'it says good, and the old list that has the certificate has the responder, too',
+    { crls: [crl(inter, { ...past, revoked: [end.serialNumber, delegate] })], answers: [saidByDelegate] },
+    'certificate_revoked',
+    'certificate_revoked',
+  ],
+  [
+    'it says good, and the list that has the responder is of another key of the issuer’s name',
+    { crls: [crl(entity('Intermediate'), { revoked: [delegate] })], answers: [saidByDelegate] },
+    'valid',
+    'valid',
+  ],
+  [
+    'it says good, and is the issuer, whatever has a serial number on its list',
+    { crls: [crl(inter, { ...past, revoked: [delegate] })], answers: [said('good')] },
+    'valid',
+    'valid',
   ],
   [
     'it said good, and that is out of date',
