@@ -101,12 +101,14 @@ for (const [format, { header, chainHeader }] of Object.entries<Format>(formats))
     const { snapshot } = load(config(format), { 'ca.pem': ca.pem, 'jwks.json': jwks });
     const timeOf = async (parts: Parameters<typeof request>[0]): Promise<number> => {
       const attributes = request(parts);
-      const began = performance.now();
+      // What other processes take is none of the request's.
+      const began = process.threadCpuUsage();
       const decision = await decide(attributes, snapshot, now);
       if (decision.outcome === 'deny') JSON.stringify(auditDenial(attributes, decision));
       auditLine(attributes, decision, { now, microseconds: 1, generation: 1 });
       writeAnswer(decision, snapshot.answers, attributes.http.headers);
-      return performance.now() - began;
+      const { user, system } = process.threadCpuUsage(began);
+      return (user + system) / 1000;
     };
     const headers = [
       header,
@@ -123,7 +125,7 @@ for (const [format, { header, chainHeader }] of Object.entries<Format>(formats))
             : []),
         ];
         for (const parts of all) {
-          // What is lost to other processes is none of the request's.
+          // Nor is what a first one has compiled.
           const times = [await timeOf(parts)];
           while (Math.min(...times) > longest && times.length < 3) times.push(await timeOf(parts));
           assert.ok(

@@ -115,9 +115,10 @@ test(`patterns: files of a megabyte on one line take no hours: ${lines.length} o
       readDefinition({ kind, path });
       console.log(path);
     }`;
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', read], {
+  // Of the processor's time, whatever else it does.
+  const limited = ['-c', 'ulimit -t 120 && exec "$@"', 'sh', process.execPath];
+  const { stdout, stderr, status } = spawnSync('sh', [...limited, '--input-type=module', '-e', read], {
     encoding: 'utf8',
-    timeout: 120_000,
   });
   const done = stdout.split('\n').length - 1;
   assert.equal(status, 0, `not read to its end: ${lines[done]?.[0]}\n${stderr}`);
