@@ -5,6 +5,7 @@ import {
   DerError,
   type Element,
   encodingOf,
+  explicit,
   Fields,
   isSame,
   someElementsOf,
@@ -155,9 +156,7 @@ export function readCertificate(der: Uint8Array): Certificate {
 
 function readVersion(field: Element | undefined): 1 | 2 | 3 {
   if (field === undefined) return 1;
-  const inner = new Fields(field);
-  const version = readCount(inner.next(tags.integer, 'version'));
-  inner.finish('version');
+  const version = readCount(explicit(field, tags.integer, 'version'));
   if (version === 1 || version === 2) return version === 1 ? 2 : 3;
   // 0 is version 1, but as the DEFAULT it must not be written (X.690 11.5).
   throw new CertificateError('certificate_version_unsupported', `version field ${version}`);
@@ -225,9 +224,7 @@ function readTail(fields: Fields, version: 1 | 2 | 3): readonly Extension[] {
     );
   fields.finish('tbsCertificate');
   if (wrapper === undefined) return [];
-  const inner = new Fields(wrapper);
-  const list = inner.next(tags.sequence, 'extensions');
-  inner.finish('extensions');
+  const list = explicit(wrapper, tags.sequence, 'extensions');
   const extensions = someElementsOf(list, 'extensions').map(readExtension);
   const oids = new Set<string>();
   for (const { oid } of extensions) {

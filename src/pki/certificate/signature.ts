@@ -1,5 +1,13 @@
 import { constants, verify } from 'node:crypto';
-import { contextConstructed, type Element, encodingOf, Fields, readWhole, tags } from '../der/der.ts';
+import {
+  contextConstructed,
+  type Element,
+  encodingOf,
+  explicit,
+  Fields,
+  readWhole,
+  tags,
+} from '../der/der.ts';
 import { readBitStringOctets, readCount, readOid } from '../der/der-values.ts';
 import { Repeated } from '../der/repeated.ts';
 import type { KeyType, PublicKey } from './public-key.ts';
@@ -115,13 +123,6 @@ function readHash(element: Element): Hash | undefined {
   if (!fields.done && fields.any('hash parameters').tag !== tags.null) return undefined;
   fields.finish('hash');
   return hashes[oid];
-}
-
-function explicit(field: Element, tag: number): Element {
-  const fields = new Fields(field);
-  const inner = fields.next(tag, 'explicit field');
-  fields.finish('explicit field');
-  return inner;
 }
 
 /** Signed bytes with their signature, as certificates and CRLs are. */

@@ -134,6 +134,14 @@ export class Fields {
   }
 }
 
+/** What an EXPLICIT tag holds. */
+export function explicit(wrapper: Element, tag: number, what = 'explicit field'): Element {
+  const fields = new Fields(wrapper);
+  const inner = fields.next(tag, what);
+  fields.finish(what);
+  return inner;
+}
+
 /** The elements of a SEQUENCE OF or SET OF. */
 export function elementsOf(parent: Element): Element[] {
   const fields = new Fields(parent);

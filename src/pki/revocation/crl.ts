@@ -1,6 +1,6 @@
 import { type Name, readName } from '../certificate/name.ts';
 import { readFrame, readSignatureAlgorithm, type Signed } from '../certificate/signature.ts';
-import { contextConstructed, DerError, encodingOf, Fields, isSame, tags } from '../der/der.ts';
+import { contextConstructed, DerError, encodingOf, explicit, Fields, isSame, tags } from '../der/der.ts';
 import { readCount, readTime } from '../der/der-values.ts';
 import { mostAtOnce } from './crl-entry.ts';
 import { CrlError } from './crl-error.ts';
@@ -77,8 +77,5 @@ function readTail(fields: Fields, mayHaveExtensions: boolean): CrlExtensions {
   if (wrapper === undefined) return {};
   // RFC 5280 5.1.2.1: with extensions, the version must be there.
   if (!mayHaveExtensions) throw new CrlError('crl_version_unsupported', 'version 1 with extensions');
-  const inner = new Fields(wrapper);
-  const list = inner.next(tags.sequence, 'crlExtensions');
-  inner.finish('crlExtensions');
-  return readCrlExtensions(list);
+  return readCrlExtensions(explicit(wrapper, tags.sequence, 'crlExtensions'));
 }

@@ -9,6 +9,7 @@ import {
   type Element,
   elementsOf,
   encodingOf,
+  explicit,
   Fields,
   readWhole,
   someElementsOf,
@@ -70,7 +71,7 @@ export function readOcspResponse(der: Uint8Array): OcspResponse {
     fields.finish('OCSPResponse');
     if (status !== 0) throw new OcspError(`the responder says ${refusals[status] || `status ${status}`}`);
     if (wrapper === undefined) throw new OcspError('the responder says successful, and nothing else');
-    const bytes = new Fields(only(wrapper, tags.sequence));
+    const bytes = new Fields(explicit(wrapper, tags.sequence));
     const type = readOid(bytes.next(tags.oid, 'responseType'));
     if (type !== basicResponse) throw new OcspError(`an answer of type ${type}`);
     const response = contentOf(bytes.next(tags.octetString, 'response'));
@@ -90,7 +91,7 @@ function readBasic(der: Uint8Array): OcspResponse {
   const certs = fields.optional(contextConstructed(0));
   fields.finish('BasicOCSPResponse');
   const data = readData(tbs);
-  const certificates = certs === undefined ? [] : elementsOf(only(certs, tags.sequence)).map(encodingOf);
+  const certificates = certs === undefined ? [] : elementsOf(explicit(certs, tags.sequence)).map(encodingOf);
   return { tbs: encodingOf(tbs), signatureAlgorithm, signature, certificates, ...data };
 }
 
@@ -100,7 +101,7 @@ function readData(
   const fields = new Fields(tbs);
   const version = fields.optional(contextConstructed(0));
   // DEFAULT v1: written out it is not DER, and harmless; responders do it.
-  if (version !== undefined && readCount(only(version, tags.integer)) !== 0)
+  if (version !== undefined && readCount(explicit(version, tags.integer)) !== 0)
     throw new OcspError('an answer of another version than 1');
   const responderId = readResponderId(fields.any('responderID'));
   const producedAt = readTime(fields.next(tags.generalizedTime, 'producedAt'));
@@ -111,8 +112,8 @@ function readData(
 }
 
 function readResponderId(element: Element): Name | Uint8Array {
-  if (element.tag === contextConstructed(1)) return readName(only(element, tags.sequence));
-  if (element.tag === contextConstructed(2)) return contentOf(only(element, tags.octetString));
+  if (element.tag === contextConstructed(1)) return readName(explicit(element, tags.sequence));
+  if (element.tag === contextConstructed(2)) return contentOf(explicit(element, tags.octetString));
   throw new DerError('responderID: neither name nor key');
 }
 
@@ -124,7 +125,7 @@ function readSingle(element: Element): SingleResponse {
   const next = fields.optional(contextConstructed(0));
   const extensions = readExtensions(fields.optional(contextConstructed(1)));
   fields.finish('SingleResponse');
-  const nextUpdate = next && readTime(only(next, tags.generalizedTime));
+  const nextUpdate = next && readTime(explicit(next, tags.generalizedTime));
   return { certId, status, thisUpdate, nextUpdate, extensions };
 }
 
@@ -148,21 +149,13 @@ function readStatus(element: Element): SingleResponse['status'] {
   const revocationDate = readTime(fields.next(tags.generalizedTime, 'revocationTime'));
   const reason = fields.optional(contextConstructed(0));
   fields.finish('RevokedInfo');
-  return { revocationDate, reasonCode: reason && readCount(only(reason, tags.enumerated)) };
+  return { revocationDate, reasonCode: reason && readCount(explicit(reason, tags.enumerated)) };
 }
 
 function readExtensions(wrapper: Element | undefined): readonly Extension[] {
   if (wrapper === undefined) return [];
-  const extensions = someElementsOf(only(wrapper, tags.sequence), 'extensions').map(readExtension);
+  const extensions = someElementsOf(explicit(wrapper, tags.sequence), 'extensions').map(readExtension);
   if (new Set(extensions.map(({ oid }) => oid)).size < extensions.length)
     throw new DerError('an extension twice');
   return extensions;
-}
-
-/** What an EXPLICIT tag holds. */
-function only(wrapper: Element, tag: number): Element {
-  const fields = new Fields(wrapper);
-  const inner = fields.next(tag, 'explicit field');
-  fields.finish('explicit field');
-  return inner;
 }
