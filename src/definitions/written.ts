@@ -78,13 +78,25 @@ export type DefinitionEntry = {
 };
 
 /** What to write where a foreign file leaves a thing open, in config.toml or at `import`. */
-export const adviceFor = ({ isImport }: Pick<DefinitionEntry, 'isImport'>) =>
-  isImport
-    ? { home: 'give --home FOLDER', trustedSenders: 'give --trusted-sender 10.20.0.0/16' }
-    : {
-        home: 'write home = "…" at this [[definitions]]',
-        trustedSenders: 'add trustedSenders = ["10.20.0.0/16"] to this [[definitions]]',
-      };
+export function adviceFor({ isImport }: Pick<DefinitionEntry, 'isImport'>) {
+  const senders = isImport
+    ? 'give --trusted-sender 10.20.0.0/16'
+    : 'add trustedSenders = ["10.20.0.0/16"] to this [[definitions]]';
+  return {
+    home: isImport ? 'give --home FOLDER' : 'write home = "…" at this [[definitions]]',
+    /** After what says that certificates come in a header. */
+    trustedSenders: `but nobody is trusted to send it: only certificates of TLS clients count. Where a load balancer ends TLS, ${senders}, its addresses`,
+  };
+}
+
+export const outboundAdvice =
+  'the backend gets a certificate header only with enableOutboundCertificateHeader = true in [enforcer.security.mutualSSL] of our own config.toml; it is then the verified one';
+
+/** Why what is optional there is mandatory here. */
+export const madeMandatory = <Key extends string>(key: Key) => ({
+  key,
+  text: 'optional in the file; as the only security it would leave the API open',
+});
 
 /** To `import` it is an error. In [[definitions]] it is none: who deletes the last API means it. */
 export const tellNothing = (

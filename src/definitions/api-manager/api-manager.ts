@@ -62,7 +62,7 @@ export function readApiManager(entry: DefinitionEntry): Definition {
       file: entry.path,
       line: 1,
       key: 'certificate_header',
-      message: `a load balancer passes certificates in a header there, but nobody is trusted to send it: only certificates of TLS clients count; ${adviceFor(entry).trustedSenders}, its addresses`,
+      message: `a load balancer passes certificates in a header there, ${adviceFor(entry).trustedSenders}`,
     });
   return { apis, tokenServices: [], problems, warnings };
 }

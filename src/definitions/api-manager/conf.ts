@@ -6,7 +6,7 @@ import { parseForeignToml } from '../../documents/toml.ts';
 import { readXmlDocument } from '../../documents/xml.ts';
 import { readKeyStore } from '../../pki/containers/key-store.ts';
 import { KeyStoreError } from '../../pki/containers/key-store-entry.ts';
-import { type DefinitionEntry, filesOf } from '../written.ts';
+import { type DefinitionEntry, filesOf, outboundAdvice } from '../written.ts';
 
 /** What API Manager's own configuration says of mutual SSL, from files of all its ages. */
 export type ApiManagerConf = {
@@ -103,10 +103,7 @@ function readDeployment(root: Cursor): Said {
   at.get('client_certificate_encode').flag();
   const isChainMode = at.get('enable_certificate_chain_validation').flag();
   const forward = at.get('forward_client_certificate_header');
-  if (forward.flag())
-    forward.warn(
-      'the backend gets a certificate header only with enableOutboundCertificateHeader = true in [enforcer.security.mutualSSL]; it is then the verified one',
-    );
+  if (forward.flag()) forward.warn(outboundAdvice);
   return {
     ...(header !== undefined && { header }),
     ...(isChainMode !== undefined && { isChainMode }),

@@ -12,7 +12,7 @@ import {
 } from '../written.ts';
 import { readApiResource } from './api-resource.ts';
 import { authenticationKeys, readAuthenticationSpec } from './authentication.ts';
-import { type ApkApi, type ApkRoute, placesIn, readConf } from './conf.ts';
+import { type ApkApi, type ApkRoute, placesIn, readConf, unchecked } from './conf.ts';
 import { type ApkFiles, type Resource, readApkFiles } from './files.ts';
 import { type Placed, placeOperations } from './operations.ts';
 import { type Ask, type Asks, type Combined, combine } from './security.ts';
@@ -52,7 +52,7 @@ export function readApk(entry: DefinitionEntry): Definition {
       file: entry.path,
       line: 1,
       key: '',
-      message: `APK reads the client's certificate from the header ${header}, but nobody is trusted to send it: only certificates of TLS clients count. Where a load balancer ends TLS, ${adviceFor(entry).trustedSenders}, its addresses`,
+      message: `APK reads the client's certificate from the header ${header}, ${adviceFor(entry).trustedSenders}`,
     });
   return { apis: [...defined, ...broken], tokenServices, ...found };
 }
@@ -67,9 +67,6 @@ function warnOfPolicies(files: ApkFiles, found: Findings): void {
       if (subscriptions.value === true) subscriptions.warn(unchecked);
     }
 }
-
-const unchecked =
-  'subscriptions are not checked here; write consumerKeys into [[apis]] to name the clients that may call';
 
 /** A name that more APIs have is a mistake, and each Authentication would be read for each of them. */
 const maxMeant = 20;

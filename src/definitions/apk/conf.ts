@@ -47,10 +47,8 @@ export function readConf(at: Cursor, files: ApkFiles): ApkApi {
   const ask = readConfAuthentication(conf.get('authentication'), files);
   const operations = readOperations(conf.get('operations'));
   const backend = readEndpoints(conf.get('endpointConfigurations'));
-  if (conf.get('subscriptionValidation').flag() === true)
-    conf
-      .get('subscriptionValidation')
-      .warn('subscriptions are not checked here; write consumerKeys into [[apis]] to name the clients');
+  const subscriptions = conf.get('subscriptionValidation');
+  if (subscriptions.flag() === true) subscriptions.warn(unchecked);
   return {
     at: conf,
     id: conf.get('id').text('"mtls-api"'),
@@ -65,6 +63,9 @@ export function readConf(at: Cursor, files: ApkFiles): ApkApi {
     found,
   };
 }
+
+export const unchecked =
+  'subscriptions are not checked here; write consumerKeys into [[apis]] to name the clients that may call';
 
 /** Of APK's own schema; later versions have more. */
 const confKeys = [

@@ -1,4 +1,4 @@
-import type { WrittenApi, WrittenClient } from '../written.ts';
+import { madeMandatory, type WrittenApi, type WrittenClient } from '../written.ts';
 
 type Mode = WrittenApi['mutualSSL'];
 
@@ -68,20 +68,13 @@ function close({ mutualSSL, applicationSecurity }: Modes): Modes & Pick<Combined
     return {
       mutualSSL: 'mandatory',
       applicationSecurity,
-      notes: [
-        { key: 'mutualSSL', text: 'optional in the file; as the only security it would leave the API open' },
-      ],
+      notes: [madeMandatory('mutualSSL')],
     };
   if (mutualSSL === 'off' && applicationSecurity === 'optional')
     return {
       mutualSSL,
       applicationSecurity: 'mandatory',
-      notes: [
-        {
-          key: 'applicationSecurity',
-          text: 'optional in the file; as the only security it would leave the API open',
-        },
-      ],
+      notes: [madeMandatory('applicationSecurity')],
     };
   return { mutualSSL, applicationSecurity, notes: [] };
 }

@@ -25,7 +25,7 @@ export function readBijira(entry: DefinitionEntry): Definition {
       file: entry.path,
       line: 1,
       key: '',
-      message: `Bijira reads the client’s certificate from the header x-client-cert-x509, but nobody is trusted to send it: only certificates of TLS clients count. Where a load balancer ends TLS, ${adviceFor(entry).trustedSenders}, its addresses`,
+      message: `Bijira reads the client’s certificate from the header x-client-cert-x509, ${adviceFor(entry).trustedSenders}`,
     });
   return { apis, tokenServices: [], ...found };
 }

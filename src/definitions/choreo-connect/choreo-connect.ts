@@ -11,6 +11,7 @@ import {
   type Definition,
   type DefinitionEntry,
   filesOf,
+  outboundAdvice,
   type WrittenSource,
 } from '../written.ts';
 import { readProjectApi } from '../wso2-project/project-api.ts';
@@ -109,16 +110,11 @@ function sourcesOf(mutualSSL: Cursor, entry: DefinitionEntry): readonly WrittenS
   if (!mutualSSL.isTable) mutualSSL.error(`found ${mutualSSL.found}; write [enforcer.security.mutualSSL]`);
   mutualSSL.noSlips(mutualSslKeys);
   const outbound = mutualSSL.get('enableOutboundCertificateHeader');
-  if (outbound.value === true)
-    outbound.warn(
-      'the backend gets a certificate header only with this key in our own config.toml; it is then the verified one',
-    );
+  if (outbound.value === true) outbound.warn(outboundAdvice);
   const validation = mutualSSL.get('enableClientValidation');
   if (validation.flag() !== false) return [{ format: 'peer' }];
   if (trustedSenders === undefined) {
-    validation.warn(
-      `certificates come in a header there, but nobody is trusted to send it: only certificates of TLS clients count; ${adviceFor(entry).trustedSenders}, your load balancer’s addresses`,
-    );
+    validation.warn(`certificates come in a header there, ${adviceFor(entry).trustedSenders}`);
     return [{ format: 'peer' }];
   }
   const header = mutualSSL.get('certificateHeader').text('"X-SSL-CERT"') ?? 'X-WSO2-CLIENT-CERTIFICATE';

@@ -9,6 +9,7 @@ import {
   type Definition,
   type DefinitionEntry,
   filesOf,
+  madeMandatory,
   type WrittenApi,
   type WrittenSource,
 } from '../written.ts';
@@ -48,7 +49,7 @@ export function readMicrogateway(entry: DefinitionEntry): Definition {
     say(
       found.warnings,
       'mutualSSLConfig',
-      `certificates also come in the header ${conf.header ?? defaultHeader} there, but nobody is trusted to send it: only those of TLS clients count. Where a load balancer ends TLS, ${adviceFor(entry).trustedSenders}, its addresses`,
+      `certificates also come in the header ${conf.header ?? defaultHeader} there, ${adviceFor(entry).trustedSenders}`,
       confFile,
     );
   if (files.length > 0 && apis.length === 0)
@@ -193,8 +194,7 @@ function askedBy(at: Cursor, openApi: OpenApi, conf: MicrogatewayConf, listed: L
   if (applicationSecurity === 'off' && mutualSSL === 'off' && listed.isKnown)
     at.warn('has its security switched off, and no client certificate is asked for: it is open');
   checkMutualSsl(openApi.mutualSsl, mutualSSL, 'write it for the API as a whole');
-  const text = 'optional in the file; as the only security it would leave the API open';
-  return { mutualSSL, applicationSecurity, notes: isAlone ? [{ key: 'mutualSSL', text }] : [] };
+  return { mutualSSL, applicationSecurity, notes: isAlone ? [madeMandatory('mutualSSL')] : [] };
 }
 
 /** The Microgateway does not build such an API. */

@@ -1,4 +1,4 @@
-import type { WrittenApi } from '../written.ts';
+import { madeMandatory, type WrittenApi } from '../written.ts';
 
 /** What a list of WSO2's security schemes asks for (`securityScheme` of an api.yaml). */
 export type Asked = Pick<WrittenApi, 'mutualSSL' | 'applicationSecurity'> & {
@@ -62,14 +62,7 @@ function combine(
     return {
       mutualSSL: 'mandatory',
       applicationSecurity: 'off',
-      notes: mutualMandatory
-        ? []
-        : [
-            {
-              key: 'mutualSSL',
-              text: 'optional in the file; as the only security it would leave the API open',
-            },
-          ],
+      notes: mutualMandatory ? [] : [madeMandatory('mutualSSL')],
     };
   if (mutualMandatory)
     return {

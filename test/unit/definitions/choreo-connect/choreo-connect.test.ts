@@ -599,7 +599,7 @@ const settings: readonly [
     'enableOutboundCertificateHeader = true',
     {},
     [{ format: 'peer' }],
-    /only with this key in our own config\.toml/,
+    /of our own config\.toml/,
   ],
 ];
 for (const [why, toml, more, sources, warning] of settings) {
