@@ -72,7 +72,7 @@ known here leads up to trustedCertPath.
   },
 };
 
-export type Told = { readonly errors: Problem[]; readonly warnings: Problem[] };
+type Told = { readonly errors: Problem[]; readonly warnings: Problem[] };
 
 const tierLines = (tiers: LoadedConfig['tiers']): readonly string[] => [
   ...tiers.map((tier) => `tier ${tierLine(tier)}`),

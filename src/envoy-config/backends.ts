@@ -5,7 +5,7 @@ import type { EnvoyConfigOptions } from './options.ts';
 import { httpProtocolOptions, streamsPerConnection } from './protocols.ts';
 import { tlsParameters } from './tls.ts';
 
-export type Backend = {
+type Backend = {
   /** Name of its cluster: one for each scheme, host and port. */
   readonly cluster: string;
   readonly tls: boolean;

@@ -7,7 +7,7 @@ import { methodOverrides, pathOverrides } from '../upstream/overrides.ts';
 import { extension, type Message } from './extension.ts';
 
 /** Headers that tell the backend who the client is: only the enforcer may write them. Lower case. */
-export const identityHeaders = ({ enforcer }: Config): readonly string[] =>
+const identityHeaders = ({ enforcer }: Config): readonly string[] =>
   unique([
     ...identityKeys.map((key) => enforcer.answers[key]),
     // Whether one is written or not, a client's own must not pass for it.

@@ -18,7 +18,7 @@ export type TableAddress = {
 /** Rows by the database's URL; one that could not be read is not among them. */
 export type TableRows = ReadonlyMap<string, readonly TableRow[]>;
 
-export type TableTimes = FeedTimes & {
+type TableTimes = FeedTimes & {
   /** What was read since is not read again for a reload. */
   readonly fresh: number;
   /** For how long a database that hangs may keep a reload waiting that has its last good rows: a change is told anyhow. */

@@ -40,7 +40,7 @@ export type CrlReading = {
 };
 
 /** Files that are as they were (`CrlReading.state`) are not read again. */
-export type CrlPath = { readonly path: string; readonly known: string | undefined };
+type CrlPath = { readonly path: string; readonly known: string | undefined };
 
 type Signer = { readonly der: Uint8Array; readonly weakAlgorithms: WeakAlgorithms };
 
@@ -64,14 +64,14 @@ type Answer = Omit<CrlReading, 'crls'> & { readonly found: readonly Found[] };
 type Same = { readonly same: true };
 type Problem = { readonly problem: string };
 
-export type CrlTurn = {
+type CrlTurn = {
   readonly owners?: readonly Owner[];
   readonly signal?: AbortSignal | undefined;
   /** By digest what is in memory already: equal lists of several sources are one. */
   readonly held?: (digest: string) => VerifiedCrl | undefined;
 };
 
-export type CrlThreadLimits = { readonly patience: number; readonly heapMegabytes: number };
+type CrlThreadLimits = { readonly patience: number; readonly heapMegabytes: number };
 /** A million entries take half a second, as PEM some two. */
 const usual: CrlThreadLimits = { patience: 30_000, heapMegabytes: 1_024 };
 

@@ -95,7 +95,7 @@ const onDisk = {
   'thrown-away': 'threw away a copy on disk that is no good',
 };
 
-export type FeedLine = {
+type FeedLine = {
   readonly level: 'info' | 'warn';
   readonly message: string;
   readonly fields: Readonly<Record<string, string | number>>;

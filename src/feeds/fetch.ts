@@ -32,7 +32,7 @@ export type FetchOptions = {
 /** How a server knows what it sent (RFC 9110 8.8). */
 export type Validators = { readonly etag?: string | undefined; readonly lastModified?: string | undefined };
 
-export type Fetched = { readonly bytes: Buffer; readonly validators: Validators };
+type Fetched = { readonly bytes: Buffer; readonly validators: Validators };
 
 /**
  * What is at a URL. Follows no redirect: it comes from where the configuration says.

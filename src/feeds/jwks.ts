@@ -6,7 +6,7 @@ import type { FeedEvent } from './feed-event.ts';
 import { FeedPool } from './feed-pool.ts';
 import { fetchBytes } from './fetch.ts';
 
-export type JwksAddress = {
+type JwksAddress = {
   readonly url: string;
   /** Trusted for it in place of the system's CAs. */
   readonly caPem: string | undefined;

@@ -14,7 +14,7 @@ export type VerifiedCrl = {
   readonly digest: string;
 };
 
-export type Newest = {
+type Newest = {
   readonly crls: readonly VerifiedCrl[];
   /** Why some of what was found is not among them. */
   readonly unused: readonly string[];

@@ -33,7 +33,7 @@ export type OcspAddress = {
 };
 
 /** As it was sent, and the nonce that it answers. */
-export type OcspSent = {
+type OcspSent = {
   readonly bytes: Uint8Array;
   readonly nonce: Uint8Array | undefined;
   /** Milliseconds since the epoch. */

@@ -2,7 +2,7 @@
 const shortest = 30_000;
 
 export type Validity = { readonly thisUpdate: number; readonly nextUpdate: number | undefined };
-export type Moment = {
+type Moment = {
   readonly now: number;
   /** Longest time between two. */
   readonly refresh: number;

@@ -34,7 +34,7 @@ export type Ground = {
 };
 
 /** The same, and what the APIs share. */
-export type SharedGround = Ground & { readonly byKind: typeof byKind };
+type SharedGround = Ground & { readonly byKind: typeof byKind };
 
 /** Where an API's aliases are looked up: a foreign one never names a client of config.toml. */
 const scopesOf = (api: number, { foreignFrom }: Ground): readonly string[] =>

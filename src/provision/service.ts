@@ -89,7 +89,7 @@ type Workers = {
 };
 
 /** Whether so many processes can have a port and a socket each. */
-export function checkWorkers(
+function checkWorkers(
   {
     enforcer: { authService, metrics },
   }: { readonly enforcer: Pick<Config['enforcer'], 'authService' | 'metrics'> },

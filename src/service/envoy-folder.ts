@@ -8,7 +8,7 @@ import {
   withClustersOfBefore,
 } from '../envoy-config/dynamic.ts';
 
-export type EnvoyFolderTimes = {
+type EnvoyFolderTimes = {
   /** Until Envoy has new clusters ready, with which routes may name them. Milliseconds, as all here. */
   readonly warming: number;
   /** Until no request goes by routes of before. */

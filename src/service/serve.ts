@@ -34,7 +34,7 @@ import { Shadow } from './shadow.ts';
 import { ShadowLog } from './shadow-log.ts';
 import { TlsRenewal } from './tls-renewal.ts';
 
-export type ServeOptions = {
+type ServeOptions = {
   readonly file: string;
   readonly env: Env;
   readonly version: string;

@@ -5,7 +5,7 @@ import { gather } from './scrapes.ts';
 import type { Serving, Signal } from './serve.ts';
 import { type Start, Worker, type WorkerOptions } from './worker.ts';
 
-export type SupervisorOptions = {
+type SupervisorOptions = {
   readonly workers: number;
   readonly spawn: WorkerOptions['spawn'];
   readonly onSignal: (handler: (signal: Signal) => void) => void;

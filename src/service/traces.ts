@@ -10,7 +10,7 @@ import { attributesOf, decisionSpan, type Span } from '../observability/span.ts'
 import type { TraceSettings } from '../observability/trace-settings.ts';
 import '../server-certificate.ts';
 
-export type TracesOptions = TraceSettings & {
+type TracesOptions = TraceSettings & {
   readonly version: string;
   /** Told when spans can't be sent, once until they can again, and then without a reason. */
   readonly tell: (trouble: string | undefined) => void;

@@ -71,6 +71,35 @@ const imports = (file: string): string[] =>
     (match) => match[1]!,
   );
 
+/** Names, or what is taken of a file, with the file that they are taken of. */
+const takings =
+  /(?:(?:import|export) (?:type )?\{([^}]*)\} from |\{([^}]*)\} = await import\()'(\.[^']+)'|\(await import\('(\.[^']+)'\)\)\.(\w+)/g;
+const namesIn = (list: string): readonly string[] =>
+  [...list.matchAll(/(\w+)(?: as \w+|: \w+)?\s*(?:,|$)/g)].map(([, name]) => name!);
+
+test('what a file exports another one imports', () => {
+  const taken = new Set<string>();
+  const root = resolve(src, '..');
+  for (const name of globSync('{src,test,demo,docs,deploy,envoy,examples}/**/*.ts', { cwd: root }))
+    for (const [, listed, awaited, from, whole, member] of readFileSync(resolve(root, name), 'utf8').matchAll(
+      takings,
+    ))
+      for (const taking of namesIn(listed ?? awaited ?? member!))
+        taken.add(`${resolve(root, dirname(name), from ?? whole!)} ${taking}`);
+  for (const file of files) {
+    const text = readFileSync(file, 'utf8');
+    const declared = [...text.matchAll(/^export (?:async )?(?:function\*?|const|class|type|let) (\w+)/gm)];
+    const passedOn = [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list]) =>
+      namesIn(list!),
+    );
+    for (const name of [...declared.map(([, name]) => name!), ...passedOn])
+      assert.ok(
+        taken.has(`${file} ${name}`),
+        `${relative(src, file)} exports ${name}, which no other file imports`,
+      );
+  }
+});
+
 test('every room has its floor', () => {
   for (const file of files)
     assert.notEqual(floor(room(file)), -1, `${relative(src, file)} stands on no floor`);

@@ -1,4 +1,4 @@
-export type CrlErrorCode =
+type CrlErrorCode =
   | 'crl_malformed'
   | 'crl_too_large'
   | 'crl_version_unsupported'

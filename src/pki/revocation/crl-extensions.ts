@@ -24,7 +24,7 @@ import { hex, integerOctets, readBoolean, readCount } from '../der/der-values.ts
 import { CrlError } from './crl-error.ts';
 
 /** IssuingDistributionPoint (RFC 5280 5.2.5): which certificates a CRL speaks of. */
-export type IssuingDistributionPoint = {
+type IssuingDistributionPoint = {
   /** Its encoding: equal for lists of one scope. */
   readonly key: string;
   readonly name: DistributionPointName | undefined;
@@ -43,7 +43,7 @@ export type CrlExtensions = {
   authorityKeyIdentifier?: Uint8Array;
 };
 
-export type EntryExtensions = {
+type EntryExtensions = {
   /** CRLReason (RFC 5280 5.3.1). */
   reasonCode?: number;
   certificateIssuer?: readonly GeneralName[];

@@ -11,7 +11,7 @@ import { judgeSignature } from '../path/signature-checks.ts';
 import type { Crl } from './crl.ts';
 import { type FoundSigner, revocationFailure, statusByAll } from './revocation.ts';
 
-export type RevocationVerdict = { readonly valid: true; readonly validUntil: number } | PathFailure;
+type RevocationVerdict = { readonly valid: true; readonly validUntil: number } | PathFailure;
 
 /**
  * Whether there is a valid path for the signer of a CRL. Signers above it in the search are given. unknown: it is valid but

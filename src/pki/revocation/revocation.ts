@@ -15,7 +15,7 @@ import type { OcspAnswer, RevocationKnowledge, RevocationPolicy, SourceKind } fr
  *
  * @param issuer of the certificate in question, whose path is validated already
  */
-export type SignerCheck = (crl: Crl, issuer: Certificate) => FoundSigner | undefined;
+type SignerCheck = (crl: Crl, issuer: Certificate) => FoundSigner | undefined;
 
 export type FoundSigner = {
   readonly certificate: Certificate;
@@ -24,10 +24,10 @@ export type FoundSigner = {
 };
 
 /** Whether this very certificate's key made the signature. */
-export type SignatureCheck = (crl: Crl, signer: Certificate) => boolean;
+type SignatureCheck = (crl: Crl, signer: Certificate) => boolean;
 
 /** `asOf`: since when the list or answer that says so counts, in milliseconds since the epoch. */
-export type RevocationStatus =
+type RevocationStatus =
   | { readonly status: 'revoked'; readonly entry: RevokedEntry; readonly asOf: number }
   | { readonly status: 'good'; readonly until: number; readonly asOf: number }
   | {
@@ -42,7 +42,7 @@ export type JudgedStatus =
   | { readonly status: 'pending' | 'no-source'; readonly until: number };
 
 /** What one certificate's status is judged by. */
-export type StatusRequest = {
+type StatusRequest = {
   readonly certificate: Certificate;
   /** The certificate above it in its validated path. */
   readonly issuer: Certificate;
