@@ -190,3 +190,20 @@ function foreignService(
     });
   return parsed.success ? [{ service: parsed.data, origin }] : [];
 }
+
+/** What is said of an entry whose files nobody has read. */
+export const unreadable = ({ id, path }: Pick<Entry, 'id' | 'path'>, why: string): Definitions => ({
+  id,
+  path,
+  apis: [],
+  services: [],
+  problems: [
+    {
+      file: path,
+      line: 1,
+      key: '',
+      message: `reading it ${why}: what is known of its files from before stays in force; look for the file that does it, and take it out`,
+    },
+  ],
+  warnings: [],
+});
