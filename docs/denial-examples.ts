@@ -4,7 +4,7 @@ import type { Attributes, Header } from '../src/attributes.ts';
 import { writeCertificate } from '../src/client-certificate/outbound.ts';
 import type { DenialCode } from '../src/decision.ts';
 import { explain } from '../src/explain/explanation.ts';
-import { attributesOf, type Told } from '../src/explain/request.ts';
+import { attributesOf, type ToldRequest } from '../src/explain/request.ts';
 import { explanationText } from '../src/explain/text.ts';
 import { plainPaper } from '../src/observability/paper.ts';
 import { formatName } from '../src/pki/certificate/name.ts';
@@ -86,14 +86,14 @@ ${api}
 
 type Example = {
   readonly world?: World;
-  readonly told?: Partial<Told>;
+  readonly told?: Partial<ToldRequest>;
   readonly change?: (attributes: Attributes) => Attributes;
   readonly snapshot?: (snapshot: Snapshot) => Snapshot;
 };
 /** Of a code that no request gets here. */
 type Without = { readonly without: string };
 
-const sends = (leaf: Uint8Array, ...intermediates: readonly Uint8Array[]): Partial<Told> => ({
+const sends = (leaf: Uint8Array, ...intermediates: readonly Uint8Array[]): Partial<ToldRequest> => ({
   certificate: { leaf, intermediates },
 });
 const certificate = (leaf: Uint8Array, ...intermediates: readonly Uint8Array[]): Example => ({
@@ -128,7 +128,7 @@ const token = (
   world: both,
   told: { token: idp.token(claims, head) },
 });
-const bound = (cnf: unknown, told: Partial<Told> = {}): Example => ({
+const bound = (cnf: unknown, told: Partial<ToldRequest> = {}): Example => ({
   world: { api: `${both.api}\ncertificateBoundTokens = "required"` },
   told: { ...told, token: idp.token({ cnf }) },
 });
@@ -440,7 +440,7 @@ audiences = ["https://api.test"]`,
   token_scope_missing: token({ scope: 'orders:write' }),
 };
 
-const nothingTold: Told = {
+const nothingTold: ToldRequest = {
   method: 'GET',
   path: '/orders',
   host: 'api.example.com',

@@ -2,7 +2,7 @@ import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
 import type { PathFailureCode } from '../pki/path/failures.ts';
 import { type ClientRule, fitsRule } from './client-rule.ts';
-import type { Asked, BoundClients, Client, Everyone } from './security.ts';
+import type { BoundClients, Client, ClientAsks, Everyone } from './security.ts';
 
 /** Whoever holds a valid certificate can have it refused again and again: as many entries are looked at for it, no more. */
 const mostExamined = 1_000;
@@ -86,7 +86,7 @@ function nearestText(
 
 const distance = ({ isCaRight, failing }: Miss): number => failing.length + (isCaRight ? 0 : 1);
 
-function missText({ alias, isCaRight, failing }: Miss, asked: Extract<Asked, { kind: 'ca' }>): string {
+function missText({ alias, isCaRight, failing }: Miss, asked: Extract<ClientAsks, { kind: 'ca' }>): string {
   if (!isCaRight)
     return `alias "${alias}" asks for what it says, but of ${caText(asked.cas)}, which is not above it`;
   const words = failing.map((key) => `${key} = ${asked.words?.[key] ?? '…'}`).join(', ');
@@ -107,7 +107,7 @@ function askedText(own: readonly Client[]): string {
   return `this API takes ${shown.join(', ')}${more}`;
 }
 
-function asksText(asked: Asked): string {
+function asksText(asked: ClientAsks): string {
   if (asked.kind === 'certificate')
     return `exactly ${nameOf(asked.certificate)}, SHA-256 ${asked.certificate.sha256.slice(0, 16)}…`;
   if (asked.kind === 'fingerprints') return `exactly SHA-256 ${asked.fingerprints[0]?.slice(0, 16)}…`;

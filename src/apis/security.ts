@@ -26,11 +26,11 @@ export type Client = {
   /** When the entry counts; undefined: always. */
   readonly term: Term | undefined;
   /** For the log of a refusal. */
-  readonly asks?: Asked;
+  readonly asks?: ClientAsks;
 };
 
 /** What an entry of `[[clients]]` asks for: kept to explain a refusal by, never to decide by. */
-export type Asked =
+export type ClientAsks =
   | { readonly kind: 'certificate'; readonly certificate: Certificate }
   | { readonly kind: 'fingerprints'; readonly fingerprints: readonly string[] }
   | {

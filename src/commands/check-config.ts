@@ -1,6 +1,7 @@
 import { keyText, type Problem, problemLine, withoutSecrets } from '../config/problem.ts';
 import { jsonText } from '../observability/paper.ts';
-import { countClients, type LoadedConfig } from '../provision/load-config.ts';
+import { countClients } from '../provision/load-config.ts';
+import type { Provisioned } from '../provision/provision.ts';
 import { tierLine } from '../provision/tiers.ts';
 import { type Command, configOf, configOption, type Exit, exit, say } from './command.ts';
 import { crlWarnings } from './crl-warnings.ts';
@@ -74,18 +75,18 @@ known here leads up to trustedCertPath.
 
 type Told = { readonly errors: Problem[]; readonly warnings: Problem[] };
 
-const tierLines = (tiers: LoadedConfig['tiers']): readonly string[] => [
+const tierLines = (tiers: Provisioned['tiers']): readonly string[] => [
   ...tiers.map((tier) => `tier ${tierLine(tier)}`),
   ...(tiers.length === 0 ? [] : ['tiers: Envoy counts, by what envoy-config last wrote for it']),
 ];
 
-function tellAt(file: string, { text }: LoadedConfig, warnings: readonly FileWarning[], tell: Tell): void {
+function tellAt(file: string, { text }: Provisioned, warnings: readonly FileWarning[], tell: Tell): void {
   for (const { path, message } of warnings)
     tell('warning', { file, line: text.lineOf(path), key: keyText(path), message });
 }
 
 /** What lies here is read; what "serve" would fetch is named. */
-async function revocationLines(file: string, loaded: LoadedConfig, tell: Tell): Promise<readonly string[]> {
+async function revocationLines(file: string, loaded: Provisioned, tell: Tell): Promise<readonly string[]> {
   const { revocation: settings } = loaded;
   if (settings === undefined) return [];
   const read = await readFilesOnce(settings);

@@ -3,7 +3,7 @@ import { socketPathTrouble } from '../config/worker.ts';
 import { jsonEscapes } from '../observability/paper.ts';
 import { serviceOfWorker } from '../provision/service.ts';
 import { readServiceAddress } from '../provision/service-address.ts';
-import { type Asked, askControl } from '../service/control-socket.ts';
+import { askControl, type ControlWord } from '../service/control-socket.ts';
 import {
   askedWhere,
   configOf,
@@ -24,7 +24,7 @@ export const controlOptions = {
 } as const;
 
 /** Asks every worker; what each says is a line. */
-export async function ask(asked: Asked, values: Values): Promise<Exit> {
+export async function ask(asked: ControlWord, values: Values): Promise<Exit> {
   const seconds = Number(values.timeout);
   if (!(seconds > 0 && seconds <= 3600)) throw new UsageError('--timeout needs seconds, from 1 to 3600');
   const answers = await Promise.all(

@@ -6,15 +6,15 @@ import { formatName } from '../pki/certificate/name.ts';
 import { distinct, isSameCa } from '../pki/path/trust-store.ts';
 import type { CrlSet } from '../pki/revocation/crl-set.ts';
 import { isWithin, windowOf } from '../pki/revocation/freshness.ts';
-import type { LoadedConfig } from '../provision/load-config.ts';
 import { resolver } from '../provision/own-config.ts';
+import type { Provisioned } from '../provision/provision.ts';
 import type { FileWarning } from './file-warnings.ts';
 import { isOutOfDate, stateLine } from './revocation.ts';
 
 /** What is wrong with the CRL files of a configuration, and whose clients that keeps out. */
 export function crlWarnings(
   file: string,
-  { config, revocation: settings, snapshot, trust }: LoadedConfig,
+  { config, revocation: settings, snapshot, trust }: Provisioned,
   { states, crls }: { readonly states: readonly FeedState[]; readonly crls: CrlSet },
 ): readonly FileWarning[] {
   if (settings === undefined) return [];
@@ -45,7 +45,7 @@ export function crlWarnings(
 const table: Path = ['enforcer', 'security', 'revocation'];
 
 /** Each name in a `crlFiles`, with its place. */
-function written({ enforcer, clients, apis }: LoadedConfig['config']) {
+function written({ enforcer, clients, apis }: Provisioned['config']) {
   const { revocation } = enforcer.security;
   const ofClients = (at: Path, list: typeof clients) =>
     list.map((client, i) => ({ at: [...at, i, 'revocation'], crlFiles: client.revocation?.crlFiles }));
@@ -87,7 +87,7 @@ function unlistedBelow(
     settings,
     crls,
     snapshot,
-  }: Pick<LoadedConfig, 'snapshot'> & { readonly settings: RevocationSettings; readonly crls: CrlSet },
+  }: Pick<Provisioned, 'snapshot'> & { readonly settings: RevocationSettings; readonly crls: CrlSet },
 ): readonly Unlisted[] {
   const below = distinct(settings.signers).filter(
     (ca) => ca.issuer.key === anchor.subject.key && !isSameCa(ca, anchor),

@@ -5,7 +5,7 @@ import { differences } from '../comparison/difference.ts';
 import { type Compared, wholeChanges } from '../comparison/whole.ts';
 import { disk } from '../documents/files.ts';
 import { jsonText } from '../observability/paper.ts';
-import type { LoadedConfig } from '../provision/load-config.ts';
+import type { Provisioned } from '../provision/provision.ts';
 import { type Command, exit, typed, UsageError } from './command.ts';
 import { load, tellErrors } from './load.ts';
 import { print } from './output.ts';
@@ -47,7 +47,7 @@ not by their text: a renamed alias is no difference.
   },
 };
 
-const withFiles = (file: string, { config, snapshot, tiers }: LoadedConfig): Compared => ({
+const withFiles = (file: string, { config, snapshot, tiers }: Provisioned): Compared => ({
   config,
   snapshot,
   tiers,

@@ -4,7 +4,7 @@ import { nearest } from '../config/problem.ts';
 import { FileProblem } from '../documents/files.ts';
 import { readClientFile } from '../explain/client-file.ts';
 import { findLogged, type Logged, replayOf } from '../explain/logged.ts';
-import { attributesOf, placeOf, type Told } from '../explain/request.ts';
+import { attributesOf, placeOf, type ToldRequest } from '../explain/request.ts';
 import { CapturedError, readCheckJson } from '../ext-authz/check-json.ts';
 import { readCheckRequest } from '../ext-authz/check-request.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -54,7 +54,7 @@ export function askedFor(values: Values, read: Read, clock: number, reference?: 
     token: tokenIn(text('token'), read),
     headers: list(values.header).map(headerOf),
   };
-  const rest: Pick<Told, 'headers' | 'from' | 'certificate' | 'token'> = {
+  const rest: Pick<ToldRequest, 'headers' | 'from' | 'certificate' | 'token'> = {
     headers,
     token,
     from: addressOf(text('from')),
@@ -71,7 +71,7 @@ export function askedFor(values: Values, read: Read, clock: number, reference?: 
   };
 }
 
-const chainOf = ([leaf, ...intermediates]: readonly Uint8Array[]): Told['certificate'] =>
+const chainOf = ([leaf, ...intermediates]: readonly Uint8Array[]): ToldRequest['certificate'] =>
   leaf && { leaf, intermediates };
 
 function loggedIn(
@@ -166,7 +166,7 @@ function headerOf(line: string): Header {
   return [name.toLowerCase(), Buffer.from(value, 'utf8').toString('latin1')];
 }
 
-type Place = Pick<Told, 'method' | 'scheme' | 'host' | 'path'>;
+type Place = Pick<ToldRequest, 'method' | 'scheme' | 'host' | 'path'>;
 
 /** Not as a URL class has it: it would mend the very path that is asked about. */
 function placeOfUrl(url: string): Place {

@@ -1,14 +1,15 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Path, problemLine, shown } from '../config/problem.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../provision/load-config.ts';
+import { isProblems, loadConfig } from '../provision/load-config.ts';
 import { resolver } from '../provision/own-config.ts';
+import type { Provisioned } from '../provision/provision.ts';
 import { nextFile } from '../provision/shadow.ts';
 
 export type FileWarning = { readonly path: Path; readonly message: string };
 
 /** Of files that "serve" goes on without, with a line in its log: the next configuration, and what it writes. */
-export function fileWarnings(file: string, { config, revocation }: LoadedConfig): readonly FileWarning[] {
+export function fileWarnings(file: string, { config, revocation }: Provisioned): readonly FileWarning[] {
   const { shadow, audit, security } = config.enforcer;
   const written = (path: Path, name: string | undefined, meaning: string): readonly FileWarning[] => {
     const why = name === undefined ? undefined : whyUnwritable(resolver(file)(name));

@@ -1,11 +1,11 @@
 import { RevocationFeeds } from '../feeds/revocation-feeds.ts';
-import type { LoadedConfig } from '../provision/load-config.ts';
+import type { Provisioned } from '../provision/provision.ts';
 import type { Exit } from './command.ts';
 import { load, tellErrors } from './load.ts';
 import { tellLines } from './output.ts';
 
 /** A configuration to decide by in this process, with what "serve" would have fetched. */
-export type ForDecisions = LoadedConfig & {
+export type ForDecisions = Provisioned & {
   /** What decisions asked for meanwhile. @returns whether there was anything */
   readonly fetchWanted: () => Promise<boolean>;
   readonly close: () => Promise<void>;

@@ -7,8 +7,9 @@ import type { RevocationKnowledge } from '../pki/revocation/revocation-state.ts'
 import { tablesOf } from '../provision/definitions.ts';
 import { checkEnforcerTls } from '../provision/enforcer-handshake.ts';
 import { createFindings, type Findings } from '../provision/findings.ts';
-import { type LoadedConfig, provisionOnce } from '../provision/load-config.ts';
+import { provisionOnce } from '../provision/load-config.ts';
 import { readOwnConfig, readOwnRest } from '../provision/own-config.ts';
+import type { Provisioned } from '../provision/provision.ts';
 import { warnAboutRisks } from '../provision/risks.ts';
 import { checkSharedPorts } from '../provision/router.ts';
 import { checkRouterFiles } from '../provision/router-files.ts';
@@ -44,7 +45,7 @@ type LoadOptions = {
 export async function load(
   file: string,
   { alwaysEnvoy = false, workers, tell = tellAll, isReview = false, ...knowledge }: LoadOptions = {},
-): Promise<LoadedConfig | Exit> {
+): Promise<Provisioned | Exit> {
   const judgesEnvoy = ({ isWritten }: ConfigText): boolean => alwaysEnvoy || isWritten(['router']);
   const forEnvoy = (text: ConfigText): Findings => {
     const findings = createFindings(file, text.lineOf);

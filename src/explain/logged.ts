@@ -1,7 +1,7 @@
 import { type Certificate, CertificateError } from '../pki/certificate/certificate.ts';
 import { CertificateCache } from '../pki/certificate/certificate-cache.ts';
 import type { Snapshot } from '../snapshot.ts';
-import type { Told } from './request.ts';
+import type { ToldRequest } from './request.ts';
 
 /** A line of the record of decisions (docs/audit.md), as far as it is read here. */
 export type Logged = Readonly<
@@ -61,8 +61,8 @@ function parsed(line: string): Logged | undefined {
 export function replayOf(
   { method = 'GET', host = '', path = '/', source, sha256 }: Logged,
   snapshot: Snapshot,
-  given: Told['certificate'],
-): Told | 'unknown' | 'another' {
+  given: ToldRequest['certificate'],
+): ToldRequest | 'unknown' | 'another' {
   if (given !== undefined && sha256 !== undefined && hashOf(given.leaf) !== sha256) return 'another';
   const certificate = given ?? knownAs(sha256, snapshot);
   if (sha256 !== undefined && certificate === undefined) return 'unknown';
@@ -74,7 +74,7 @@ function hashOf(der: Uint8Array): string | undefined {
   return certificate instanceof CertificateError ? undefined : certificate.sha256;
 }
 
-function knownAs(sha256: string | undefined, { everyone }: Snapshot): Told['certificate'] {
+function knownAs(sha256: string | undefined, { everyone }: Snapshot): ToldRequest['certificate'] {
   const certificates = (everyone.clients ?? []).flatMap(({ asks }): readonly Certificate[] =>
     asks?.kind === 'certificate' ? [asks.certificate] : [],
   );

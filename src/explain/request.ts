@@ -10,7 +10,7 @@ import { type CertificateSources, fittingSources } from '../client-certificate/s
 import type { Snapshot } from '../snapshot.ts';
 
 /** A request as somebody tells of it, without the Envoy that it would come by. */
-export type Told = {
+export type ToldRequest = {
   readonly method: string;
   /** Undecoded, with the query. */
   readonly path: string;
@@ -30,7 +30,7 @@ export type Told = {
 const anybody = '192.0.2.1';
 
 /** What our Envoy would send of it: the certificate where the API looks for it, written as it looks for it. */
-export function attributesOf(told: Told, snapshot: Snapshot, now: number): Attributes {
+export function attributesOf(told: ToldRequest, snapshot: Snapshot, now: number): Attributes {
   const { method, path, host, scheme, certificate, token } = told;
   const tokenHeader: readonly Header[] =
     token === undefined ? [] : [[snapshot.answers.tokenHeader.name, `Bearer ${token}`]];
@@ -95,7 +95,7 @@ function sentInHeader(
   {
     certificate: { leaf, intermediates },
     address,
-  }: { readonly certificate: NonNullable<Told['certificate']>; readonly address: string | undefined },
+  }: { readonly certificate: NonNullable<ToldRequest['certificate']>; readonly address: string | undefined },
 ): Attributes {
   const written = writeCertificate(format, leaf, intermediates, { header: asReceived(header), chainHeader });
   return {
@@ -106,7 +106,7 @@ function sentInHeader(
 }
 
 /** Where an API is asked: its first operation, or just below its base path. */
-export function placeOf(api: Api): Pick<Told, 'method' | 'path' | 'host'> {
+export function placeOf(api: Api): Pick<ToldRequest, 'method' | 'path' | 'host'> {
   const [host = '*'] = api.hosts;
   const [operation] = api.operations ?? [];
   return {

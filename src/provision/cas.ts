@@ -4,7 +4,7 @@ import { formatName } from '../pki/certificate/name.ts';
 import { keysOf, parseNameText } from '../pki/certificate/name-text.ts';
 import type { Leniency } from '../pki/path/path-options.ts';
 import { warnAboutConstraints, warnAboutDates, warnAboutExpiredCas } from './certificate-warnings.ts';
-import type { Reading } from './findings.ts';
+import type { ReadingCircumstances } from './findings.ts';
 import { readBundle } from './pem-files.ts';
 
 /** The CAs that `issuer` may name; none are trusted where there is no trustedCertPath. */
@@ -18,13 +18,13 @@ type Cas = {
 };
 
 /** What entries are read with. */
-export type ClientReading = Reading & { readonly cas: Cas };
+export type ClientReading = ReadingCircumstances & { readonly cas: Cas };
 
 /** Certificates that all paths must end at, and such as help to build one. Broken ones are left out, and told. */
 export function readCas(
   path: Path,
   name: string | undefined,
-  reading: Reading,
+  reading: ReadingCircumstances,
 ): readonly Certificate[] | undefined {
   if (name === undefined) return undefined;
   const { findings } = reading;

@@ -9,7 +9,7 @@ import type { Leniency } from '../pki/path/path-options.ts';
 import { validatePath } from '../pki/path/path-validation.ts';
 import { createTrustStore } from '../pki/path/trust-store.ts';
 import { endsSoon, instant } from './dates.ts';
-import type { Findings, Reading } from './findings.ts';
+import type { Findings, ReadingCircumstances } from './findings.ts';
 import type { Sliced } from './slices.ts';
 import type { ClientEntry } from './trust.ts';
 
@@ -18,7 +18,7 @@ export function warnAboutDates(
   certificate: Certificate,
   whose: string,
   path: Path,
-  { findings, now }: Reading,
+  { findings, now }: ReadingCircumstances,
 ): void {
   if (now > certificate.notAfter)
     findings.warn(
@@ -41,7 +41,7 @@ export function warnAboutDates(
 export function warnAboutExpiredCas(
   cas: readonly Certificate[],
   path: Path,
-  { findings, now }: Reading,
+  { findings, now }: ReadingCircumstances,
 ): void {
   const expired = cas
     .filter(({ notAfter }) => now > notAfter)

@@ -8,7 +8,7 @@ import { warnAboutConstraints, warnAboutDates, warnAboutUse } from './certificat
 import { readRule } from './client-rules.ts';
 import { instant } from './dates.ts';
 import { scopeOf } from './directory.ts';
-import type { Findings, Reading } from './findings.ts';
+import type { Findings, ReadingCircumstances } from './findings.ts';
 import { checkBeyond, warnAboutLeniency } from './leniency.ts';
 import { certificateIn } from './pem-files.ts';
 import type { Sliced } from './slices.ts';
@@ -215,7 +215,7 @@ function readNamed<Key extends string>(
 function readTerm(
   { disabled, notBefore, notAfter }: Written,
   at: Path,
-  { findings, now }: Reading,
+  { findings, now }: ReadingCircumstances,
 ): Term | undefined {
   if (!disabled && notBefore === undefined && notAfter === undefined) return undefined;
   const term = {

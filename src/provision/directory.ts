@@ -2,7 +2,7 @@ import type { BoundClients, Client } from '../apis/security.ts';
 import { nearest, type Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { createEffort } from '../pki/path/effort.ts';
-import type { Findings, Reading } from './findings.ts';
+import type { Findings, ReadingCircumstances } from './findings.ts';
 import type { Sliced } from './slices.ts';
 import { fingerprintsOf, type Trust, type TrustedClient } from './trust.ts';
 
@@ -116,7 +116,7 @@ export function sharedByKind(): typeof byKind {
 export function warnAboutOverlaps(
   clients: readonly TrustedClient[],
   at: Path,
-  { findings, now }: Reading,
+  { findings, now }: ReadingCircumstances,
 ): void {
   const broad = clients.filter(({ kind }) => kind !== 'exact');
   const seen = new Map<string, string>();

@@ -23,7 +23,7 @@ export type Findings = {
 };
 
 /** What certificates are read with. */
-export type Reading = {
+export type ReadingCircumstances = {
   readonly findings: Findings;
   /** Milliseconds since the epoch: only for warnings about dates. */
   readonly now: number;

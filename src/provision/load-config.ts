@@ -9,8 +9,6 @@ import { type OwnConfig, type OwnResult, readOwnConfig, resolver } from './own-c
 import { type ProvisionCircumstances, type Provisioned, provision } from './provision.ts';
 import { atOnce } from './slices.ts';
 
-export type LoadedConfig = Provisioned;
-
 export type LoadOptions = Partial<
   Pick<ProvisionCircumstances, 'jwksFeeds' | 'before' | 'revocationKnowledge'>
 > & {
@@ -31,7 +29,7 @@ export function loadConfig(
   env: Env,
   now: number,
   options: LoadOptions = {},
-): LoadedConfig | readonly Problem[] {
+): Provisioned | readonly Problem[] {
   const own = readOwnConfig(file, env, options.files ?? disk);
   if ('problems' in own) return own.problems;
   const result = provisionOnce(own.ok, now, options);
@@ -43,7 +41,7 @@ export function provisionOnce(
   own: OwnConfig,
   now: number,
   { jwksFeeds = new JwksFeeds(), tables, files, ...circumstances }: LoadOptions = {},
-): OwnResult<LoadedConfig> {
+): OwnResult<Provisioned> {
   const definitions = entriesOf(own.config, resolver(own.file)).map((entry) =>
     readEntry(entry, tables, files),
   );

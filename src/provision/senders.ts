@@ -13,7 +13,7 @@ import type { RevocationState } from '../pki/revocation/revocation-state.ts';
 import { readCas } from './cas.ts';
 import { readClients } from './clients.ts';
 import { apiOf, byKind } from './directory.ts';
-import type { Findings, Reading } from './findings.ts';
+import type { Findings, ReadingCircumstances } from './findings.ts';
 import { strengthOf } from './leniency.ts';
 import type { Sliced } from './slices.ts';
 import { buildTrust, type ClientEntry, fingerprintsOf, type Trust } from './trust.ts';
@@ -35,7 +35,7 @@ export function* readSenders(
   config: Config,
   clients: readonly ClientEntry[],
   intermediates: readonly Certificate[],
-  reading: Reading,
+  reading: ReadingCircumstances,
 ): Sliced<Senders> {
   const { senders, senderCaPath } = config.enforcer.security.mutualSSL;
   const at = ['enforcer', 'security', 'mutualSSL'];

@@ -18,7 +18,7 @@ export type Status = {
   readonly faulty: readonly string[];
 };
 
-export type Asked = 'reload' | 'status';
+export type ControlWord = 'reload' | 'status';
 
 const longestAsk = 64;
 /** Milliseconds for asking. */
@@ -34,7 +34,7 @@ const connections = 16;
  */
 export async function openControl(
   path: string,
-  answer: (asked: Asked) => Promise<Status>,
+  answer: (asked: ControlWord) => Promise<Status>,
 ): Promise<() => Promise<void>> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -67,7 +67,7 @@ export async function openControl(
   }
 }
 
-async function serve(socket: Socket, answer: (asked: Asked) => Promise<Status>): Promise<void> {
+async function serve(socket: Socket, answer: (asked: ControlWord) => Promise<Status>): Promise<void> {
   socket.setTimeout(patience, () => socket.destroy());
   const asked = await line(socket, longestAsk).catch(() => undefined);
   if (asked !== 'reload' && asked !== 'status') return void socket.destroy();
@@ -83,7 +83,7 @@ async function serve(socket: Socket, answer: (asked: Asked) => Promise<Status>):
 const longestAnswer = 64 * 1024 * 1024;
 
 /** @throws Error: nobody answers there, or not in time, or no status */
-export async function askControl(path: string, asked: Asked, milliseconds: number): Promise<Status> {
+export async function askControl(path: string, asked: ControlWord, milliseconds: number): Promise<Status> {
   const socket = connect(path);
   const timer = setTimeout(
     () => socket.destroy(new Error(`no answer on ${path} within ${milliseconds / 1000} s`)),

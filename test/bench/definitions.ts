@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { problemLine } from '../../src/config/problem.ts';
 import { decide } from '../../src/enforcer.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../../src/provision/load-config.ts';
+import { isProblems, loadConfig } from '../../src/provision/load-config.ts';
+import type { Provisioned } from '../../src/provision/provision.ts';
 import { Configuration, type ConfigurationEvent } from '../../src/service/configuration.ts';
 import { request } from '../support/attributes.ts';
 import { now, selfSigned } from '../support/certificate-authority.ts';
@@ -63,7 +64,7 @@ function writeApis(folder: string, count: number, pems: readonly string[]): void
   writeFileSync(join(folder, 'config.toml'), '[[definitions]]\nkind = "apk"\npath = "apis/"\n');
 }
 
-function load(folder: string): LoadedConfig {
+function load(folder: string): Provisioned {
   const loaded = loadConfig(join(folder, 'config.toml'), {}, now);
   if (isProblems(loaded)) throw new Error(loaded.map(problemLine).slice(0, 3).join('\n'));
   if (loaded.problems.length > 0) throw new Error(loaded.problems.map(problemLine).slice(0, 3).join('\n'));
@@ -72,7 +73,7 @@ function load(folder: string): LoadedConfig {
 
 /** Reloads as the service does them, and the longest time meanwhile in which no Check would have been answered. */
 async function reloaded(folder: string): Promise<{
-  readonly loaded: LoadedConfig;
+  readonly loaded: Provisioned;
   readonly changed: string;
   readonly same: string;
   readonly stall: number;
@@ -122,7 +123,7 @@ function timed<T>(work: () => T): readonly [T, number] {
 }
 
 /** µs, warm, median of rounds, over APIs from all over. */
-async function decision({ snapshot }: LoadedConfig, count: number, pems: readonly string[]): Promise<number> {
+async function decision({ snapshot }: Provisioned, count: number, pems: readonly string[]): Promise<number> {
   const requests = Array.from({ length: 50 }, (_, k) => {
     const i = Math.floor((k * count) / 50);
     return request({

@@ -3,12 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { problemLine } from '../../src/config/problem.ts';
 import { decide } from '../../src/enforcer.ts';
-import {
-  isProblems,
-  type LoadedConfig,
-  type LoadOptions,
-  loadConfig,
-} from '../../src/provision/load-config.ts';
+import { isProblems, type LoadOptions, loadConfig } from '../../src/provision/load-config.ts';
+import type { Provisioned } from '../../src/provision/provision.ts';
 import type { Snapshot } from '../../src/snapshot.ts';
 import { type RequestParts, request } from './attributes.ts';
 import { now } from './certificate-authority.ts';
@@ -24,7 +20,7 @@ export function load(
   files: Readonly<Record<string, string | Uint8Array>>,
   at: number = now,
   options: LoadOptions = {},
-): LoadedConfig {
+): Provisioned {
   const folder = mkdtempSync(join(tmpdir(), 'enforcer-'));
   try {
     for (const [name, text] of Object.entries({ ...files, 'config.toml': toml }))

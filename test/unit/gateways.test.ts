@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { before, test } from 'node:test';
 import type { Header } from '../../src/attributes.ts';
-import type { LoadedConfig } from '../../src/provision/load-config.ts';
+import type { Provisioned } from '../../src/provision/provision.ts';
 import type { RequestParts } from '../support/attributes.ts';
 import { type Issued, selfSigned } from '../support/certificate-authority.ts';
 import { load, outcome } from '../support/enforcer.ts';
@@ -15,7 +15,7 @@ before(async () => {
   other = await selfSigned({ subject: 'CN=other', extendedKeyUsage: 'client' });
 });
 
-const start = (mutualSSL: string): LoadedConfig =>
+const start = (mutualSSL: string): Provisioned =>
   load(
     `[enforcer.security.mutualSSL]
 ${mutualSSL}

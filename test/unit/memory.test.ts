@@ -14,7 +14,8 @@ import { auditLine } from '../../src/observability/audit.ts';
 import { type Certificate, CertificateError } from '../../src/pki/certificate/certificate.ts';
 import { CertificateCache } from '../../src/pki/certificate/certificate-cache.ts';
 import { createCrlSet } from '../../src/pki/revocation/crl-set.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../../src/provision/load-config.ts';
+import { isProblems, loadConfig } from '../../src/provision/load-config.ts';
+import type { Provisioned } from '../../src/provision/provision.ts';
 import type { Snapshot } from '../../src/snapshot.ts';
 import { request } from '../support/attributes.ts';
 import { now } from '../support/certificate-authority.ts';
@@ -199,7 +200,7 @@ const count = Number(process.env.MEMORY_REQUESTS ?? 6_000);
 test(`whatever came before, a request is decided and answered as if nothing had`, async () => {
   const { below, of } = random(seed);
   const knowledge = { version: 0, crls: crlSets[1]! };
-  const provisioned = (which: number, before?: LoadedConfig): LoadedConfig => {
+  const provisioned = (which: number, before?: Provisioned): Provisioned => {
     const options = { revocationKnowledge: knowledge, ...(before && { before }) };
     const loaded = loadConfig(join(folder, `${which}.toml`), {}, now, options);
     assert.ok(!isProblems(loaded), `${which}.toml`);

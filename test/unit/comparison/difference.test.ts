@@ -8,7 +8,7 @@ import { differences } from '../../../src/comparison/difference.ts';
 import { type Compared, wholeChanges } from '../../../src/comparison/whole.ts';
 import { decide } from '../../../src/enforcer.ts';
 import { plainPaper } from '../../../src/observability/paper.ts';
-import type { LoadedConfig } from '../../../src/provision/load-config.ts';
+import type { Provisioned } from '../../../src/provision/provision.ts';
 import type { Snapshot } from '../../../src/snapshot.ts';
 import { request } from '../../support/attributes.ts';
 import { createAuthority, now, selfSigned } from '../../support/certificate-authority.ts';
@@ -70,13 +70,13 @@ methods = ["GET"]
 path = "/{id}"
 `;
 /** Files lie in folders of their own, by the same names. */
-const compared = ({ config, snapshot, tiers }: LoadedConfig): Compared => ({
+const compared = ({ config, snapshot, tiers }: Provisioned): Compared => ({
   config,
   snapshot,
   tiers,
   contentOf: (path) => path,
 });
-const compare = (before: LoadedConfig, after: LoadedConfig): readonly string[] => {
+const compare = (before: Provisioned, after: Provisioned): readonly string[] => {
   const found = {
     differences: differences(before.snapshot, after.snapshot, now),
     whole: wholeChanges(compared(before), compared(after)),

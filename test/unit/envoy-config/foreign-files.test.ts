@@ -5,7 +5,8 @@ import { dirname, join, resolve } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { problemLine } from '../../../src/config/problem.ts';
 import { dynamicEnvoyFiles } from '../../../src/envoy-config/dynamic.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { isProblems, loadConfig } from '../../../src/provision/load-config.ts';
+import type { Provisioned } from '../../../src/provision/provision.ts';
 import { now, selfSigned } from '../../support/certificate-authority.ts';
 
 // Another listeners.json has Envoy replace its listener: open connections end, and all tiers' buckets are full again.
@@ -32,13 +33,13 @@ const entries = kinds.map(
 const own = (more: string, router = ''): string =>
   `[router]\ndynamicFolder = "envoy"\nlistenerPort = 9090\n${router}\n[[tiers]]\nname = "Platinum"\nrequests = 3\nper = "day"\n${more}${entries.join('')}`;
 
-function load(toml: string): LoadedConfig {
+function load(toml: string): Provisioned {
   put('config.toml', toml);
   const loaded = loadConfig(join(root, 'config.toml'), {}, now);
   assert.ok(!isProblems(loaded), isProblems(loaded) ? loaded.map(problemLine).join('\n') : '');
   return loaded;
 }
-function filesOf({ config, ownApis, tiers }: LoadedConfig): ReadonlyMap<string, string> {
+function filesOf({ config, ownApis, tiers }: Provisioned): ReadonlyMap<string, string> {
   const options = { ownApis, tiers, enforcer: config.router.enforcer, resolvePath: (path: string) => path };
   return dynamicEnvoyFiles(config, options, '/envoy');
 }
@@ -134,9 +135,9 @@ test('a certificate header of a foreign file alone changes the listener, and is 
   project('', { name: 'other' });
   put('choreo-connect/config.toml', mutualSsl('X-My-Id'));
   const after = load(own(''));
-  const listeners = (loaded: LoadedConfig) => filesOf(loaded).get('listeners.json');
+  const listeners = (loaded: Provisioned) => filesOf(loaded).get('listeners.json');
   assert.notEqual(listeners(after), listeners(before));
-  const said = ({ warnings }: LoadedConfig) =>
+  const said = ({ warnings }: Provisioned) =>
     warnings.map(problemLine).filter((line) => line.includes('X-My-Id'));
   assert.equal(said(after).length, 1);
   assert.match(

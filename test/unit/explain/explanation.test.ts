@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { denials } from '../../../src/decision.ts';
 import { type Explanation, explain } from '../../../src/explain/explanation.ts';
-import { attributesOf, type Told } from '../../../src/explain/request.ts';
+import { attributesOf, type ToldRequest } from '../../../src/explain/request.ts';
 import { explanationText } from '../../../src/explain/text.ts';
 import { toJson } from '../../../src/explain/to-json.ts';
 import { plainPaper } from '../../../src/observability/paper.ts';
@@ -20,7 +20,7 @@ import { createTokenIssuer } from '../../support/token-issuer.ts';
 import { makeCredentials } from '../../truth-tables/credentials.ts';
 import { apisToml, basePathOf, readTable, tokenCases } from '../../truth-tables/table.ts';
 
-const asked = (parts: Partial<Told>): Told => ({
+const asked = (parts: Partial<ToldRequest>): ToldRequest => ({
   method: 'GET',
   path: '/',
   host: 'localhost',
@@ -31,7 +31,7 @@ const asked = (parts: Partial<Told>): Told => ({
   token: undefined,
   ...parts,
 });
-const ask = (parts: Partial<Told>, snapshot: Snapshot, at = now): Promise<Explanation> =>
+const ask = (parts: Partial<ToldRequest>, snapshot: Snapshot, at = now): Promise<Explanation> =>
   explain(attributesOf(asked(parts), snapshot, at), snapshot, at);
 const outcomeOf = ({ decision }: Explanation): string =>
   decision.outcome === 'deny'
@@ -111,13 +111,18 @@ applicationSecurity = "mandatory"
     },
   );
 
-const of = (name: string, ...chain: readonly Authority[]): Partial<Told> => ({
+const of = (name: string, ...chain: readonly Authority[]): Partial<ToldRequest> => ({
   path: '/orders',
   certificate: { leaf: people[name]!.der, intermediates: chain.map(({ der }) => der) },
 });
 
 type Says = readonly [stage: string, result: 'passed' | 'refused' | 'told', text: RegExp];
-const told: readonly [what: string, parts: () => Partial<Told>, outcome: string, says: readonly Says[]][] = [
+const told: readonly [
+  what: string,
+  parts: () => Partial<ToldRequest>,
+  outcome: string,
+  says: readonly Says[],
+][] = [
   [
     'who it is, by what, with which tier',
     () => of('acme'),

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { type Explanation, explain, withLimit } from '../../../src/explain/explanation.ts';
 import { attributesOf } from '../../../src/explain/request.ts';
 import { toJson } from '../../../src/explain/to-json.ts';
-import type { LoadedConfig } from '../../../src/provision/load-config.ts';
+import type { Provisioned } from '../../../src/provision/provision.ts';
 import { now, selfSigned } from '../../support/certificate-authority.ts';
 import { load } from '../../support/enforcer.ts';
 
@@ -30,7 +30,7 @@ aliases = ["acme\\\\ ß"]
     { 'acme.pem': acme.pem },
   );
 
-async function explained(loaded: LoadedConfig, path: string): Promise<Explanation> {
+async function explained(loaded: Provisioned, path: string): Promise<Explanation> {
   const asked = { method: 'GET', path, host: 'a', scheme: 'https', headers: [] };
   const client = { from: undefined, token: undefined, certificate: { leaf: acme.der, intermediates: [] } };
   const attributes = attributesOf({ ...asked, ...client }, loaded.snapshot, now);

@@ -8,7 +8,8 @@ import { problemLine } from '../../../src/config/problem.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
 import { readDefinition } from '../../../src/definitions/readers.ts';
 import { writeToml } from '../../../src/definitions/write-toml.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { isProblems, loadConfig } from '../../../src/provision/load-config.ts';
+import type { Provisioned } from '../../../src/provision/provision.ts';
 import { now, selfSigned } from '../../support/certificate-authority.ts';
 import { outcome } from '../../support/enforcer.ts';
 
@@ -21,13 +22,13 @@ const proxy = (name: string, pem = acme.pem, basePath = `/${name}`): string =>
   `- name: ${name}\n  version: v1\n  basePath: ${basePath}\n  policies:\n    - policy: MTLS Authenticator\n      Certificate Content: "${encodeURIComponent(pem)}"\n`;
 const toml = `[[definitions]]\nkind = "bijira"\npath = "*.yaml"\n`;
 const put = (name: string, text: string): void => writeFileSync(join(folder, name), text);
-function load(before?: LoadedConfig, text = toml): LoadedConfig {
+function load(before?: Provisioned, text = toml): Provisioned {
   put('config.toml', text);
   const loaded = loadConfig(join(folder, 'config.toml'), {}, now, { ...(before && { before }) });
   if (isProblems(loaded)) throw new Error(loaded.map(problemLine).join('\n'));
   return loaded;
 }
-const call = (loaded: LoadedConfig, path: string, pem = acme.pem) =>
+const call = (loaded: Provisioned, path: string, pem = acme.pem) =>
   outcome({ path, certificate: encodeURIComponent(pem) }, loaded.snapshot);
 
 test('8: a broken API keeps its place and refuses everybody; the others go on, and nothing falls through', async () => {

@@ -8,7 +8,8 @@ import { bootstrap } from '../../../src/envoy-config/bootstrap.ts';
 import { placeholder } from '../../../src/provision/definitions.ts';
 import { mostRepeatedRoutes, settleHosts } from '../../../src/provision/hosts.ts';
 import { type LastGood, nothingYet, type State } from '../../../src/provision/last-good.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { isProblems, loadConfig } from '../../../src/provision/load-config.ts';
+import type { Provisioned } from '../../../src/provision/provision.ts';
 import { atOnce } from '../../../src/provision/slices.ts';
 import { now } from '../../support/certificate-authority.ts';
 import { outcome } from '../../support/enforcer.ts';
@@ -202,7 +203,7 @@ test('what is refused at one host takes no path of config.toml’s from another 
 const folder = mkdtempSync(join(tmpdir(), 'hosts-'));
 after(() => rmSync(folder, { recursive: true }));
 mkdirSync(join(folder, 'apk'));
-function load(toml: string, before?: LoadedConfig): LoadedConfig {
+function load(toml: string, before?: Provisioned): Provisioned {
   writeFileSync(join(folder, 'config.toml'), toml);
   const loaded = loadConfig(join(folder, 'config.toml'), {}, now, before && { before });
   if (isProblems(loaded)) throw new Error(loaded.map(problemLine).join('\n'));
@@ -268,9 +269,9 @@ test('an entry of many files takes no room from another’s, neither at a start 
   for (let i = 0; i < 260; i++) writeFileSync(join(folder, `many/${i}.yaml`), manifests([`h${i}.test`]));
   writeFileSync(join(folder, 'one/a.yaml'), manifests(['a.test', 'b.test', 'c.test']));
   const [atA, atC, atNew] = ['a', 'c', 'new'].map(
-    (name) => (loaded: LoadedConfig) => outcome({ host: `${name}.test`, path: '/p/deep' }, loaded.snapshot),
+    (name) => (loaded: Provisioned) => outcome({ host: `${name}.test`, path: '/p/deep' }, loaded.snapshot),
   );
-  const isOfMany = ({ problems }: LoadedConfig): boolean =>
+  const isOfMany = ({ problems }: Provisioned): boolean =>
     problems.length > 0 && problems.every(({ file }) => file.includes('/many/'));
   const first = load(toml);
   assert.deepEqual([await atA!(first), await atC!(first), isOfMany(first)], ['allowed', 'allowed', true]);
@@ -294,7 +295,7 @@ test('a file that names too many hosts stays as it was, and so does who was ther
   writeFileSync(join(folder, 'apk/others.yaml'), manifests(['others.test']));
   const good = load(toml);
   assert.deepEqual(good.problems, []);
-  const mine = (loaded: LoadedConfig) => outcome({ host: 'first.test', path: '/p/deep' }, loaded.snapshot);
+  const mine = (loaded: Provisioned) => outcome({ host: 'first.test', path: '/p/deep' }, loaded.snapshot);
   write('"first.test", "more.test"', many);
   const crowded = load(toml, good);
   assert.match(crowded.problems.map(problemLine).join('\n'), /^[^\n]*many\.yaml:\d+: hosts: .*$/);

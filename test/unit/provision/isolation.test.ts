@@ -8,7 +8,8 @@ import { writeCertificate } from '../../../src/client-certificate/outbound.ts';
 import { problemLine } from '../../../src/config/problem.ts';
 import type { Certificate } from '../../../src/pki/certificate/certificate.ts';
 import { createFindings } from '../../../src/provision/findings.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { isProblems, loadConfig } from '../../../src/provision/load-config.ts';
+import type { Provisioned } from '../../../src/provision/provision.ts';
 import { warnAboutRisks } from '../../../src/provision/risks.ts';
 import { now, selfSigned } from '../../support/certificate-authority.ts';
 import { outcome } from '../../support/enforcer.ts';
@@ -71,17 +72,17 @@ const ownIssuer =
 const ownApi = (more: string): string => `[[apis]]\nname = "own"\nversion = "1"\n${more}\n`;
 const openRoot = ownApi('basePath = "/"\nmutualSSL = "off"');
 
-function load(toml: string, before?: LoadedConfig): LoadedConfig {
+function load(toml: string, before?: Provisioned): Provisioned {
   put('config.toml', toml);
   const loaded = loadConfig(join(folder, 'config.toml'), {}, now, before && { before });
   if (isProblems(loaded)) throw new Error(loaded.map(problemLine).join('\n'));
   return loaded;
 }
-const said = ({ problems, warnings }: LoadedConfig): string =>
+const said = ({ problems, warnings }: Provisioned): string =>
   [...problems, ...warnings].map(problemLine).join('\n').replaceAll(folder, '');
-const call = (loaded: LoadedConfig, client?: { readonly pem: string }, path = '/payments/1.0/x') =>
+const call = (loaded: Provisioned, client?: { readonly pem: string }, path = '/payments/1.0/x') =>
   outcome({ path, ...(client && { certificate: encodeURIComponent(client.pem) }) }, loaded.snapshot);
-const bearing = (loaded: LoadedConfig, bearer: string, path = '/payments/1.0/x') =>
+const bearing = (loaded: Provisioned, bearer: string, path = '/payments/1.0/x') =>
   outcome({ path, headers: [['authorization', `Bearer ${bearer}`]] }, loaded.snapshot);
 const forged = (): string => theirs.token({ sub: 'ceo' }, { kid: undefined });
 const theirIssuer = (name = 'evil', more = 'certificateFilePath = "evil.pem"'): string =>
@@ -137,7 +138,7 @@ test('a foreign API on a host of its own takes that host from no API of config.t
   put('p/b.yaml', bijira('basePath: /theirs\n  hosts: [api.test]').replace('name: A', 'name: B'));
   const bijiraFiles = '[[definitions]]\nkind = "bijira"\npath = "p"\n';
   const alone = load(bijiraFiles + ownIssuer);
-  const at = (loaded: LoadedConfig, path: string, host = 'api.test') =>
+  const at = (loaded: Provisioned, path: string, host = 'api.test') =>
     outcome({ path, host }, loaded.snapshot);
   const mine = `[[clients]]\nalias = "mine"\nfile = "acme.pem"\n${ownApi('basePath = "/own"\naliases = ["mine"]')}`;
   for (const before of [undefined, alone]) {
@@ -192,7 +193,7 @@ for (const [what, away] of [
 }
 
 /** By a user that has no right to everything. */
-function loadAsOrdinaryUser(toml: string, before: LoadedConfig): LoadedConfig {
+function loadAsOrdinaryUser(toml: string, before: Provisioned): Provisioned {
   put('config.toml', toml);
   chmodSync(folder, 0o755);
   const isRoot = process.geteuid?.() === 0;

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { problemLine } from '../../../src/config/problem.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { isProblems, loadConfig } from '../../../src/provision/load-config.ts';
+import type { Provisioned } from '../../../src/provision/provision.ts';
 import { createAuthority, now, selfSigned } from '../../support/certificate-authority.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'load-config-'));
@@ -66,7 +67,7 @@ write('text.pem', 'no certificate here\n');
 write('broken.pem', acme.pem.replace(/\n[A-Za-z0-9+/]{64}\n/, '\n'));
 write('junk.pem', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
 
-const load = (text: string): LoadedConfig | readonly string[] => {
+const load = (text: string): Provisioned | readonly string[] => {
   const file = join(folder, 'config.toml');
   write('config.toml', text);
   const loaded = loadConfig(file, {}, now);
@@ -74,10 +75,10 @@ const load = (text: string): LoadedConfig | readonly string[] => {
     ? loaded.map((problem) => problemLine({ ...problem, file: 'config.toml' }))
     : loaded;
 };
-const good = (text: string): LoadedConfig => {
+const good = (text: string): Provisioned => {
   const loaded = load(text);
   if (isProblems(loaded as never)) assert.fail((loaded as readonly string[]).join('\n'));
-  return loaded as LoadedConfig;
+  return loaded as Provisioned;
 };
 const warnings = (text: string): string[] =>
   good(text).warnings.map((warning) => problemLine({ ...warning, file: 'config.toml' }));

@@ -6,7 +6,8 @@ import { after, test } from 'node:test';
 import { problemLine } from '../../../src/config/problem.ts';
 import { readDefinition } from '../../../src/definitions/readers.ts';
 import { writeToml } from '../../../src/definitions/write-toml.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../../../src/provision/load-config.ts';
+import { isProblems, loadConfig } from '../../../src/provision/load-config.ts';
+import type { Provisioned } from '../../../src/provision/provision.ts';
 import { tierLine } from '../../../src/provision/tiers.ts';
 import { createAuthority, now } from '../../support/certificate-authority.ts';
 
@@ -30,14 +31,14 @@ for (const name of ['a', 'b', 'c']) {
   write(`project/Client-certificates/${name}.crt`, pem);
 }
 
-const lines = (problems: LoadedConfig['problems']) =>
+const lines = (problems: Provisioned['problems']) =>
   problems.map((problem) => problemLine({ ...problem, file: problem.file.replace(`${folder}/`, '') }));
-function load(toml: string): LoadedConfig | readonly string[] {
+function load(toml: string): Provisioned | readonly string[] {
   write('config.toml', toml);
   const loaded = loadConfig(join(folder, 'config.toml'), {}, now);
   return isProblems(loaded) ? lines(loaded) : loaded;
 }
-function good(toml: string): LoadedConfig {
+function good(toml: string): Provisioned {
   const loaded = load(toml);
   assert.ok('config' in loaded, String(loaded));
   return loaded;
@@ -333,7 +334,7 @@ for (const [toml, line] of people)
 
 test('WSO2’s tiers count in the order config.toml, its files, what is published; and not without foreign files', () => {
   const written = `${tier('Gold', 'requests = 1')}[[tiers]]\nfile = "policies.yaml"\n`;
-  const requests = ({ tiers }: LoadedConfig) =>
+  const requests = ({ tiers }: Provisioned) =>
     Object.fromEntries(tiers.map(({ name, limit }) => [name, limit?.requests]));
   assert.deepEqual(requests(good(written)), { Silver: 8, Gold: 1 });
   const { Gold, Silver, Bronze } = requests(good(written + foreign));

@@ -11,7 +11,8 @@ import type { DefinitionEntry, WrittenApi } from '../../../../src/definitions/wr
 import { FileProblem } from '../../../../src/documents/files.ts';
 import { readXml } from '../../../../src/documents/xml.ts';
 import { decide } from '../../../../src/enforcer.ts';
-import { isProblems, type LoadedConfig, loadConfig } from '../../../../src/provision/load-config.ts';
+import { isProblems, loadConfig } from '../../../../src/provision/load-config.ts';
+import type { Provisioned } from '../../../../src/provision/provision.ts';
 import { request } from '../../../support/attributes.ts';
 import { createAuthority, selfSigned } from '../../../support/certificate-authority.ts';
 import { makeJks } from '../../../support/key-stores.ts';
@@ -239,13 +240,13 @@ test('a reload after the last certificate was removed: it is refused, not set ba
     file,
     `[[definitions]]\nkind = "api-manager"\npath = "readme.txt"\ndatabase = "${database}"\n`,
   );
-  const load = (rows: readonly TableRow[], before?: LoadedConfig): LoadedConfig => {
+  const load = (rows: readonly TableRow[], before?: Provisioned): Provisioned => {
     const tables = new Map([[database, rows]]);
     const loaded = loadConfig(file, {}, now, { tables, ...(before && { before }) });
     assert.ok(!isProblems(loaded), JSON.stringify(loaded));
     return loaded;
   };
-  const outcome = async ({ snapshot }: LoadedConfig): Promise<string> => {
+  const outcome = async ({ snapshot }: Provisioned): Promise<string> => {
     const certificate = encodeURIComponent(acme.pem);
     const decision = await decide(request({ path: '/pizzashack/1.0.0/menu', certificate }), snapshot, now);
     return decision.outcome === 'deny' ? decision.code : 'allow';
