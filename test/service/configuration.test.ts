@@ -566,28 +566,28 @@ test('files that change while others are read do not begin the reading anew, and
 test('what foreign files say as before is not read into the same once more, whatever is asked for it', async () => {
   const names = Array.from({ length: 100 }, (_, i) => `api-${i}`);
   const at = folder('same', names);
-  await running(at, async ({ configuration, event, code }) => {
+  await running(at, async ({ configuration, code }) => {
     const shown = (): unknown =>
       configuration.inForce.config.apis
         .filter(({ name }) => name === 'api-7')
         .map((api) => api.optionalCertificate);
+    const reloaded = (): Promise<void> => {
+      configuration.reload();
+      return configuration.settled();
+    };
     const apis = configuration.inForce.good.apis;
-    configuration.reload();
-    await event(isInForce);
+    await reloaded();
     const key = [...apis.keys()][0]!;
     assert.equal(configuration.inForce.good.apis.get(key)!.api, apis.get(key)!.api, 'the very same');
     const asked = config().replace('path = "apis/"', 'path = "apis/"\noptionalCertificate = "reject-wrong"');
     writeFileSync(join(at, 'config.toml'), asked);
-    configuration.reload();
-    await event(isInForce);
+    await reloaded();
     assert.deepEqual(shown(), ['reject-wrong'], 'what its entry asks for is other');
     writeForeign(at, 'late');
-    configuration.reload();
-    await event(isInForce);
+    await reloaded();
     assert.equal(await code('/late/1/x'), 'allow', 'a file more');
     rmSync(join(at, 'apis', 'late.apk-conf'));
-    configuration.reload();
-    await event(isInForce);
+    await reloaded();
     assert.notEqual(await code('/late/1/x'), 'allow', 'a file less');
   });
 });
