@@ -196,6 +196,9 @@ const examples: Readonly<Record<DenialCode, Example | Without>> = {
       ).index,
     }),
   },
+  route_mismatch: {
+    change: (one) => ({ ...one, contextExtensions: new Map([['madeFor', "another's"]]) }),
+  },
   tier_limit_exceeded: {
     without: 'Envoy says it: it counts, and the enforcer has admitted the request. See [tiers](tiers.md).',
   },

@@ -75,6 +75,7 @@ type OwnDenialCode =
   | 'credentials_missing'
   | 'tier_limit_exceeded'
   | 'api_misconfigured'
+  | 'route_mismatch'
   | 'internal_error';
 
 /** One code a cause, stable: clients, dashboards and alerts go by it. */
@@ -172,6 +173,12 @@ const own: Record<
     number: '900900',
     level: 'error',
     sentence: 'The definition of this API is faulty, so that nobody is admitted.',
+  },
+  route_mismatch: {
+    status: 404,
+    number: '404',
+    level: 'warn',
+    sentence: 'This API is just being replaced by another one: try again in a moment.',
   },
   internal_error: {
     status: 401,

@@ -2,6 +2,7 @@ import type { Api } from './apis/api.ts';
 import { findApi, isAnotherApi } from './apis/api-index.ts';
 import { findAsked, otherWithoutCase } from './apis/asked.ts';
 import { type Bound, bind, type Unbound } from './apis/binding.ts';
+import { isMadeForAnother, madeForKey } from './apis/made-for.ts';
 import type { Operation } from './apis/operations.ts';
 import { otherReading, pathAmbiguity } from './apis/request-path.ts';
 import type { Client, Security } from './apis/security.ts';
@@ -59,6 +60,8 @@ export function decide(
     return deny('path_ambiguous', 'once decoded, the path is of another API', api);
   trace?.({ kind: 'api', api });
   if (api.fault !== undefined) return deny('api_misconfigured', api.fault, api);
+  if (isMadeForAnother(attributes.contextExtensions.get(madeForKey), api.madeFor))
+    return deny('route_mismatch', "Envoy's route was made for another's API of this name", api);
   const asked = findAsked(api, attributes);
   if (typeof asked === 'string') return deny(asked, 'of the operations that the API lists', api);
   const other = otherWithoutCase(attributes, reading, snapshot.apis, { api, asked });

@@ -25,6 +25,8 @@ export type Api = {
   /** What is not among the operations is the API's as a whole, in place of not there. */
   readonly servesUnlisted: boolean;
   readonly errorFormat: ErrorFormat;
+  /** What the generated Envoy's route says that leads to its backend. */
+  readonly madeFor: string;
   /** What is wrong with its definition: it keeps its place and admits nobody. */
   readonly fault: string | undefined;
 };

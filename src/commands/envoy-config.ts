@@ -31,11 +31,12 @@ date, so that a new API, host, backend or certificate is in force without touchi
     const workers = workersOf(values);
     const loaded = await load(file, { alwaysEnvoy: true, workers });
     if (typeof loaded === 'number') return loaded;
-    const { config, ownApis, crowding, tiers } = loaded;
+    const { config, ownApis, crowding, foreignFiles, tiers } = loaded;
     const findings = createFindings(file, loaded.text.lineOf);
     checkWorkersGiven(loaded, { workers }, findings);
     if (findings.errors.length > 0) return refuse(findings.errors);
-    const options = { workers, ownApis, crowding, tiers, enforcer: config.router.enforcer };
+    const { enforcer } = config.router;
+    const options = { workers, ownApis, crowding, foreignFiles, tiers, enforcer };
     if (typeof values.dynamic !== 'string')
       return say(writeEnvoyConfig(config, { ...options, resolvePath: (path) => seenFromHere(file, path) }));
     const folder = resolve(values.dynamic);

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema/config.ts';
+import type { ForeignFiles } from '../provision/build.ts';
 import type { Tier } from '../provision/tiers.ts';
 
 export type EnvoyConfigOptions = {
@@ -10,6 +11,8 @@ export type EnvoyConfigOptions = {
   readonly ownApis?: number | undefined;
   /** Of the others, those that get no routes of their own. */
   readonly crowding?: ReadonlySet<Config['apis'][number]> | undefined;
+  /** Where each of the others stands; unset: there are none. */
+  readonly foreignFiles?: ForeignFiles | undefined;
   /** How many processes of the enforcer there are, where it is not what the configuration says. */
   readonly workers?: number | undefined;
   /** Where the enforcer is as Envoy sees it, and how each proves itself to the other. */

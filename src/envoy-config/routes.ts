@@ -1,4 +1,5 @@
 import { hostIn, trimSlash } from '../apis/api-index.ts';
+import { madeFor, madeForKey } from '../apis/made-for.ts';
 import type { Config } from '../config/schema/config.ts';
 import { apisByDomain } from '../provision/hosts.ts';
 import { atOnce } from '../provision/slices.ts';
@@ -19,7 +20,9 @@ export type Scheme = 'https' | 'http';
  * whole segments; a host with APIs of its own never falls on to another's.
  */
 export function routeConfiguration(config: Config, scheme: Scheme, options: EnvoyConfigOptions): Message {
-  const { ownApis = config.apis.length } = options;
+  const { ownApis = config.apis.length, foreignFiles } = options;
+  // Once, on however many hosts.
+  const made = new Map(config.apis.map((api) => [api, madeFor(foreignFiles?.get(api), api.backend)]));
   return {
     name: 'apis',
     ignore_port_in_host_matching: true,
@@ -31,7 +34,7 @@ export function routeConfiguration(config: Config, scheme: Scheme, options: Envo
       name: site.domains[0],
       domains: site.domains,
       // The enforcer finds the same under each of them.
-      routes: [...routesOf(site, config, scheme), noApi],
+      routes: [...routesOf(site, config, scheme, made), noApi],
     })),
   };
 }
@@ -85,10 +88,16 @@ function sites(
 const none: readonly Api[] = [];
 
 /** The longest base path first; of those as long as it the APIs. */
-function routesOf({ domains, apis, refused }: Site, config: Config, scheme: Scheme): readonly Message[] {
-  const routes = apis.map(
-    (api) => [trimSlash(api.basePath), apiRoute(config, api, domains[0], scheme)] as const,
-  );
+function routesOf(
+  { domains, apis, refused }: Site,
+  config: Config,
+  scheme: Scheme,
+  made: ReadonlyMap<Api, string>,
+): readonly Message[] {
+  const routes = apis.map((api) => {
+    const whose = { vHost: domains[0], [madeForKey]: made.get(api)! };
+    return [trimSlash(api.basePath), apiRoute(config, api, whose, scheme)] as const;
+  });
   const refusals = [...refused].flatMap(([basePath, hosts]) =>
     onlyAt(hosts, domains).map((only) => [basePath, refusedRoute(basePath, only)] as const),
   );
@@ -131,7 +140,12 @@ function onlyAt(hosts: ReadonlySet<string>, domains: readonly string[]): readonl
 const matchOf = (basePath: string): Message =>
   basePath === '' ? { prefix: '/' } : { path_separated_prefix: basePath };
 
-function apiRoute(config: Config, api: Api, domain: string, scheme: Scheme): Message {
+function apiRoute(
+  config: Config,
+  api: Api,
+  whose: Readonly<Record<string, string>>,
+  scheme: Scheme,
+): Message {
   const basePath = trimSlash(api.basePath);
   return {
     name: `${api.name} ${api.version}`,
@@ -140,7 +154,7 @@ function apiRoute(config: Config, api: Api, domain: string, scheme: Scheme): Mes
       name: api.name,
       version: api.version,
       basePath: basePath || '/',
-      vHost: domain,
+      ...whose,
     }),
     // An operation was judged by the request's own method. The enforcer's answer removes them, too: of an API that has got
     // operations since.

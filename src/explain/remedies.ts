@@ -50,6 +50,9 @@ export const remedies: Readonly<Record<DenialCode, Remedy>> = {
   api_misconfigured: operator(
     'Mend the definition of the API: "mtls-enforcer check-config" says what is wrong with it, with file and line.',
   ),
+  route_mismatch: operator(
+    'Envoy has the routes of a configuration before, in which the API was another\'s. With [router] dynamicFolder it has the new ones in a few seconds; else write its configuration anew: "mtls-enforcer envoy-config".',
+  ),
   internal_error: operator('This is a fault of ours: the log has its stack. Please report it.'),
 
   header_sender_untrusted: operator(

@@ -37,7 +37,10 @@ function apiStages(situation: Situation): readonly Stage[] {
   if (api === undefined) return [refused('API', ...detailLines(situation), ...othersText(situation))];
   const by = attributes.contextExtensions.has('version') ? 'as the route names it' : `at ${placeText(api)}`;
   const name = `${api.name} ${api.version}, ${by}`;
-  if (decision.outcome === 'deny' && decision.code === 'api_misconfigured')
+  if (
+    decision.outcome === 'deny' &&
+    (decision.code === 'api_misconfigured' || decision.code === 'route_mismatch')
+  )
     return [refused('API', name, decision.detail)];
   if (asked === undefined)
     return [

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import type { Api } from '../apis/api.ts';
 import { type ApiIndex, indexApis, spelledAt, trimSlash } from '../apis/api-index.ts';
+import { madeFor } from '../apis/made-for.ts';
 import { mostSpecificFirst, type Operation, parseTemplate, repeatedOperations } from '../apis/operations.ts';
 import { normalizeHost, withoutCase } from '../apis/request-path.ts';
 import type { Path } from '../config/problem.ts';
@@ -37,6 +38,7 @@ export function* buildApis(ground: Ground): Sliced<ApiIndex> {
       operations: operations.length === 0 ? undefined : mostSpecificFirst(operations),
       servesUnlisted: api.unlistedOperations === 'api',
       errorFormat: api.errorFormat ?? config.enforcer.answers.errorFormat,
+      madeFor: madeFor(ground.fileOf(i), api.backend),
       fault: ground.faults.get(i),
     });
   }

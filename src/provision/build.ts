@@ -58,6 +58,9 @@ export type Built = {
   readonly tiers: readonly Tier[];
 };
 
+/** Where each foreign API stands: relative to config.toml, for both may lie elsewhere where Envoy's configuration is made. */
+export type ForeignFiles = ReadonlyMap<Config['apis'][number], string>;
+
 export type Circumstances = {
   /** Milliseconds since the epoch: only for warnings about dates. */
   readonly now: number;
@@ -86,10 +89,12 @@ export function* build(
     before,
     findings,
     entries,
+    foreignFiles,
     unread,
   }: Circumstances & {
     readonly findings: Findings;
     readonly entries: readonly Entry[];
+    readonly foreignFiles: ForeignFiles;
     /** Paths of `[[definitions]]` of which nobody knows what there is. */
     readonly unread: readonly string[];
   },
@@ -176,6 +181,7 @@ export function* build(
       ...states.map(({ fault }, i) => [foreignFrom + i, fault] as const),
       ...catchAlls(config.apis.slice(0, foreignFrom), unread),
     ]),
+    fileOf: (api) => foreignFiles.get(config.apis[api]!),
     foreignFrom,
     findings,
     now,

@@ -1,7 +1,8 @@
+import { dirname, relative } from 'node:path';
 import { eachOnce, type Problem } from '../config/problem.ts';
 import type { ConfigText } from '../config/read-config.ts';
 import type { Config } from '../config/schema/config.ts';
-import { type Built, build, type Circumstances } from './build.ts';
+import { type Built, build, type Circumstances, type ForeignFiles } from './build.ts';
 import { type Definitions, entriesOf } from './definitions.ts';
 import { createFindings, type ForeignFindings } from './findings.ts';
 import { settleHosts } from './hosts.ts';
@@ -28,6 +29,7 @@ export type Provisioned = Built & {
   readonly ownApis: number;
   /** Of the others, those whose hosts are too many for routes of their own in Envoy: they admit nobody. */
   readonly crowding: ReadonlySet<Config['apis'][number]>;
+  readonly foreignFiles: ForeignFiles;
   readonly warnings: readonly Problem[];
   /** What is wrong with foreign files: their APIs are in their last good state, or admit nobody; all else is in force. */
   readonly problems: readonly Problem[];
@@ -79,6 +81,7 @@ export function* provision(
   const ownApis = own.config.apis.length;
   for (;;) {
     const config = yield* merge(own.config, states, entries);
+    const foreignFiles = yield* filesOf(states, config.apis.slice(ownApis), dirname(own.file));
     const foreign: ForeignFindings = {
       originOf: (index) => states[index - ownApis]?.origin,
       errors: new Map(),
@@ -88,6 +91,7 @@ export function* provision(
       ...circumstances,
       findings,
       entries,
+      foreignFiles,
       unread,
     });
     yield;
@@ -111,6 +115,7 @@ export function* provision(
           config,
           ownApis,
           crowding: new Set(config.apis.slice(ownApis).filter((_, i) => states[i]!.isCrowding)),
+          foreignFiles,
           problems: eachOnce(problems),
           good,
           ignored: own.ignored,
@@ -125,6 +130,15 @@ export function* provision(
       states[index - ownApis] = setBack(state, state.state === 'good' ? before : nothingYet, errors);
     }
   }
+}
+
+function* filesOf(states: readonly State[], apis: Config['apis'], folder: string): Sliced<ForeignFiles> {
+  const files = new Map<Config['apis'][number], string>();
+  for (const [i, { origin }] of states.entries()) {
+    yield;
+    files.set(apis[i]!, relative(folder, origin.file));
+  }
+  return files;
 }
 
 type Settled = { readonly states: State[]; readonly problems: readonly Problem[] };

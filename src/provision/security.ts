@@ -27,6 +27,8 @@ export type Ground = {
   readonly sourcesOf: (written: WrittenApi['sources'], at: Path) => CertificateSources;
   /** APIs, by index, that keep their place and admit nobody: why. */
   readonly faults: ReadonlyMap<number, string | undefined>;
+  /** Of foreign APIs, by index: where they stand, as seen from config.toml. */
+  readonly fileOf: (api: number) => string | undefined;
   /** From this index on, APIs come from foreign files. */
   readonly foreignFrom: number;
   readonly findings: Findings;

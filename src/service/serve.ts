@@ -93,12 +93,13 @@ async function begin(
   // Nothing before it serves.
   let watch = (): void => {};
   const envoy = new EnvoyFolder((news) => log.envoyFolder(news));
-  const envoyFiles = ({ config, ownApis, crowding, tiers }: InForce) => {
+  const envoyFiles = ({ config, ownApis, crowding, foreignFiles, tiers }: InForce) => {
     const resolve = resolver(file);
     const folder = config.router.dynamicFolder && resolve(config.router.dynamicFolder);
     // One of several writes for all.
     if (folder === undefined || (worker ?? 1) !== 1) return undefined;
-    const access = { ownApis, crowding, tiers, enforcer: config.router.enforcer, resolvePath: resolve };
+    const { enforcer } = config.router;
+    const access = { ownApis, crowding, foreignFiles, tiers, enforcer, resolvePath: resolve };
     return { folder, files: dynamicEnvoyFiles(config, access, folder) };
   };
   const shadowLog = new ShadowLog({ log: () => log.now, unsent: (loaded) => log.unsent(loaded) });

@@ -13,6 +13,7 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { madeFor } from '../../src/apis/made-for.ts';
 import type { Attributes } from '../../src/attributes.ts';
 import { stampsNow } from '../../src/documents/stamps.ts';
 import { decide } from '../../src/enforcer.ts';
@@ -82,7 +83,13 @@ const message = codec.requestSerialize({
         },
       },
     },
-    context_extensions: { name: 'Petstore', version: '1', vHost: '*', basePath: '/petstore/1.0.5' },
+    context_extensions: {
+      name: 'Petstore',
+      version: '1',
+      vHost: '*',
+      basePath: '/petstore/1.0.5',
+      madeFor: madeFor(undefined, undefined),
+    },
   },
 });
 const frame = Buffer.concat([Buffer.from([0]), Buffer.alloc(4), message]);

@@ -20,6 +20,7 @@ export const apiAt = (place: Pick<Api, 'name' | 'version' | 'hosts' | 'basePath'
   operations: undefined,
   servesUnlisted: false,
   errorFormat: 'choreo-connect',
+  madeFor: '',
   fault: undefined,
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { findApi } from '../../../src/apis/api-index.ts';
+import { madeFor } from '../../../src/apis/made-for.ts';
 import { callGrpc, send } from '../../support/client.ts';
 import { realEnvoy } from '../../support/real-envoy.ts';
 import { type Gateway, startGateway } from './gateway.ts';
@@ -149,6 +150,7 @@ test('the route says which API it is, to the letter', { skip }, async () => {
     version: '1',
     basePath: '/wild',
     vHost: '*.eu.example.com',
+    madeFor: madeFor(undefined, `https://127.0.0.1:${gateway.backend.port}/deeper`),
   });
 });
 

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { writeCertificate } from '../../../src/client-certificate/outbound.ts';
 import { problemLine } from '../../../src/config/problem.ts';
+import { dynamicEnvoyFiles } from '../../../src/envoy-config/dynamic.ts';
 import type { Certificate } from '../../../src/pki/certificate/certificate.ts';
 import { createFindings } from '../../../src/provision/findings.ts';
 import { isProblems, loadConfig } from '../../../src/provision/load-config.ts';
@@ -52,12 +53,15 @@ function put(name: string, text: string): void {
 /** An API project of Choreo Connect. */
 function project(
   path: string,
-  api: { name?: string; scheme?: string; client?: string; context?: string },
+  api: { name?: string; scheme?: string; client?: string; context?: string; backend?: string },
 ): void {
   const { name = 'Payments', scheme = 'mutualssl, mutualssl_mandatory', client, context = '/payments' } = api;
+  const endpoint =
+    api.backend &&
+    `  endpointConfig:\n    endpoint_type: http\n    production_endpoints:\n      url: ${api.backend}\n`;
   put(
     `${path}/api.yaml`,
-    `type: api\nversion: v4\ndata:\n  name: ${name}\n  version: "1.0"\n  context: ${context}\n  securityScheme: [${scheme}]\n`,
+    `type: api\nversion: v4\ndata:\n  name: ${name}\n  version: "1.0"\n  context: ${context}\n  securityScheme: [${scheme}]\n${endpoint ?? ''}`,
   );
   if (client === undefined) return;
   put(`${path}/Client-certificates/client_certificates.yaml`, '- alias: acme\n  certificate: c.crt\n');
@@ -105,6 +109,88 @@ test('who has a place keeps it, whatever the name of the file that claims it too
     );
     assert.equal(await call(load(definitions(), second), acme), 'acme', 'and at each further reload');
     rmSync(join(folder, 'p'), { recursive: true });
+  }
+});
+
+/** What Envoy's route to the API says of it. */
+function routeTo(name: string, loaded: LoadedConfig): Record<string, string> {
+  const files = dynamicEnvoyFiles(loaded.config, { ...loaded, resolvePath: (path) => path }, '/envoy');
+  const [{ virtual_hosts: hosts }] = JSON.parse(files.get('routes-secured.json')!).resources;
+  const route = hosts[0].routes.find((each: { name: string }) => each.name === name);
+  return route.typed_per_filter_config['envoy.filters.http.ext_authz'].check_settings.context_extensions;
+}
+
+test("an API that comes into another's place is refused until Envoy leads no more to that one's backend", async () => {
+  const theirs = { client: acme.pem, backend: 'https://theirs.test' };
+  const own = (backend: string): string =>
+    `[[apis]]\nname = "Payments"\nversion = "1.0"\nbasePath = "/payments/1.0"\nmutualSSL = "off"\nbackend = "${backend}"\n`;
+  const remove = (path: string): void => rmSync(join(folder, path), { recursive: true });
+  type Row = readonly [what: string, first: string, change: () => void, now: string, expected: string];
+  const rows: readonly Row[] = [
+    ['which waited beside it', definitions(), () => remove('p/team-b'), definitions(), 'route_mismatch'],
+    [
+      'which waited in another entry',
+      definitions() + definitions('', 'q'),
+      () => remove('p/team-b'),
+      definitions() + definitions('', 'q'),
+      'route_mismatch',
+    ],
+    [
+      'which waited beside that of config.toml',
+      definitions() + own('https://own.test'),
+      () => remove('p/team-b'),
+      definitions(),
+      'route_mismatch',
+    ],
+    [
+      'which is of config.toml now',
+      definitions(),
+      () => {},
+      definitions() + own('https://own.test'),
+      'route_mismatch',
+    ],
+    [
+      'and not its owner, who takes other clients and another backend',
+      definitions(),
+      () => project('p/team-b', { client: evil.pem, backend: 'https://new.test' }),
+      definitions(),
+      'acme',
+    ],
+    [
+      'nor the same in a file of another name',
+      definitions(),
+      () => {
+        remove('p');
+        project('p/team-c', { ...theirs, client: evil.pem });
+      },
+      definitions(),
+      'acme',
+    ],
+    ['nor in config.toml', definitions(), () => {}, definitions() + own(theirs.backend), 'allowed'],
+  ];
+  for (const [what, first, change, now, expected] of rows) {
+    project('p/bystander', { name: 'Others', context: '/others', client: acme.pem });
+    project('q/bystander', { name: 'Others', context: '/more', client: acme.pem });
+    project('p/team-b', theirs);
+    const before = load(first);
+    const waits = first.includes('"q"') ? 'q/team-b' : 'p/team-a';
+    project(waits, { client: evil.pem, backend: 'https://evil.test' });
+    const contextExtensions = routeTo('Payments 1.0', before);
+    change();
+    const after = load(now, load(first, before));
+    const asked = { path: '/payments/1.0/x', certificate: encodeURIComponent(evil.pem) };
+    assert.equal(await outcome({ ...asked, contextExtensions }, after.snapshot), expected, what);
+    const { madeFor: _, ...others } = contextExtensions;
+    const bySomebody = await outcome({ ...asked, contextExtensions: others }, after.snapshot);
+    assert.notEqual(bySomebody, 'route_mismatch', `${what}: a route that does not say it`);
+    const later = routeTo('Payments 1.0', after);
+    assert.equal(
+      await outcome({ ...asked, contextExtensions: later }, after.snapshot),
+      bySomebody,
+      `${what}: by its own route`,
+    );
+    remove('p');
+    remove('q');
   }
 });
 
