@@ -5,7 +5,7 @@ import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import type { AnswerSettings } from '../snapshot.ts';
 import type { Findings } from './findings.ts';
-import { inboundHeader, takenHeaders } from './sources.ts';
+import { describeTaken, inboundHeader } from './sources.ts';
 
 /** `[enforcer.answers]` and the outbound certificate, as `ext-authz` needs them. */
 export function readAnswers(
@@ -147,8 +147,10 @@ export function checkAnswers(
   const written = writtenCertificateHeaders(config, isWritten);
   const tell = ({ at, name }: Named, which: string): void =>
     findings.error(at, `found "${name}", which ${which}; write another name`);
-  const ofHttp = ({ at, name }: Named): void =>
-    findings.error(at, `found "${name}", which HTTP itself uses; write the name of a header of its own`);
+  const checkTaken = ({ at, name }: Named): void => {
+    const taken = describeTaken(name);
+    if (taken !== undefined) findings.error(at, `found "${name}", ${taken}`);
+  };
   const isCertificates = (own: Named, which: string, forOther: string): void => {
     const other = written.find(({ name }) => folded(name.toLowerCase()) === folded(own.name));
     if (isWritten(own.at) || other === undefined) tell(own, which);
@@ -172,21 +174,21 @@ export function checkAnswers(
     else if (other !== undefined && (isWritten(at) || !isWritten(other.at)))
       tell(own, `${keyOf(other)} has already`);
     else if (other !== undefined) tell(other, `${key} has already`);
-    else if (takenHeaders.includes(name) && name !== 'authorization') ofHttp(own);
+    else if (name !== 'authorization') checkTaken(own);
     seen.set(folded(name), own);
   }
-  const isOfHttp = takenHeaders.includes(token.name);
-  // Of a certificate header that HTTP uses it is told where that is written.
-  if (certificates.has(folded(token.name)) && (!isOfHttp || isWritten(token.at)))
+  // Of a certificate header that can be none it is told where that is written.
+  const isTaken = describeTaken(token.name) !== undefined;
+  if (certificates.has(folded(token.name)) && (!isTaken || isWritten(token.at)))
     isCertificates(token, 'is a certificate header', 'the access token comes in (authorizationHeader)');
-  if (isOfHttp && token.name !== 'authorization') ofHttp(token);
+  if (token.name !== 'authorization') checkTaken(token);
   for (const [key, name] of [
     ['reasonHeader', reasonHeader],
     ['outboundHeader', outbound?.header ?? ''],
     ['outboundChainHeader', outbound?.chainHeader ?? ''],
   ] as const) {
     const at = ['enforcer', ...(key === 'reasonHeader' ? ['answers'] : ['security', 'mutualSSL']), key];
-    if (takenHeaders.includes(name) && isWritten(at)) ofHttp({ at, name });
+    if (isWritten(at)) checkTaken({ at, name });
   }
   if (outbound?.chainHeader !== undefined && folded(outbound.chainHeader) === folded(outbound.header))
     findings.error(

@@ -10,6 +10,7 @@ import { parseNetwork, sendersOverlap, trustedSenders } from '../client-certific
 import type { CertificateSources, SenderVerifier } from '../client-certificate/source.ts';
 import type { Path } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
+import { methodOverrides, pathOverrides } from '../upstream/overrides.ts';
 import type { Findings } from './findings.ts';
 
 type MutualSsl = Config['enforcer']['security']['mutualSSL'];
@@ -198,7 +199,7 @@ const limitsOf = ({ maxCertificates }: MutualSsl, limits: Limits): Limits => ({
 });
 
 /** Headers that something else needs: taking a certificate from them, or removing them, breaks requests. */
-export const takenHeaders: readonly string[] = [
+const takenHeaders: readonly string[] = [
   'authorization',
   'connection',
   'content-length',
@@ -209,13 +210,26 @@ export const takenHeaders: readonly string[] = [
   'transfer-encoding',
   'upgrade',
 ];
+const overrides: readonly string[] = [...pathOverrides, ...methodOverrides];
+
+/**
+ * What is wrong with a name for a header of ours, and what to write.
+ *
+ * @returns undefined: nothing
+ */
+export function describeTaken(header: string): string | undefined {
+  const name = header.toLowerCase();
+  if (takenHeaders.includes(name)) return 'which HTTP itself uses; write the name of a header of its own';
+  // Removed in any spelling.
+  return overrides.includes(name.replaceAll(/[^a-z0-9]/g, '-'))
+    ? 'by which some backends are told another path or method, so that it is removed; write another name'
+    : undefined;
+}
 
 function checkHeader(header: string, path: Path, findings: Findings): void {
-  if (takenHeaders.includes(header.toLowerCase()))
-    findings.error(
-      path,
-      `found "${header}", which HTTP itself uses; write the name of a header of its own, for example "X-WSO2-CLIENT-CERTIFICATE"`,
-    );
+  const taken = describeTaken(header);
+  if (taken !== undefined)
+    findings.error(path, `found "${header}", ${taken}, for example "X-WSO2-CLIENT-CERTIFICATE"`);
 }
 
 /**

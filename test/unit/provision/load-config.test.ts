@@ -410,6 +410,28 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     '[enforcer.answers]\naliasHeader = "Content-Length"\n',
     /^config.toml:2: enforcer.answers.aliasHeader: found "content-length", which HTTP itself uses/,
   ],
+  ...[
+    ['enforcer.answers', 'aliasHeader', 'X-Original-URL'],
+    ['enforcer.answers', 'tokenSubjectHeader', 'x.rewrite.url'],
+    ['enforcer.jwtGenerator', 'header', 'X-HTTP-Method-Override'],
+    ['enforcer.security.authHeader', 'authorizationHeader', 'X_Original_URL'],
+  ].map(([table, key, name]): (typeof wrong)[number] => [
+    `a header for the backend that is removed, as it says another path or method: ${key} = ${name}`,
+    `[${table}]\n${key} = "${name}"\n`,
+    new RegExp(
+      `^config.toml:2: ${table}.${key}: found "${name!.toLowerCase()}", by which some backends are told another path or method, so that it is removed; write another name$`,
+    ),
+  ]),
+  [
+    'the certificate for the backend in such a one',
+    '[enforcer.security.mutualSSL]\nenableOutboundCertificateHeader = true\noutboundHeader = "X-Rewrite-URL"\n',
+    /^config.toml:3: enforcer.security.mutualSSL.outboundHeader: found "x-rewrite-url", by which some backends/,
+  ],
+  [
+    'a certificate that would be looked for in such a one',
+    '[enforcer.security.mutualSSL]\nenableClientValidation = false\ncertificateHeader = "X-Original-URL"\ntrustedSenders = ["10.0.0.1"]\n',
+    /^config.toml:3: enforcer.security.mutualSSL.certificateHeader: found "X-Original-URL", by which some backends/,
+  ],
   [
     'the reason of a denial in the place of its length',
     '[enforcer.answers]\nreasonHeader = "content-length"\n',
