@@ -14,7 +14,7 @@ type Api = Config['apis'][number];
  */
 export const mostRepeatedRoutes = 50_000;
 
-/** Hosts with the same APIs, which are one virtual host of Envoy. */
+/** Hosts with the same APIs, which are one virtual host of Envoy, where there are any. */
 type Site = { readonly routes: number; hosts: number };
 
 /** What the hosts of an entry of `[[definitions]]` have had repeated, and would have with its next API. */
@@ -42,15 +42,23 @@ export function* settleHosts(
     const known = sites.get(domain);
     if (known !== undefined) return known;
     const ours = hostIn(ownLists, domain) ?? none;
-    // Of all hosts that nobody names: none of them is the last.
-    const site = untouched.get(ours) ?? { routes: ours.length, hosts: Number.POSITIVE_INFINITY };
+    const site = untouched.get(ours) ?? { routes: ours.length, hosts: 0 };
     untouched.set(ours, site);
     return site;
   };
+  const isThere = (domain: string): boolean => domain === '*' || ownLists.has(domain) || sites.has(domain);
+  for (const domain of new Set(ownLists.keys()).add('*')) {
+    yield;
+    siteAt(domain).hosts += 1;
+  }
   const claimOf = (i: number) => {
-    const split = [...Map.groupBy(domainsOf(states[i]!.api), siteAt)];
+    const split = [...Map.groupBy(domainsOf(states[i]!.api), siteAt)].map(([site, domains]) => ({
+      site,
+      domains,
+      leaving: domains.filter(isThere).length,
+    }));
     const more = split.reduce(
-      (sum, [site, domains]) => sum + 1 + (domains.length < site.hosts ? site.routes : 0),
+      (sum, { site, leaving }) => sum + 1 + (leaving > 0 && leaving === site.hosts ? 0 : site.routes),
       // One it has, wherever it is.
       -1,
     );
@@ -82,9 +90,9 @@ export function* settleHosts(
     else {
       repeated += more;
       share.used += more;
-      for (const [site, domains] of split) {
+      for (const { site, domains, leaving } of split) {
         const next = { routes: site.routes + 1, hosts: domains.length };
-        site.hosts -= domains.length;
+        site.hosts -= leaving;
         for (const domain of domains) sites.set(domain, next);
       }
     }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import fc from 'fast-check';
 import { problemLine } from '../../../src/config/problem.ts';
 import { bootstrap } from '../../../src/envoy-config/bootstrap.ts';
 import { placeholder } from '../../../src/provision/definitions.ts';
@@ -49,6 +50,9 @@ const rows: readonly [
   ['and not where there is no room', [state('a:1', 'h1')], nothingYet, 3, ['a:1']],
   ['hosts of one API are one', [state('a:1', 'h1', 'h2', 'h3')], nothingYet, 4, []],
   ['on a host that config.toml names it has what that has', [state('a:1', 'named.test')], nothingYet, 1, []],
+  ['which Envoy has anyhow', [state('a:1', 'named.test')], nothingYet, 0, []],
+  ['as it has what is for all hosts', [state('a:1', '*'), state('a:2', '*')], nothingYet, 0, []],
+  ['but not both, where they part', [state('a:1', '*'), state('a:2', '*', 'h1')], nothingYet, 4, ['a:2']],
   ['the name of a host has no case', [state('a:1', 'h1'), state('b:1', 'H1')], nothingYet, 4, []],
   ['each API with a host of its own', [state('a:1', 'h1'), state('a:2', 'h2')], nothingYet, 7, ['a:2']],
   [
@@ -150,6 +154,33 @@ for (const [sentence, states, before, room, refused] of rows)
     for (const [i, each] of states.entries())
       if (!refused.includes(each.key)) assert.deepEqual(settled.states[i], each);
   });
+
+test('what is repeated is counted to the route', () => {
+  const host = fc.constantFrom(
+    '*',
+    'named.test',
+    'x.wild.test',
+    '*.wild.test',
+    '*.x.wilder.test',
+    'h1',
+    'h2',
+    'h3',
+  );
+  const hosts = fc.array(fc.uniqueArray(host, { minLength: 1, maxLength: 4 }), {
+    minLength: 1,
+    maxLength: 6,
+  });
+  fc.assert(
+    fc.property(hosts, (all) => {
+      const states = all.map((some, i) => state(`e${i % 3}/f:${i}`, ...some));
+      const needed = repeated(states);
+      const refused = (room: number): boolean =>
+        atOnce(settleHosts(states, own, nothingYet, room)).states.some(({ isCrowding }) => isCrowding);
+      assert.equal(refused(needed), false);
+      if (needed > 0) assert.equal(refused(needed - 1), true);
+    }),
+  );
+});
 
 /** Routes of virtual hosts that would not be there without these, but for one of each API. */
 function repeated(states: readonly State[]): number {
