@@ -5,9 +5,7 @@ import type { Config } from '../config/schema/config.ts';
 import { type Built, build, type Circumstances, type ForeignFiles } from './build.ts';
 import { type Definitions, entriesOf } from './definitions.ts';
 import { createFindings, type ForeignFindings } from './findings.ts';
-import { settleHosts } from './hosts.ts';
 import {
-  firstStates,
   goneTo,
   goodOf,
   isUnread,
@@ -19,7 +17,7 @@ import {
   setBack,
 } from './last-good.ts';
 import { type OwnConfig, resolver } from './own-config.ts';
-import { settlePlaces } from './places.ts';
+import { settle } from './settle.ts';
 import type { Sliced } from './slices.ts';
 
 /** A configuration that is good, with all that came of it. */
@@ -72,7 +70,7 @@ export function* provision(
     ({ entry }) => !named.has(entry),
   );
   yield;
-  const { states, problems: settling } = yield* settle(definitions, { gone, own, before });
+  const { states, problems: settling } = yield* settle(definitions, { gone, own: own.config.apis, before });
   const problems: Problem[] = [
     ...definitions.flatMap((each) => each.problems),
     ...definitions.flatMap(({ apis }) => apis.flatMap((foreign) => foreign.problems)),
@@ -139,42 +137,4 @@ function* filesOf(states: readonly State[], apis: Config['apis'], folder: string
     files.set(apis[i]!, relative(folder, origin.file));
   }
   return files;
-}
-
-type Settled = { readonly states: State[]; readonly problems: readonly Problem[] };
-type Settling = { readonly gone: readonly State[]; readonly own: OwnConfig; readonly before: LastGood };
-
-/** Who has which place, and routes for which hosts. */
-function* settle(definitions: readonly Definitions[], settling: Settling): Sliced<Settled> {
-  const first = yield* settleOnce(definitions, settling);
-  const crowding = new Map(
-    first.states.flatMap(({ isCrowding, key, problems }) => (isCrowding ? [[key, problems]] : [])),
-  );
-  if (crowding.size === 0) return first;
-  // A fault as any other: what its file said last counts, where that was another. Whom this leaves no room is refused.
-  const faulty = definitions.map((each) => ({
-    ...each,
-    apis: each.apis.map((foreign) => ({
-      ...foreign,
-      problems: [...foreign.problems, ...(crowding.get(foreign.key) ?? [])],
-    })),
-  }));
-  const second = yield* settleOnce(faulty, settling);
-  const told = new Set(first.problems.map(({ file }) => file));
-  return {
-    states: second.states,
-    problems: [...first.problems, ...second.problems.filter(({ file }) => !told.has(file))],
-  };
-}
-
-function* settleOnce(definitions: readonly Definitions[], { gone, own, before }: Settling): Sliced<Settled> {
-  const listed: (readonly State[])[] = [];
-  for (const each of definitions) listed.push(yield* firstStates(each, before));
-  const found = [...listed.flat(), ...gone];
-  yield;
-  const placed = yield* settlePlaces(found, before);
-  yield;
-  const { states, problems } = yield* settleHosts(placed.states, own.config.apis, before);
-  yield;
-  return { states, problems: [...placed.problems, ...problems] };
 }
