@@ -113,7 +113,7 @@ test('who has a place keeps it, whatever the name of the file that claims it too
 });
 
 /** What Envoy's route to the API says of it. */
-function routeTo(name: string, loaded: LoadedConfig): Record<string, string> {
+function routeTo(name: string, loaded: Provisioned): Record<string, string> {
   const files = dynamicEnvoyFiles(loaded.config, { ...loaded, resolvePath: (path) => path }, '/envoy');
   const [{ virtual_hosts: hosts }] = JSON.parse(files.get('routes-secured.json')!).resources;
   const route = hosts[0].routes.find((each: { name: string }) => each.name === name);
