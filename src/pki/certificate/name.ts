@@ -168,8 +168,17 @@ function escapeValue(text: string): string {
 const hexEscapes = (character: string): string =>
   Buffer.from(character).toString('hex').toUpperCase().replace(/../g, '\\$&');
 
-/** Who a certificate is of, for the log. Names come from strangers: cut before they fill it. */
-export function named({ subject }: { readonly subject: Name }): string {
-  const name = formatName(subject);
-  return name === '' ? 'the certificate' : name.length > 200 ? `${name.slice(0, 197)}...` : name;
+/** Who a certificate is of, for the log. */
+export const named = ({ subject }: { readonly subject: Name }): string =>
+  shortName(subject) || 'the certificate';
+
+const longest = 200;
+
+/**
+ * Names come from strangers: cut before they fill the log, and of letters of its own, since a piece of a text keeps the
+ * whole of it in memory for as long as what was said is remembered.
+ */
+export function shortName(name: Name): string {
+  const text = formatName(name);
+  return text.length > longest ? `${Buffer.from(text.slice(0, longest - 3)).toString()}...` : text;
 }

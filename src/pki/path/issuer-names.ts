@@ -1,5 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
-import { formatName, named } from '../certificate/name.ts';
+import { named, shortName } from '../certificate/name.ts';
 import type { Offered } from '../certificate/offered.ts';
 import { failure, type PathFailure } from './failures.ts';
 import type { BySubject, TrustStore } from './trust-store.ts';
@@ -58,7 +58,7 @@ export function deadEnd(names: IssuerNames, known: BySubject, offered: BySubject
   );
   const ended = furthestUp.find(([key]) => !known.has(key) && !offered.has(key));
   const [, { child, distance }] = ended ?? furthestUp[0]!;
-  const issuer = formatName(child.issuer).slice(0, 200);
+  const issuer = shortName(child.issuer);
   return failure(
     'issuer_unknown',
     distance,

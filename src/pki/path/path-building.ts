@@ -1,5 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
-import { formatName, named } from '../certificate/name.ts';
+import { named, shortName } from '../certificate/name.ts';
 import { isUnread, type Offered, readAllOffered } from '../certificate/offered.ts';
 import { equalBytes, hex } from '../der/der-values.ts';
 import { type Account, cutShort, namesAbove, type TriedPath } from './effort.ts';
@@ -102,7 +102,7 @@ function extend<Found extends { readonly valid: true }>(
       !anchors.some(({ der }) => equalBytes(der, issuer.der)),
   );
   if (anchors.length + others.length === 0) {
-    const detail = `no other certificate of ${formatName(child.issuer).slice(0, 200)}, which ${named(child)} names as its issuer`;
+    const detail = `no other certificate of ${shortName(child.issuer)}, which ${named(child)} names as its issuer`;
     fail(search, { path, anchor: undefined, failed: failure('issuer_unknown', path.length - 1, detail) });
     return undefined;
   }

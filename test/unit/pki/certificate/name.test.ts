@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatName, type Name, readName } from '../../../../src/pki/certificate/name.ts';
+import { formatName, type Name, named, readName } from '../../../../src/pki/certificate/name.ts';
 import { readWhole } from '../../../../src/pki/der/der.ts';
+import { heldBy } from '../../../support/held-memory.ts';
 import { bytes, der, name, oid, printable, sequence, set, utf8 } from '../der-writer.ts';
 
 const read = (encoded: Uint8Array): Name => readName(readWhole(encoded, 0x30, 'Name'));
@@ -109,4 +110,12 @@ test('any name is written as RFC 4514 has it, whatever stands in it, and alone o
     }),
     { numRuns: 2_000 },
   );
+});
+
+test('what is said of a long name is cut, and keeps no more of it in memory than it says', async () => {
+  const said = (n: number): string =>
+    `${named({ subject: cn(utf8(`${n} ${'x'.repeat(50_000)}`)) })} is revoked`;
+  assert.equal(said(1).length, 200 + ' is revoked'.length);
+  const held = await heldBy(() => Array.from({ length: 200 }, (_, n) => said(n)));
+  assert.ok(held < 200 * 10_000, `${held} bytes`);
 });
