@@ -43,10 +43,10 @@ export function judgeSignature(question: SignatureQuestion): 'holds' | 'cut-shor
 type Remembered = {
   /** What was told with it (`tellSigners`), by key: whether that made it. */
   readonly told?: ReadonlyMap<string, boolean> | undefined;
-  /** Signers whose key made it. */
-  readonly makers: readonly Certificate[];
+  /** Keys that made it: certificates would be kept alive by whatever stands below them. */
+  readonly makers: readonly string[];
   /** The last that was tried in vain. */
-  readonly inVain: Certificate | undefined;
+  readonly inVain: string | undefined;
 };
 
 /**
@@ -94,8 +94,8 @@ function verifyOnce({
   if (!spend(account, answer === undefined ? signer.subjectPublicKey.checkCost : stepCost, policy))
     return 'cut-short';
   if (answer !== undefined) return answer;
-  let holds = makers.some((maker) => maker === signer || keyOf(maker) === key);
-  if (!holds && inVain !== signer) {
+  let holds = makers.includes(key);
+  if (!holds && inVain !== key) {
     const cost = signer.subjectPublicKey.checkCost;
     if (effort.isLimited || effort.limit?.take(cost, effort, now) === false) {
       effort.isLimited = true;
@@ -106,9 +106,7 @@ function verifyOnce({
     if (!holds) effort.failedChecks++;
     verified.set(
       signed,
-      holds
-        ? { told, makers: [...makers, signer].slice(-maxMakers), inVain }
-        : { told, makers, inVain: signer },
+      holds ? { told, makers: [...makers, key].slice(-maxMakers), inVain } : { told, makers, inVain: key },
     );
   }
   effort.signatures ??= new Map();

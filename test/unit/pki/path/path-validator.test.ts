@@ -10,6 +10,8 @@ import { createTrustStore } from '../../../../src/pki/path/trust-store.ts';
 import { createCrlSet } from '../../../../src/pki/revocation/crl-set.ts';
 import { byCrls, type RevocationState } from '../../../../src/pki/revocation/revocation-state.ts';
 import { now } from '../../../support/certificate-authority.ts';
+import { heldBy } from '../../../support/held-memory.ts';
+import { bytes, extension, octets } from '../der-writer.ts';
 import { ca, certify, dayMs, entity, keyUsage, validity } from '../forge.ts';
 import { crl } from '../revocation/crl-forge.ts';
 
@@ -267,4 +269,16 @@ test('a certificate that lives longer than its validators keeps none of them, no
   const judge = validator();
   assert.equal(code(judge, lasting, [interCa]), 'valid');
   assert.equal(code(judge, lasting, []), 'valid', 'its own is remembered');
+});
+
+test('a CA that was sent along in vain is not kept by the certificate that it did not sign', async () => {
+  const large = extension('1.2.3.4', octets(bytes('41'.repeat(100_000))));
+  const refusedBy = (n: number): Certificate => {
+    const one = certify(inter, entity(`${n}`));
+    const forger = certify(root, entity('Intermediate'), [ca(), large]);
+    assert.equal(code(validator(), one, [forger]), 'signature_invalid');
+    return one;
+  };
+  const held = await heldBy(() => Array.from({ length: 20 }, (_, n) => refusedBy(n)));
+  assert.ok(held < 20 * 50_000, `${held} bytes`);
 });
