@@ -1,5 +1,5 @@
 import { withoutSecrets } from '../config/problem.ts';
-import type { Certificate } from '../pki/certificate/certificate.ts';
+import type { Certificate, Signer } from '../pki/certificate/certificate.ts';
 import type { WeakAlgorithms } from '../pki/path/path-options.ts';
 import { type CrlReading, type CrlThread, maxCrlBytes } from './crl-thread.ts';
 import { Feed, type FeedRequest, type FeedTimes, type Reading } from './feed.ts';
@@ -40,7 +40,7 @@ export type RevocationSurroundings = {
   readonly held: (digest: string) => VerifiedCrl | undefined;
   /** Certificates of all that may sign a CRL that counts here: another list as soon as others may. */
   readonly signers: () => readonly Certificate[];
-  readonly weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms;
+  readonly weakAlgorithmsOf: (ca: Signer) => WeakAlgorithms;
   readonly limits: () => RevocationLimits;
   readonly proxies: Readonly<Record<string, string | undefined>>;
 };

@@ -1,20 +1,21 @@
 import { byTurns, type Owner } from './owner.ts';
 
-/** Keys that are wanted, by a share as a whole and by each of its owners, who wanted nothing for longest first. */
-type Share = {
-  /** Of each by how many of them. */
-  readonly keys: Map<string, number>;
-  /** The longest unwanted first. */
-  readonly owners: Map<string, Set<string>>;
-};
+/** By a share as a whole and by each of its owners, who wanted nothing for longest first. */
+type Share = { readonly all: Wanted; readonly owners: Map<string, Wanted> };
+
+/** Keys, each by how many owners, and the places that they take up; of one owner's the longest unwanted first. */
+type Wanted = { readonly keys: Map<string, number>; places: number };
+
+const nothing = (): Wanted => ({ keys: new Map(), places: 0 });
 
 /**
- * Room for so many things and no more. Where there are more, whoever has most gives way (the share, and in it the owner), with
+ * Room for so many things and no more; a large one takes up the place of several. Where there are more, whoever has most gives way (the share, and in it the owner), with
  * what it did not want for longest: who can fill the room with things of its own making (sub-CAs, URLs, certificates)
  * crowds out nobody else.
  */
 export class FairRoom<Thing> {
-  readonly #things = new Map<string, Thing>();
+  readonly #things = new Map<string, { readonly thing: Thing; readonly places: number }>();
+  #places = 0;
   /** Which wanted nothing for longest is first. */
   readonly #shares = new Map<string, Share>();
 
@@ -23,38 +24,38 @@ export class FairRoom<Thing> {
   }
 
   get(key: string): Thing | undefined {
-    return this.#things.get(key);
+    return this.#things.get(key)?.thing;
   }
 
   values(): readonly Thing[] {
-    return [...this.#things.values()];
+    return [...this.#things.values()].map(({ thing }) => thing);
   }
 
   /** All of them, each with its turn among what a share has of its kind, from 0: what its owners wanted last, by turns. */
   inTurns(kindOf: (thing: Thing) => string): readonly (readonly [thing: Thing, turn: number])[] {
     const turns = new Map<string, number>();
     for (const { owners } of this.#shares.values()) {
-      const wanted = [...owners.values()].flatMap((keys) =>
-        [...keys].reverse().map((key) => ({ key, keys })),
+      const wanted = [...owners.values()].flatMap(({ keys }) =>
+        [...keys.keys()].reverse().map((key) => ({ key, keys })),
       );
-      for (const ofKind of Map.groupBy(wanted, ({ key }) => kindOf(this.#things.get(key)!)).values())
+      for (const ofKind of Map.groupBy(wanted, ({ key }) => kindOf(this.get(key)!)).values())
         for (const [turn, { key }] of byTurns(ofKind, ({ keys }) => keys).entries())
           turns.set(key, Math.min(turn, turns.get(key) ?? turn));
     }
-    return [...turns].map(([key, turn]) => [this.#things.get(key)!, turn]);
+    return [...turns].map(([key, turn]) => [this.get(key)!, turn]);
   }
 
   ownersOf(key: string): readonly Owner[] {
-    return [...this.#shares].flatMap(([share, { keys, owners }]) =>
-      keys.has(key)
-        ? [...owners].flatMap(([name, wanted]) => (wanted.has(key) ? [{ share, name }] : []))
+    return [...this.#shares].flatMap(([share, { all, owners }]) =>
+      all.keys.has(key)
+        ? [...owners].flatMap(([name, { keys }]) => (keys.has(key) ? [{ share, name }] : []))
         : [],
     );
   }
 
   delete(key: string): void {
     for (const owner of this.ownersOf(key)) this.#unwant(owner, key);
-    this.#things.delete(key);
+    this.#drop(key);
   }
 
   /**
@@ -62,58 +63,78 @@ export class FairRoom<Thing> {
    *
    * @returns whether one of these did not have it
    */
-  set(owners: readonly Owner[], key: string, thing: Thing): boolean {
-    this.#things.set(key, thing);
+  set(owners: readonly Owner[], key: string, thing: Thing, places = 1): boolean {
+    this.#put(key, thing, places);
     let isNew = false;
     for (const { share, name } of owners) {
-      const inShare = this.#shares.get(share) ?? { keys: new Map(), owners: new Map() };
-      const keys = inShare.owners.get(name) ?? new Set();
+      const inShare = this.#shares.get(share) ?? { all: nothing(), owners: new Map<string, Wanted>() };
+      const wanted = inShare.owners.get(name) ?? nothing();
       this.#shares.delete(share);
       this.#shares.set(share, inShare);
       inShare.owners.delete(name);
-      inShare.owners.set(name, keys);
-      if (!keys.delete(key)) {
+      inShare.owners.set(name, wanted);
+      if (wanted.keys.delete(key)) wanted.keys.set(key, 1);
+      else {
         isNew = true;
-        inShare.keys.set(key, (inShare.keys.get(key) ?? 0) + 1);
+        for (const one of [wanted, inShare.all]) {
+          const before = one.keys.get(key) ?? 0;
+          if (before === 0) one.places += places;
+          one.keys.set(key, before + 1);
+        }
       }
-      keys.add(key);
     }
     return isNew;
   }
 
+  #put(key: string, thing: Thing, places: number): void {
+    const before = this.#things.get(key);
+    const more = places - (before?.places ?? 0);
+    this.#things.set(key, { thing, places });
+    this.#places += more;
+    if (before === undefined || more === 0) return;
+    for (const { all, owners } of this.#shares.values())
+      for (const wanted of [all, ...owners.values()]) if (wanted.keys.has(key)) wanted.places += more;
+  }
+
   /**
-   * @param sizeOf of all of them, or all of one owner or share; without it each counts as one
+   * @param sizeOf of all of them, or all of one owner or share; without it the places that they take up
    * @returns what had to go so that no more than so much is left
    */
   makeRoom(most: number, sizeOf?: (things: readonly Thing[]) => number): readonly Thing[] {
     const gone: Thing[] = [];
-    const size = (keys: Keys): number =>
-      sizeOf?.([...keys.keys()].map((key) => this.#things.get(key)!)) ?? keys.size;
-    while (size(this.#things) > most) {
-      const [share, { owners }] = largest(this.#shares, ([, { keys }]) => size(keys));
-      const [name, keys] = largest(owners, ([, keys]) => size(keys));
-      const [key] = keys;
+    const size = ({ keys, places }: Sized): number =>
+      sizeOf?.([...keys.keys()].map((key) => this.get(key)!)) ?? places;
+    while (size({ keys: this.#things, places: this.#places }) > most) {
+      const [share, { owners }] = largest(this.#shares, ([, { all }]) => size(all));
+      const [name, { keys }] = largest(owners, ([, wanted]) => size(wanted));
+      const [key] = keys.keys();
       this.#unwant({ share, name }, key!);
-      if ([...this.#shares.values()].some(({ keys }) => keys.has(key!))) continue;
-      gone.push(this.#things.get(key!)!);
-      this.#things.delete(key!);
+      if ([...this.#shares.values()].some(({ all }) => all.keys.has(key!))) continue;
+      gone.push(this.get(key!)!);
+      this.#drop(key!);
     }
     return gone;
   }
 
+  #drop(key: string): void {
+    this.#places -= this.#things.get(key)?.places ?? 0;
+    this.#things.delete(key);
+  }
+
   #unwant({ share, name }: Owner, key: string): void {
-    const { keys, owners } = this.#shares.get(share)!;
-    const wanted = owners.get(name)!;
-    wanted.delete(key);
-    if (wanted.size === 0) owners.delete(name);
+    const { all, owners } = this.#shares.get(share)!;
+    const { places } = this.#things.get(key)!;
+    for (const wanted of [owners.get(name)!, all]) {
+      const left = wanted.keys.get(key)! - 1;
+      if (left > 0) wanted.keys.set(key, left);
+      else if (wanted.keys.delete(key)) wanted.places -= places;
+    }
+    if (owners.get(name)!.keys.size === 0) owners.delete(name);
     if (owners.size === 0) this.#shares.delete(share);
-    const left = keys.get(key)! - 1;
-    if (left === 0) keys.delete(key);
-    else keys.set(key, left);
   }
 }
 
-type Keys = { readonly size: number; readonly keys: () => Iterable<string> };
+type Sized = { readonly keys: { readonly keys: () => Iterable<string> }; readonly places: number };
 
 /** The first of the largest. */
 function largest<T>(all: Iterable<T>, sizeOf: (one: T) => number): T {

@@ -5,7 +5,13 @@ import { named } from '../pki/certificate/name.ts';
 import { hex } from '../pki/der/der-values.ts';
 import { type Freshness, isWithin, withoutEnd } from '../pki/revocation/freshness.ts';
 import { judgeOcsp } from '../pki/revocation/ocsp.ts';
-import { questionKey, writeOcspRequest } from '../pki/revocation/ocsp-request.ts';
+import {
+  type AskedAbout,
+  askedAbout,
+  questionKey,
+  readAskedAbout,
+  writeOcspRequest,
+} from '../pki/revocation/ocsp-request.ts';
 import { readOcspResponse } from '../pki/revocation/ocsp-response.ts';
 import type { OcspAnswer } from '../pki/revocation/revocation-state.ts';
 import type { RevocationSurroundings } from './crl-feed.ts';
@@ -53,12 +59,21 @@ const longestPass = 60_000;
 const maxBytes = 262_144;
 /** RFC 5019 5: what is sent by GET, and so may come from a cache in between, has at most so many characters. */
 const maxGet = 255;
+/**
+ * An answer is kept in memory to be judged anew by other rules. Few are longer, with all certificates up to a root; those
+ * are asked for again, or read from the disk.
+ */
+const mostKept = 8_192;
+/** Bytes for which a responder and what it is asked about take up one place: URLs, names and keys have some 600. */
+const place = 4_096;
 
 /** What a responder says of one certificate. */
 export class OcspFeed extends Feed<OcspAnswer> {
   readonly #source: OcspSource;
-  readonly #failing: Set<OcspFeed>;
+  readonly #failing: Failing;
   readonly url: string;
+  /** Of the room for certificates. */
+  readonly places: number;
 
   /** @param before what another feed was sent about the same, which is judged anew */
   constructor(
@@ -72,18 +87,19 @@ export class OcspFeed extends Feed<OcspAnswer> {
     const onChange = (answer: OcspAnswer, before: OcspAnswer | undefined): void => {
       if (before === undefined || !isNoOther(answer, before, Date.now())) around.onChange();
     };
-    const failing = failingAt(around, address.url);
+    const failing = failingOf(around);
     const tell = (event: FeedEvent): void => {
-      const before = failing.size;
+      const before = failing.countAt(this.url);
       if (event.kind === 'failed') failing.add(this);
       else if (event.kind === 'read') failing.delete(this);
       // Nor is a failure, but for the first: now it is known that nothing is known.
       if (event.kind === 'failed' && event.failures === 1 && !event.keepsLastGood) around.onChange();
-      around.tell({ ...event, isOneOfMany: isOneOfMany(event, before, failing.size) });
+      around.tell({ ...event, isOneOfMany: isOneOfMany(event, before, failing.countAt(this.url)) });
     };
     super({ feed: 'ocsp', onChange, ...source.asked }, tell, { ...usual, ...own });
     this.#source = source;
     this.url = address.url;
+    this.places = source.places;
     this.#failing = failing;
   }
 
@@ -97,14 +113,30 @@ export class OcspFeed extends Feed<OcspAnswer> {
   }
 }
 
-const failingBy = new WeakMap<RevocationSurroundings, Map<string, Set<OcspFeed>>>();
-
 /** Of all certificates that one responder is asked about, those about which it fails. */
-function failingAt(around: RevocationSurroundings, url: string): Set<OcspFeed> {
-  const byUrl = failingBy.get(around) ?? new Map<string, Set<OcspFeed>>();
-  failingBy.set(around, byUrl);
-  const failing = byUrl.get(url) ?? new Set();
-  byUrl.set(url, failing);
+class Failing {
+  readonly #byUrl = new Map<string, Set<OcspFeed>>();
+
+  countAt(url: string): number {
+    return this.#byUrl.get(url)?.size ?? 0;
+  }
+
+  add(feed: OcspFeed): void {
+    this.#byUrl.set(feed.url, (this.#byUrl.get(feed.url) ?? new Set()).add(feed));
+  }
+
+  /** Each certificate may name another URL: of one with which nothing is wrong nothing is left. */
+  delete(feed: OcspFeed): void {
+    const failing = this.#byUrl.get(feed.url);
+    if (failing?.delete(feed) === true && failing.size === 0) this.#byUrl.delete(feed.url);
+  }
+}
+
+const failingBy = new WeakMap<RevocationSurroundings, Failing>();
+
+function failingOf(around: RevocationSurroundings): Failing {
+  const failing = failingBy.get(around) ?? new Failing();
+  failingBy.set(around, failing);
   return failing;
 }
 
@@ -120,9 +152,14 @@ class NoTurn extends Error {
 }
 
 class OcspSource {
-  readonly #address: OcspAddress;
+  readonly #address: Omit<OcspAddress, 'certificate' | 'issuer'>;
+  readonly #about: AskedAbout;
   readonly #around: RevocationSurroundings;
   readonly #from: string;
+  /** In the folder of what is kept. */
+  readonly #key: string;
+  /** What there was before anybody asked. */
+  #before: OcspSent | undefined;
   /** It did not answer a GET, and a POST it did. */
   #prefersPost = false;
   /** Times in a row that it had no turn. */
@@ -130,12 +167,20 @@ class OcspSource {
   sent: OcspSent | undefined;
 
   constructor(address: OcspAddress, around: RevocationSurroundings, before: OcspSent | undefined) {
-    this.#address = address;
+    const { certificate, issuer, ...rest } = address;
+    const { url } = rest;
+    this.#address = rest;
+    this.#about = askedAbout(certificate, issuer);
     this.#around = around;
-    const { certificate, url } = address;
+    this.#key = `ocsp ${url} ${questionKey(certificate, issuer)}`;
     this.#from = `${withoutSecrets(url)} about ${named(certificate)}, serial number ${certificate.serialNumber}`;
     // Whoever is asked about for the first time since a restart need not wait for a disk either.
-    this.sent = before ?? sentOf(around.cache()?.readAhead(this.#key));
+    this.#before = before ?? sentOf(around.cache()?.readAhead(this.#key));
+  }
+
+  get places(): number {
+    const { serial, name, key } = this.#about;
+    return Math.ceil((serial.length + name.length + key.length + this.#address.url.length) / place);
   }
 
   get asked() {
@@ -148,7 +193,7 @@ class OcspSource {
   }
 
   async #read({ signal, before, readIn }: FeedRequest<OcspAnswer>): Promise<Reading<OcspAnswer>> {
-    const { certificate, issuer } = this.#address;
+    const { certificate, issuer } = readAskedAbout(this.#about);
     const nonce = this.#address.nonce ? randomBytes(32) : undefined;
     const request = writeOcspRequest(certificate, issuer, nonce);
     const bytes = await this.#ask(request, nonce === undefined, signal).catch((error: unknown) => {
@@ -165,7 +210,7 @@ class OcspSource {
     // Who says unknown knows nothing, and has not said otherwise.
     if (before?.status === 'revoked' && answer.status === 'unknown')
       throw new Error('it says unknown of what it said was revoked, which stays in force');
-    this.sent = sent;
+    this.#keep(sent);
     const { from, until } = answer.window;
     const moment = { now: Date.now(), refresh: this.#around.limits().refresh, random: Math.random() };
     readIn(refetchIn({ thisUpdate: from, nextUpdate: until }, moment));
@@ -233,7 +278,8 @@ class OcspSource {
 
   /** As of when it was sent: until when it counts, its window says. @throws Error: nothing to go by, and why */
   #judge({ bytes, nonce, at }: OcspSent): OcspAnswer {
-    const { certificate, issuer, responders, freshness } = this.#address;
+    const { responders, freshness } = this.#address;
+    const { certificate, issuer } = readAskedAbout(this.#about);
     const question = { certificate, issuer, responders, freshness, nonce };
     const weakAlgorithms = this.#around.weakAlgorithmsOf(issuer);
     const response = readOcspResponse(bytes);
@@ -254,18 +300,21 @@ class OcspSource {
     return { ...result, window: { ...window, until } };
   }
 
-  get #key(): string {
-    const { url, certificate, issuer } = this.#address;
-    return `ocsp ${url} ${questionKey(certificate, issuer)}`;
+  #keep(sent: OcspSent): void {
+    const { bytes } = sent;
+    this.sent = bytes.length > mostKept ? undefined : { ...sent, bytes: new Uint8Array(bytes) };
   }
 
   #known(): Reading<OcspAnswer> | undefined {
-    if (this.sent === undefined) return undefined;
+    const sent = this.#before;
+    this.#before = undefined;
+    if (sent === undefined) return undefined;
     try {
-      return readingOf(this.#judge(this.sent));
+      const answer = this.#judge(sent);
+      this.#keep(sent);
+      return readingOf(answer);
     } catch {
       // If it lies on the disk, `stored` says what is wrong with it.
-      this.sent = undefined;
       return undefined;
     }
   }
@@ -278,7 +327,7 @@ class OcspSource {
     if (sent === undefined) return undefined;
     try {
       const answer = this.#judge(sent);
-      this.sent = sent;
+      this.#keep(sent);
       return readingOf(answer);
     } catch (error) {
       await cache?.throwAway(this.#key, (error as Error).message, tell);

@@ -1,4 +1,4 @@
-import type { Certificate } from '../pki/certificate/certificate.ts';
+import type { Certificate, Signer } from '../pki/certificate/certificate.ts';
 import type { WeakAlgorithms } from '../pki/path/path-options.ts';
 import { type CrlSet, createCrlSet } from '../pki/revocation/crl-set.ts';
 import { questionKey } from '../pki/revocation/ocsp-request.ts';
@@ -43,7 +43,7 @@ export type RevocationSettings = RevocationLimits & {
   /** Who answers for what is brought under it: equal for anchors that one and the same may add. */
   readonly ownersOf: (anchor: Certificate) => readonly Owner[];
   /** What is accepted of signatures by this CA's key, and below it. */
-  readonly weakAlgorithmsOf: (ca: Certificate) => WeakAlgorithms;
+  readonly weakAlgorithmsOf: (ca: Signer) => WeakAlgorithms;
   /** What is known before it comes, and so is asked about ahead: found one by one, since each costs a signature. */
   readonly ahead: Iterable<{
     readonly certificate: Certificate;
@@ -53,7 +53,7 @@ export type RevocationSettings = RevocationLimits & {
 
 /**
  * Of what clients bring, by the owners of their trust anchor (`FairRoom`): URLs that certificates name, bytes of the lists
- * there, certificates, CAs.
+ * there, certificates (`OcspFeed.places`), CAs.
  */
 const usual = { urls: 1_000, bytes: 256 * 1024 * 1024, certificates: 50_000, issuers: 1_000 };
 
@@ -310,18 +310,33 @@ export class RevocationFeeds implements RevocationKnowledge {
     const feeds =
       same?.feeds ??
       places.map((place) => {
-        const asked = { certificate, issuer, ...place, owners: () => this.#asked.ownersOf(key) };
-        const address = { ...asked, nonce, responders, freshness };
+        const address = {
+          certificate,
+          issuer,
+          ...place,
+          owners: this.#whoAsks(key),
+          nonce,
+          responders,
+          freshness,
+        };
         // What another was told is judged anew: a change of policy must not begin with nothing known.
         const before = feedsIn(known).find((feed) => feed.url === place.url)?.sent;
         return new OcspFeed(address, this.#around, { ...this.#times, before });
       });
     if (feeds.length + kept.length === 0) this.#asked.delete(key);
-    else this.#asked.set(owners, key, [{ by, feeds, settings }, ...kept]);
+    else {
+      const asked = [{ by, feeds, settings }, ...kept];
+      this.#asked.set(owners, key, asked, placesOf(asked));
+    }
     this.#end(feedsIn(others.filter(({ feeds }) => kept.every((one) => one.feeds !== feeds))));
     if (same !== undefined) return;
     this.#makeRoom(this.#asked, this.#most.certificates);
     for (const feed of feeds) void feed.start();
+  }
+
+  /** A function that knows nothing but this: one that is made beside a certificate keeps that as well. */
+  #whoAsks(key: string): () => readonly Owner[] {
+    return () => this.#asked.ownersOf(key);
   }
 
   #wantedLast(certificate: Certificate, issuer: Certificate): readonly OcspFeed[] {
@@ -419,6 +434,9 @@ const rulesText = (certificate: Certificate, rules: RevocationSources): string =
 };
 
 const feedsIn = (asked: readonly Asked[]): readonly OcspFeed[] => asked.flatMap(({ feeds }) => feeds);
+
+const placesOf = (asked: readonly Asked[]): number =>
+  feedsIn(asked).reduce((sum, { places }) => sum + places, 0);
 
 const isSame =
   ({ sha256 }: Certificate) =>

@@ -136,6 +136,9 @@ export class Certificate implements Signed {
   }
 }
 
+/** Whose key makes signatures, as far as these are concerned. */
+export type Signer = Pick<Certificate, 'subject' | 'subjectPublicKey'>;
+
 /** A CA's, which all that it issued have. */
 const issuers = new Repeated(readName, { places: 256, longest: 1024 });
 

@@ -1,4 +1,4 @@
-import type { Certificate } from '../certificate/certificate.ts';
+import type { Certificate, Signer } from '../certificate/certificate.ts';
 import { named } from '../certificate/name.ts';
 import type { Signed } from '../certificate/signature.ts';
 import { failure, type PathFailure } from './failures.ts';
@@ -9,8 +9,7 @@ import { isSameCa, type TrustStore } from './trust-store.ts';
 export const mostLenient = (policy: PathPolicy): Leniency => policy.lenientCas?.all ?? policy;
 
 /** As one CA, however often its certificate was issued anew. */
-const caKey = ({ subject, subjectPublicKey }: Certificate): string =>
-  `${subject.key} ${subjectPublicKey.text}`;
+const caKey = ({ subject, subjectPublicKey }: Signer): string => `${subject.key} ${subjectPublicKey.text}`;
 
 /** @returns undefined where there are none, so that nothing has to be asked of any path */
 export function lenientCas(
@@ -40,13 +39,13 @@ const weaker = (a: WeakAlgorithms, b: WeakAlgorithms): WeakAlgorithms => ({
 });
 
 /** For one CA of the path, and all that it issued, directly or not. */
-function under(ca: Certificate, above: Leniency, { byCa }: LenientCas): Leniency {
+function under(ca: Signer, above: Leniency, { byCa }: LenientCas): Leniency {
   const own = byCa.get(caKey(ca));
   return own === undefined ? above : looser(above, own);
 }
 
 /** What this CA itself may do, whatever is above it. */
-export const leniencyFor = (ca: Certificate, policy: PathPolicy): Leniency =>
+export const leniencyFor = (ca: Signer, policy: PathPolicy): Leniency =>
   policy.lenientCas === undefined ? policy : under(ca, policy, policy.lenientCas);
 
 /**
@@ -99,25 +98,17 @@ export function judgeScheme(
 }
 
 /** Whether a key may be used: the leaf's to prove himself with, a CA's to sign. */
-export function judgeKey(
-  certificate: Certificate,
-  at: number,
-  lenient: WeakAlgorithms,
-): PathFailure | undefined {
-  const { type, bits, unusable, optionalCurve } = certificate.subjectPublicKey;
+export function judgeKey(owner: Signer, at: number, lenient: WeakAlgorithms): PathFailure | undefined {
+  const { type, bits, unusable, optionalCurve } = owner.subjectPublicKey;
   const isUnasked = optionalCurve !== undefined && !lenient[optionalCurve];
   if (type === undefined || isUnasked) {
     const why = unusable ?? `EC on a curve of ${optionalCurve}, which is not switched on`;
     const code = at === 0 ? 'key_unsupported' : 'issuer_key_unsupported';
-    return failure(code, at, `${named(certificate)} has a key of ${why}`);
+    return failure(code, at, `${named(owner)} has a key of ${why}`);
   }
   if (type.startsWith('rsa') && bits < lenient.minRsaBits) {
     const code = at === 0 ? 'key_too_weak' : 'issuer_key_too_weak';
-    return failure(
-      code,
-      at,
-      `${named(certificate)} has RSA of ${bits} bits, less than ${lenient.minRsaBits}`,
-    );
+    return failure(code, at, `${named(owner)} has RSA of ${bits} bits, less than ${lenient.minRsaBits}`);
   }
   return undefined;
 }

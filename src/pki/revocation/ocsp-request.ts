@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
-import type { Certificate } from '../certificate/certificate.ts';
-import { contentOf, Fields, readWhole, tags } from '../der/der.ts';
+import type { Certificate, Signer } from '../certificate/certificate.ts';
+import { type Name, readName } from '../certificate/name.ts';
+import { readPublicKey } from '../certificate/public-key.ts';
+import { contentOf, elementAt, Fields, readWhole, tags } from '../der/der.ts';
 import { equalBytes, readBitStringOctets } from '../der/der-values.ts';
 import type { CertId } from './ocsp-response.ts';
 
@@ -12,11 +14,33 @@ const hashes: Readonly<Record<string, string>> = {
   '2.16.840.1.101.3.4.2.3': 'sha512',
 };
 
+/** What a responder knows a certificate by. */
+export type OcspSubject = Pick<Certificate, 'serialOctets'> & { readonly issuer: Pick<Name, 'der'> };
+
+/** Of a certificate and its issuer what a responder is asked with and its answers are judged by, in bytes of their own. */
+export type AskedAbout = Readonly<Record<'serial' | 'name' | 'key', Uint8Array>>;
+
+/** These themselves are as large as who issued them likes, and thousands are asked about. */
+export const askedAbout = ({ serialOctets, issuer: name }: Certificate, issuer: Signer): AskedAbout => ({
+  serial: new Uint8Array(serialOctets),
+  name: new Uint8Array(name.der),
+  key: new Uint8Array(issuer.subjectPublicKey.spki),
+});
+
+export function readAskedAbout({ serial, name, key }: AskedAbout): {
+  readonly certificate: OcspSubject;
+  readonly issuer: Signer;
+} {
+  const subject = readName(elementAt(name, 0));
+  const subjectPublicKey = readPublicKey(elementAt(key, 0));
+  return { certificate: { serialOctets: serial, issuer: subject }, issuer: { subject, subjectPublicKey } };
+}
+
 /** Whether the answer is about this certificate (RFC 6960 3.2 (1)). */
 export function isAbout(
   { hashAlgorithm, issuerNameHash, issuerKeyHash, serialNumber }: CertId,
-  certificate: Certificate,
-  issuer: Certificate,
+  certificate: OcspSubject,
+  issuer: Signer,
 ): boolean {
   const algorithm = hashes[hashAlgorithm];
   return (
@@ -28,7 +52,10 @@ export function isAbout(
 }
 
 /** Of the key's BIT STRING, without its tag, length and unused bits (RFC 6960 4.1.1). */
-export function keyHash({ subjectPublicKey: { spki } }: Certificate, algorithm: string): Uint8Array {
+export function keyHash(
+  { subjectPublicKey: { spki } }: Pick<Signer, 'subjectPublicKey'>,
+  algorithm: string,
+): Uint8Array {
   const fields = new Fields(readWhole(spki, tags.sequence, 'SubjectPublicKeyInfo'));
   fields.next(tags.sequence, 'algorithm');
   return hash(algorithm, readBitStringOctets(fields.next(tags.bitString, 'subjectPublicKey')), 'buffer');
@@ -38,7 +65,7 @@ export function keyHash({ subjectPublicKey: { spki } }: Certificate, algorithm: 
  * Equal for what a responder knows as one (RFC 6960 4.1.1), whatever its bytes: anybody can write an ECDSA signature in
  * two ways, and a CA may have several certificates for one key.
  */
-export const questionKey = ({ issuer: name, serialOctets }: Certificate, issuer: Certificate): string =>
+export const questionKey = ({ issuer: name, serialOctets }: OcspSubject, issuer: Signer): string =>
   hash('sha256', Buffer.concat([name.der, issuer.subjectPublicKey.spki, serialOctets]));
 
 export const nonceOid = '1.3.6.1.5.5.7.48.1.2';
@@ -49,11 +76,7 @@ export const nonceOid = '1.3.6.1.5.5.7.48.1.2';
  *
  * @param nonce 1 to 128 octets that the answer must repeat (RFC 9654); undefined: answers made beforehand are welcome
  */
-export function writeOcspRequest(
-  certificate: Certificate,
-  issuer: Certificate,
-  nonce?: Uint8Array,
-): Uint8Array {
+export function writeOcspRequest(certificate: OcspSubject, issuer: Signer, nonce?: Uint8Array): Uint8Array {
   const sha1 = sequence(Buffer.from('06052b0e03021a0500', 'hex'));
   const certId = sequence(
     sha1,

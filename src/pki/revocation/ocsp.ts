@@ -1,17 +1,22 @@
-import { type Certificate, CertificateError, readCertificate } from '../certificate/certificate.ts';
+import {
+  type Certificate,
+  CertificateError,
+  readCertificate,
+  type Signer,
+} from '../certificate/certificate.ts';
 import { named } from '../certificate/name.ts';
 import { equalBytes } from '../der/der-values.ts';
 import type { WeakAlgorithms } from '../path/path-options.ts';
 import type { RevokedEntry } from './crl-entry.ts';
 import { type Freshness, isWithin, type Window, windowOf } from './freshness.ts';
-import { isAbout, keyHash, nonceOf, nonceOid } from './ocsp-request.ts';
+import { isAbout, keyHash, nonceOf, nonceOid, type OcspSubject } from './ocsp-request.ts';
 import type { OcspResponse, SingleResponse } from './ocsp-response.ts';
 import { signerFailure } from './signer.ts';
 
 export type OcspQuestion = {
-  readonly certificate: Certificate;
+  readonly certificate: OcspSubject;
   /** The certificate above it in its validated path. */
-  readonly issuer: Certificate;
+  readonly issuer: Signer;
   /** Certificates of responders that the operator trusts for this issuer, beside the issuer and whom it delegates to. */
   readonly responders: readonly Certificate[];
   readonly freshness: Freshness;
@@ -56,8 +61,10 @@ export function judgeOcsp(response: OcspResponse, question: OcspQuestion): OcspS
   const misunderstood = current.flatMap(({ extensions }) => extensions).find(({ critical }) => critical);
   if (misunderstood !== undefined) return unusable(`critical extension ${misunderstood.oid}`);
   const worst = current.map((one) => statusOf(one, freshness)).toSorted((a, b) => rank(a) - rank(b))[0]!;
-  const isDelegate = worst.status === 'good' && !isTrusted(responder, question);
-  return isDelegate ? { ...worst, delegate: new Uint8Array(responder.serialOctets) } : worst;
+  const { delegate } = responder;
+  return worst.status === 'good' && delegate !== undefined
+    ? { ...worst, delegate: new Uint8Array(delegate.serialOctets) }
+    : worst;
 }
 
 const statusOf = (single: SingleResponse, freshness: Freshness): OcspStatus => {
@@ -73,29 +80,37 @@ const rank = ({ status }: OcspStatus): number => ['revoked', 'unknown', 'good'].
  * RFC 6960 4.2.2.2: signed by the issuer, by whom the operator named, or by whom the issuer itself, directly and with
  * this very key, certified for OCSP signing.
  *
- * @returns why it is none of these
+ * @returns whom it certified, where it is such a one; or why it is none of these
  */
-function responderOf(response: OcspResponse, question: OcspQuestion): Certificate | string {
+function responderOf(
+  response: OcspResponse,
+  question: OcspQuestion,
+): { readonly delegate: Certificate | undefined } | string {
   const { issuer, responders, weakAlgorithms } = question;
-  const delegated = response.certificates.slice(0, maxCertificates).flatMap(readable);
+  const sent = response.certificates.slice(0, maxCertificates).flatMap(readable);
+  // The issuer's own may be among them, and its key is tried as it is.
+  const delegates = sent.filter((one) => !hasSameKey(one, issuer));
+  const trusted = [issuer, ...responders].map((signer) => ({ signer, delegate: undefined }));
   let why = 'its responder is neither the issuer nor authorised by it';
-  for (const signer of [issuer, ...responders, ...delegated]) {
+  for (const { signer, delegate } of [
+    ...trusted,
+    ...delegates.map((one) => ({ signer: one, delegate: one })),
+  ]) {
     if (!isResponder(signer, response.responderId)) continue;
-    const failed = isTrusted(signer, question) ? undefined : delegationFailure(signer, question);
+    const failed = delegate && delegationFailure(delegate, question);
     if (failed !== undefined) {
       why = failed;
       continue;
     }
     const forged = signerFailure(response, 'the OCSP response', signer, weakAlgorithms);
-    if (forged === undefined) return signer;
+    if (forged === undefined) return { delegate };
     why = forged;
   }
   return why;
 }
 
-/** By itself. */
-const isTrusted = (signer: Certificate, { issuer, responders }: OcspQuestion): boolean =>
-  responders.includes(signer) || equalBytes(signer.der, issuer.der);
+const hasSameKey = (one: Signer, other: Signer): boolean =>
+  one.subject.key === other.subject.key && one.subjectPublicKey.text === other.subjectPublicKey.text;
 
 /** More than any responder sends; each may cost a signature. */
 const maxCertificates = 4;
@@ -109,10 +124,8 @@ function readable(der: Uint8Array): Certificate[] {
   }
 }
 
-const isResponder = (certificate: Certificate, id: OcspResponse['responderId']): boolean =>
-  id instanceof Uint8Array
-    ? equalBytes(id, keyHash(certificate, 'sha1'))
-    : id.key === certificate.subject.key;
+const isResponder = (signer: Signer, id: OcspResponse['responderId']): boolean =>
+  id instanceof Uint8Array ? equalBytes(id, keyHash(signer, 'sha1')) : id.key === signer.subject.key;
 
 const ocspSigning = '1.3.6.1.5.5.7.3.9';
 

@@ -1,4 +1,4 @@
-import type { Certificate } from '../certificate/certificate.ts';
+import type { Signer } from '../certificate/certificate.ts';
 import { named } from '../certificate/name.ts';
 import { type Signed, verifySignature } from '../certificate/signature.ts';
 import { judgeKey, judgeScheme } from '../path/leniency.ts';
@@ -11,7 +11,7 @@ import type { WeakAlgorithms } from '../path/path-options.ts';
 export function signerFailure(
   signed: Signed,
   what: string,
-  signer: Certificate,
+  signer: Signer,
   lenient: WeakAlgorithms,
 ): string | undefined {
   const weak = signerWeakness(signed, what, signer, lenient);
@@ -23,10 +23,10 @@ export function signerFailure(
 export const signerWeakness = (
   signed: Signed,
   what: string,
-  signer: Certificate,
+  signer: Signer,
   lenient: WeakAlgorithms,
 ): string | undefined =>
   (judgeScheme(signed, () => what, 0, lenient) ?? judgeKey(signer, 1, lenient))?.detail;
 
-export const notSignedBy = (what: string, signer: Certificate): string =>
+export const notSignedBy = (what: string, signer: Signer): string =>
   `${what} is not signed by the key of ${named(signer)}`;

@@ -29,6 +29,19 @@ describe('room for three', () => {
       assert.equal(gone.length, all.size - 3);
     });
 
+  it('a large thing takes up the place of several, as large as it was when it was last wanted', () => {
+    const room = new FairRoom<string>();
+    const set = (owner: string, key: string, places: number): readonly string[] => {
+      room.set([ownerIn(owner)], key, key, places);
+      return room.makeRoom(5);
+    };
+    assert.deepEqual([set('b', '9', 1), set('a', '1', 1), set('a', '2', 3)], [[], [], []]);
+    assert.deepEqual(set('b', '8', 1), ['1'], 'of who has most places, not most things');
+    assert.deepEqual([set('a', '2', 1), set('a', '3', 2)], [[], []], 'what has become smaller leaves room');
+    assert.deepEqual(set('a', '2', 3), ['3'], 'what has become larger takes it');
+    assert.deepEqual([room.makeRoom(0), room.size], [['2', '9', '8'], 0]);
+  });
+
   it('by size, which things may have in common', () => {
     const room = new FairRoom<string>();
     for (const [owner, key] of ['b1', 'a2', 'a3', 'a4', 'a5']) room.set([ownerIn(owner!)], key!, key!);

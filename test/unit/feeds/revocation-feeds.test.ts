@@ -12,7 +12,8 @@ import { readCrl } from '../../../src/pki/revocation/crl.ts';
 import { writeOcspRequest } from '../../../src/pki/revocation/ocsp-request.ts';
 import type { RevocationSources } from '../../../src/pki/revocation/revocation-sources.ts';
 import { byCrls } from '../../../src/pki/revocation/revocation-state.ts';
-import { bytes, explicit, extension, implicit, integer, oid, sequence } from '../pki/der-writer.ts';
+import { heldBy } from '../../support/held-memory.ts';
+import { bytes, explicit, extension, implicit, integer, octets, oid, sequence } from '../pki/der-writer.ts';
 import { certify, entity, generateEc, ca as isCa, validity } from '../pki/forge.ts';
 import { scope } from '../pki/revocation/crl-forge.ts';
 import { certId, forgeOcsp, good, revoked } from '../pki/revocation/ocsp-forge.ts';
@@ -232,6 +233,75 @@ describe('more than there is room for', () => {
     Certificate,
     Certificate,
   ];
+
+  it('certificates: who names four responders takes up four places', async () => {
+    const { feeds } = feedsOf({ certificates: 5 });
+    await inForce(feeds, settingsOf(sourcesOf({ followCertificateUrls: true })));
+    const urls = (...numbers: readonly number[]): readonly string[] =>
+      numbers.map((n) => `http://127.0.0.1/${n}`);
+    const leaves = [urls(1), urls(2), urls(3, 4, 5, 6)].map((all) => clientOf(access(...all)));
+    for (const leaf of leaves) feeds.want(leaf, ca.certificate, ca.certificate);
+    assert.deepEqual(
+      leaves.map((leaf) => feeds.isAwaited(leaf, ca.certificate)),
+      [false, true, true],
+    );
+  });
+
+  const large = extension('1.2.3.4', octets(new Uint8Array(50_000)));
+
+  it('certificates: of what is asked about no more is kept than is asked, and of large answers what they say', async () => {
+    const answers = new Map<string | undefined, Uint8Array>();
+    const padding = Array.from({ length: 4 }, () => clientOf(large));
+    const server = await webServer(({ url }, response) =>
+      response.end(
+        forgeOcsp(ca.who, {
+          responses: [
+            {
+              id: answers.get(url)!,
+              thisUpdate: Date.now() - hour,
+              nextUpdate: Date.now() + hour,
+              status: good,
+            },
+          ],
+          certificates: padding,
+        }),
+      ),
+    );
+    const { feeds, event } = feedsOf();
+    const count = 40;
+    const want = (n: number): void => {
+      const issuer = certify(ca.who, { ...ca.who, name: `CA ${n}` }, [isCa(), large]);
+      const leaf = certify({ ...ca.who, name: `CA ${n}` }, entity(`${n}`), [large]);
+      const request = Buffer.from(writeOcspRequest(leaf, issuer)).toString('base64');
+      answers.set(`/${encodeURIComponent(request)}`, certId(ca.who, leaf));
+      feeds.want(leaf, issuer, ca.certificate);
+    };
+    const sources = sourcesOf({ ocspResponder: server.url, kinds: ['ocsp'] });
+    await inForce(feeds, { ...settingsOf(sources), timeout: 20_000 });
+    const held = await heldBy(async () => {
+      for (let n = 0; n < count; n++) want(n);
+      await event(count);
+      return feeds;
+    });
+    assert.deepEqual(
+      feeds.states.map(({ lastError, readAt }) => [lastError, readAt !== undefined]),
+      Array.from({ length: count }, () => [undefined, true]),
+    );
+    assert.ok(held < count * 100_000, `${held} bytes`);
+  });
+
+  it('certificates: of a responder that nobody asks any more not even the name is kept', async () => {
+    const { feeds } = feedsOf({ certificates: 1 });
+    await inForce(feeds, settingsOf(sourcesOf({ followCertificateUrls: true, kinds: ['ocsp'] })));
+    const held = await heldBy(() => {
+      for (let n = 0; n < 500; n++) {
+        const leaf = clientOf(access(`http://127.0.0.1/${'x'.repeat(2_000)}${n}`));
+        feeds.want(leaf, ca.certificate, ca.certificate);
+      }
+      return feeds;
+    });
+    assert.ok(held < 500 * 2_000, `${held} bytes`);
+  });
 
   it('certificates: the longest unwanted makes room, what was said of it is known no more, and it is asked about anew', async () => {
     const answered = [one, two, three].map((leaf) => ({
