@@ -57,6 +57,9 @@ export type RevocationSettings = RevocationLimits & {
  */
 const usual = { urls: 1_000, bytes: 256 * 1024 * 1024, certificates: 50_000, issuers: 1_000 };
 
+/** Bytes of a CA that take up one place; most have some 1,500, and each is sent to every thread that reads lists. */
+const issuerPlace = 4_096;
+
 /** A certificate, and the trust anchor that it was brought under. */
 type Wanted = {
   readonly certificate: Certificate;
@@ -357,7 +360,8 @@ export class RevocationFeeds implements RevocationKnowledge {
     const { signers, turnOf } = this.#inForce!;
     // One that a foreign file has, too, must not wait for that file's turn.
     if (turnOf(certificate) === 0 && signers.some(isSame(certificate))) return;
-    if (!this.#sentIssuers.set(owners, certificate.sha256, certificate)) return;
+    const places = Math.ceil(certificate.der.length / issuerPlace);
+    if (!this.#sentIssuers.set(owners, certificate.sha256, certificate, places)) return;
     this.#sentIssuers.makeRoom(this.#most.issuers);
     this.#takeSigners();
   }

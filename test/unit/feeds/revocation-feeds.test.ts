@@ -333,6 +333,21 @@ describe('more than there is room for', () => {
     assert.equal(feeds.states.length, 2);
   });
 
+  it('CAs that come along: a large one takes up the place of several', async () => {
+    const { feeds } = feedsOf({ issuers: 100 });
+    await inForce(feeds, settingsOf(sourcesOf({ kinds: ['crl'] })));
+    const held = await heldBy(() => {
+      for (let n = 0; n < 60; n++)
+        feeds.want(
+          clientOf(),
+          certify(ca.who, { ...ca.who, name: `CA ${n}` }, [isCa(), large]),
+          ca.certificate,
+        );
+      return feeds;
+    });
+    assert.ok(held < 1_500_000, `${held} bytes`);
+  });
+
   it('URLs that certificates name: the same; those of the configuration stay', async () => {
     const server = await webServer((request, response) => {
       const number = Number(request.url!.slice(1));
