@@ -204,7 +204,7 @@ class OcspSource {
     });
     this.#passed = 0;
     const sent = { bytes, nonce, at: Date.now() };
-    const answer = this.#judge(sent);
+    const answer = inPlaceOf(before, this.#judge(sent));
     if (before !== undefined && isOlder(answer, before))
       throw new Error('what it sent is older than its last good answer, which stays in force');
     // Who says unknown knows nothing, and has not said otherwise.
@@ -341,6 +341,18 @@ const isOlder = (answer: OcspAnswer, before: OcspAnswer): boolean =>
   answer.window.from < before.window.from ||
   (answer.window.from === before.window.from && before.status === 'revoked' && answer.status !== 'revoked');
 
+/**
+ * A good of whom the issuer certified, in place of a revoked, knows that one: it may show that the responder is revoked. So
+ * does an unknown after it, which takes back that good and nothing else.
+ */
+function inPlaceOf(before: OcspAnswer | undefined, answer: OcspAnswer): OcspAnswer {
+  if (before === undefined || answer.status === 'revoked') return answer;
+  if (before.status === 'revoked') return answer.delegate ? { ...answer, instead: before } : answer;
+  const { instead } = before;
+  const delegate = answer.status === 'unknown' ? before.delegate : answer.delegate;
+  return instead && delegate ? { ...answer, delegate, instead } : answer;
+}
+
 /** All but when it counts. Of two that say revoked, one may say that it is on hold. */
 const wordOf = (answer: OcspAnswer): string =>
   answer.status === 'revoked'
@@ -353,6 +365,8 @@ const wordOf = (answer: OcspAnswer): string =>
  */
 function isNoOther(answer: OcspAnswer, before: OcspAnswer, now: number): boolean {
   if (wordOf(answer) !== wordOf(before)) return false;
+  if (answer.status !== 'revoked' && answer.instead && delegateOf(answer) !== delegateOf(before))
+    return false;
   if (isWithin(before.window, now)) return answer.window.until >= before.window.until;
   return !isWithin(answer.window, now) && answer.window.from === before.window.from;
 }
@@ -367,7 +381,7 @@ function sentOf(kept: Kept | undefined): OcspSent | undefined {
 }
 
 const delegateOf = (answer: OcspAnswer): string =>
-  answer.status === 'good' && answer.delegate !== undefined ? hex(answer.delegate) : '';
+  answer.status !== 'revoked' && answer.delegate !== undefined ? hex(answer.delegate) : '';
 
 const readingOf = (answer: OcspAnswer): Reading<OcspAnswer> => {
   const { status, window } = answer;

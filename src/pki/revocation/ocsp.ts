@@ -27,14 +27,18 @@ export type OcspQuestion = {
   readonly now: number;
 };
 
+type OcspRevoked = { readonly status: 'revoked'; readonly entry: RevokedEntry; readonly window: Window };
+
 export type OcspStatus =
   | {
       readonly status: 'good' | 'unknown';
       readonly window: Window;
       /** Serial number of the responder that the issuer certified for it: a list may yet say that it is revoked. */
       readonly delegate?: Uint8Array | undefined;
+      /** The answer whose place it took by that responder's word: where that one is revoked, it counts on. */
+      readonly instead?: OcspRevoked;
     }
-  | { readonly status: 'revoked'; readonly entry: RevokedEntry; readonly window: Window }
+  | OcspRevoked
   /** No answer to go by, and why. */
   | { readonly status: 'unusable'; readonly reason: string };
 

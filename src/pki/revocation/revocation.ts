@@ -164,7 +164,9 @@ export function statusByAll(
   const { certificate, issuer, now } = question;
   const { crls } = knowledge;
   const heard = knowledge.answersAbout?.(certificate, issuer) ?? [];
-  const answers = heard.filter((answer) => !isByRevoked(answer, question, crls));
+  const answers = heard.flatMap((answer) =>
+    isByRevoked(answer, question, crls) ? insteadOf(answer) : [answer],
+  );
   const heardOf = (source: SourceKind, isLasting: boolean): Heard =>
     source === 'crl'
       ? heardOfCrls({ ...question, crls, freshness: isLasting ? withoutEnd(freshness) : freshness })
@@ -191,6 +193,10 @@ export function statusByAll(
   return { status: isPending ? 'pending' : 'unknown', until };
 }
 
+/** What counts where the answer does not. */
+const insteadOf = (answer: OcspAnswer): readonly OcspAnswer[] =>
+  answer.status === 'revoked' || answer.instead === undefined ? [] : [answer.instead];
+
 /**
  * Whether a list of the issuer's has the responder that says good. RFC 6960 4.2.2.2.1 leaves that to us, and id-pkix-ocsp-nocheck
  * says that it need not be looked for; where it is known, it counts.
@@ -201,7 +207,7 @@ function isByRevoked(
   crls: CrlSet,
 ): boolean {
   const { key } = issuer.subject;
-  const delegate = answer.status === 'good' ? answer.delegate : undefined;
+  const delegate = answer.status === 'revoked' ? undefined : answer.delegate;
   if (delegate === undefined) return false;
   return (crls.get(key) ?? []).some((crl) => {
     const at = crl.revoked.find(key, delegate);

@@ -407,6 +407,37 @@ describe('what a responder says', () => {
     assert.equal(world.changes, 1, 'which is no reason to judge all anew');
   });
 
+  it('by a delegate in place of revoked keeps that at hand, until the issuer itself says good', async () => {
+    const [minute, who] = [60_000, entity('Responder')];
+    const delegate = certify(ca.who, who, [extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.9')))], {
+      validity: validity(wholeSecond(Date.now() - hour), nextUpdate),
+    });
+    const by = (signer: typeof who, minutes: number, status: Uint8Array): Uint8Array =>
+      forgeOcsp(signer, {
+        responses: [single({ nextUpdate, thisUpdate: asOf + minutes * minute, status })],
+        producedAt: asOf + minutes * minute,
+        certificates: [delegate],
+      });
+    const isKnown = { delegate: new Uint8Array(delegate.serialOctets), instead: { status: 'revoked' } };
+    const steps: readonly (readonly [bytes: Uint8Array, latest: object, isInstead: boolean])[] = [
+      [by(ca.who, 1, revoked(1)), { status: 'revoked' }, false],
+      [by(who, 2, good), { status: 'good', ...isKnown }, true],
+      [by(who, 3, good), { status: 'good', ...isKnown }, true],
+      [by(ca.who, 4, unknown), { status: 'unknown', ...isKnown }, true],
+      [by(who, 5, good), { status: 'good', ...isKnown }, true],
+      [by(ca.who, 6, good), { status: 'good' }, false],
+      [by(who, 7, good), { status: 'good' }, false],
+    ];
+    const { feed, server } = await feedOf(sending(steps[0]![0]));
+    for (const [bytes, latest, isInstead] of steps) {
+      server.answer = sending(bytes);
+      await feed.start();
+      assert.equal(feed.state.lastError, undefined);
+      assert.partialDeepStrictEqual(feed.latest, latest);
+      assert.equal('instead' in feed.latest!, isInstead, feed.latest!.status);
+    }
+  });
+
   it('of a responder with many certificates that it fails, and works again, is one line; a good answer is none', async () => {
     const server = await webServer((_, response) => response.writeHead(500).end());
     const world = around([]);

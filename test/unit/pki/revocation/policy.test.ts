@@ -126,6 +126,30 @@ const rows: readonly (readonly [what: string, given: Given, hard: string, soft: 
     'certificate_revoked',
   ],
   [
+    'it says good in place of revoked, and an old list of the issuer’s has the responder',
+    {
+      crls: [crl(inter, { ...past, revoked: [delegate] })],
+      answers: [{ ...saidByDelegate, instead: { ...saidRevoked, window: outdated } }],
+    },
+    'certificate_revoked',
+    'certificate_revoked',
+  ],
+  [
+    'it says good in place of revoked, and no list has the responder',
+    { crls: [crl(inter, past)], answers: [{ ...saidByDelegate, instead: saidRevoked }] },
+    'valid',
+    'valid',
+  ],
+  [
+    'it says unknown in place of a good in place of revoked, and a list has the responder of the good',
+    {
+      crls: [crl(inter, { ...past, revoked: [delegate] })],
+      answers: [{ ...saidByDelegate, status: 'unknown', instead: saidRevoked }],
+    },
+    'certificate_revoked',
+    'certificate_revoked',
+  ],
+  [
     'it says good, and the list that has the responder is of another key of the issuer’s name',
     { crls: [crl(entity('Intermediate'), { revoked: [delegate] })], answers: [saidByDelegate] },
     'valid',
