@@ -5,13 +5,21 @@ import { equalBytes } from '../der/der-values.ts';
 import { type Certificate, CertificateError, readCertificate } from './certificate.ts';
 import { type Offered, readNames } from './offered.ts';
 
-/** Certificates that were part of a valid path. Only these earn a place that strangers can't take from them. */
-const vouched = new Attached<Certificate, true>();
+/**
+ * Certificates that were part of a valid path, with the bytes of the longest above them. Only these earn a place that
+ * strangers can't take from them.
+ */
+const vouched = new Attached<Certificate, number>();
 
-export const vouchFor = (certificate: Certificate): void => {
-  vouched.set(certificate, true);
+/** @param above what is kept alive by what was found of it */
+export const vouchFor = (certificate: Certificate, above: readonly Certificate[] = []): void => {
+  const bytes = above.reduce((sum, { der }) => sum + der.length, 0);
+  vouched.set(certificate, Math.max(bytes, vouched.get(certificate) ?? 0));
   valid.admits(hashOf(certificate.der));
 };
+
+/** Bytes of the CAs above a certificate that don't count: most have some 3,000, and thousands of clients the same ones. */
+const usualAbove = 8192;
 
 /** Those that are not remembered. */
 const passing = new Attached<Certificate, true>();
@@ -28,6 +36,8 @@ type Entry = {
   readonly read: Certificate | CertificateError;
   /** Since the last time that a place was needed. */
   used: boolean;
+  /** As it was counted: its own bytes, and those above it beyond what is usual. */
+  weight: number;
 };
 
 /** One part of the cache: entries by slot, oldest first, bounded by count and bytes. */
@@ -96,6 +106,7 @@ export class CertificateCache {
     if (known !== undefined) {
       known.used = true;
       this.#readings.known++;
+      this.#weigh(known);
       return known.read;
     }
     const stranger = find(this.#strangers, hash, der);
@@ -158,9 +169,19 @@ export class CertificateCache {
       drop(into, slot, rival);
       if (into === this.#strangers && isVouched(rival)) this.#add(this.#known, rival);
     }
+    entry.weight = weightOf(entry);
     into.entries.set(slot, entry);
-    into.bytes += entry.der.length;
+    into.bytes += entry.weight;
     while (into.entries.size > into.maxEntries || into.bytes > into.maxBytes) this.#makeRoom(into);
+  }
+
+  /** Another request may have found it a path with more above it. */
+  #weigh(known: Entry): void {
+    const more = weightOf(known) - known.weight;
+    if (more === 0) return;
+    known.weight += more;
+    this.#known.bytes += more;
+    while (this.#known.bytes > this.#known.maxBytes) this.#makeRoom(this.#known);
   }
 
   /** Second chance: what was used since the last round goes to the end of the line. */
@@ -175,7 +196,7 @@ export class CertificateCache {
       if (!entry.used) return;
       entry.used = false;
       into.entries.set(slot, entry);
-      into.bytes += entry.der.length;
+      into.bytes += entry.weight;
     }
   }
 
@@ -219,21 +240,25 @@ function slotFor({ entries }: Part, hash: number): number {
 
 function drop(from: Part, slot: number, entry: Entry): void {
   from.entries.delete(slot);
-  from.bytes -= entry.der.length;
+  from.bytes -= entry.weight;
 }
 
 const readable = (read: Certificate | CertificateError): Certificate | undefined =>
   read instanceof CertificateError ? undefined : read;
 
-const isVouched = ({ read }: Entry): boolean =>
-  !(read instanceof CertificateError) && vouched.get(read) === true;
+const aboveOf = ({ read }: Entry): number | undefined =>
+  read instanceof CertificateError ? undefined : vouched.get(read);
+
+const isVouched = (entry: Entry): boolean => aboveOf(entry) !== undefined;
+
+const weightOf = (entry: Entry): number => entry.der.length + Math.max(0, (aboveOf(entry) ?? 0) - usualAbove);
 
 function readEntry(hash: number, der: Uint8Array): Entry {
   try {
     const read = readCertificate(der);
-    return { hash, der: read.der, read, used: false };
+    return { hash, der: read.der, read, used: false, weight: 0 };
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
-    return { hash, der: new Uint8Array(der), read: error, used: false };
+    return { hash, der: new Uint8Array(der), read: error, used: false, weight: 0 };
   }
 }

@@ -81,8 +81,12 @@ export class PathValidator {
     const wasUntouched = isUntouched(effort);
     const inputs = { trustStore, intermediates, now, revocation, effort };
     const verdict = findPath(leaf, inputs, this.#policy);
-    if (verdict.valid) for (const certificate of verdict.path) vouchFor(certificate);
-    else if (!this.#remembersRefusals || !isLasting(verdict, wasUntouched)) return verdict;
+    if (verdict.valid) {
+      const [, ...above] = verdict.path;
+      vouchFor(leaf, above);
+      for (const certificate of above) vouchFor(certificate);
+    }
+    if (!verdict.valid && (!this.#remembersRefusals || !isLasting(verdict, wasUntouched))) return verdict;
     if (passing) {
       askedOf.set(effort, { by: this, leaf, verdict, before: askedOf.get(effort) });
       return verdict;

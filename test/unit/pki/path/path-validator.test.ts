@@ -282,3 +282,24 @@ test('a CA that was sent along in vain is not kept by the certificate that it di
   const held = await heldBy(() => Array.from({ length: 20 }, (_, n) => refusedBy(n)));
   assert.ok(held < 20 * 50_000, `${held} bytes`);
 });
+
+test('what is above a certificate in its valid path is kept with it, and counts where it is remembered', () => {
+  const cache = new CertificateCache({ maxKnown: 64, maxStrangers: 1 });
+  const judge = validator();
+  const large = extension('1.2.3.4', octets(bytes('41'.repeat(30_000))));
+  const clients = Array.from({ length: 20 }, (_, n) => {
+    const sub = entity(`Sub ${n}`, root.keys);
+    return { leaf: certify(sub, entity(`${n}`)), above: certify(root, sub, [ca(), large]) };
+  });
+  const isValid = ({ leaf, above }: (typeof clients)[number], comes: boolean): boolean => {
+    const one = cache.read(leaf.der) as Certificate;
+    return code(judge, one, comes ? (cache.offered([above.der]) as readonly Certificate[]) : []) === 'valid';
+  };
+  for (const [n, client] of clients.entries()) {
+    for (let i = 0; i < 3; i++) assert.ok(isValid(client, true));
+    // They come again without it, so that it is pushed out and they are not.
+    for (const { leaf } of clients.slice(0, n + 1)) cache.read(leaf.der);
+  }
+  const kept = clients.filter((client) => isValid(client, false)).length;
+  assert.ok(kept >= 1 && kept <= 7, `${kept} of ${clients.length} are remembered`);
+});
