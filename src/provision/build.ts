@@ -22,6 +22,7 @@ import { apiOf, groupByScope } from './directory.ts';
 import { type Expiry, expiriesOf } from './expiries.ts';
 import type { Findings } from './findings.ts';
 import { issuersOfEntry } from './issuers.ts';
+import { foreignOnly } from './known-issuers.ts';
 import type { State } from './last-good.ts';
 import { strengthOf, warnAboutLeniency } from './leniency.ts';
 import type { OwnConfig } from './own-config.ts';
@@ -37,7 +38,7 @@ import { buildSourceList, buildSources, type SourceGround, warnAboutForeignHeade
 import { readTiers, type Tier } from './tiers.ts';
 import type { Issuers } from './token-policies.ts';
 import { readTokenServices } from './token-services.ts';
-import { buildTrust, type Trust } from './trust.ts';
+import { buildTrust, type ClientEntry, type Trust } from './trust.ts';
 
 /** What comes of one configuration. */
 export type Built = {
@@ -117,15 +118,16 @@ export function* build(
   yield* warnAboutSize(listed, config, findings);
   const clients = [...listed, ...(yield* readOwnClients(config, clientReading))];
   yield;
-  const trust = yield* buildTrust(clients, trusted, intermediates, strength, ({ scope }) =>
-    scope === '' ? undefined : states[apiOf(scope) - foreignFrom]?.entry,
-  );
+  const entryOf = ({ scope }: ClientEntry): string | undefined =>
+    scope === '' ? undefined : states[apiOf(scope) - foreignFrom]?.entry;
+  const trust = yield* buildTrust(clients, trusted, intermediates, strength, entryOf);
   yield;
   const senders = yield* readSenders(config, clients, intermediates, reading);
   const judged = [...clients, ...senders.entries];
   const atHand = judged.flatMap((entry) => (entry.kind === 'certificate' ? [entry.certificate] : []));
   yield;
   const withCas = judged.filter((entry) => entry.kind === 'ca');
+  const foreign = yield* foreignOnly(judged, (entry) => entryOf(entry) !== undefined);
   yield;
   const revocation = readRevocation(
     config.enforcer.security.revocation,
@@ -133,6 +135,8 @@ export function* build(
       ...trust,
       senderAnchors: senders.trust?.anchors ?? [],
       intermediates: [...intermediates, ...withCas.flatMap(({ cas }) => cas ?? [])],
+      ownCas: withCas.flatMap((entry) => (entryOf(entry) === undefined ? (entry.cas ?? []) : [])),
+      foreign,
       certificates: atHand,
       cas: withCas.flatMap((entry) =>
         entry.revocation === undefined

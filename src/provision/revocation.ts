@@ -4,7 +4,6 @@ import { byItself } from '../feeds/owner.ts';
 import type { RevocationSettings } from '../feeds/revocation-feeds.ts';
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { formatName } from '../pki/certificate/name.ts';
-import { verifySignature } from '../pki/certificate/signature.ts';
 import { hex } from '../pki/der/der-values.ts';
 import { leniencyFor } from '../pki/path/leniency.ts';
 import { defaultPolicy, type PathPolicy } from '../pki/path/path-options.ts';
@@ -15,6 +14,7 @@ import type {
   RevocationState,
 } from '../pki/revocation/revocation-state.ts';
 import type { Findings } from './findings.ts';
+import { type ForeignOnly, type IssuerOf, issuerAmong, issuersAbove } from './known-issuers.ts';
 import type { Owners } from './owners.ts';
 import { certificateIn } from './pem-files.ts';
 import type { WrittenRevocation } from './trust.ts';
@@ -29,7 +29,7 @@ type Rules = { readonly sources: RevocationSources; readonly policy: RevocationP
 type Revocation = {
   readonly settings: RevocationSettings;
   readonly policyOf: RevocationState['policyOf'];
-  readonly issuerOf: (certificate: Certificate) => Certificate | undefined;
+  readonly issuerOf: IssuerOf;
   readonly signerAnchorsOf: (issuer: Certificate) => readonly Certificate[];
 };
 
@@ -39,6 +39,9 @@ type Known = {
   /** Those that load balancers' own certificates lead up to. */
   readonly senderAnchors: readonly Certificate[];
   readonly intermediates: readonly Certificate[];
+  /** CAs that clients and senders of config.toml name. */
+  readonly ownCas: readonly Certificate[];
+  readonly foreign: ForeignOnly;
   /** Those of clients and senders that are at hand. */
   readonly certificates: readonly Certificate[];
   readonly owners: Owners;
@@ -75,14 +78,14 @@ export function readRevocation(written: Written, known: Known, findings: Finding
     findings,
   );
   const byCa = new Map(cas.map((ca) => [caKey(ca.certificate), rulesOf(written, ca, findings)]));
-  const ofOwn = [...known.senderAnchors, ...cas.map(({ certificate }) => certificate)];
+  const ofOwn = [...known.senderAnchors, ...known.ownCas, ...cas.map(({ certificate }) => certificate)];
   const isOwn = new Set(ofOwn.map(({ sha256 }) => sha256));
   const turnOf = (ca: Certificate): number => (isOwn.has(ca.sha256) ? 0 : known.owners.turnOf(ca));
   // By turns: a key that fits a signature can be reckoned from it, so that a foreign file's must not come first.
   const signers = [...known.anchors, ...known.intermediates, ...ofOwn].toSorted(
     (a, b) => turnOf(a) - turnOf(b),
   );
-  const issuerOf = issuerAmong(signers);
+  const issuerOf = issuerAmong(signers, turnOf, known.foreign);
   const hasOwnRules = (ca: Certificate): boolean => byCa.has(caKey(ca));
   const trusted = new Set(known.anchors.filter((ca) => turnOf(ca) === 0).map(caKey));
   const rulesFor = (...path: readonly Certificate[]): Rules | undefined => {
@@ -103,11 +106,7 @@ export function readRevocation(written: Written, known: Known, findings: Finding
     policyOf: (...above) => rulesFor(...above)?.policy,
     issuerOf,
     // As far as config.toml knows them itself: above a key that was reckoned from a signature is whoever reckoned it.
-    signerAnchorsOf: (issuer) => {
-      const cas = [issuer, ...issuersAbove(issuer, issuerOf)];
-      const foreign = cas.findIndex((ca) => turnOf(ca) > 0);
-      return foreign === -1 ? cas : cas.slice(0, foreign);
-    },
+    signerAnchorsOf: (issuer) => (turnOf(issuer) > 0 ? [] : [issuer, ...issuersAbove(issuer, issuerOf)]),
     settings: {
       sources: [general, ...byCa.values()].flatMap((rules) => rules?.sources ?? []),
       sourcesOf: (...above) => rulesFor(...above)?.sources,
@@ -291,10 +290,7 @@ const asksElsewhere = ({ sources }: Rules): boolean =>
   (sources.kinds.includes('ocsp') && sources.ocspResponder !== undefined);
 
 /** Certificates that are at hand, each with the CA that issued it. */
-const aheadOf = (
-  certificates: readonly Certificate[],
-  issuerOf: Revocation['issuerOf'],
-): RevocationSettings['ahead'] => ({
+const aheadOf = (certificates: readonly Certificate[], issuerOf: IssuerOf): RevocationSettings['ahead'] => ({
   *[Symbol.iterator]() {
     for (const certificate of certificates) {
       const issuer = issuerOf(certificate);
@@ -303,30 +299,6 @@ const aheadOf = (
     }
   },
 });
-
-/** By name and signature; looked for once for each certificate. */
-function issuerAmong(cas: readonly Certificate[]): Revocation['issuerOf'] {
-  const byName = Map.groupBy(cas, ({ subject }) => subject.key);
-  const known = new WeakMap<Certificate, { readonly issuer: Certificate | undefined }>();
-  const find = (certificate: Certificate): Certificate | undefined => {
-    if (certificate.isSelfIssued) return undefined;
-    const named = byName.get(certificate.issuer.key) ?? [];
-    return named.find((ca) => verifySignature(certificate, ca.subjectPublicKey));
-  };
-  return (certificate) => {
-    const found = known.get(certificate) ?? { issuer: find(certificate) };
-    known.set(certificate, found);
-    return found.issuer;
-  };
-}
-
-/** Known CAs above this one, the nearest first. */
-function issuersAbove(ca: Certificate, issuerOf: Revocation['issuerOf']): readonly Certificate[] {
-  const above = new Set<Certificate>();
-  for (let next = issuerOf(ca); next !== undefined && !above.has(next); next = issuerOf(next))
-    above.add(next);
-  return [...above];
-}
 
 /** As one CA, however often its certificate was issued anew. */
 const caKey = ({ subject, subjectPublicKey }: Certificate): string =>

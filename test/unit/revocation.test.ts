@@ -3,10 +3,10 @@ import { describe, it } from 'node:test';
 import { decide } from '../../src/enforcer.ts';
 import type { Certificate } from '../../src/pki/certificate/certificate.ts';
 import { createCrlSet } from '../../src/pki/revocation/crl-set.ts';
-import { request } from '../support/attributes.ts';
+import { type RequestParts, request } from '../support/attributes.ts';
 import { now } from '../support/certificate-authority.ts';
 import { load, outcome } from '../support/enforcer.ts';
-import { ca, certify, entity, keyUsage } from './pki/forge.ts';
+import { ca, certify, type Entity, entity, keyUsage } from './pki/forge.ts';
 import { crl } from './pki/revocation/crl-forge.ts';
 import { withSecondKey } from './pki/second-key.ts';
 
@@ -44,6 +44,26 @@ const own = (file: string, lines: string): string =>
 const client = (lines: string): string => `[[clients]]\nalias = "acme"\n${lines}\n`;
 const api = '[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\naliases = ["acme"]\n';
 const ofRoot = client('caFile = "policy.pem"');
+
+/** One API of a foreign file, and the certificates of clients, or of their CAs, that it names. */
+type Api = readonly [path: string, certificates: readonly Certificate[]];
+const published = (...apis: readonly Api[]): string =>
+  apis
+    .map(
+      ([path, certificates]) =>
+        `- name: P${path.slice(1)}\n  version: v1.0\n  basePath: ${path}\n  policies:\n${certificates
+          .map(
+            (one) =>
+              `    - policy: MTLS Authenticator\n      Certificate Content: ${encodeURIComponent(pem(one))}\n`,
+          )
+          .join('')}`,
+    )
+    .join('');
+const definitions = (...paths: readonly string[]): string =>
+  paths.map((path) => `[[definitions]]\nkind = "bijira"\npath = "${path}"\n`).join('');
+/** Its key fits the signature of that issuer: whoever sees the certificate can reckon one. */
+const fake = (certificate: Certificate, issuer: Entity): Certificate =>
+  certify(entity('Nobody'), withSecondKey(certificate, issuer), [ca(), keyUsage('06')]);
 
 const snapshotOf = (toml: string, crls: typeof clean) =>
   load(toml, files, now, { revocationKnowledge: { version: 1, crls: createCrlSet(crls) } }).snapshot;
@@ -255,36 +275,145 @@ describe('a client by its file, whose CA has lists of another key', () => {
       certify(entity('Above'), attacker, [ca(), keyUsage('06')]),
       certify(attacker, stranger, [ca(), keyUsage('06')]),
     ];
-    const publisher = cas
-      .map(
-        (one, i) =>
-          `- name: P${i}\n  version: v1.0\n  basePath: /p${i}\n  policies:
-    - policy: MTLS Authenticator\n      Certificate Content: ${encodeURIComponent(pem(one))}\n`,
-      )
-      .join('');
-    const toml = `${general}check = "leaf"\n[[definitions]]\nkind = "bijira"\npath = "p.yaml"\n`;
     const { snapshot, revocation } = load(
-      toml + client('file = "leaf.pem"') + api,
-      { ...files, 'p.yaml': publisher },
+      `${general}check = "leaf"\n${definitions('p.yaml')}${client('caFile = "lb-ca.pem"')}${api}`,
+      { ...files, 'p.yaml': published(['/p', [leaf]], ...cas.map((one, i) => [`/p${i}`, [one]] as const)) },
       now,
       { revocationKnowledge: { version: 1, crls: createCrlSet([crl(stranger)]) } },
     );
-    assert.equal(new Set(revocation!.signers).size, 3);
+    assert.equal(new Set(revocation!.signers).size, 4);
     assert.ok(snapshot.revocation!.issuerOf!(leaf) !== undefined, 'the key fits');
-    const parts = { path: '/a', certificate: encodeURIComponent(pem(leaf)) };
+    const parts = { path: '/p', certificate: encodeURIComponent(pem(leaf)) };
     assert.equal(await outcome(parts, snapshot), 'revocation_unknown');
   });
 });
 
+describe('beside foreign files', () => {
+  const named = certify(policy, issuing, [ca(), keyUsage('06')]);
+  const sender = `[enforcer.security.mutualSSL]\nsenderCaPath = "root.pem"
+[[enforcer.security.mutualSSL.senders]]\nalias = "lb"\ncaFile = "named.pem"\n`;
+  const balancer = `[[enforcer.security.mutualSSL.senders]]\nalias = "lb"\nfile = "edge.pem"
+[[enforcer.security.mutualSSL.sources]]\nformat = "percent-pem"\ntrustedSenders = ["alias:lb"]\n`;
+  const own = client('file = "leaf.pem"');
+  const policyOnly = `[[enforcer.security.revocation.cas]]\ncaFile = "root.pem"\n${url}\n`;
+  const revoked = [crl(issuing, { revoked: [leaf.serialNumber] })];
+  type Row = readonly [
+    what: string,
+    toml: string,
+    published: readonly (readonly Api[])[],
+    crls: typeof clean,
+    expected: string,
+    path?: string,
+  ];
+  const rows: readonly Row[] = [
+    [
+      'a client by its file is one still when one of them names its CA',
+      general + own,
+      [[['/p', [named]]]],
+      [],
+      'acme',
+    ],
+    ['and when one names that client, too', general + own, [[['/p', [leaf, named]]]], [], 'acme'],
+    [
+      'below a caFile config.toml’s word goes for what is above it, not theirs',
+      policyOnly + client('caFile = "issuing.pem"'),
+      [[['/p', [certify(root, policy, [ca(), keyUsage('06')])]]]],
+      [],
+      'acme',
+    ],
+    [
+      'it is revoked by the CA of a sender, though one of them names that CA',
+      general + sender + own,
+      [[['/p', [named]]]],
+      revoked,
+      'certificate_revoked',
+    ],
+    [
+      'a client of their own is revoked by the CA beside it',
+      general,
+      [[['/p', [leaf, named]]]],
+      revoked,
+      'certificate_revoked',
+      '/p',
+    ],
+    [
+      'by that of another API',
+      general,
+      [
+        [
+          ['/p', [leaf]],
+          ['/q', [named]],
+        ],
+      ],
+      revoked,
+      'certificate_revoked',
+      '/p',
+    ],
+    [
+      'by that of another file',
+      general,
+      [[['/p', [leaf]]], [['/q', [named]]]],
+      revoked,
+      'certificate_revoked',
+      '/p',
+    ],
+    [
+      'and by the CA beside it whatever others call so',
+      general,
+      [
+        [
+          ['/q', [fake(leaf, issuing)]],
+          ['/p', [leaf, named]],
+        ],
+      ],
+      revoked,
+      'certificate_revoked',
+      '/p',
+    ],
+  ];
+  const ask = async (
+    toml: string,
+    texts: readonly (readonly Api[])[],
+    crls: typeof clean,
+    parts: RequestParts,
+  ) => {
+    const names = texts.map((_, i) => `p${i}.yaml`);
+    const foreign = Object.fromEntries(texts.map((apis, i) => [names[i]!, published(...apis)]));
+    const used = toml.includes('[[clients]]') ? api : '';
+    const { snapshot } = load(
+      toml + definitions(...names) + used,
+      { ...files, 'named.pem': pem(named), ...foreign },
+      now,
+      {
+        revocationKnowledge: { version: 1, crls: createCrlSet(crls) },
+      },
+    );
+    return outcome(parts, snapshot);
+  };
+  for (const [what, toml, texts, crls, expected, path = '/a'] of rows)
+    it(what, async () => {
+      const certificate = encodeURIComponent(pem(leaf));
+      assert.equal(await ask(toml, texts, crls, { path, certificate }), expected);
+    });
+
+  it('a load balancer by its file is a sender still when one of them names its CA', async () => {
+    const parts = {
+      path: '/a',
+      certificate: encodeURIComponent(pem(edge)),
+      headers: [['x-wso2-client-certificate', encodeURIComponent(pem(lb))] as const],
+    };
+    const toml = general + balancer + client('file = "lb.pem"');
+    assert.equal(await ask(toml, [[['/p', [named]]]], [], parts), 'acme');
+  });
+});
+
 it('is judged by config.toml’s own CA, whatever a foreign file calls so: a key that fits a signature can be reckoned', async () => {
-  const fake = certify(entity('LB CA'), withSecondKey(lb, balancers), [ca(), keyUsage('06')]);
-  const publisher = `- name: P\n  version: v1.0\n  basePath: /p\n  policies:
-    - policy: MTLS Authenticator\n      Certificate Content: ${encodeURIComponent(pem(fake))}\n`;
+  const publisher = published(['/p', [fake(lb, balancers)]]);
   for (const [known, mode] of [
     [trusting('intermediatesPath = "lb-ca.pem"') + general, 'soft-fail'],
     [`${general}${own('lb-ca', 'mode = "hard-fail"')}`, 'hard-fail'],
   ] as const) {
-    const toml = `${known.replace(general, `${general}mode = "${mode}"\n`)}[[definitions]]\nkind = "bijira"\npath = "p.yaml"\n`;
+    const toml = `${known.replace(general, `${general}mode = "${mode}"\n`)}${definitions('p.yaml')}`;
     const { snapshot } = load(
       toml + client('file = "lb.pem"') + api,
       { ...files, 'p.yaml': publisher },
