@@ -44,10 +44,13 @@ export type RevocationSettings = RevocationLimits & {
   readonly ownersOf: (anchor: Certificate) => readonly Owner[];
   /** What is accepted of signatures by this CA's key, and below it. */
   readonly weakAlgorithmsOf: (ca: Signer) => WeakAlgorithms;
-  /** What is known before it comes, and so is asked about ahead: found one by one, since each costs a signature. */
+  /**
+   * What is known before it comes, and so is asked about ahead: found one by one, since each costs signatures, also where
+   * nobody knows who issued it.
+   */
   readonly ahead: Iterable<{
     readonly certificate: Certificate;
-    readonly issuer: Certificate;
+    readonly issuer: Certificate | undefined;
   }>;
 };
 
@@ -59,6 +62,9 @@ const usual = { urls: 1_000, bytes: 256 * 1024 * 1024, certificates: 50_000, iss
 
 /** Bytes of a CA that take up one place; most have some 1,500, and each is sent to every thread that reads lists. */
 const issuerPlace = 4_096;
+
+/** Milliseconds. */
+const slice = 5;
 
 /** A certificate, and the trust anchor that it was brought under. */
 type Wanted = {
@@ -346,13 +352,16 @@ export class RevocationFeeds implements RevocationKnowledge {
     return this.#asked.get(questionKey(certificate, issuer))?.[0]?.feeds ?? [];
   }
 
-  /** A few at a time: there may be ten thousand, and Checks between. */
+  /** In slices, between which Checks are answered: there may be ten thousand. */
   async #askAhead(ahead: RevocationSettings['ahead']): Promise<void> {
-    let count = 0;
+    let end = performance.now() + slice;
     for (const { certificate, issuer } of ahead) {
-      if (++count % 20 === 0) await new Promise<void>((next) => setImmediate(next));
+      if (performance.now() >= end) {
+        await new Promise<void>((next) => setImmediate(next));
+        end = performance.now() + slice;
+      }
       if (this.#inForce?.ahead !== ahead) return;
-      this.want(certificate, issuer);
+      if (issuer !== undefined) this.want(certificate, issuer);
     }
   }
 

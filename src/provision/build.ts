@@ -129,7 +129,7 @@ export function* build(
   const withCas = judged.filter((entry) => entry.kind === 'ca');
   const foreign = yield* foreignOnly(judged, (entry) => entryOf(entry) !== undefined);
   yield;
-  const revocation = readRevocation(
+  const revocation = yield* readRevocation(
     config.enforcer.security.revocation,
     {
       ...trust,

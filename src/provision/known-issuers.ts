@@ -1,5 +1,7 @@
 import type { Certificate } from '../pki/certificate/certificate.ts';
 import { verifySignature } from '../pki/certificate/signature.ts';
+import { hex } from '../pki/der/der-values.ts';
+import { defaultPolicy } from '../pki/path/path-options.ts';
 import { apiOf } from './directory.ts';
 import type { Sliced } from './slices.ts';
 import { type ClientEntry, fingerprintsOf } from './trust.ts';
@@ -30,9 +32,10 @@ export function* foreignOnly(
 }
 
 /**
- * By name and signature; looked for once for each certificate. Of what config.toml has, config.toml's CAs alone: what a
- * foreign file names, be it the CA itself, must not have revocation looked at where config.toml knows of no source. Of
- * what foreign files alone have those first, then the CAs of the same API, then any.
+ * By name and signature; looked for once for each certificate, however often it comes anew. Of what config.toml has,
+ * config.toml's CAs alone: what a foreign file names, be it the CA itself, must not have revocation looked at where
+ * config.toml knows of no source. Of what foreign files alone have those first, then the CAs of the same API, then any, by
+ * turns, as many as there is time for.
  *
  * @param signers by turns
  */
@@ -42,37 +45,55 @@ export function issuerAmong(
   foreign: ForeignOnly,
 ): IssuerOf {
   const isOwn = (ca: Certificate): boolean => turnOf(ca) === 0;
-  const own = Map.groupBy(signers.filter(isOwn), ({ subject }) => subject.key);
+  const ofOwn = signers.filter(isOwn);
+  const own = Map.groupBy(ofOwn, ({ subject }) => subject.key);
+  for (const [name, cas] of own) own.set(name, onceEach(cas));
   const others = Map.groupBy(
     signers.filter((ca) => !isOwn(ca)),
     ({ subject }) => subject.key,
   );
-  const ofOwn = new Set([...own.values()].flat().map(({ sha256 }) => sha256));
+  const sha256sOfOwn = new Set(ofOwn.map(({ sha256 }) => sha256));
   const othersFor = ({ sha256, issuer }: Certificate): readonly Certificate[] => {
     const apis = foreign.get(sha256);
-    if (apis === undefined || ofOwn.has(sha256)) return [];
+    if (apis === undefined || sha256sOfOwn.has(sha256)) return [];
     const isBeside = (ca: Certificate): boolean =>
       [...(foreign.get(ca.sha256) ?? [])].some((api) => apis.has(api));
     const named = others.get(issuer.key) ?? [];
-    return [...named.filter(isBeside), ...named];
+    // As much as one request may cost: nobody is answered meanwhile.
+    let left = defaultPolicy.maxSignatureChecks;
+    return onceEach([...named.filter(isBeside), ...named]).filter(({ subjectPublicKey }) => {
+      left -= subjectPublicKey.checkCost;
+      return left >= 0;
+    });
   };
   const find = (certificate: Certificate): Certificate | undefined => {
     if (certificate.isSelfIssued) return undefined;
     const isIssuer = (ca: Certificate): boolean => verifySignature(certificate, ca.subjectPublicKey);
     return own.get(certificate.issuer.key)?.find(isIssuer) ?? othersFor(certificate).find(isIssuer);
   };
-  const known = new WeakMap<Certificate, { readonly issuer: Certificate | undefined }>();
+  const known = new Map<string, Certificate | undefined>();
   return (certificate) => {
-    const found = known.get(certificate) ?? { issuer: find(certificate) };
-    known.set(certificate, found);
-    return found.issuer;
+    const { sha256 } = certificate;
+    if (!known.has(sha256)) known.set(sha256, find(certificate));
+    return known.get(sha256);
   };
 }
 
+/** Of each key the first. */
+function onceEach(cas: readonly Certificate[]): Certificate[] {
+  const keys = new Map<string, Certificate>();
+  for (const ca of cas) {
+    const key = hex(ca.subjectPublicKey.spki);
+    if (!keys.has(key)) keys.set(key, ca);
+  }
+  return [...keys.values()];
+}
+
 /** Known CAs above this one, the nearest first. */
-export function issuersAbove(ca: Certificate, issuerOf: IssuerOf): readonly Certificate[] {
+export function* issuersAbove(ca: Certificate, issuerOf: IssuerOf): Generator<Certificate> {
   const above = new Set<Certificate>();
-  for (let next = issuerOf(ca); next !== undefined && !above.has(next); next = issuerOf(next))
+  for (let next = issuerOf(ca); next !== undefined && !above.has(next); next = issuerOf(next)) {
     above.add(next);
-  return [...above];
+    yield next;
+  }
 }

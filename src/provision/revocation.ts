@@ -17,6 +17,7 @@ import type { Findings } from './findings.ts';
 import { type ForeignOnly, type IssuerOf, issuerAmong, issuersAbove } from './known-issuers.ts';
 import type { Owners } from './owners.ts';
 import { certificateIn } from './pem-files.ts';
+import type { Sliced } from './slices.ts';
 import type { WrittenRevocation } from './trust.ts';
 
 type Written = Config['enforcer']['security']['revocation'];
@@ -53,7 +54,11 @@ type Known = {
 const at = (...path: Path): Path => ['enforcer', 'security', 'revocation', ...path];
 
 /** `[enforcer.security.revocation]`; undefined: revocation is not looked at. */
-export function readRevocation(written: Written, known: Known, findings: Findings): Revocation | undefined {
+export function* readRevocation(
+  written: Written,
+  known: Known,
+  findings: Findings,
+): Sliced<Revocation | undefined> {
   const hasOwn = [...written.cas, ...known.cas.map((ca) => ca.written)].some(namesSource);
   const isSourced = namesSource(written) || written.followCertificateUrls;
   if (written.mode === 'off' && (isSourced || hasOwn)) {
@@ -98,9 +103,15 @@ export function readRevocation(written: Written, known: Known, findings: Finding
     }
     // Nor does what is above the end of a path, or above the issuer of a client's file.
     if (general !== undefined) return general;
-    const above = issuersAbove(path.at(-1)!, issuerOf).find(hasOwnRules);
+    const above = [...issuersAbove(path.at(-1)!, issuerOf)].find(hasOwnRules);
     return above && byCa.get(caKey(above));
   };
+  // What is above foreign files' CAs costs signatures; once found it is known.
+  if (general === undefined)
+    for (const ca of known.anchors) {
+      yield;
+      for (const _ of issuersAbove(ca, issuerOf)) yield;
+    }
   warnAboutCas(known, rulesFor, findings);
   return {
     policyOf: (...above) => rulesFor(...above)?.policy,
@@ -289,14 +300,10 @@ const asksElsewhere = ({ sources }: Rules): boolean =>
   (sources.kinds.includes('crl') && sources.crlUrls.length > 0) ||
   (sources.kinds.includes('ocsp') && sources.ocspResponder !== undefined);
 
-/** Certificates that are at hand, each with the CA that issued it. */
+/** Certificates that are at hand, each with the CA that issued it. What else is above it, its path will tell. */
 const aheadOf = (certificates: readonly Certificate[], issuerOf: IssuerOf): RevocationSettings['ahead'] => ({
   *[Symbol.iterator]() {
-    for (const certificate of certificates) {
-      const issuer = issuerOf(certificate);
-      // What else is above it, its path will tell.
-      if (issuer !== undefined) yield { certificate, issuer };
-    }
+    for (const certificate of certificates) yield { certificate, issuer: issuerOf(certificate) };
   },
 });
 

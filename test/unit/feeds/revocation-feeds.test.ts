@@ -524,6 +524,31 @@ test('a CA that has new certificates without end keeps no client of another wait
   assert.ok(server.asked.length <= 8, `${server.asked.length} were asked about before`);
 });
 
+test('what is asked about ahead leaves turns to Checks, however long it takes to find who issued it', async () => {
+  let turns = 0;
+  const seen: number[] = [];
+  const { promise: isOver, resolve } = Promise.withResolvers<void>();
+  const ahead = {
+    *[Symbol.iterator]() {
+      for (let i = 0; i < 5; i++) {
+        seen.push(turns);
+        const end = performance.now() + 10;
+        while (performance.now() < end);
+        yield { certificate: clientOf(), issuer: undefined };
+      }
+      resolve();
+    },
+  };
+  const count = (): void => {
+    turns++;
+    if (seen.length < 5) setImmediate(count);
+  };
+  setImmediate(count);
+  await inForce(feedsOf().feeds, { ...settingsOf(sourcesOf()), ahead });
+  await isOver;
+  assert.equal(new Set(seen).size, 5);
+});
+
 describe('the bytes of lists that certificates name', () => {
   const [a, b] = [authorityOf('A'), authorityOf('B')];
   const room = 4 * 64 * 1024;

@@ -105,7 +105,11 @@ describe('beside the caFile of a client', () => {
     const [ca] = revocation!.signers;
     assert.deepEqual(revocation!.sourcesOf(ca!, ca!)?.crlUrls, ['http://ca.test/ca.crl']);
     assert.equal(snapshot.revocation!.policyOf(ca!, ca!)?.unknown, 'refuse');
-    const foreign = otherwise(ca!, { subject: revocation!.signers[0]!.issuer, subjectPublicKey: other_() });
+    const foreign = otherwise(ca!, {
+      subject: revocation!.signers[0]!.issuer,
+      subjectPublicKey: other_(),
+      sha256: 'another',
+    });
     assert.equal(snapshot.revocation!.policyOf(foreign, foreign), undefined, 'and for no other');
     function other_() {
       return new PublicKey(Uint8Array.of(1), 'rsa', ca!.subjectPublicKey);
@@ -266,6 +270,7 @@ describe('what it comes to', () => {
     const { revocation, snapshot } = loaded(table('ocspResponder = "http://o.test/"'));
     const [first] = revocation!.ahead;
     const { certificate, issuer } = first!;
+    assert.ok(issuer !== undefined);
     assert.equal(snapshot.revocation!.policyOf(issuer, issuer)?.unknown, 'refuse');
     assert.deepEqual(Buffer.from(certificate.der), Buffer.from(pinned.der));
     assert.deepEqual([...loaded(table(url, 'sources = ["crl"]')).revocation!.ahead], []);
