@@ -186,7 +186,7 @@ class UrlSource {
   }
 
   /** What is on disk counts as what was sent: whoever could write there may still not sign. */
-  async #stored(): Promise<Reading<Crls> | undefined> {
+  async #stored(): Promise<Reading<Crls> | { readonly later: string } | undefined> {
     const { cache, signers, limits } = this.#around;
     const tell = (trouble: CacheTrouble): void => this.#trouble(trouble);
     const kept = await cache()?.read(this.#key, tell);
@@ -194,9 +194,10 @@ class UrlSource {
     const known = signers();
     const { crls: found, faults } = await this.#inThread(kept.parts, known);
     const { clockSkew } = limits();
-    const { crls } = newestCrls([], found, { now: Date.now(), clockSkew, staysBeside: () => true });
+    const { crls, unused } = newestCrls([], found, { now: Date.now(), clockSkew, staysBeside: () => true });
+    if (crls.length === 0 && found.length > 0) return { later: unused[0]! };
     if (crls.length === 0) {
-      await cache()?.throwAway(this.#key, faults[0] ?? 'begins to count in the future', tell);
+      await cache()?.throwAway(this.#key, faults[0] ?? 'has no CRL in it', tell);
       return undefined;
     }
     const { etag, lastModified } = kept.notes;

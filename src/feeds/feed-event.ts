@@ -34,8 +34,11 @@ export type FeedEvent = {
       readonly lapsed: boolean;
     }
   | {
-      /** The copy on disk, which only a restart needs: it could not be written, or is no good and was thrown away. */
-      readonly kind: 'not-kept' | 'thrown-away';
+      /**
+       * The copy on disk, which only a restart needs: it could not be written, is no good and was thrown away, or counts
+       * only later and stays.
+       */
+      readonly kind: 'not-kept' | 'thrown-away' | 'not-yet';
       readonly reason: string;
     }
 );
@@ -93,6 +96,7 @@ const onDisk = {
   'not-kept':
     "can't keep a copy on disk, which a restart would need while the source is down; all else goes on",
   'thrown-away': 'threw away a copy on disk that is no good',
+  'not-yet': 'a copy on disk counts only later: it stays, and is read again at the next attempt',
 };
 
 type FeedLine = {

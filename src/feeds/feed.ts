@@ -25,8 +25,11 @@ export type FeedSource<T> = {
   readonly read: (request: FeedRequest<T>) => Promise<Reading<T> | undefined>;
   /** What is at hand: asked once, when the feed is made, and known from then on. undefined: nothing usable. */
   readonly known?: () => Reading<T> | undefined;
-  /** What an earlier process kept: asked once, before the first read, where nothing is known. undefined: nothing usable. */
-  readonly stored?: () => Promise<Reading<T> | undefined>;
+  /**
+   * What an earlier process kept: asked once, before the first read, where nothing is known. undefined: nothing usable.
+   * later: not by this clock, which may be behind, and why: asked again before the next read.
+   */
+  readonly stored?: () => Promise<Reading<T> | { readonly later: string } | undefined>;
   /** A value is there that was not when the feed was made, and is another one than before. */
   readonly onChange?: (value: T, before: T | undefined) => void;
   readonly close?: () => Promise<void>;
@@ -91,6 +94,8 @@ export class Feed<T> {
   #failures = 0;
   #lastError: string | undefined;
   #stored: Promise<void> | undefined;
+  /** That what was kept counts only later was told. */
+  #toldLater = false;
   /** That the last good value is out of date was told. */
   #toldLapse = false;
   #askedAt = Number.NEGATIVE_INFINITY;
@@ -240,8 +245,15 @@ export class Feed<T> {
 
   async #readStored(): Promise<void> {
     const reading = await this.#source.stored?.().catch(() => undefined);
-    if (reading !== undefined && !this.#closed && this.#latest === undefined)
+    if (reading === undefined || this.#closed || this.#latest !== undefined) return;
+    if (!('later' in reading)) {
       this.#take(reading, performance.now());
+      return;
+    }
+    this.#stored = undefined;
+    const { feed, from } = this.#source;
+    if (!this.#toldLater) this.#tell({ feed, from, kind: 'not-yet', reason: reading.later });
+    this.#toldLater = true;
   }
 
   /** A source is made of other people's events, and one that never comes must not hold the feed for ever. */

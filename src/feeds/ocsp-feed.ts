@@ -319,7 +319,7 @@ class OcspSource {
     }
   }
 
-  async #stored(): Promise<Reading<OcspAnswer> | undefined> {
+  async #stored(): Promise<Reading<OcspAnswer> | { readonly later: string } | undefined> {
     const cache = this.#around.cache();
     const tell = (trouble: { readonly kind: 'not-kept' | 'thrown-away'; readonly reason: string }): void =>
       this.#around.tell({ feed: 'ocsp', from: this.#from, ...trouble });
@@ -330,7 +330,23 @@ class OcspSource {
       this.#keep(sent);
       return readingOf(answer);
     } catch (error) {
+      const later = this.#laterOf(sent);
+      if (later !== undefined) return { later };
       await cache?.throwAway(this.#key, (error as Error).message, tell);
+      return undefined;
+    }
+  }
+
+  /** Why it counts only later; undefined: nor does it then. */
+  #laterOf(sent: OcspSent): string | undefined {
+    try {
+      const { producedAt } = readOcspResponse(sent.bytes);
+      this.#judge({ ...sent, at: producedAt });
+      const from = new Date(producedAt).toISOString();
+      return producedAt > sent.at
+        ? `the answer of ${from} counts only from then on; is the clock right?`
+        : undefined;
+    } catch {
       return undefined;
     }
   }

@@ -752,6 +752,30 @@ describe('the copy on disk', () => {
       ]);
     });
 
+  it('that counts only later, by a clock that is behind: stays, which is told once, and counts once the clock is right', async (t) => {
+    const dir = folder();
+    const server = await webServer(sending(crl));
+    await run(dir, server);
+    server.answer = down;
+    const world = around([ca.certificate], { cache: new RevocationCache(dir) });
+    const feed = new CrlFeed({ url: `${server.url}/crl?secret=1`, reach: 'anywhere' }, world);
+    after(() => feed.close());
+    const { now } = Date;
+    const clock = t.mock.method(Date, 'now', () => now() - 2 * hour);
+    await feed.start();
+    await feed.start();
+    assert.equal(feed.state.readAt, undefined);
+    const told = world.events.filter(({ kind }) => kind === 'not-yet');
+    assert.equal(told.length, 1);
+    assert.match(
+      JSON.stringify(told),
+      /the CRL of CN=CA number 4 of .* counts only from then on; is the clock right\?/,
+    );
+    clock.mock.restore();
+    await feed.start();
+    assert.deepEqual(numbers(feed), [4]);
+  });
+
   it('of another source is not taken', async () => {
     const dir = folder();
     const [one, other] = [await webServer(sending(crl)), await webServer(down)];

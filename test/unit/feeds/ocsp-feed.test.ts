@@ -288,6 +288,27 @@ describe('what a responder says', () => {
     assert.equal(fourth.feed.latest?.status, 'revoked', 'with its signature turned round, too');
   });
 
+  it('that was kept and counts only later, by a clock that is behind, stays and counts once the clock is right', async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), 'ocsp-feed-'));
+    after(() => rmSync(dir, { recursive: true }));
+    const first = await feedOf(sending(responseOf()), {}, new RevocationCache(dir));
+    await first.feed.start();
+    await first.world.cache()!.close();
+    first.server.answer = (request) => request.socket.destroy();
+    const { now } = Date;
+    const clock = t.mock.method(Date, 'now', () => now() - 2 * hour);
+    const { feed, world } = await feedOf(() => {}, {}, new RevocationCache(dir), first.server.url);
+    await feed.start();
+    await feed.start();
+    assert.equal(feed.state.readAt, undefined);
+    const told = world.events.filter(({ kind }) => kind === 'not-yet');
+    assert.equal(told.length, 1);
+    assert.match(JSON.stringify(told), /the answer of .* counts only from then on; is the clock right\?/);
+    clock.mock.restore();
+    await feed.start();
+    assert.equal(feed.latest?.status, 'good');
+  });
+
   it('that is too old by now is thrown away', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'ocsp-feed-'));
     after(() => rmSync(dir, { recursive: true }));
