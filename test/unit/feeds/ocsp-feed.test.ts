@@ -3,6 +3,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { feedLines } from '../../../src/feeds/feed-event.ts';
 import { type OcspAddress, OcspFeed } from '../../../src/feeds/ocsp-feed.ts';
 import { RevocationCache } from '../../../src/feeds/revocation-cache.ts';
@@ -489,4 +491,37 @@ describe('what a responder says', () => {
       ],
     );
   });
+
+  it('of a responder that nobody is asked about any more nothing is left, its URL neither', async () => {
+    const world = around([]);
+    const ask = (n: number): OcspFeed =>
+      new OcspFeed(
+        {
+          certificate,
+          issuer: ca.certificate,
+          url: `http://${n}.test/${Buffer.alloc(2_000, 0x78)}`,
+          reach: 'anywhere',
+          owners: () => [ownerIn('CA')],
+          nonce: false,
+          responders: [],
+          freshness: byTheBook,
+        },
+        world,
+      );
+    const askMany = async (from: number): Promise<void> => {
+      for (let n = from; n < from + 3_000; n++) await ask(n).close();
+    };
+    await askMany(0);
+    const before = heapUsed();
+    await askMany(3_000);
+    const held = heapUsed() - before;
+    assert.ok(held < 1_500_000, `${held} bytes of 3,000 URLs of 2 KB`);
+  });
 });
+
+/** As `--expose-gc` gives it. */
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  return process.memoryUsage().heapUsed;
+}
