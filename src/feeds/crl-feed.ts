@@ -270,18 +270,15 @@ class PathSource {
   }
 }
 
-/** In memory, each list once however many have it; the smallest costs whoever looks for one. */
-export function bytesOf(feeds: readonly CrlFeed[]): number {
-  const lists = new Map(feeds.flatMap(({ latest = [] }) => latest.map((one) => [one.digest, one] as const)));
-  return [...lists.values()].reduce(
-    (sum, { der, crl }) => sum + leastBytes + der.length + 8 * crl.revoked.count,
-    0,
-  );
-}
+/** In memory, by what equal ones have in common; the smallest costs whoever looks for one. */
+export const partsOf = (lists: Crls): ReadonlyMap<string, number> =>
+  new Map(lists.map(({ digest, der, crl }) => [digest, leastBytes + der.length + 8 * crl.revoked.count]));
 
 const leastBytes = 64 * 1024;
 
-/** @param faulty a file that breaks is news, also where its last good list stays in force */
+/** Of each list at each feed that has it, however many have an equal one. */
+export const placeBytes = 4 * 1024;
+
 const readingOf = (
   crls: Crls,
   notUsed: Pick<Reading<Crls>, 'faults' | 'unused'>,

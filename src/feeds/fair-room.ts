@@ -1,34 +1,78 @@
 import { byTurns, type Owner } from './owner.ts';
 
-/** By a share as a whole and by each of its owners, who wanted nothing for longest first. */
-type Share = { readonly all: Wanted; readonly owners: Map<string, Wanted> };
+/** Sizes by what things may have in common: parts of one name are one and the same, of one size. */
+type Parts = ReadonlyMap<string, number>;
 
-/** Keys, each by how many owners, and the places that they take up; of one owner's the longest unwanted first. */
-type Wanted = { readonly keys: Map<string, number>; places: number };
+/** What a thing has, and nothing else does, and what it may have in common. */
+type Weight = { readonly own: number; readonly parts: Parts };
 
-const nothing = (): Wanted => ({ keys: new Map(), places: 0 });
+/** Of things together: what they have in common counts once. Each change costs what changed. */
+class Sum {
+  size = 0;
+  /** How many have it. */
+  readonly #parts = new Map<string, number>();
+
+  add({ own, parts }: Weight): void {
+    this.size += own;
+    for (const [part, size] of parts) {
+      const had = this.#parts.get(part) ?? 0;
+      if (had === 0) this.size += size;
+      this.#parts.set(part, had + 1);
+    }
+  }
+
+  remove({ own, parts }: Weight): void {
+    this.size -= own;
+    for (const [part, size] of parts) {
+      const left = this.#parts.get(part)! - 1;
+      if (left > 0) this.#parts.set(part, left);
+      else {
+        this.size -= size;
+        this.#parts.delete(part);
+      }
+    }
+  }
+}
+
+type Owned = {
+  /** The longest unwanted first. */
+  readonly keys: Set<string>;
+  readonly sum: Sum;
+};
+
+/** Keys that are wanted, by a share as a whole and by each of its owners, who wanted nothing for longest first. */
+type Share = {
+  /** Of each by how many of them. */
+  readonly keys: Map<string, number>;
+  readonly sum: Sum;
+  readonly owners: Map<string, Owned>;
+};
+
+const nothing: Weight = { own: 0, parts: new Map() };
 
 /**
- * Room for so many things and no more; a large one takes up the place of several. Where there are more, whoever has most gives way (the share, and in it the owner), with
+ * Room for so many things and no more. Where there are more, whoever has most gives way (the share, and in it the owner), with
  * what it did not want for longest: who can fill the room with things of its own making (sub-CAs, URLs, certificates)
  * crowds out nobody else.
  */
 export class FairRoom<Thing> {
-  readonly #things = new Map<string, { readonly thing: Thing; readonly places: number }>();
-  #places = 0;
+  readonly #things = new Map<string, Thing>();
   /** Which wanted nothing for longest is first. */
   readonly #shares = new Map<string, Share>();
+  readonly #weights = new Map<string, Weight>();
+  /** Of all. */
+  readonly #sum = new Sum();
 
   get size(): number {
     return this.#things.size;
   }
 
   get(key: string): Thing | undefined {
-    return this.#things.get(key)?.thing;
+    return this.#things.get(key);
   }
 
   values(): readonly Thing[] {
-    return [...this.#things.values()].map(({ thing }) => thing);
+    return [...this.#things.values()];
   }
 
   /** All of them, each with its turn among what a share has of its kind, from 0: what its owners wanted last, by turns. */
@@ -36,19 +80,19 @@ export class FairRoom<Thing> {
     const turns = new Map<string, number>();
     for (const { owners } of this.#shares.values()) {
       const wanted = [...owners.values()].flatMap(({ keys }) =>
-        [...keys.keys()].reverse().map((key) => ({ key, keys })),
+        [...keys].reverse().map((key) => ({ key, keys })),
       );
-      for (const ofKind of Map.groupBy(wanted, ({ key }) => kindOf(this.get(key)!)).values())
+      for (const ofKind of Map.groupBy(wanted, ({ key }) => kindOf(this.#things.get(key)!)).values())
         for (const [turn, { key }] of byTurns(ofKind, ({ keys }) => keys).entries())
           turns.set(key, Math.min(turn, turns.get(key) ?? turn));
     }
-    return [...turns].map(([key, turn]) => [this.get(key)!, turn]);
+    return [...turns].map(([key, turn]) => [this.#things.get(key)!, turn]);
   }
 
   ownersOf(key: string): readonly Owner[] {
-    return [...this.#shares].flatMap(([share, { all, owners }]) =>
-      all.keys.has(key)
-        ? [...owners].flatMap(([name, { keys }]) => (keys.has(key) ? [{ share, name }] : []))
+    return [...this.#shares].flatMap(([share, { keys, owners }]) =>
+      keys.has(key)
+        ? [...owners].flatMap(([name, wanted]) => (wanted.keys.has(key) ? [{ share, name }] : []))
         : [],
     );
   }
@@ -63,78 +107,98 @@ export class FairRoom<Thing> {
    *
    * @returns whether one of these did not have it
    */
-  set(owners: readonly Owner[], key: string, thing: Thing, places = 1): boolean {
-    this.#put(key, thing, places);
+  set(owners: readonly Owner[], key: string, thing: Thing): boolean {
+    this.#things.set(key, thing);
     let isNew = false;
     for (const { share, name } of owners) {
-      const inShare = this.#shares.get(share) ?? { all: nothing(), owners: new Map<string, Wanted>() };
-      const wanted = inShare.owners.get(name) ?? nothing();
+      const inShare = this.#shares.get(share) ?? { keys: new Map(), sum: new Sum(), owners: new Map() };
+      const owned = inShare.owners.get(name) ?? { keys: new Set(), sum: new Sum() };
       this.#shares.delete(share);
       this.#shares.set(share, inShare);
       inShare.owners.delete(name);
-      inShare.owners.set(name, wanted);
-      if (wanted.keys.delete(key)) wanted.keys.set(key, 1);
-      else {
+      inShare.owners.set(name, owned);
+      if (!owned.keys.delete(key)) {
         isNew = true;
-        for (const one of [wanted, inShare.all]) {
-          const before = one.keys.get(key) ?? 0;
-          if (before === 0) one.places += places;
-          one.keys.set(key, before + 1);
-        }
+        const had = inShare.keys.get(key) ?? 0;
+        inShare.keys.set(key, had + 1);
+        owned.sum.add(this.#weightOf(key));
+        if (had === 0) inShare.sum.add(this.#weightOf(key));
       }
+      owned.keys.add(key);
     }
     return isNew;
   }
 
-  #put(key: string, thing: Thing, places: number): void {
-    const before = this.#things.get(key);
-    const more = places - (before?.places ?? 0);
-    this.#things.set(key, { thing, places });
-    this.#places += more;
-    if (before === undefined || more === 0) return;
-    for (const { all, owners } of this.#shares.values())
-      for (const wanted of [all, ...owners.values()]) if (wanted.keys.has(key)) wanted.places += more;
+  /**
+   * How much one of them takes up from now on; nothing until it is told.
+   *
+   * @param parts that others may have as well: who has the same has it once
+   */
+  weigh(key: string, own: number, parts: Parts = nothing.parts): void {
+    const before = this.#weightOf(key);
+    const weight = { own, parts };
+    for (const sum of this.#sumsOf(key)) {
+      sum.remove(before);
+      sum.add(weight);
+    }
+    this.#weights.set(key, weight);
   }
 
   /**
-   * @param sizeOf of all of them, or all of one owner or share; without it the places that they take up
+   * @param by each counts as one, or as much as it was weighed
    * @returns what had to go so that no more than so much is left
    */
-  makeRoom(most: number, sizeOf?: (things: readonly Thing[]) => number): readonly Thing[] {
+  makeRoom(most: number, by: 'number' | 'size' = 'number'): readonly Thing[] {
     const gone: Thing[] = [];
-    const size = ({ keys, places }: Sized): number =>
-      sizeOf?.([...keys.keys()].map((key) => this.get(key)!)) ?? places;
-    while (size({ keys: this.#things, places: this.#places }) > most) {
-      const [share, { owners }] = largest(this.#shares, ([, { all }]) => size(all));
-      const [name, { keys }] = largest(owners, ([, wanted]) => size(wanted));
-      const [key] = keys.keys();
+    const size = ({ keys, sum }: { readonly keys: { readonly size: number }; readonly sum: Sum }): number =>
+      by === 'number' ? keys.size : sum.size;
+    while (size({ keys: this.#things, sum: this.#sum }) > most) {
+      const [share, { owners }] = largest(this.#shares, ([, one]) => size(one));
+      const [name, { keys }] = largest(owners, ([, one]) => size(one));
+      const [key] = keys;
       this.#unwant({ share, name }, key!);
-      if ([...this.#shares.values()].some(({ all }) => all.keys.has(key!))) continue;
-      gone.push(this.get(key!)!);
+      if ([...this.#shares.values()].some(({ keys }) => keys.has(key!))) continue;
+      gone.push(this.#things.get(key!)!);
       this.#drop(key!);
     }
     return gone;
   }
 
+  #weightOf(key: string): Weight {
+    return this.#weights.get(key) ?? nothing;
+  }
+
+  /** That it is in. */
+  *#sumsOf(key: string): Generator<Sum> {
+    yield this.#sum;
+    for (const { keys, sum, owners } of this.#shares.values()) {
+      if (!keys.has(key)) continue;
+      yield sum;
+      for (const owned of owners.values()) if (owned.keys.has(key)) yield owned.sum;
+    }
+  }
+
   #drop(key: string): void {
-    this.#places -= this.#things.get(key)?.places ?? 0;
+    this.#sum.remove(this.#weightOf(key));
+    this.#weights.delete(key);
     this.#things.delete(key);
   }
 
   #unwant({ share, name }: Owner, key: string): void {
-    const { all, owners } = this.#shares.get(share)!;
-    const { places } = this.#things.get(key)!;
-    for (const wanted of [owners.get(name)!, all]) {
-      const left = wanted.keys.get(key)! - 1;
-      if (left > 0) wanted.keys.set(key, left);
-      else if (wanted.keys.delete(key)) wanted.places -= places;
-    }
-    if (owners.get(name)!.keys.size === 0) owners.delete(name);
+    const { keys, sum, owners } = this.#shares.get(share)!;
+    const owned = owners.get(name)!;
+    owned.keys.delete(key);
+    owned.sum.remove(this.#weightOf(key));
+    if (owned.keys.size === 0) owners.delete(name);
     if (owners.size === 0) this.#shares.delete(share);
+    const left = keys.get(key)! - 1;
+    if (left > 0) keys.set(key, left);
+    else {
+      keys.delete(key);
+      sum.remove(this.#weightOf(key));
+    }
   }
 }
-
-type Sized = { readonly keys: { readonly keys: () => Iterable<string> }; readonly places: number };
 
 /** The first of the largest. */
 function largest<T>(all: Iterable<T>, sizeOf: (one: T) => number): T {

@@ -10,9 +10,10 @@ import {
 } from '../pki/revocation/revocation-sources.ts';
 import type { Above, OcspAnswer, RevocationKnowledge } from '../pki/revocation/revocation-state.ts';
 import {
-  bytesOf,
   type CrlAddress,
   CrlFeed,
+  partsOf,
+  placeBytes,
   type RevocationLimits,
   type RevocationSurroundings,
 } from './crl-feed.ts';
@@ -22,8 +23,8 @@ import { FairRoom } from './fair-room.ts';
 import type { FeedState, FeedTimes } from './feed.ts';
 import type { FeedEvent } from './feed-event.ts';
 import { FeedPool } from './feed-pool.ts';
+import { HeldLists } from './held-lists.ts';
 import { Lanes } from './lanes.ts';
-import type { VerifiedCrl } from './newest-crls.ts';
 import { OcspFeed } from './ocsp-feed.ts';
 import type { Owner } from './owner.ts';
 import { RevocationCache } from './revocation-cache.ts';
@@ -113,10 +114,10 @@ export class RevocationFeeds implements RevocationKnowledge {
   #signersAreStale = false;
   #cache: { readonly folder: string; readonly cache: RevocationCache } | undefined;
   #version = 0;
-  #lists: { readonly version: number; readonly held: ReadonlyMap<string, VerifiedCrl>; set?: CrlSet } = {
-    version: -1,
-    held: new Map(),
-  };
+  readonly #lists = new HeldLists();
+  /** As of when `#lists` is. */
+  #listsVersion = -1;
+  #crls: CrlSet | undefined;
   /** That lists which certificates name had to go was told. */
   #toldFull = false;
 
@@ -159,20 +160,17 @@ export class RevocationFeeds implements RevocationKnowledge {
 
   get crls(): CrlSet {
     const held = this.#held();
-    this.#lists.set ??= createCrlSet([...held.values()].map(({ crl }) => crl));
-    return this.#lists.set;
+    this.#crls ??= createCrlSet(held.values().map(({ crl }) => crl));
+    return this.#crls;
   }
 
-  /** By digest. */
-  #held(): ReadonlyMap<string, VerifiedCrl> {
-    if (this.#lists.version !== this.#version) {
+  #held(): HeldLists {
+    if (this.#listsVersion !== this.#version) {
       const feeds = [...this.#feedsOf(this.#inForce), ...this.#followed.values()];
-      const held = new Map(
-        feeds.flatMap(({ latest = [] }) => latest.map((one) => [one.digest, one] as const)),
-      );
-      this.#lists = { version: this.#version, held };
+      if (this.#lists.follow(feeds)) this.#crls = undefined;
+      this.#listsVersion = this.#version;
     }
-    return this.#lists.held;
+    return this.#lists;
   }
 
   answersAbout(certificate: Certificate, issuer: Certificate): readonly OcspAnswer[] {
@@ -227,14 +225,10 @@ export class RevocationFeeds implements RevocationKnowledge {
     if (refresh !== undefined)
       for (const feed of [...feeds, ...this.#followed.values()])
         feed.refreshEvery(this.#times.every ?? refresh);
-    this.#makeRoom(
-      this.#followed,
+    this.#followAtMost(
       sources.some((one) => one.kinds.includes('crl') && one.followCertificateUrls) ? this.#most.urls : 0,
     );
-    this.#makeRoom(
-      this.#asked,
-      sources.some((one) => one.kinds.includes('ocsp')) ? this.#most.certificates : 0,
-    );
+    this.#askAtMost(sources.some((one) => one.kinds.includes('ocsp')) ? this.#most.certificates : 0);
     this.#version++;
     if (settings !== undefined) void this.#askAhead(settings.ahead);
   }
@@ -260,8 +254,8 @@ export class RevocationFeeds implements RevocationKnowledge {
 
   async close(): Promise<void> {
     this.#inForce = undefined;
-    this.#makeRoom(this.#followed, 0);
-    this.#makeRoom(this.#asked, 0);
+    this.#followAtMost(0);
+    this.#askAtMost(0);
     await this.#configured.close();
     await Promise.all(Object.values(this.#threads).map((thread) => thread.close()));
     // What was fetched is worth a moment.
@@ -273,18 +267,27 @@ export class RevocationFeeds implements RevocationKnowledge {
     const known = this.#followed.get(key);
     // The configuration has it already, as the operator's word.
     if (known === undefined && this.#feedsOf(this.#inForce).some((feed) => feed.url === url)) return;
-    const around = { ...this.#around, onChange: () => this.#boundBytes() };
-    const feed =
-      known ?? new CrlFeed({ url, reach, owners: () => this.#followed.ownersOf(key) }, around, this.#times);
+    if (known !== undefined) {
+      this.#followed.set(owners, key, known);
+      return;
+    }
+    const around = { ...this.#around, onChange: () => this.#weigh(key, feed) };
+    const feed: CrlFeed = new CrlFeed(
+      { url, reach, owners: () => this.#followed.ownersOf(key) },
+      around,
+      this.#times,
+    );
     this.#followed.set(owners, key, feed);
-    if (known !== undefined) return;
-    this.#makeRoom(this.#followed, this.#most.urls);
+    this.#followAtMost(this.#most.urls);
     void feed.start();
   }
 
-  #boundBytes(): void {
+  #weigh(key: string, { latest = [] }: CrlFeed): void {
+    // Else it had to go while it was read.
+    if (this.#followed.get(key)?.latest !== latest) return;
     this.#version++;
-    const gone = this.#followed.makeRoom(this.#most.bytes, bytesOf);
+    this.#followed.weigh(key, placeBytes * latest.length, partsOf(latest));
+    const gone = this.#followed.makeRoom(this.#most.bytes, 'size');
     this.#end(gone);
     const [first] = gone;
     if (first === undefined || this.#toldFull) return;
@@ -335,11 +338,12 @@ export class RevocationFeeds implements RevocationKnowledge {
     if (feeds.length + kept.length === 0) this.#asked.delete(key);
     else {
       const asked = [{ by, feeds, settings }, ...kept];
-      this.#asked.set(owners, key, asked, placesOf(asked));
+      this.#asked.set(owners, key, asked);
+      this.#asked.weigh(key, placesOf(asked));
     }
     this.#end(feedsIn(others.filter(({ feeds }) => kept.every((one) => one.feeds !== feeds))));
     if (same !== undefined) return;
-    this.#makeRoom(this.#asked, this.#most.certificates);
+    this.#askAtMost(this.#most.certificates);
     for (const feed of feeds) void feed.start();
   }
 
@@ -369,9 +373,9 @@ export class RevocationFeeds implements RevocationKnowledge {
     const { signers, turnOf } = this.#inForce!;
     // One that a foreign file has, too, must not wait for that file's turn.
     if (turnOf(certificate) === 0 && signers.some(isSame(certificate))) return;
-    const places = Math.ceil(certificate.der.length / issuerPlace);
-    if (!this.#sentIssuers.set(owners, certificate.sha256, certificate, places)) return;
-    this.#sentIssuers.makeRoom(this.#most.issuers);
+    if (!this.#sentIssuers.set(owners, certificate.sha256, certificate)) return;
+    this.#sentIssuers.weigh(certificate.sha256, Math.ceil(certificate.der.length / issuerPlace));
+    this.#sentIssuers.makeRoom(this.#most.issuers, 'size');
     this.#takeSigners();
   }
 
@@ -421,8 +425,12 @@ export class RevocationFeeds implements RevocationKnowledge {
     return this.#cache.cache;
   }
 
-  #makeRoom(feeds: FairRoom<CrlFeed | readonly Asked[]>, most: number): void {
-    for (const one of feeds.makeRoom(most)) this.#end(one instanceof CrlFeed ? [one] : feedsIn(one));
+  #followAtMost(urls: number): void {
+    this.#end(this.#followed.makeRoom(urls));
+  }
+
+  #askAtMost(places: number): void {
+    for (const asked of this.#asked.makeRoom(places, 'size')) this.#end(feedsIn(asked));
   }
 
   #end(feeds: readonly (CrlFeed | OcspFeed)[]): void {

@@ -32,25 +32,64 @@ describe('room for three', () => {
   it('a large thing takes up the place of several, as large as it was when it was last wanted', () => {
     const room = new FairRoom<string>();
     const set = (owner: string, key: string, places: number): readonly string[] => {
-      room.set([ownerIn(owner)], key, key, places);
-      return room.makeRoom(5);
+      room.set([ownerIn(owner)], key, key);
+      room.weigh(key, places);
+      return room.makeRoom(5, 'size');
     };
     assert.deepEqual([set('b', '9', 1), set('a', '1', 1), set('a', '2', 3)], [[], [], []]);
     assert.deepEqual(set('b', '8', 1), ['1'], 'of who has most places, not most things');
     assert.deepEqual([set('a', '2', 1), set('a', '3', 2)], [[], []], 'what has become smaller leaves room');
     assert.deepEqual(set('a', '2', 3), ['3'], 'what has become larger takes it');
-    assert.deepEqual([room.makeRoom(0), room.size], [['2', '9', '8'], 0]);
+    assert.deepEqual([room.makeRoom(0, 'size'), room.size], [['2', '9', '8'], 0]);
   });
 
   it('by size, which things may have in common', () => {
     const room = new FairRoom<string>();
     for (const [owner, key] of ['b1', 'a2', 'a3', 'a4', 'a5']) room.set([ownerIn(owner!)], key!, key!);
-    // 2 and 3 have the same, of size 2.
-    const sizeOf = (things: readonly string[]): number =>
-      [...new Set(things.map((one) => (one === '3' ? '2' : one)))].reduce((sum, one) => sum + Number(one), 0);
-    assert.deepEqual([room.makeRoom(12, sizeOf), room.makeRoom(10, sizeOf)], [[], ['2', '3']]);
+    for (const key of ['1', '4', '5']) room.weigh(key, Number(key));
+    for (const key of ['2', '3']) room.weigh(key, 0, new Map([['what both have', 2]]));
+    assert.deepEqual([room.makeRoom(12, 'size'), room.makeRoom(10, 'size')], [[], ['2', '3']]);
     assert.deepEqual(room.values(), ['1', '4', '5']);
-    assert.deepEqual([room.makeRoom(0, sizeOf), room.size], [['4', '5', '1'], 0]);
+    assert.deepEqual([room.makeRoom(0, 'size'), room.size], [['4', '5', '1'], 0]);
+  });
+
+  it('by size, each as it was weighed last: also what several want, came later, or went', () => {
+    const room = new FairRoom<string>();
+    const both = [ownerIn('x/a'), ownerIn('y')];
+    const common = new Map([['what both have', 5]]);
+    room.set(both, '1', '1');
+    room.weigh('1', 1, common);
+    room.set([ownerIn('x/a')], '2', '2');
+    room.weigh('2', 9);
+    room.weigh('2', 2, common);
+    room.set([ownerIn('x/b')], '3', '3');
+    room.weigh('3', 1, common);
+    assert.deepEqual(room.makeRoom(9, 'size'), []);
+    assert.deepEqual([room.makeRoom(8, 'size'), room.ownersOf('1')], [['2'], [ownerIn('y')]]);
+    room.delete('3');
+    assert.deepEqual([room.makeRoom(6, 'size'), room.values()], [[], ['1']]);
+    room.set(both, '1', '1');
+    room.weigh('1', 4);
+    assert.deepEqual([room.makeRoom(4, 'size'), room.makeRoom(3, 'size'), room.size], [[], ['1'], 0]);
+  });
+
+  it('by size, which to keep costs what is weighed and what goes, not all that is there', () => {
+    let looks = 0;
+    class Counted extends Map<string, number> {
+      override [Symbol.iterator]() {
+        looks++;
+        return super[Symbol.iterator]();
+      }
+    }
+    const room = new FairRoom<string>();
+    for (const key of ['a1', 'a2', 'a3', 'b4']) {
+      room.set([ownerIn(key[0]!)], key, key);
+      room.weigh(key, 1, new Counted([[key, 1]]));
+    }
+    const before = looks;
+    room.weigh('b4', 1);
+    assert.deepEqual([room.makeRoom(7, 'size'), looks], [[], before + 3]);
+    assert.deepEqual([room.makeRoom(6, 'size'), looks], [['a1'], before + 6]);
   });
 
   it('by turns: each has the turn that it has among what one owner has of its kind, the last wanted first', () => {

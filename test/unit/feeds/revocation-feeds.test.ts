@@ -37,6 +37,8 @@ const access = (...urls: readonly string[]): Uint8Array =>
     '1.3.6.1.5.5.7.1.1',
     sequence(...urls.map((url) => sequence(oid('1.3.6.1.5.5.7.48.1'), uri(url)))),
   );
+const pem = (der: Uint8Array): string =>
+  `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString('base64')}\n-----END X509 CRL-----\n`;
 const uniqueScope = (n: number): Uint8Array => scope(explicit(0, explicit(0, uri(`http://a/${n}`))));
 const clientOf = (...list: readonly Uint8Array[]): Certificate => certify(ca.who, entity('Client'), list);
 
@@ -441,10 +443,7 @@ describe('what is brought under one trust anchor crowds out nothing of another',
       const lists = scopes.map((one) =>
         crlOf({ who: fake, certificate: ofFake }, { number: 1_000_000, extensions: [one] }),
       );
-      const pem = [list, ...lists].map(
-        (der) => `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString('base64')}\n-----END X509 CRL-----\n`,
-      );
-      const server = await webServer(sending(Buffer.from(pem.join(''))));
+      const server = await webServer(sending(Buffer.from([list, ...lists].map(pem).join(''))));
       const { feeds } = feedsOf();
       await inForce(feeds, { ...of({ crlUrls: [server.url] }), signers: [...signers, bToday] });
       assert.equal(feeds.crls.get(b.certificate.subject.key)?.length, 128);
@@ -552,11 +551,11 @@ test('what is asked about ahead leaves turns to Checks, however long it takes to
 describe('the bytes of lists that certificates name', () => {
   const [a, b] = [authorityOf('A'), authorityOf('B')];
   const room = 4 * 64 * 1024;
-  async function follow(listOf: (n: number) => Uint8Array) {
+  async function follow(listOf: (n: number) => Uint8Array, most = room) {
     const server = await webServer((request, response) =>
       response.end(request.url === '/b' ? crlOf(b) : listOf(Number(request.url!.slice(2)))),
     );
-    const { feeds, event, events } = feedsOf({ bytes: room });
+    const { feeds, event, events } = feedsOf({ bytes: most });
     const sources = sourcesOf({ followCertificateUrls: true, allowedHosts: ['127.0.0.1'] });
     await inForce(feeds, {
       ...settingsOf(sources),
@@ -589,6 +588,30 @@ describe('the bytes of lists that certificates name', () => {
     const { feeds, of, told } = await follow(() => list);
     assert.deepEqual([of(a), of(b), feeds.states.length, told], [1, 1, 7, []]);
   });
+
+  it('and each place where one of them stands: a bundle of many costs room at each URL that sends it', async () => {
+    const bundle = Buffer.from(
+      [0, 1, 2].map((n) => pem(crlOf(a, { extensions: [uniqueScope(n)] }))).join(''),
+    );
+    const { feeds, of, told } = await follow(() => bundle, 300_000);
+    assert.deepEqual([of(a), of(b), feeds.states.length, told.length], [3, 1, 3, 1]);
+  });
+});
+
+it('lists are put together when one of them is another, not at each answer of a responder', async () => {
+  const server = await webServer((request, response) =>
+    request.url === '/crl' ? response.end(crlOf(ca)) : response.writeHead(500).end(),
+  );
+  const { feeds, event } = feedsOf();
+  await inForce(
+    feeds,
+    settingsOf(sourcesOf({ crlUrls: [`${server.url}/crl`], ocspResponder: `${server.url}/` })),
+  );
+  const { version, crls } = feeds;
+  feeds.want(clientOf(), ca.certificate, ca.certificate);
+  await event(2);
+  assert.notEqual(feeds.version, version);
+  assert.equal(feeds.crls, crls);
 });
 
 describe('a configuration', () => {
@@ -625,10 +648,7 @@ describe('a configuration', () => {
   ];
   for (const [what, first, then, isSentAlong] of rows)
     it(`that ${what} has that CA's list from the start, also where it lies in a bundle that is read already`, async () => {
-      const bundle = [ca, other].map(
-        (of) =>
-          `-----BEGIN X509 CRL-----\n${Buffer.from(crlOf(of)).toString('base64')}\n-----END X509 CRL-----\n`,
-      );
+      const bundle = [ca, other].map((of) => pem(crlOf(of)));
       const { promise: isAsked, resolve: ask } = Promise.withResolvers<() => void>();
       const answer: Answer = ({ headers }, response) =>
         headers['if-none-match'] === undefined
