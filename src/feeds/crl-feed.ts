@@ -130,6 +130,7 @@ class UrlSource {
     );
     if (fetched === undefined) {
       readIn(soonest(before, refresh));
+      this.#keep(before, 'touch');
       return undefined;
     }
     const known = signers();
@@ -144,7 +145,7 @@ class UrlSource {
     this.#validators = begins === undefined ? fetched.validators : undefined;
     this.#signers = known;
     readIn(soonest(crls, refresh));
-    this.#keep(crls);
+    this.#keep(crls, 'write');
     return readingOf(crls, { faults, unused: [...unused, ...read.unused] });
   }
 
@@ -173,7 +174,7 @@ class UrlSource {
     this.#around.tell({ feed: 'crl', from: this.#from, ...trouble });
   }
 
-  #keep(crls: Crls): void {
+  #keep(crls: Crls, how: 'write' | 'touch'): void {
     const notes = {
       feed: 'crl',
       from: this.#from,
@@ -182,7 +183,8 @@ class UrlSource {
       ...(this.#validators?.lastModified !== undefined && { lastModified: this.#validators.lastModified }),
     };
     const parts = crls.map(({ der }) => der);
-    void this.#around.cache()?.write(this.#key, { notes, parts }, (trouble) => this.#trouble(trouble));
+    const kept = { notes, parts, owners: this.#address.owners?.() };
+    void this.#around.cache()?.[how](this.#key, kept, (trouble) => this.#trouble(trouble));
   }
 
   /** What is on disk counts as what was sent: whoever could write there may still not sign. */

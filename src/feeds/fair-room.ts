@@ -130,7 +130,7 @@ export class FairRoom<Thing> {
   }
 
   /**
-   * How much one of them takes up from now on; nothing until it is told.
+   * How much one of them takes up from now on, also before it is set; nothing until it is told.
    *
    * @param parts that others may have as well: who has the same has it once
    */
@@ -171,6 +171,7 @@ export class FairRoom<Thing> {
   /** That it is in. */
   *#sumsOf(key: string): Generator<Sum> {
     yield this.#sum;
+    if (!this.#things.has(key)) return;
     for (const { keys, sum, owners } of this.#shares.values()) {
       if (!keys.has(key)) continue;
       yield sum;

@@ -220,7 +220,7 @@ class OcspSource {
       readAt: new Date().toISOString(),
       ...(nonce && { nonce: nonce.toString('hex') }),
     };
-    const kept = { notes, parts: [bytes] };
+    const kept = { notes, parts: [bytes], owners: this.#address.owners() };
     void this.#around
       .cache()
       ?.write(this.#key, kept, (trouble) =>

@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -687,6 +688,33 @@ describe('the copy on disk', () => {
     server.answer = (request, response) =>
       request.headers['if-none-match'] === '"4"' ? response.writeHead(304).end() : response.end('changed');
     assert.partialDeepStrictEqual((await run(dir, server)).world.events, [{ kind: 'read', changed: false }]);
+  });
+
+  it('is as good as new where its source says that nothing changed', async () => {
+    const dir = folder();
+    const cache = new RevocationCache(dir);
+    const server = await webServer((request, response) =>
+      response.writeHead(request.headers['if-none-match'] === '"4"' ? 304 : 200, { etag: '"4"' }).end(crl),
+    );
+    const world = around([ca.certificate], { cache });
+    const address = { url: `${server.url}/crl`, reach: 'anywhere' } as const;
+    const followed = new CrlFeed({ ...address, owners: () => [ownerIn('CA')] }, world);
+    const configured = new CrlFeed(address, world);
+    const read = async (feed: CrlFeed): Promise<string> => {
+      await feed.start();
+      await cache.close();
+      return readFileSync(copyIn(dir), 'latin1').split('\n', 1)[0]!;
+    };
+    const first = await read(followed);
+    utimesSync(copyIn(dir), 1, 1);
+    assert.equal(await read(followed), first);
+    assert.ok(statSync(copyIn(dir)).mtimeMs > 1_000, 'it is the longest untouched no more');
+    rmSync(copyIn(dir));
+    await read(followed);
+    assert.equal((await cache.read(`crl ${address.url}`, () => {}))?.notes.etag, '"4"', 'put back');
+    assert.doesNotMatch(first, /"of":"configuration"/);
+    assert.match(await read(configured), /"of":"configuration"/, 'as one that the configuration names');
+    await Promise.all([followed, configured].map((feed) => feed.close()));
   });
 
   const forged = crlOf(forger, { number: 99 });
