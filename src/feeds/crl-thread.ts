@@ -58,7 +58,13 @@ type Found = {
   readonly digest: string;
 };
 /** In the thread, before it is known whether it counts. */
-type Read = Omit<Found, 'index'> & Pick<VerifiedCrl, 'crl' | 'signer'>;
+type Read = Pick<Found, 'der' | 'file' | 'digest'> & Tried & Pick<VerifiedCrl, 'signer'>;
+type Tried = Pick<VerifiedCrl, 'crl'> & {
+  readonly makers: number[];
+  readonly others: number[];
+  /** Others of its issuer's name, behind the first whose key made it. */
+  readonly untried: readonly KnownSigner[];
+};
 type Answer = Omit<CrlReading, 'crls'> & { readonly found: readonly Found[] };
 
 type Same = { readonly same: true };
@@ -181,7 +187,7 @@ const ownBuffer = ({ buffer, byteLength }: Uint8Array): ArrayBuffer[] =>
   buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 
 function answer({ content, signers }: Ask): Answer | Same | Problem {
-  const known = signers.flatMap(readable);
+  const known = Map.groupBy(signers.flatMap(readable), ({ certificate }) => certificate.subject.key);
   const read: Read[] = [];
   const seen = new Set<string>();
   const faults: string[] = [];
@@ -215,7 +221,10 @@ function answer({ content, signers }: Ask): Answer | Same | Problem {
       faults.push(
         `has more than ${maxHeld} lists side by side, or more than ${maxHeads} bytes in them that are no entries, and ${kept.length - held.length} of ${kept.length} don't count`,
       );
-    const found = held.map(({ crl, signer: _, ...one }) => ({ ...one, index: crl.revoked.index }));
+    tryOthers(held);
+    const found = held.map(({ crl, der, file, digest, makers, others }) => {
+      return { der, file, digest, makers, others, index: crl.revoked.index };
+    });
     return { found, faults: told(faults), unused: told(unused), faulty: [...faulty], state };
   };
   if (!('path' in content)) {
@@ -283,34 +292,20 @@ const stateOf = (files: readonly string[]): string =>
 
 function readOne(
   der: Uint8Array<ArrayBuffer>,
-  known: readonly KnownSigner[],
-): Pick<Read, 'crl' | 'signer' | 'makers' | 'others'> | string {
+  known: ReadonlyMap<string, readonly KnownSigner[]>,
+): (Tried & Pick<Read, 'signer'>) | string {
   try {
     const crl = readCrl(der);
-    const named = known.filter(({ certificate }) => certificate.subject.key === crl.issuer.key);
+    const named = known.get(crl.issuer.key)?.slice(0, maxTried) ?? [];
     if (named.length === 0)
       return `is a CRL of ${formatName(crl.issuer)}, which is no CA that is known here; where another than the CA signs its CRLs, put that certificate into the CA's file`;
+    const tried = { crl, makers: [], others: [] };
     let why = '';
-    const makers: number[] = [];
-    const others: number[] = [];
-    const what = 'the CRL';
-    const began = performance.now();
-    for (const { certificate, at, weakAlgorithms } of named.slice(0, maxTried)) {
-      if (certificate.keyUsage?.has('cRLSign') === false) {
-        why = `${formatName(crl.issuer)} may not sign CRLs`;
-        continue;
-      }
-      // Others too: from a signature another key is reckoned that fits it as well, and who is ruled out here costs no
-      // request a look at the list.
-      if (makers.length > 0 && performance.now() - began > othersWithin) break;
-      const weak = signerWeakness(crl, what, certificate, weakAlgorithms);
-      const isMaker = weak === undefined && verifySignature(crl, certificate.subjectPublicKey);
-      if (isMaker) makers.push(at);
-      else if (weak === undefined) others.push(at);
-      if (!isMaker) why = weak ?? notSignedBy(what, certificate);
+    for (const [i, signer] of named.entries()) {
+      const failed = tryKey(tried, signer);
+      if (failed === undefined) return { ...tried, signer: signer.certificate, untried: named.slice(i + 1) };
+      why = failed;
     }
-    const signer = known.find(({ at }) => at === makers[0])?.certificate;
-    if (signer !== undefined) return { crl, signer, makers, others };
     return `is a CRL of ${formatName(crl.issuer)}, and ${why}`;
   } catch (error) {
     if (!(error instanceof CrlError)) throw error;
@@ -318,10 +313,40 @@ function readOne(
   }
 }
 
+/** @returns why the list does not count as signed by this one; undefined: it does */
+function tryKey(
+  { crl, makers, others }: Omit<Tried, 'untried'>,
+  { certificate, at, weakAlgorithms }: KnownSigner,
+): string | undefined {
+  if (certificate.keyUsage?.has('cRLSign') === false) return `${formatName(crl.issuer)} may not sign CRLs`;
+  const what = 'the CRL';
+  const weak = signerWeakness(crl, what, certificate, weakAlgorithms);
+  if (weak !== undefined) return weak;
+  const isMaker = verifySignature(crl, certificate.subjectPublicKey);
+  (isMaker ? makers : others).push(at);
+  return isMaker ? undefined : notSignedBy(what, certificate);
+}
+
+/**
+ * From a signature another key is reckoned that fits it as well, and who is ruled out here costs no request a look at the
+ * list. In the time that is for it all lists' next one is tried before any list's second: whoever names himself as their
+ * issuer keeps no list from being read. What was not tried, requests pay for.
+ */
+function tryOthers(lists: readonly Read[]): void {
+  const until = performance.now() + othersWithin;
+  for (let turn = 0; turn < maxTried; turn++)
+    for (const list of lists) {
+      const other = list.untried[turn];
+      if (other === undefined) continue;
+      if (performance.now() > until) return;
+      tryKey(list, other);
+    }
+}
+
 /** Certificates of one name, in the order given: nobody's second before everybody's first. Each costs a signature. */
 const maxTried = 64;
-/** Milliseconds. */
-const othersWithin = 1_000;
+/** Milliseconds, for all lists of a source. */
+const othersWithin = 2_000;
 
 type KnownSigner = {
   readonly certificate: Certificate;

@@ -23,7 +23,9 @@ import { fetchBytes } from '../../../src/feeds/fetch.ts';
 import type { VerifiedCrl } from '../../../src/feeds/newest-crls.ts';
 import { OcspFeed } from '../../../src/feeds/ocsp-feed.ts';
 import { type Kept, RevocationCache } from '../../../src/feeds/revocation-cache.ts';
+import { createEffort } from '../../../src/pki/path/effort.ts';
 import { defaultPolicy } from '../../../src/pki/path/path-options.ts';
+import { judgeSignature } from '../../../src/pki/path/signature-checks.ts';
 import { explicit, extension, implicit } from '../pki/der-writer.ts';
 import { certify, entity, generateEc } from '../pki/forge.ts';
 import { deltaOf, scope } from '../pki/revocation/crl-forge.ts';
@@ -591,6 +593,37 @@ describe('of one source', () => {
     const url = explicit(0, explicit(0, implicit(6, Buffer.from(`http://a/${i}`))));
     return crlOf(ca, { number: 1, ...facts, extensions: [scope(url), ...(facts.extensions ?? [])] });
   };
+
+  it("many lists wait for no foreign keys of their issuer's name, and no request looks at them for its own", async () => {
+    const renewed = authorityOf('CA', entity('CA'));
+    const foreign = Array.from({ length: 62 }, () => authorityOf('CA', entity('CA', generateEc('P-521'))));
+    const signers = [ca, renewed, ...foreign].map(({ certificate }) => certificate);
+    const many = Array.from({ length: 300 }, (_, i) => pem(partition(i)));
+    const { crls } = (await thread.read(
+      [Buffer.from(many.join(''))],
+      signers,
+      () => defaultPolicy.weakAlgorithms,
+    ))!;
+    assert.equal(crls.length, 300);
+    const effort = createEffort();
+    for (const { crl } of crls) {
+      const question = {
+        signed: crl,
+        what: () => 'the CRL',
+        at: 0,
+        lenient: defaultPolicy.weakAlgorithms,
+        policy: defaultPolicy,
+        effort,
+        account: effort.revocation,
+        now: Date.now(),
+      };
+      assert.equal(judgeSignature({ ...question, signer: ca.certificate }), 'holds');
+      assert.partialDeepStrictEqual(judgeSignature({ ...question, signer: renewed.certificate }), {
+        code: 'signature_invalid',
+      });
+    }
+    assert.deepEqual([effort.checks, effort.revocation.signatureChecks], [0, 0]);
+  });
 
   it('a list that is there a thousand times is read once', async () => {
     const { crls, faults } = await read([Buffer.from(pem(crlOf(ca)).repeat(1_000))]);
