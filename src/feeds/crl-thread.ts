@@ -47,6 +47,14 @@ type Signer = { readonly der: Uint8Array; readonly weakAlgorithms: WeakAlgorithm
 type Ask = {
   readonly content: readonly Uint8Array[] | CrlPath;
   readonly signers: readonly Signer[];
+  /** Milliseconds. */
+  readonly patience: number;
+  /** Files that are not read now, while they are in this state or in whatever state. */
+  readonly leftOut: ReadonlyMap<string, { readonly state?: string }>;
+  /** Those that are read before all others, in this order. */
+  readonly first: readonly string[];
+  /** The file that it is at, for who ends it. */
+  readonly at: SharedArrayBuffer;
 };
 type Found = {
   readonly der: Uint8Array<ArrayBuffer>;
@@ -65,7 +73,12 @@ type Tried = Pick<VerifiedCrl, 'crl'> & {
   /** Others of its issuer's name, behind the first whose key made it. */
   readonly untried: readonly KnownSigner[];
 };
-type Answer = Omit<CrlReading, 'crls'> & { readonly found: readonly Found[] };
+type Answer = Omit<CrlReading, 'crls'> & {
+  readonly found: readonly Found[];
+  /** Files that took all their part of the time, with their state, and those that none was left for. */
+  readonly costly: readonly (readonly [file: string, state: string])[];
+  readonly unread: readonly string[];
+};
 
 type Same = { readonly same: true };
 type Problem = { readonly problem: string };
@@ -88,6 +101,10 @@ const usual: CrlThreadLimits = { patience: 30_000, heapMegabytes: 1_024 };
 export class CrlThread {
   readonly #limits: CrlThreadLimits;
   readonly #turns = new Turns(1, maxCrlBytes);
+  /** Files that took more than their part of what a source may, until when (as `performance.now()`) nobody reads them. */
+  readonly #leftOut = new Map<string, { readonly until: number; readonly state?: string }>();
+  /** By path, the files that no time was left for, or not enough. */
+  readonly #unread = new Map<string, readonly string[]>();
   #worker: Worker | undefined;
   #isClosed = false;
 
@@ -109,13 +126,24 @@ export class CrlThread {
   ): Promise<CrlReading | undefined> {
     const size = 'path' in content ? 0 : content.reduce((sum, { length }) => sum + length, 0);
     return this.#turns.run({ owners, size, signal }, async () => {
+      const path = 'path' in content ? content.path : '';
+      const now = performance.now();
+      for (const [file, { until }] of this.#leftOut) if (until <= now) this.#leftOut.delete(file);
       const answered = await this.#ask({
         content,
         signers: signers.map((ca) => ({ der: ca.der, weakAlgorithms: weakAlgorithmsOf(ca) })),
+        patience: this.#limits.patience,
+        leftOut: this.#leftOut,
+        first: this.#unread.get(path) ?? [],
+        at: new SharedArrayBuffer(longestPath),
       });
       if ('same' in answered) return undefined;
       if ('problem' in answered) throw new Error(answered.problem);
-      const { found, ...rest } = answered;
+      const { found, costly, unread, ...rest } = answered;
+      for (const [file, fileState] of costly)
+        this.#leftOut.set(file, { until: now + leftOutFor, state: fileState });
+      if (unread.length === 0) this.#unread.delete(path);
+      else this.#unread.set(path, unread);
       const crls: VerifiedCrl[] = [];
       for (const { der, index, makers, others, digest, file } of found) {
         if (crls.length % atOnce === 0) await new Promise(setImmediate);
@@ -133,6 +161,14 @@ export class CrlThread {
     this.#isClosed = true;
     // One that hangs in a file system ends with the process.
     await atMost(1_000, this.#drop());
+  }
+
+  /** One at which it ended twice, the second time as the first of all, would keep the others from being read for ever. */
+  #blame(path: string, file: string, { first }: Ask): void {
+    if (file === '') return;
+    const others = first.filter((other) => other !== file);
+    if (first[0] === file) this.#leftOut.set(file, { until: performance.now() + leftOutFor });
+    this.#unread.set(path, first[0] === file ? others : [file, ...others]);
   }
 
   async #drop(): Promise<void> {
@@ -157,13 +193,17 @@ export class CrlThread {
     const { patience } = this.#limits;
     const worker = this.#worker ?? this.#start();
     const { promise, resolve, reject } = Promise.withResolvers<Answer | Same | Problem>();
+    const place = (): string => {
+      const file = fileAt(ask);
+      return file === '' || ('path' in ask.content && ask.content.path === file) ? '' : `, at ${file}`;
+    };
     const onError = (error: NodeJS.ErrnoException): void => {
       const Failure = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? CostlyError : Error;
-      reject(new Failure(`reading it failed: ${error.message}`));
+      reject(new Failure(`reading it failed${place()}: ${error.message}`));
     };
     const onExit = (): void => reject(new Error('reading it was ended'));
     const timer = setTimeout(
-      () => reject(new CostlyError(`reading it took more than ${patience / 1000} s`)),
+      () => reject(new CostlyError(`reading it took more than ${patience / 1000} s${place()}`)),
       patience,
     );
     timer.unref();
@@ -173,7 +213,13 @@ export class CrlThread {
       return await promise;
     } catch (error) {
       // Whatever it is at, the next one begins anew.
-      void this.#drop();
+      const isEnded = await atMost(
+        endsWithin,
+        this.#drop().then(() => true),
+      );
+      // In that its file system hangs a file has no part.
+      if ('path' in ask.content && error instanceof CostlyError && isEnded === true)
+        this.#blame(ask.content.path, fileAt(ask), ask);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -186,75 +232,184 @@ export class CrlThread {
 const ownBuffer = ({ buffer, byteLength }: Uint8Array): ArrayBuffer[] =>
   buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 
-function answer({ content, signers }: Ask): Answer | Same | Problem {
-  const known = Map.groupBy(signers.flatMap(readable), ({ certificate }) => certificate.subject.key);
-  const read: Read[] = [];
-  const seen = new Set<string>();
-  const faults: string[] = [];
-  const faulty = new Set<string>();
-  const take = (bytes: Uint8Array, file: string, where: string): void => {
-    const blame = (problem: string): void => {
-      faults.push(`${where}${problem}`);
-      faulty.add(file);
-    };
-    const inFile = readCrlFile(bytes);
-    if (!inFile.ok) {
-      blame(inFile.problem);
-      return;
-    }
-    for (const part of inFile.crls) {
-      const digest = hash('sha256', part);
-      if (seen.has(`${digest} ${file}`)) continue;
-      seen.add(`${digest} ${file}`);
-      const der = new Uint8Array(part);
-      const result = readOne(der, known);
-      if (typeof result === 'string') blame(result);
-      else read.push({ der, file, digest, ...result });
-    }
-  };
-  const all = (state: string): Answer => {
-    const { kept, unused } = withoutOlder(read, Date.now());
-    const held = fitting(kept);
-    const isHeld = new Set(held);
-    for (const one of kept) if (!isHeld.has(one)) faulty.add(one.file);
-    if (held.length < kept.length)
-      faults.push(
-        `has more than ${maxHeld} lists side by side, or more than ${maxHeads} bytes in them that are no entries, and ${kept.length - held.length} of ${kept.length} don't count`,
-      );
-    tryOthers(held);
-    const found = held.map(({ crl, der, file, digest, makers, others }) => {
-      return { der, file, digest, makers, others, index: crl.revoked.index };
-    });
-    return { found, faults: told(faults), unused: told(unused), faulty: [...faulty], state };
-  };
-  if (!('path' in content)) {
-    for (const bytes of content) take(bytes, '', '');
-    return all('');
-  }
+type Known = ReadonlyMap<string, readonly KnownSigner[]>;
+
+function answer(ask: Ask): Answer | Same | Problem {
+  const { content, signers, patience } = ask;
+  const known: Known = Map.groupBy(signers.flatMap(readable), ({ certificate }) => certificate.subject.key);
+  // What is found is indexed in the other half.
+  const ends = performance.now() + patience / 2;
   try {
-    const files = filesAt(content.path);
-    const state = stateOf(files);
-    if (state === content.known) return { same: true };
-    let length = 0;
-    for (const file of files) {
-      const where = files.length === 1 ? '' : `${file} `;
-      try {
-        const bytes = readBytes(file, maxCrlBytes);
-        length += bytes.length;
-        if (length > 4 * maxCrlBytes) return { problem: `has files of more than ${4 * maxCrlBytes} bytes` };
-        take(bytes, file, where);
-      } catch (error) {
-        if (!(error instanceof FileProblem)) throw error;
-        faults.push(`${where}${error.message}`);
-        faulty.add(file);
-      }
-    }
-    return all(state);
+    if ('path' in content) return readFiles(content, ask, known, ends);
+    const parts = content.map((bytes) => partOf('', bytes));
+    for (const part of parts) readOn(part, known, { until: Infinity, tryUntil: ends });
+    return answerOf(parts, '');
   } catch (error) {
     if (error instanceof FileProblem) return { problem: error.message };
     throw error;
   }
 }
+
+/** A file, or something that was sent, as far as it was read. */
+type Part = {
+  readonly file: string;
+  /** Its lists, until all are read, and which is the next. */
+  lists: readonly Uint8Array[];
+  next: number;
+  readonly read: Read[];
+  readonly faults: string[];
+};
+
+/**
+ * Each within its part of the time, for whoever writes one may have no say in the others: the small ones first, so that
+ * what they leave is for the large, and none takes more than a quarter of what is left before all others had their turn.
+ */
+function readFiles({ path, known: before }: CrlPath, ask: Ask, known: Known, ends: number): Answer | Same {
+  const files = filesAt(path);
+  const firsts = new Map(ask.first.map((file, i) => [file, i - ask.first.length]));
+  const looked = files.map((file) => {
+    const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
+    const state = `${file} ${stats?.ino} ${stats?.size} ${stats?.mtimeNs} ${stats?.ctimeNs}`;
+    const out = ask.leftOut.get(file);
+    const isLeftOut = out !== undefined && (out.state === undefined || out.state === state);
+    return { file, state, isLeftOut, rank: firsts.get(file) ?? Number(stats?.size ?? 0) };
+  });
+  const state = looked.map((one) => `${one.state} ${one.isLeftOut}`).join('\n');
+  if (state === before) return { same: true };
+  const parts = new Map<string, Part>();
+  const unread: string[] = [];
+  let length = 0;
+  const readOnFor = (part: Part, share: number): void => {
+    noteAt(ask, part.file);
+    const until = performance.now() + share;
+    readOn(part, known, { until, tryUntil: until });
+  };
+  for (const [i, { file, isLeftOut }] of looked.toSorted((a, b) => a.rank - b.rank).entries()) {
+    const fail = (why: string): void => void parts.set(file, emptyPart(file, why));
+    const left = ends - performance.now();
+    if (isLeftOut) fail(leftOutText);
+    else if (left <= 0) {
+      unread.push(file);
+      fail(unreadText);
+    } else
+      try {
+        noteAt(ask, file);
+        const bytes = readBytes(file, Math.min(maxCrlBytes, 4 * maxCrlBytes - length));
+        length += bytes.length;
+        const part = partOf(file, bytes);
+        parts.set(file, part);
+        readOnFor(part, left * Math.max(1 / (files.length - i), 1 / 4));
+      } catch (error) {
+        if (!(error instanceof FileProblem)) throw error;
+        fail(error.message);
+      }
+  }
+  const cut = [...parts.values()].filter(isCut);
+  for (const [i, part] of cut.entries())
+    readOnFor(part, Math.max(0, ends - performance.now()) / (cut.length - i));
+  noteAt(ask, '');
+  for (const { lists, next, faults } of cut.filter(isCut))
+    faults.unshift(
+      `has ${lists.length} lists, and only the first ${next} could be read in its part of the time that all files share; take out of it what nobody needs`,
+    );
+  const costly = looked.flatMap(({ file, state: ofFile }) =>
+    isCut(parts.get(file)!) ? [[file, ofFile] as const] : [],
+  );
+  const inOrder = files.map((file) => parts.get(file)!);
+  return { ...answerOf(inOrder, unread.length === 0 ? state : ''), costly, unread };
+}
+
+const leftOutText =
+  'takes more of the time or memory that all files share than its part, and is read again a quarter of an hour after it did so last; take out of it what nobody needs';
+const unreadText =
+  'is not read yet, for others took the time that all files share; it is one of the first at the next read';
+
+const emptyPart = (file: string, fault: string): Part => ({
+  file,
+  lists: [],
+  next: 0,
+  read: [],
+  faults: [fault],
+});
+
+function partOf(file: string, bytes: Uint8Array): Part {
+  const inFile = readCrlFile(bytes);
+  if (!inFile.ok) return emptyPart(file, inFile.problem);
+  return { file, lists: inFile.crls, next: 0, read: [], faults: [] };
+}
+
+const isCut = ({ lists, next }: Part): boolean => next < lists.length;
+
+/**
+ * @param until when no further list of it is read
+ * @param tryUntil when of each only the first few of its issuer's name are tried
+ */
+function readOn(
+  part: Part,
+  known: Known,
+  { until, tryUntil }: { readonly until: number; readonly tryUntil: number },
+): void {
+  const seen = new Set(part.read.map(({ digest }) => digest));
+  for (; isCut(part); part.next++) {
+    if (part.next > 0 && performance.now() > until) return;
+    const list = part.lists[part.next]!;
+    const digest = hash('sha256', list);
+    if (seen.has(digest)) continue;
+    seen.add(digest);
+    const der = new Uint8Array(list);
+    const result = readOne(der, known, tryUntil);
+    if (typeof result === 'string') part.faults.push(result);
+    else part.read.push({ der, file: part.file, digest, ...result });
+  }
+  // Nor are their bytes needed any more.
+  part.lists = [];
+}
+
+function answerOf(parts: readonly Part[], state: string): Answer {
+  const read = parts.flatMap((part) => part.read);
+  const { kept, unused } = withoutOlder(read, Date.now());
+  const held = fitting(kept);
+  const isHeld = new Set(held);
+  const crowded = new Set(kept.flatMap((one) => (isHeld.has(one) ? [] : [one.file])));
+  const faulty = parts.filter(({ file, faults }) => faults.length > 0 || crowded.has(file));
+  const faults = parts.flatMap((part) =>
+    part.faults.map((fault) => (parts.length === 1 || part.file === '' ? fault : `${part.file} ${fault}`)),
+  );
+  if (held.length < kept.length)
+    faults.push(
+      `has more than ${maxHeld} lists side by side, or more than ${maxHeads} bytes in them that are no entries, and ${kept.length - held.length} of ${kept.length} don't count`,
+    );
+  tryOthers(held);
+  const found = held.map(({ crl, der, file, digest, makers, others }) => {
+    return { der, file, digest, makers, others, index: crl.revoked.index };
+  });
+  return {
+    found,
+    faults: told(faults),
+    unused: told(unused),
+    faulty: faulty.map(({ file }) => file),
+    state,
+    costly: [],
+    unread: [],
+  };
+}
+
+const noteAt = ({ at }: Ask, file: string): void => {
+  const bytes = Buffer.from(at);
+  bytes.fill(0);
+  bytes.write(file);
+};
+
+const fileAt = ({ at }: Ask): string => {
+  const bytes = Buffer.from(at);
+  return bytes.toString('utf8', 0, bytes.indexOf(0));
+};
+
+/** Bytes: of no system more than 4,096. */
+const longestPath = 8_192;
+/** Milliseconds. */
+const leftOutFor = 900_000;
+const endsWithin = 5_000;
 
 /** As many as may be held: each file's first before any file's second, for they may be of CAs that don't trust each other. */
 function fitting(lists: readonly Read[]): readonly Read[] {
@@ -281,18 +436,10 @@ const told = (lines: readonly string[]): readonly string[] => [
   ...(lines.length > maxTold.lines ? [`and so on, ${lines.length} in all`] : []),
 ];
 
-/** Of each file what a change of it changes. */
-const stateOf = (files: readonly string[]): string =>
-  files
-    .map((file) => {
-      const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
-      return `${file} ${stats?.ino} ${stats?.size} ${stats?.mtimeNs} ${stats?.ctimeNs}`;
-    })
-    .join('\n');
-
 function readOne(
   der: Uint8Array<ArrayBuffer>,
-  known: ReadonlyMap<string, readonly KnownSigner[]>,
+  known: Known,
+  tryUntil: number,
 ): (Tried & Pick<Read, 'signer'>) | string {
   try {
     const crl = readCrl(der);
@@ -302,6 +449,10 @@ function readOne(
     const tried = { crl, makers: [], others: [] };
     let why = '';
     for (const [i, signer] of named.entries()) {
+      if (i >= alwaysTried && performance.now() > tryUntil) {
+        why = `none of the first ${i} that have its name signed it; there was no time to try more`;
+        break;
+      }
       const failed = tryKey(tried, signer);
       if (failed === undefined) return { ...tried, signer: signer.certificate, untried: named.slice(i + 1) };
       why = failed;
@@ -345,6 +496,8 @@ function tryOthers(lists: readonly Read[]): void {
 
 /** Certificates of one name, in the order given: nobody's second before everybody's first. Each costs a signature. */
 const maxTried = 64;
+/** The keys that a CA may have: they are tried on a list of a million entries, too, however slow the machine is. */
+const alwaysTried = 4;
 /** Milliseconds, for all lists of a source. */
 const othersWithin = 2_000;
 

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { CrlFeed } from '../../../src/feeds/crl-feed.ts';
-import { CrlThread, maxCrlBytes } from '../../../src/feeds/crl-thread.ts';
+import { CrlThread, type CrlThreadLimits, maxCrlBytes } from '../../../src/feeds/crl-thread.ts';
 import { feedLines } from '../../../src/feeds/feed-event.ts';
 import { fetchBytes } from '../../../src/feeds/fetch.ts';
 import type { VerifiedCrl } from '../../../src/feeds/newest-crls.ts';
@@ -656,6 +656,68 @@ describe('of one source', () => {
     assert.equal(crls.length, 1_000);
     assert.ok(crls.some(({ crl }) => crl.cRLNumber === 7n));
     assert.deepEqual(faulty, [join(dir, 'a.pem')]);
+  });
+
+  describe('a file of a folder that takes more than its part of the time or memory', () => {
+    const slow = authorityOf('Slow CA', entity('Slow CA', generateEc('P-521')));
+    /** Unsigned: nobody needs a key to write them. */
+    const unsigned = (count: number): string => {
+      const one = crlOf(slow, { revoked: ['0102030405060708'] });
+      const at = Buffer.from(one).indexOf(Buffer.from('0102030405060708', 'hex'));
+      return Array.from({ length: count }, (_, i) => {
+        new DataView(one.buffer, one.byteOffset).setUint32(at + 4, i);
+        return pem(one);
+      }).join('');
+    };
+    /** In one line more than the thread has memory for. */
+    const bomb = (): string => `-----BEGIN X509 CRL-----${'\n'.repeat(16 * 1024 * 1024)}`;
+    const costly: readonly (readonly [
+      what: string,
+      content: string,
+      limits: CrlThreadLimits,
+      failures: RegExp | undefined,
+    ])[] = [
+      ['by lists without end', unsigned(20_000), { patience: 8_000, heapMegabytes: 512 }, undefined],
+      [
+        'so that the thread ends',
+        bomb(),
+        { patience: 30_000, heapMegabytes: 64 },
+        /^reading it failed, at .*b\.pem: .*memory/,
+      ],
+    ];
+    for (const [what, content, limits, failure] of costly)
+      it(`${what}: is faulty, and all others count`, async (t) => {
+        const dir = folder();
+        writeFileSync(join(dir, 'a.crl'), crlOf(ca, { number: 1 }));
+        writeFileSync(join(dir, 'b.pem'), crlOf(slow, { number: 2 }));
+        const world = around([ca.certificate, slow.certificate]);
+        const files = new CrlThread(limits);
+        t.after(() => files.close());
+        const feed = new CrlFeed({ path: dir }, { ...world, threads: { ...world.threads, files } });
+        t.after(() => feed.close());
+        await feed.start();
+        assert.deepEqual(numbers(feed), [1, 2], feed.state.lastError);
+        writeFileSync(join(dir, 'a.crl'), crlOf(ca, { number: 3 }));
+        writeFileSync(join(dir, 'b.pem'), content);
+        // Larger, and behind it.
+        writeFileSync(join(dir, 'c.pem'), `${pem(partition(5, { number: 5 }))}${'-'.repeat(content.length)}`);
+        await feed.start();
+        for (let i = 0; i < 2 && failure !== undefined; i++) {
+          assert.match(feed.state.lastError ?? '', failure);
+          await feed.start();
+        }
+        assert.equal(feed.state.lastError, undefined);
+        assert.deepEqual(numbers(feed).toSorted(), [2, 3, 5]);
+        assert.match(
+          feed.state.faults.join('\n'),
+          /b\.pem (has 20000 lists, and only|takes more of the time)/,
+        );
+        // It is left out from now on, and keeps its last good list.
+        writeFileSync(join(dir, 'a.crl'), crlOf(ca, { number: 4 }));
+        await feed.start();
+        assert.deepEqual([feed.state.lastError, numbers(feed).toSorted()], [undefined, [2, 4, 5]]);
+        assert.match(feed.state.faults.join('\n'), /b\.pem takes more of the time or memory/);
+      });
   });
 
   it('lists with long extensions have 4 MiB of them together, and no more', async () => {
