@@ -105,6 +105,8 @@ export class CrlThread {
   readonly #leftOut = new Map<string, { readonly until: number; readonly state?: string }>();
   /** By path, the files that no time was left for, or not enough. */
   readonly #unread = new Map<string, readonly string[]>();
+  /** By path, the file at which it was given up, while it has not ended: in a file system that hangs it may never. */
+  readonly #hung = new Map<string, string>();
   #worker: Worker | undefined;
   #isClosed = false;
 
@@ -127,6 +129,12 @@ export class CrlThread {
     const size = 'path' in content ? 0 : content.reduce((sum, { length }) => sum + length, 0);
     return this.#turns.run({ owners, size, signal }, async () => {
       const path = 'path' in content ? content.path : '';
+      const hung = this.#hung.get(path);
+      // Each further one would hang there, too.
+      if (hung !== undefined)
+        throw new Error(
+          `reading ${hung} was given up and has not ended yet; see whether its file system hangs`,
+        );
       const now = performance.now();
       for (const [file, { until }] of this.#leftOut) if (until <= now) this.#leftOut.delete(file);
       const answered = await this.#ask({
@@ -161,6 +169,20 @@ export class CrlThread {
     this.#isClosed = true;
     // One that hangs in a file system ends with the process.
     await atMost(1_000, this.#drop());
+  }
+
+  async #giveUp(ask: Ask, error: unknown): Promise<void> {
+    const dropped = this.#drop();
+    const isEnded = await atMost(
+      endsWithin,
+      dropped.then(() => true),
+    );
+    if (!('path' in ask.content)) return;
+    const { path } = ask.content;
+    if (isEnded !== true) {
+      this.#hung.set(path, fileAt(ask) || path);
+      void dropped.then(() => this.#hung.delete(path));
+    } else if (error instanceof CostlyError) this.#blame(path, fileAt(ask), ask);
   }
 
   /** One at which it ended twice, the second time as the first of all, would keep the others from being read for ever. */
@@ -213,13 +235,7 @@ export class CrlThread {
       return await promise;
     } catch (error) {
       // Whatever it is at, the next one begins anew.
-      const isEnded = await atMost(
-        endsWithin,
-        this.#drop().then(() => true),
-      );
-      // In that its file system hangs a file has no part.
-      if ('path' in ask.content && error instanceof CostlyError && isEnded === true)
-        this.#blame(ask.content.path, fileAt(ask), ask);
+      await this.#giveUp(ask, error);
       throw error;
     } finally {
       clearTimeout(timer);

@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { CrlFeed } from '../../../src/feeds/crl-feed.ts';
 import { CrlThread, type CrlThreadLimits, maxCrlBytes } from '../../../src/feeds/crl-thread.ts';
 import { feedLines } from '../../../src/feeds/feed-event.ts';
@@ -528,6 +529,38 @@ describe('the thread', () => {
     await assert.rejects(read(), { message: /^reading it (took more than 0\.001 s|was ended)$/ });
     await thread.close();
     await assert.rejects(read(), { message: 'closed' });
+  });
+
+  it('one that hangs in a file system has no second beside it for the same path, until it has ended', async (t) => {
+    const dir = folder();
+    writeFileSync(join(dir, 'ca.crl'), crlOf(ca));
+    const { promise: comesBack, resolve: comeBack } = Promise.withResolvers<void>();
+    const { terminate } = Worker.prototype;
+    t.mock.method(Worker.prototype, 'terminate', async function (this: Worker) {
+      await comesBack;
+      return terminate.call(this);
+    });
+    const thread = new CrlThread({ patience: 1, heapMegabytes: 64 });
+    after(() => thread.close());
+    const read = (): Promise<string> =>
+      thread
+        .read({ path: dir, known: undefined }, [ca.certificate], () => defaultPolicy.weakAlgorithms)
+        .then(
+          () => 'read',
+          ({ message }: Error) => message,
+        );
+    const tookTooLong = /^reading it took more than 0\.001 s/;
+    const hangs = /^reading .* was given up and has not ended yet; see whether its file system hangs$/;
+    assert.match(await read(), tookTooLong);
+    assert.match(await read(), hangs);
+    assert.match(await read(), hangs);
+    comeBack();
+    let next = await read();
+    while (hangs.test(next)) {
+      await new Promise(setImmediate);
+      next = await read();
+    }
+    assert.match(next, tookTooLong);
   });
 
   it('equal lists of several sources are one in memory', async () => {
