@@ -90,7 +90,7 @@ type CrlTurn = {
   readonly held?: (digest: string) => VerifiedCrl | undefined;
 };
 
-type CrlThreadLimits = { readonly patience: number; readonly heapMegabytes: number };
+export type CrlThreadLimits = { readonly patience: number; readonly heapMegabytes: number };
 /** A million entries take half a second, as PEM some two. */
 const usual: CrlThreadLimits = { patience: 30_000, heapMegabytes: 1_024 };
 
