@@ -88,7 +88,7 @@ export function earlyMutations(config: Config, withCertificates: boolean): reado
     ...certificates.flatMap((name) =>
       withCertificates ? [anySeparator(name)] : misspellings(name, certificates),
     ),
-    ...pathOverrides.map(anySeparator),
+    ...new Set(pathOverrides.map(anySeparator)),
     ...methodOverrides.flatMap((name) => misspellings(name, methodOverrides)),
   ];
   // One pattern a group, not one a name: each is tried on each header of each request.
@@ -116,12 +116,13 @@ export function earlyMutations(config: Config, withCertificates: boolean): reado
  * of those that RFC 9110 section 6.5.1 keeps out of trailers. The enforcer never sees them.
  */
 export const trailersToRemove = (config: Config): string =>
-  [
-    ...[...identityHeaders(config), ...certificateHeaders(config), ...methodOverrides, ...pathOverrides],
-    tokenHeader(config),
-    ...['authorization', 'proxy-authorization', 'cookie', 'host', 'forwarded', 'x-real-ip', 'x-request-id'],
-  ]
-    .map(anySeparator)
+  unique(
+    [
+      ...[...identityHeaders(config), ...certificateHeaders(config), ...methodOverrides, ...pathOverrides],
+      tokenHeader(config),
+      ...['authorization', 'proxy-authorization', 'cookie', 'host', 'forwarded', 'x-real-ip', 'x-request-id'],
+    ].map(anySeparator),
+  )
     .concat(['x-forwarded-', 'x-envoy-'].map((prefix) => `${anySeparator(prefix)}.*`))
     .join('|');
 

@@ -48,6 +48,8 @@ const rows: readonly [path: string, header: string, reaches: boolean, why: strin
   ['/whole/7', 'X-Original-URL', false, 'the path was judged, not this one'],
   ['/whole/7', 'x-rewrite-url', false, 'however it is called'],
   ['/later/7', 'x_original_url', false, 'as CGI reads it'],
+  ['/whole/7', 'SCRIPT_NAME', false, 'gunicorn takes it off the path'],
+  ['/whole/7', 'X-Script-Name', false, 'as others do'],
 ];
 for (const [path, header, reaches, why] of rows)
   test(`${header} at ${path} ${reaches ? 'reaches' : 'does not reach'} the backend, by the enforcer's answer alone: ${why}`, {

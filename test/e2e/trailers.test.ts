@@ -33,6 +33,7 @@ const forged: Readonly<Record<string, string>> = {
   'x-http-method-override': 'a method that nobody judged',
   'x-original-url': 'a path that nobody judged',
   x_rewrite_url: 'the same to CGI',
+  script_name: 'a part of the path that is to be none',
 };
 
 test('what a client sends behind the body is no identity either: trailers of those names go no further', {

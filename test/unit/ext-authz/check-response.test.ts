@@ -27,7 +27,7 @@ const api = {
   hasOperations: false,
 } as const;
 /** By these some backends choose another path than the one that was judged. */
-const paths = ['x-original-url', 'x-rewrite-url'];
+const paths = ['x-original-url', 'x-rewrite-url', 'script_name', 'script-name', 'x-script-name'];
 const allow = { outcome: 'allow', api, tokenHeader: 'untouched' } as const;
 const authority = await createAuthority();
 const issued = await authority.issue({ subject: 'CN=Zoë,O=Acme' });
@@ -213,6 +213,7 @@ const spellings: readonly [why: string, received: string, removed: boolean][] = 
   ['an identity header as it is meant, which is overwritten', 'x-client-cert-alias', false],
   ['a path in the place of the one that was judged', 'x_original_url', true],
   ['the same with dots', 'x.rewrite.url', true],
+  ['a part of the path that is none of it', 'script.name', true],
   ['a method in the place of the one that was judged', 'x_http_method_override', true],
   ['a longer name', 'x_client_cert_alias_2', false],
   ['a header of the application', 'x_request_id', false],
