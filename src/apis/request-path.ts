@@ -2,8 +2,9 @@ import { unescape as decodedAscii } from 'node:querystring';
 
 /**
  * A path that the backend might read otherwise than we do: dot segments, plain, percent-encoded or with a path
- * parameter (`..;`), encoded slashes, backslashes, empty segments, NUL. Whoever routes by one reading and serves by
- * another lets a request for /public/..;/admin pass as one for /public.
+ * parameter (`..;`), encoded slashes, backslashes, empty segments, control characters (at a NUL some end the path, and a
+ * regular expression's `$` fits before a last line feed). Whoever routes by one reading and serves by another lets a
+ * request for /public/..;/admin pass as one for /public.
  *
  * @param path undecoded; judged up to its '?'
  * @returns what makes it ambiguous, undefined if nothing does
@@ -12,12 +13,12 @@ export function pathAmbiguity(path: string): string | undefined {
   const end = path.indexOf('?');
   const written = end === -1 ? path : path.slice(0, end);
   // Most paths have none of what it takes: no need to look for each.
-  if (!/[%\\\0]|\/[/.]/.test(written)) return undefined;
+  if (!/[%\\]|[^ -~\u0080-\uffff]|\/[/.]/.test(written)) return undefined;
   const judged = written.toLowerCase();
   if (judged.includes('//')) return 'an empty segment ("//")';
   if (judged.includes('\\') || judged.includes('%5c')) return 'a backslash';
   if (judged.includes('%2f')) return 'an encoded slash';
-  if (judged.includes('\0') || judged.includes('%00')) return 'a NUL';
+  if (/[^ -~\u0080-\uffff]|%[01][0-9a-f]|%7f/.test(judged)) return 'a control character';
   const decoded = judged.replaceAll('%2e', '.').replaceAll('%3b', ';');
   return /(?:^|\/)\.\.?(?:[;/]|$)/.test(decoded) ? 'a dot segment' : undefined;
 }

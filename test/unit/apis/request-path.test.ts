@@ -26,8 +26,14 @@ const paths: readonly [path: string, ambiguity: string | undefined][] = [
   ['/a%5Cb', 'a backslash'],
   ['//a', 'an empty segment ("//")'],
   ['/a//', 'an empty segment ("//")'],
-  ['/a%00b', 'a NUL'],
-  ['/a\0b', 'a NUL'],
+  ['/a%00b', 'a control character'],
+  ['/a\0b', 'a control character'],
+  ['/a%0a', 'a control character'],
+  ['/a%0D', 'a control character'],
+  ['/a%1F/b', 'a control character'],
+  ['/a\x1f/b', 'a control character'],
+  ['/a%7f', 'a control character'],
+  ['/a%20b%21%20?x=%0a', undefined],
 ];
 for (const [path, ambiguity] of paths) {
   test(`${JSON.stringify(path)} has ${ambiguity ?? 'nothing ambiguous'}`, () =>
