@@ -127,7 +127,7 @@ const own: Record<
     number: '400',
     level: 'info',
     sentence:
-      'The path can be read in more than one way: send it in the case that the API is documented in, without dot segments, encoded slashes, backslashes, control characters and empty segments.',
+      'The path can be read in more than one way: send it in the case that the API is documented in, without dot segments, encoded slashes, backslashes, control characters, empty segments and broken escapes.',
   },
   certificate_missing: {
     status: 401,

@@ -3,8 +3,8 @@ import { unescape as decodedAscii } from 'node:querystring';
 /**
  * A path that the backend might read otherwise than we do: dot segments, plain, percent-encoded or with a path
  * parameter (`..;`), encoded slashes, backslashes, empty segments, control characters (at a NUL some end the path, and a
- * regular expression's `$` fits before a last line feed). Whoever routes by one reading and serves by another lets a
- * request for /public/..;/admin pass as one for /public.
+ * regular expression's `$` fits before a last line feed), a `%` that begins no escape (most refuse it; to IIS `%u0061` is
+ * one). Whoever routes by one reading and serves by another lets a request for /public/..;/admin pass as one for /public.
  *
  * @param path undecoded; judged up to its '?'
  * @returns what makes it ambiguous, undefined if nothing does
@@ -19,6 +19,7 @@ export function pathAmbiguity(path: string): string | undefined {
   if (judged.includes('\\') || judged.includes('%5c')) return 'a backslash';
   if (judged.includes('%2f')) return 'an encoded slash';
   if (/[^ -~\u0080-\uffff]|%[01][0-9a-f]|%7f/.test(judged)) return 'a control character';
+  if (/%(?![0-9a-f]{2})/.test(judged)) return 'a "%" that begins no escape';
   const decoded = judged.replaceAll('%2e', '.').replaceAll('%3b', ';');
   return /(?:^|\/)\.\.?(?:[;/]|$)/.test(decoded) ? 'a dot segment' : undefined;
 }

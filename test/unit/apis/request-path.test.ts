@@ -34,6 +34,11 @@ const paths: readonly [path: string, ambiguity: string | undefined][] = [
   ['/a\x1f/b', 'a control character'],
   ['/a%7f', 'a control character'],
   ['/a%20b%21%20?x=%0a', undefined],
+  ['/%u0061dmin', 'a "%" that begins no escape'],
+  ['/x/%U002e%u002E/admin', 'a "%" that begins no escape'],
+  ['/100%', 'a "%" that begins no escape'],
+  ['/a%2/b', 'a "%" that begins no escape'],
+  ['/100%25/%c3%A9?x=100%', undefined],
 ];
 for (const [path, ambiguity] of paths) {
   test(`${JSON.stringify(path)} has ${ambiguity ?? 'nothing ambiguous'}`, () =>
