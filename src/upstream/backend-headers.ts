@@ -158,7 +158,9 @@ function namesOf(settings: BackendSettings): Names {
   ];
   const written = new Set(all.filter((name) => name !== undefined));
   const read = new Set([...written].map(asCgi));
-  const names = { written, read, plain: [...read].filter((name) => !written.has(name)) };
+  // No name begins with `-`: that was the sign before WebSphere's.
+  const plain = [...read].filter((name) => !written.has(name) && !name.startsWith('-'));
+  const names = { written, read, plain };
   ownNames.set(settings, names);
   return names;
 }

@@ -3,6 +3,10 @@
  * them would believe a client, so they are removed together with the certificate headers. Lower case.
  */
 export const companionHeaders: readonly string[] = [
+  // WebSphere takes these from anybody unless it is told whom to trust: $wscc is the certificate, $wsru the user.
+  ...['at', 'cc', 'cs', 'is', 'ks', 'pr', 'ra', 'rh', 'ru', 'sc', 'si', 'sn', 'sp'].map(
+    (what) => `$ws${what}`,
+  ),
   'cf-cert-issuer-dn',
   'cf-cert-presented',
   'cf-cert-revoked',

@@ -158,6 +158,12 @@ for (const name of certificateHeaders) {
   });
 }
 
+for (const name of ['$WSCC', '$WSRU', '$wsra', 'CF-Cert-Verified'])
+  test(`${name}, which speaks of a client, is not seen by the backend`, { skip }, async () => {
+    const seen = await gateway.served({ path: '/off', headers: forged([name]) });
+    assert.deepEqual(seenHeader(seen, name.toLowerCase()), []);
+  });
+
 test('the enforcer gets what it reads and no more, and the backend gets all of it', { skip }, async () => {
   gateway.authz.asked.length = 0;
   const secrets = [
