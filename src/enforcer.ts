@@ -1,6 +1,6 @@
 import type { Api } from './apis/api.ts';
 import { findApi, isAnotherApi } from './apis/api-index.ts';
-import { findAsked, otherWithoutCase } from './apis/asked.ts';
+import { findAsked, readOtherwise } from './apis/asked.ts';
 import { type Bound, bind, type Unbound } from './apis/binding.ts';
 import { isMadeForAnother, madeForKey } from './apis/made-for.ts';
 import type { Operation } from './apis/operations.ts';
@@ -64,9 +64,9 @@ export function decide(
     return deny('route_mismatch', "Envoy's route was made for another's API of this name", api);
   const asked = findAsked(api, attributes);
   if (typeof asked === 'string') return deny(asked, 'of the operations that the API lists', api);
-  const other = otherWithoutCase(attributes, reading, snapshot.apis, { api, asked });
+  const other = readOtherwise(attributes, reading, snapshot.apis, { api, asked });
   if (other !== undefined)
-    return deny('path_ambiguous', `decoded and in lower case, the path is of ${other}`, api);
+    return deny('path_ambiguous', `as some read it (decoded, in lower case), the path is of ${other}`, api);
   trace?.({ kind: 'asked', asked });
   const { security } = asked;
   const operation = 'path' in asked ? asked.path : undefined;

@@ -2,7 +2,7 @@ import type { Attributes } from '../attributes.ts';
 import type { Api } from './api.ts';
 import { type ApiIndex, apisWithoutCase } from './api-index.ts';
 import { findOperation, findWithoutCase, type Operation, type OperationFailure } from './operations.ts';
-import { isLowerCase, type Reading, withoutCase } from './request-path.ts';
+import { decodings, isLowerCase, type Reading, withoutCase } from './request-path.ts';
 import { asksNoMore } from './security.ts';
 
 /** The operation, where the API lists any, else the API as a whole. */
@@ -20,13 +20,13 @@ const orUnlisted = <T>(api: Api, found: T | OperationFailure): Api | T | Operati
   found === 'operation_not_found' && api.servesUnlisted ? api : found;
 
 /**
- * What a backend to which upper and lower case are one may find in place of what was found, if that asks for something
- * else: what is closed must not be reached, in another spelling, as something open. Where several spellings are written,
+ * What a backend may find that reads the path otherwise, or to which upper and lower case are one, in place of what was
+ * found, if that asks for something else: what is closed must not be reached, in another spelling, as something open. Where several spellings are written,
  * the exact one counts.
  *
  * @returns for the log; undefined: nothing
  */
-export function otherWithoutCase(
+export function readOtherwise(
   attributes: Attributes,
   read: Reading | undefined,
   index: ApiIndex,
@@ -34,12 +34,12 @@ export function otherWithoutCase(
 ): string | undefined {
   const { path } = attributes.http;
   if (index.isLowerCase && isLowerCase(path)) return undefined;
-  const whole = read?.whole ?? path.split('?', 1)[0]!;
-  const cut = read?.cut ?? whole;
-  const other =
-    otherIn(whole, findIn, attributes, index, found) ??
-    (cut === whole ? undefined : otherIn(cut, findInCut, attributes, index, found));
-  return other && describe(other);
+  const whole = path.split('?', 1)[0]!;
+  for (const [i, reading] of decodings(read ?? { whole, cut: whole }).entries()) {
+    const other = otherIn(reading, i === 0 ? findIn : findInCut, attributes, index, found);
+    if (other !== undefined) return describe(other);
+  }
+  return undefined;
 }
 
 type Judged = { readonly api: Api; readonly asked: Api | Operation };

@@ -58,11 +58,20 @@ export function otherReading(path: string): Reading | undefined {
   const end = path.indexOf('?');
   const judged = end === -1 ? path : path.slice(0, end);
   if (!judged.includes('%') && !judged.includes(';')) return undefined;
-  const whole = decoded(judged)
-    .replace(/;[^/]*/g, '')
-    .replace(/\/{2,}/g, '/');
+  const whole = withoutParameters(decoded(judged));
   const cut = whole.search(/[?#]/);
   return { whole, cut: cut === -1 ? whole : whole.slice(0, cut) };
+}
+
+/**
+ * What a backend may find that reads it otherwise: without the bytes that are no UTF-8 (Python's `errors="ignore"`).
+ *
+ * @returns with the reading itself, first as a whole
+ */
+export function decodings({ whole, cut }: Reading): readonly string[] {
+  const readings = new Set([whole, cut]);
+  if (whole.includes('\ufffd')) for (const path of [...readings]) readings.add(path.replaceAll('\ufffd', ''));
+  return [whole, ...[...readings].slice(1).map(withoutParameters)];
 }
 
 /** Nothing can be read into the path that is not written there, whoever reads it. */
@@ -73,6 +82,8 @@ export function withoutCase(text: string): string {
   const lower = text.toLowerCase();
   return /[^\0-\x7f]/.test(lower) ? lower.toUpperCase().toLowerCase().replaceAll('i\u0307', 'i') : lower;
 }
+
+const withoutParameters = (path: string): string => path.replace(/;[^/]*/g, '').replace(/\/{2,}/g, '/');
 
 /** What is no escape, or no UTF-8, keeps nothing else from being decoded. What is not ASCII is encoded first. */
 const decoded = (path: string): string => decodedAscii(encodeURI(path.toWellFormed()).replaceAll('%25', '%'));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Api } from '../../../src/apis/api.ts';
 import { findApi, indexApis, isAnotherApi } from '../../../src/apis/api-index.ts';
-import { findAsked, otherWithoutCase } from '../../../src/apis/asked.ts';
+import { findAsked, readOtherwise } from '../../../src/apis/asked.ts';
 import { mostSpecificFirst, parseTemplate } from '../../../src/apis/operations.ts';
 import { otherReading } from '../../../src/apis/request-path.ts';
 import { asksNoMore, type Security } from '../../../src/apis/security.ts';
@@ -164,6 +164,14 @@ const rows: readonly [method: string, path: string, who: 'acme' | 'nobody', expe
     ['GET', '/Parts/closed', 'nobody', 'path_ambiguous', 'one that does not'],
     ['GET', '/Parts/none', 'nobody', 'path_ambiguous', 'what the other API does not list'],
     ['POST', '/Parts/open', 'nobody', 'path_ambiguous', 'nor by this method'],
+
+    ['GET', '/admin%ff/users', 'nobody', 'path_ambiguous', 'what is no UTF-8 is left out by some'],
+    ['GET', '/ad%80min/users', 'nobody', 'path_ambiguous', 'wherever it stands'],
+    ['GET', '/%c0Admin%3fx', 'nobody', 'path_ambiguous', 'together with all else'],
+    ['GET', '/caf%e9/users%ff', 'nobody', 'allowed', 'and where it leads nowhere, it is a letter of Latin-1'],
+    ['GET', '/admin/users%ff', 'nobody', 'certificate_missing', 'be it of what is closed'],
+    ['GET', '/admin/mine%ff', 'acme', 'acme', 'or of one that asks for the same'],
+    ['GET', '/admin/theirs%ff', 'acme', 'path_ambiguous', 'but not of one with other clients'],
 
     ['POST', '/shop/close', 'nobody', 'certificate_missing', 'an operation as it is written'],
     ['POST', '/shop/CLOSE', 'nobody', 'path_ambiguous', 'not by the broader one'],
@@ -388,7 +396,7 @@ function judged(path: string, index: ReturnType<typeof indexOf>) {
   if (typeof asked === 'string') return undefined;
   return {
     by: asked.security,
-    isRefused: otherWithoutCase(attributes, reading, index, { api, asked }) !== undefined,
+    isRefused: readOtherwise(attributes, reading, index, { api, asked }) !== undefined,
   };
 }
 
