@@ -21,8 +21,8 @@ const orUnlisted = <T>(api: Api, found: T | OperationFailure): Api | T | Operati
 
 /**
  * What a backend may find that reads the path otherwise, or to which upper and lower case are one, in place of what was
- * found, if that asks for something else: what is closed must not be reached, in another spelling, as something open. Where several spellings are written,
- * the exact one counts.
+ * found, if that asks for something else: what is closed must not be reached, in another spelling, as something open.
+ * Where several spellings are written, the exact one counts.
  *
  * @returns for the log; undefined: nothing
  */

@@ -20,7 +20,11 @@ export function pathAmbiguity(path: string): string | undefined {
   if (judged.includes('%2f')) return 'an encoded slash';
   if (/[^ -~\u0080-\uffff]|%[01][0-9a-f]|%7f/.test(judged)) return 'a control character';
   if (/%(?![0-9a-f]{2})/.test(judged)) return 'a "%" that begins no escape';
-  const decoded = judged.replaceAll('%2e', '.').replaceAll('%3b', ';');
+  // What is encoded twice, one more proxy has decoded once.
+  const decoded = judged
+    .replace(/%(?:25)?2e/g, '.')
+    .replace(/%(?:25)?3b/g, ';')
+    .replace(/%25(?:2f|5c)/g, '/');
   return /(?:^|\/)\.\.?(?:[;/]|$)/.test(decoded) ? 'a dot segment' : undefined;
 }
 
@@ -64,13 +68,15 @@ export function otherReading(path: string): Reading | undefined {
 }
 
 /**
- * What a backend may find that reads it otherwise: without the bytes that are no UTF-8 (Python's `errors="ignore"`).
+ * What a backend may find that reads it otherwise: without the bytes that are no UTF-8 (Python's `errors="ignore"`), or
+ * decoded once more (behind one more proxy).
  *
  * @returns with the reading itself, first as a whole
  */
 export function decodings({ whole, cut }: Reading): readonly string[] {
   const readings = new Set([whole, cut]);
-  if (whole.includes('\ufffd')) for (const path of [...readings]) readings.add(path.replaceAll('\ufffd', ''));
+  if (/%[0-9a-f]{2}/i.test(whole)) for (const path of [...readings]) readings.add(decoded(path));
+  for (const path of [...readings]) readings.add(path.replaceAll('\ufffd', ''));
   return [whole, ...[...readings].slice(1).map(withoutParameters)];
 }
 
@@ -83,7 +89,7 @@ export function withoutCase(text: string): string {
   return /[^\0-\x7f]/.test(lower) ? lower.toUpperCase().toLowerCase().replaceAll('i\u0307', 'i') : lower;
 }
 
-const withoutParameters = (path: string): string => path.replace(/;[^/]*/g, '').replace(/\/{2,}/g, '/');
+const withoutParameters = (path: string): string => path.replace(/;[^/]*/g, '').replace(/[/\\]{2,}|\\/g, '/');
 
 /** What is no escape, or no UTF-8, keeps nothing else from being decoded. What is not ASCII is encoded first. */
 const decoded = (path: string): string => decodedAscii(encodeURI(path.toWellFormed()).replaceAll('%25', '%'));
