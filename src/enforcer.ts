@@ -66,7 +66,11 @@ export function decide(
   if (typeof asked === 'string') return deny(asked, 'of the operations that the API lists', api);
   const other = readOtherwise(attributes, reading, snapshot.apis, { api, asked });
   if (other !== undefined)
-    return deny('path_ambiguous', `as some read it (decoded, in lower case), the path is of ${other}`, api);
+    return deny(
+      'path_ambiguous',
+      `as some read it (decoded, in lower case, without extension), the path is of ${other}`,
+      api,
+    );
   trace?.({ kind: 'asked', asked });
   const { security } = asked;
   const operation = 'path' in asked ? asked.path : undefined;

@@ -1,8 +1,22 @@
 import type { Attributes } from '../attributes.ts';
 import type { Api } from './api.ts';
 import { type ApiIndex, apisWithoutCase } from './api-index.ts';
-import { findOperation, findWithoutCase, type Operation, type OperationFailure } from './operations.ts';
-import { decodings, isLowerCase, type Reading, withoutCase } from './request-path.ts';
+import {
+  findOperation,
+  findWithoutCase,
+  isNamed,
+  type Operation,
+  type OperationFailure,
+} from './operations.ts';
+import {
+  decodings,
+  hasNoExtension,
+  isLowerCase,
+  type Reading,
+  withoutCase,
+  withoutExtension,
+  withoutFrontController,
+} from './request-path.ts';
 import { asksNoMore } from './security.ts';
 
 /** The operation, where the API lists any, else the API as a whole. */
@@ -33,16 +47,43 @@ export function readOtherwise(
   found: Judged,
 ): string | undefined {
   const { path } = attributes.http;
-  if (index.isLowerCase && isLowerCase(path)) return undefined;
+  if (index.isLowerCase && isLowerCase(path) && hasNoExtension(path)) return undefined;
   const whole = path.split('?', 1)[0]!;
-  for (const [i, reading] of decodings(read ?? { whole, cut: whole }).entries()) {
-    const other = otherIn(reading, i === 0 ? findIn : findInCut, attributes, index, found);
+  const all = readings(whole, read, found);
+  if (all.size * whole.length > mostRead) return describe({ api: found.api, asked: 'path_ambiguous' });
+  for (const [reading, find] of all) {
+    const other = otherIn(reading, find, attributes, index, found);
     if (other !== undefined) return describe(other);
   }
   return undefined;
 }
 
+/** Characters, of all readings together: a few of the longest path, or all that there are of one of 10,000. */
+const mostRead = 2 ** 19;
+
+/** What is written with the name of a front controller or an extension is not read without. */
+function readings(
+  whole: string,
+  read: Reading | undefined,
+  { api, asked }: Judged,
+): ReadonlyMap<string, Find> {
+  const all = new Map<string, Find>();
+  const add = (paths: readonly string[], find: Find): void => {
+    for (const path of paths) if (!all.has(path)) all.set(path, find);
+  };
+  const [first, ...others] = decodings(read ?? { whole, cut: whole });
+  add([first!], findIn);
+  add(others, findInCut);
+  const written = 'path' in asked ? api.basePath + asked.path : api.basePath;
+  if (withoutFrontController(written) === (written || '/'))
+    add([...all.keys()].map(withoutFrontController), findInCut);
+  if (!isNamedBy(asked, whole.slice(api.basePath.length)))
+    add([...all.keys()].flatMap(withoutExtension), findNamed);
+  return all;
+}
+
 type Judged = { readonly api: Api; readonly asked: Api | Operation };
+type Find = typeof findInCut;
 type Found = Api | Operation | OperationFailure | 'api_misconfigured';
 type Other = { readonly api: Api; readonly asked: Found };
 
@@ -51,7 +92,7 @@ const mostSpellings = 16;
 
 function otherIn(
   path: string,
-  find: typeof findInCut,
+  find: Find,
   attributes: Attributes,
   index: ApiIndex,
   found: Judged,
@@ -79,6 +120,13 @@ const findInCut = (api: Api, method: string, below: string, found: Judged): read
   findIn(api, method, below).flatMap((asked) =>
     api === found.api && asked === 'method_not_allowed' ? findIn(api, undefined, below) : asked,
   );
+
+/** Without an extension a path means the same to some alone, and an id may hold a dot: what is written so counts, by any method. */
+const findNamed = (api: Api, _method: string, below: string): readonly Found[] =>
+  findIn(api, undefined, below).filter((asked) => typeof asked !== 'string' && isNamedBy(asked, below));
+
+const isNamedBy = (asked: Api | Operation, below: string): boolean =>
+  'segments' in asked ? isNamed(asked, below) : below === '' || below === '/';
 
 function findIn(api: Api, method: string | undefined, below: string): readonly Found[] {
   if (api.fault !== undefined) return ['api_misconfigured'];

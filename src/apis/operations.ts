@@ -118,6 +118,12 @@ function taking(method: string, same: Operations): Operation | 'method_not_allow
   return of(method) ?? (method === 'HEAD' ? of('GET') : undefined) ?? 'method_not_allowed';
 }
 
+/** The path's last segment is written in the template: no part of a `{name}`, nor of what follows. */
+export function isNamed({ segments }: Pick<Operation, 'segments'>, path: string): boolean {
+  const named = segments.length === segmentsOf(path).length;
+  return named && typeof (segments.at(-1) ?? '') === 'string';
+}
+
 /** Equal where two templates fit the same paths. */
 export const templateKey = ({ segments, isOpenEnded }: Pick<Operation, 'segments' | 'isOpenEnded'>): string =>
   JSON.stringify([segments, isOpenEnded]);

@@ -80,6 +80,26 @@ export function decodings({ whole, cut }: Reading): readonly string[] {
   return [whole, ...[...readings].slice(1).map(withoutParameters)];
 }
 
+/** A front controller answers for every path below it as for the same without it (`/index.php/admin`). */
+export const withoutFrontController = (path: string): string =>
+  path.replace(/\/index\.php(?=\/|$)/i, '') || '/';
+
+/** By an extension many let a client say the format (Rails, Spring of some age): from its last dot on, or from its first. */
+export function withoutExtension(path: string): readonly string[] {
+  const start = path.lastIndexOf('/', path.length - 2) + 1;
+  const dots = new Set([path.lastIndexOf('.'), path.indexOf('.', start)]);
+  return [...dots].filter((dot) => dot > start).map((dot) => path.slice(0, dot));
+}
+
+/** Nothing of either is there to be left out. */
+export function hasNoExtension(path: string): boolean {
+  if (!path.includes('.')) return true;
+  const end = path.indexOf('?');
+  const written = end === -1 ? path : path.slice(0, end);
+  const last = written.lastIndexOf('/', written.length - 2) + 1;
+  return !written.includes('.', last) && !/\/index\.php\//i.test(written);
+}
+
 /** Nothing can be read into the path that is not written there, whoever reads it. */
 export const isLowerCase = (path: string): boolean => /^[^A-Z%;?\u0080-\uffff]*(?:\?|$)/.test(path);
 

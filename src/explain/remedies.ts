@@ -29,7 +29,7 @@ export const remedies: Readonly<Record<DenialCode, Remedy>> = {
     'Use a method that the API lists for this path; or add it to methods of that [[apis.operations]] entry.',
   ),
   path_ambiguous: client(
-    'Send the path as it is meant: no "." or ".." segments, "//", "\\", %2F, %5C, %00 to %1F, %7F, "%" without two hex digits, no ";" where operations are listed, and upper and lower case as the API has it; if another spelling is one of its own, write that as an API or operation as well.',
+    'Send the path as it is meant: no "." or ".." segments, "//", "\\", %2F, %5C, %00 to %1F, %7F, "%" without two hex digits, no ";" where operations are listed, nothing encoded twice, no extension or index.php that the API has not, and upper and lower case as it has it; if another spelling is one of its own, write that as an API or operation as well.',
   ),
   certificate_missing: client(
     'Send a client certificate: curl --cert client.pem --key client.key. If one was sent, see that Envoy asks TLS clients for it and passes it on, or, in header mode, that the request came through the trusted sender.',

@@ -95,6 +95,28 @@ operations = [
   { path = "/twice" },
 ]
 [[apis]]
+name = "php"
+version = "1"
+basePath = "/php"
+aliases = ["acme"]
+operations = [
+  { path = "/index.php/*", mutualSSL = "off" },
+  { path = "/closed" },
+  { path = "/report" },
+  { path = "/report.pdf", mutualSSL = "off" },
+  { path = "/*", mutualSSL = "off" },
+]
+[[apis]]
+name = "version"
+version = "1.0"
+basePath = "/1.0"
+aliases = ["acme"]
+[[apis]]
+name = "version"
+version = "1.0.5"
+basePath = "/1.0.5"
+mutualSSL = "off"
+[[apis]]
 name = "closed"
 version = "1"
 basePath = "/closed"
@@ -164,6 +186,34 @@ const rows: readonly [method: string, path: string, who: 'acme' | 'nobody', expe
     ['GET', '/Parts/closed', 'nobody', 'path_ambiguous', 'one that does not'],
     ['GET', '/Parts/none', 'nobody', 'path_ambiguous', 'what the other API does not list'],
     ['POST', '/Parts/open', 'nobody', 'path_ambiguous', 'nor by this method'],
+
+    ['GET', '/index.php/admin', 'nobody', 'path_ambiguous', 'a front controller answers for all paths'],
+    ['GET', '/a/Index.php/Admin', 'nobody', 'allowed', 'below its own folder'],
+    ['GET', '/shop/index.php/listAll', 'nobody', 'path_ambiguous', 'below a base path'],
+    ['GET', '/shop/orders/7/index.php', 'nobody', 'path_ambiguous', 'or as the index of a folder'],
+    ['GET', '/shop/index.php/x', 'nobody', 'allowed', 'and elsewhere is as good as another'],
+    ['GET', '/php/index.php/closed', 'nobody', 'allowed', 'where it is written, it is exact'],
+
+    ['GET', '/admin.json', 'nobody', 'path_ambiguous', 'by an extension some let clients say the format'],
+    ['GET', '/Admin.tar.gz?x.y', 'nobody', 'path_ambiguous', 'be it of two'],
+    ['GET', '/admin%252e/', 'nobody', 'path_ambiguous', 'or of nothing'],
+    ['GET', '/admin/mine.json', 'acme', 'acme', 'one that asks for the same'],
+    ['GET', '/admin/open.json', 'nobody', 'certificate_missing', 'or for less'],
+    ['GET', '/parts.json', 'nobody', 'allowed', 'nothing is listed there'],
+    ['GET', '/x/1.0.5/pets.json', 'nobody', 'allowed', 'nothing is closed there'],
+    ['GET', '/x/admin.json/y?z=/admin.json', 'nobody', 'allowed', 'at the end of the path alone'],
+    ['GET', '/.admin', 'nobody', 'allowed', 'a name that begins with a dot has none'],
+    ['GET', '/1.0.5', 'nobody', 'allowed', 'a base path is exact as it is written'],
+    ['GET', '/1.0', 'nobody', 'certificate_missing', 'each of them'],
+    ['GET', '/1.0.4', 'nobody', 'path_ambiguous', 'and another may be it'],
+    ['POST', '/shop/close.json', 'nobody', 'path_ambiguous', 'an operation'],
+    ['GET', '/shop/close.json', 'nobody', 'path_ambiguous', 'by whatever method'],
+    ['GET', '/shop/listall.a.b', 'nobody', 'path_ambiguous', 'in whatever case'],
+    ['GET', '/shop/free/here.json', 'nobody', 'allowed', 'one that is open'],
+    ['GET', '/shop/orders/7.json', 'acme', 'acme', 'an id may have one'],
+    ['GET', '/shop/orders/7.Pdf', 'nobody', 'allowed', 'or be written with one'],
+    ['GET', '/php/report.pdf', 'nobody', 'allowed', 'as may the whole'],
+    ['GET', '/php/report.xml', 'nobody', 'path_ambiguous', 'which is exact as it stands'],
 
     ['GET', '/%2561dmin/users', 'nobody', 'path_ambiguous', 'what is encoded twice, some decode twice'],
     ['GET', '/admin%252fusers', 'nobody', 'path_ambiguous', 'slashes as well'],
@@ -306,6 +356,13 @@ test('of very many spellings of one base path none is looked into', async () => 
   assert.equal(await outcome({ path: '/abcde/x' }, among(16)), 'allowed');
   assert.equal(await outcome({ path: '/abcde/x' }, among(17)), 'path_ambiguous');
   assert.equal(await outcome({ path: '/Abcde/x' }, among(17)), 'allowed', 'but for the exact one');
+});
+
+test('of a very long path that can be read in very many ways none is looked into', async () => {
+  const manyWays = (times: number) => `/x/index.php${'/%ff%2541%3f'.repeat(times)}/a.b.c`;
+  assert.equal(await outcome({ path: manyWays(500) }, snapshot), 'allowed');
+  assert.equal(await outcome({ path: manyWays(4_000) }, snapshot), 'path_ambiguous');
+  assert.equal(await outcome({ path: `/x${'/a'.repeat(29_000)}.b.c` }, snapshot), 'allowed', 'but for a few');
 });
 
 test('what two ask for is compared once', () => {
