@@ -34,7 +34,13 @@ import { readSenders, senderVerifier } from './senders.ts';
 import { readService, type ServiceSettings } from './service.ts';
 import { checkShadow } from './shadow.ts';
 import type { Sliced } from './slices.ts';
-import { buildSourceList, buildSources, type SourceGround, warnAboutForeignHeaders } from './sources.ts';
+import {
+  buildSourceList,
+  buildSources,
+  checkForeignHeaders,
+  type SourceGround,
+  sharedHeaders,
+} from './sources.ts';
 import { readTiers, type Tier } from './tiers.ts';
 import type { Issuers } from './token-policies.ts';
 import { readTokenServices } from './token-services.ts';
@@ -154,8 +160,7 @@ export function* build(
     findings,
   };
   const sources = buildSources(isWritten, sourceGround);
-  const sourcesOf = ownSources(config, sourceGround);
-  warnAboutForeignHeaders(config, foreignFrom, findings);
+  const sourcesOf = ownSources(config, foreignFrom, sourceGround);
   checkDatabases(config, findings);
   const { claimDialect } = config.enforcer.jwtGenerator;
   const surroundings = { isChoreoConnect: isChoreoConnectFile(ignored), jwksFeeds, claimDialect, findings };
@@ -271,17 +276,19 @@ const catchAlls = (apis: Config['apis'], unread: readonly string[]): readonly (r
   );
 
 /** The sources that APIs have of their own. Many have the same: they share one, with its caches. */
-function ownSources(config: Config, ground: SourceGround) {
+function ownSources(config: Config, foreignFrom: number, ground: SourceGround) {
   const known = new Map<string, CertificateSources>();
+  const shared = sharedHeaders(config, foreignFrom);
   const { findings } = ground;
   return {
     at: (written: Config['apis'][number]['sources'], path: Path): CertificateSources => {
       const key = JSON.stringify(written);
-      const shared = known.get(key);
-      if (shared !== undefined) return shared;
+      const same = known.get(key);
+      if (same !== undefined) return same;
       const errors = findings.count();
       const sources = buildSourceList(written ?? [], path, ground);
       checkToldHeaders(config, headersOf([sources]), path, findings);
+      if (findings.count() === errors) checkForeignHeaders(written ?? [], path, shared, findings);
       // What is wrong is wrong with each API that says so.
       if (findings.count() === errors) known.set(key, sources);
       return sources;

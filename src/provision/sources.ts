@@ -232,37 +232,31 @@ function checkHeader(header: string, path: Path, findings: Findings): void {
     findings.error(path, `found "${header}", ${taken}, for example "X-WSO2-CLIENT-CERTIFICATE"`);
 }
 
+/** Certificate headers that are everybody's: of products known here, and named in config.toml. Lower case. */
+export function sharedHeaders({ apis, enforcer }: Config, foreignFrom: number): ReadonlySet<string> {
+  const { certificateHeader, sources } = enforcer.security.mutualSSL;
+  const own = apis
+    .slice(0, foreignFrom)
+    .flatMap((api) => [api, ...api.operations].flatMap((one) => one.sources ?? []));
+  const named = [...sources, ...own].flatMap(({ header, chainHeader }) => [header ?? '', chainHeader ?? '']);
+  return new Set([...knownCertificateHeaders, certificateHeader, ...named].map((name) => name.toLowerCase()));
+}
+
 /**
- * Envoy's listener names each header that may carry a certificate. With one that a foreign file alone brings, whoever
- * writes that file has the listener replaced, for all.
+ * A certificate header is kept from all backends, sent to the enforcer at all requests, and named by Envoy's listener:
+ * with one of his own, whoever writes a foreign file would take it (X-API-Key) from everybody's requests.
  */
-export function warnAboutForeignHeaders(
-  { apis, enforcer, router }: Config,
-  foreignFrom: number,
+export function checkForeignHeaders(
+  sources: MutualSsl['sources'],
+  path: Path,
+  shared: ReadonlySet<string>,
   findings: Findings,
 ): void {
-  // Who starts Envoy anew himself chooses the time.
-  if (router.dynamicFolder === undefined) return;
-  const { certificateHeader, sources } = enforcer.security.mutualSSL;
-  const named = ({ header, chainHeader }: MutualSsl['sources'][number]) => [header, chainHeader];
-  const listed = (those: typeof apis): typeof sources =>
-    those.flatMap((api) => [api, ...api.operations].flatMap((one) => one.sources ?? []));
-  const known = new Set(
-    [
-      ...knownCertificateHeaders,
-      certificateHeader,
-      ...[...sources, ...listed(apis.slice(0, foreignFrom))].flatMap(named),
-    ].map((name) => name?.toLowerCase()),
-  );
-  for (const [i, api] of apis.entries()) {
-    if (i < foreignFrom) continue;
-    for (const name of listed([api]).flatMap(named)) {
-      if (name === undefined || known.has(name.toLowerCase())) continue;
-      known.add(name.toLowerCase());
-      findings.warn(
-        ['apis', i, 'sources'],
-        `found "${name}", a certificate header that config.toml does not name: when it is written here or goes, Envoy’s listener is replaced, which ends open connections and fills the buckets of all tiers; name it in config.toml as well, as certificateHeader of [enforcer.security.mutualSSL] or as header of one of its sources`,
-      );
-    }
-  }
+  for (const { header, chainHeader } of sources)
+    for (const name of [header, chainHeader])
+      if (name !== undefined && !shared.has(name.toLowerCase()))
+        findings.error(
+          path,
+          `found "${name}", a certificate header that no product known here has and config.toml does not name: it would be removed from the requests of all other APIs as well. Name it in config.toml too, as certificateHeader of [enforcer.security.mutualSSL] or as header of one of its sources; or write another here, for example "X-WSO2-CLIENT-CERTIFICATE"`,
+        );
 }

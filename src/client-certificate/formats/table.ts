@@ -118,8 +118,8 @@ const leaveBare = (value: string): string =>
   value.replaceAll('%2B', '+').replaceAll('%2F', '/').replaceAll('%3D', '=');
 
 /**
- * Every header in which some producer passes a certificate, a chain, or the hash that goes with it; and where our Envoy
- * keeps a received XFCC.
+ * Every header in which some producer passes a certificate, a chain, or the hash that goes with it; that of WSO2's own
+ * examples; and where our Envoy keeps a received XFCC.
  */
 export const knownCertificateHeaders: readonly string[] = [
   ...new Set([
@@ -127,6 +127,7 @@ export const knownCertificateHeaders: readonly string[] = [
       const { header, chainHeader, sha256Header } = formatOf(name as CertificateFormat);
       return [header, chainHeader, sha256Header].filter((known) => known !== undefined);
     }),
+    'x-ssl-cert',
     RECEIVED_XFCC,
   ]),
 ];

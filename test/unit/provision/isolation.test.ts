@@ -574,6 +574,41 @@ test('a file whose client has a sender’s certificate, or whose header is one o
     assert.equal(await call(told, acme, path), 'api_misconfigured');
 });
 
+test('it takes no header from others’ requests: a certificate header is one that some product has, or config.toml names', async () => {
+  const sends = (header: string): void =>
+    put(
+      'p/config.toml',
+      `[enforcer.security.mutualSSL]\nenableClientValidation = false\ncertificateHeader = "${header}"\n`,
+    );
+  const removed = ({ snapshot }: LoadedConfig): readonly string[] => snapshot.answers.headersToRemove;
+  const toml = definitions('trustedSenders = ["10.0.0.1"]');
+  project('p/team-a', { client: acme.pem });
+  sends('X-SSL-Client-Cert');
+  const good = load(toml);
+  assert.deepEqual(good.problems, []);
+  assert.ok(removed(good).includes('x-ssl-client-cert'));
+
+  for (const header of ['X-API-Key', 'If-Match', 'X-Forwarded-For', 'X-Cert-Policy', 'x_ssl_client_cert']) {
+    sends(header);
+    const told = load(toml);
+    assert.deepEqual(removed(told), removed(load('')), header);
+    assert.equal(await call(told, acme), 'api_misconfigured');
+    assert.match(
+      said(told),
+      new RegExp(
+        `p/team-a/api\\.yaml:1: sources: found "${header}", a certificate header that no product known here has and config\\.toml does not name: .* Name it in config\\.toml too, as certificateHeader`,
+      ),
+    );
+    assert.deepEqual(removed(load(toml, good)), removed(good), 'in its last good state');
+
+    const naming = load(`[enforcer.security.mutualSSL]\ncertificateHeader = "${header}"\n${toml}`);
+    assert.deepEqual(naming.problems, []);
+    const before = load(toml, naming);
+    assert.deepEqual(removed(before), removed(load('')), 'not even what was good while config.toml named it');
+    assert.equal(await call(before, acme), 'api_misconfigured');
+  }
+});
+
 const apiOf = (more: string): string =>
   `type: api\nversion: v4\ndata:\n  name: Pay\n  context: /pay\n  securityScheme: [oauth2]\n${more}`;
 const apkOf = (more: string): string =>
