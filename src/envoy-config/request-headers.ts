@@ -131,25 +131,37 @@ const separator = '[^a-z0-9]';
 /** The name with anything that is no letter and no digit in the place of its separators. */
 const anySeparator = (name: string): string => name.split(/[^a-z0-9]/).join(separator);
 
-/** The same without the name itself, and without those that mean something by themselves (ssl_client_cert). */
-function misspellings(name: string, meant: readonly string[]): readonly string[] {
-  if (!name.includes('-')) return [];
-  const parts = name.split('-').map(escapeRegex);
-  const others = meant.filter((other) => other !== name && new RegExp(`^${anySeparator(name)}$`).test(other));
-  if (others.length > 0) {
-    const [first = '', ...rest] = parts;
-    return rest
-      .reduce<readonly string[]>(
-        (all, part) =>
-          all.flatMap((start) => ['-', '_', '[^-_a-z0-9]'].map((between) => `${start}${between}${part}`)),
-        [first],
-      )
-      .filter((spelled) => !meant.includes(spelled));
+/** The same, something else for its hyphens, without what means something by itself (ssl-client-cert, ssl_client_cert). */
+export function misspellings(name: string, meant: readonly string[]): readonly string[] {
+  const [first = '', ...parts] = name.split('-').map(escapeRegex);
+  if (parts.length === 0) return [];
+  const spelled = new RegExp(`^${[first, ...parts].join(`(${separator})`)}$`);
+  const separators = unique([name, ...meant]).flatMap((one) => spelled.exec(one)?.slice(1).join('') ?? []);
+  return [first + otherwise(parts, separators)];
+}
+
+/**
+ * Parts of a name, a separator before each, but for the separators meant: others in the first half and any in the second,
+ * or a first half that is meant, and behind it what is not. By halves, for a pattern of all ways grows with their square.
+ */
+function otherwise(parts: readonly string[], meant: readonly string[]): string {
+  if (parts.length === 1) {
+    // A hyphen that is no range stands first.
+    const hyphen = meant.includes('-') ? '-' : '';
+    const others = meant.filter((each) => each !== '-').join('');
+    return `[^${hyphen}${escapeRegex(others)}a-z0-9]${parts[0]}`;
   }
-  // At least one other separator: the first of them here, whatever follows.
-  return parts
-    .slice(1)
-    .map((_, i) => `${parts.slice(0, i + 1).join('-')}[^-a-z0-9]${parts.slice(i + 1).join(separator)}`);
+  const half = parts.length >> 1;
+  const [start, end] = [parts.slice(0, half), parts.slice(half)];
+  const starts = Map.groupBy(meant, (separators) => separators.slice(0, half));
+  const endsOf = (those: readonly string[]) => those.map((separators) => separators.slice(half));
+  return `(?:${[
+    otherwise(start, [...starts.keys()]) + end.map((part) => separator + part).join(''),
+    ...[...starts].map(
+      ([separators, those]) =>
+        start.map((part, i) => escapeRegex(separators[i]!) + part).join('') + otherwise(end, endsOf(those)),
+    ),
+  ].join('|')})`;
 }
 
 export const escapeRegex = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');

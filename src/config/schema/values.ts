@@ -60,10 +60,14 @@ export const headerText = (what: string) =>
     error: `write ${what}; in a header there can be no line break, no control character and no letter beyond ASCII`,
   });
 
+/** Patterns are made of it that Envoy tries on each header of each request: none known is longer than 36. */
 export const headerName = () =>
-  z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, {
-    error: 'write a header name, for example "X-WSO2-CLIENT-CERTIFICATE"',
-  });
+  z
+    .string()
+    .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, {
+      error: 'write a header name, for example "X-WSO2-CLIENT-CERTIFICATE"',
+    })
+    .max(64, { error: 'write a header name of at most 64 characters' });
 
 /** Who sends a header: an address, a CIDR range, or `alias:NAME`. */
 export const sender = () =>

@@ -72,6 +72,16 @@ const wrong: readonly [why: string, text: string, ...problems: string[]][] = [
     'config.toml:2: enforcer.security.mutualSSL.certificateHeader: found "a b"; write a header name',
   ],
   [
+    'a header name that is too long',
+    `[enforcer.answers]\naliasHeader = "${'a-'.repeat(32)}a"`,
+    'config.toml:2: enforcer.answers.aliasHeader: found "a-a-',
+  ],
+  [
+    'a certificate header that is too long',
+    `[enforcer.security.mutualSSL]\ncertificateHeader = "${'a'.repeat(65)}"`,
+    `config.toml:2: enforcer.security.mutualSSL.certificateHeader: found "${'a'.repeat(65)}"; write a header name of at most 64 characters`,
+  ],
+  [
     'a CIDR range out of bounds',
     '[enforcer.security.mutualSSL]\ntrustedSenders = ["10.0.0.0/33"]',
     'config.toml:2: enforcer.security.mutualSSL.trustedSenders[0]: found "10.0.0.0/33"; write an address, a CIDR range or an alias',

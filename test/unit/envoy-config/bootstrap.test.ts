@@ -369,6 +369,7 @@ function removedEarly(tree: Tree, name: string, index = 0): boolean {
 }
 
 const answers = '[enforcer.answers]\naliasHeader = "X.My+Alias"\ntierHeader = ""\n';
+const dotted = '[enforcer.security.mutualSSL]\ncertificateHeader = "X.Client.Cert"\n';
 const early: readonly [toml: string, name: string, removed: boolean, why: string][] = [
   ['', 'x-client-cert-alias', true, 'an identity header'],
   ['', 'x_client-cert_alias', true, 'with _ for - anywhere'],
@@ -385,6 +386,8 @@ const early: readonly [toml: string, name: string, removed: boolean, why: string
   ['', 'x-wso2_client-certificate', true, 'anywhere'],
   ['', 'ssl_client_cert', false, 'unless that is a name of its own'],
   ['', 'ssl_client-cert', true, 'which this is not'],
+  [dotted, 'x.client.cert', false, 'or one of config.toml’s, be it with dots'],
+  [dotted, 'x.client-cert', true, 'which this is not'],
 ];
 for (const [toml, name, removed, why] of early) {
   test(`${name} is ${removed ? '' : 'not '}removed before the enforcer sees it: ${why}`, () => {

@@ -574,6 +574,20 @@ test('a file whose client has a sender’s certificate, or whose header is one o
     assert.equal(await call(told, acme, path), 'api_misconfigured');
 });
 
+test('a certificate header that is too long for Envoy’s patterns is that API’s own error', async () => {
+  project('p/team-a', { client: acme.pem });
+  put(
+    'p/config.toml',
+    `[enforcer.security.mutualSSL]\nenableClientValidation = false\ncertificateHeader = "${'a-'.repeat(300)}a"\n`,
+  );
+  const told = load(definitions('trustedSenders = ["10.0.0.1"]'));
+  assert.equal(await call(told, acme), 'api_misconfigured');
+  assert.match(
+    said(told),
+    /p\/team-a\/api\.yaml:1: sources.*: found "a-a.*write a header name of at most 64/,
+  );
+});
+
 test('it takes no header from others’ requests: a certificate header is one that some product has, or config.toml names', async () => {
   const sends = (header: string): void =>
     put(
