@@ -38,15 +38,21 @@ export function backendOf(url: string): Backend {
 /** One cluster for each distinct backend. */
 export function backendClusters(config: Config, options: EnvoyConfigOptions): readonly Message[] {
   const backends = new Map<string, Backend>();
-  for (const { backend } of config.apis) {
+  const own = new Set<string>();
+  const { ownApis = config.apis.length } = options;
+  for (const [i, { backend }] of config.apis.entries()) {
     if (backend === undefined) continue;
     const found = backendOf(backend);
     backends.set(found.cluster, found);
+    if (i < ownApis) own.add(found.cluster);
   }
   return [...backends.values()].map((backend) => ({
     name: backend.cluster,
     alt_stat_name: statName(backend),
     connect_timeout: '5s',
+    // Envoy listens once it has looked up all hosts: for two minutes not at all, where a publisher's name server gives no
+    // answer. config.toml's own it does wait for, so that one that is changed is ready before it replaces the one before.
+    ...(isIP(backend.host) === 0 && !own.has(backend.cluster) && { wait_for_warm_on_init: false }),
     circuit_breakers: { thresholds: [asManyAsLetIn(config)] },
     ...endpoints(backend.cluster, backend.host, [backend.port]),
     typed_extension_protocol_options: httpProtocolOptions(

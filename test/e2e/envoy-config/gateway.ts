@@ -56,6 +56,8 @@ export type GatewayOptions = {
   readonly access?: EnforcerAccess;
   /** So many of the last APIs are of foreign files, and without room for their hosts. */
   readonly crowding?: number;
+  /** So many of the last are of foreign files, with or without room. Unset: as many as `crowding`. */
+  readonly foreign?: number;
   readonly editEnvoy?: (yaml: string) => string;
   /** More files for the folder that Envoy runs in. */
   readonly files?: Readonly<Record<string, string>>;
@@ -117,12 +119,13 @@ export async function startGateway(path: string, options: GatewayOptions): Promi
       port = ${options.authz?.socket ? 8081 : authz.port}
       ${options.authService ?? ''}
       ${options.toml.replaceAll('BACKEND', `127.0.0.1:${backend.port}`).replaceAll('PORT', String(backend.port))}`);
-    const ownApis = config.apis.length - (options.crowding ?? 0);
+    const { crowding = 0, foreign = crowding } = options;
+    const { length } = config.apis;
     const yaml = writeEnvoyConfig(config, {
       resolvePath: (file) => file,
       enforcer: options.access,
-      ownApis,
-      crowding: new Set(config.apis.slice(ownApis)),
+      ownApis: length - foreign,
+      crowding: new Set(config.apis.slice(length - crowding)),
     });
     const files: Readonly<Record<string, string>> = {
       'router.pem': router.certificatePem,

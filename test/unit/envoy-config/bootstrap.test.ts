@@ -420,6 +420,25 @@ test('an XFCC that a load balancer sent is kept under another name, before SANIT
   });
 });
 
+test('Envoy listens without waiting for the names of backends that only foreign files have', () => {
+  const api = (backend: string, i: number): string =>
+    `[[apis]]\nname = "a${i}"\nversion = "1"\nbasePath = "/a${i}"\nmutualSSL = "off"\nbackend = "${backend}"\n`;
+  const toml = ['https://own.test', 'https://own.test/x', 'http://theirs.test', 'http://192.0.2.1']
+    .map(api)
+    .join('');
+  const waits = (options: Parameters<typeof bootstrap>[1]) =>
+    bootstrap(toml, options).static_resources.clusters.map(({ name, wait_for_warm_on_init = true }: Tree) => [
+      name,
+      wait_for_warm_on_init,
+    ]);
+  const all = waits({});
+  assert.ok(all.every(([, waits]: [string, boolean]) => waits));
+  assert.deepEqual(
+    waits({ ownApis: 1 }),
+    all.map(([name]: [string]) => [name, name !== 'http://theirs.test']),
+  );
+});
+
 test('the plain listener removes them early, unless the file says that they count there', () => {
   const plain = `[router]\nlistenerPort = 9090\n${hidden}`;
   for (const name of named) {
