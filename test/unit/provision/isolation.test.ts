@@ -594,7 +594,7 @@ test('it takes no header from others’ requests: a certificate header is one th
       'p/config.toml',
       `[enforcer.security.mutualSSL]\nenableClientValidation = false\ncertificateHeader = "${header}"\n`,
     );
-  const removed = ({ snapshot }: LoadedConfig): readonly string[] => snapshot.answers.headersToRemove;
+  const removed = ({ snapshot }: Provisioned): readonly string[] => snapshot.answers.headersToRemove;
   const toml = definitions('trustedSenders = ["10.0.0.1"]');
   project('p/team-a', { client: acme.pem });
   sends('X-SSL-Client-Cert');
