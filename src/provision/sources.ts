@@ -138,7 +138,8 @@ function checkPlainKeys(isWritten: (path: Path) => boolean, findings: Findings):
 
 function listed(sources: MutualSsl['sources'], path: Path, findings: Findings): readonly Written[] {
   sources.forEach((source, i) => {
-    if (source.header !== undefined) checkHeader(source.header, [...path, i, 'header'], findings);
+    for (const key of ['header', 'chainHeader'] as const)
+      if (source[key] !== undefined) checkHeader(source[key], [...path, i, key], findings);
     if (source.format !== 'peer') return;
     if (sources.findIndex(({ format }) => format === 'peer') !== i)
       findings.error([...path, i], 'found a second "peer"; one is enough');
@@ -227,9 +228,9 @@ export function describeTaken(header: string): string | undefined {
 }
 
 function checkHeader(header: string, path: Path, findings: Findings): void {
+  const example = path.at(-1) === 'chainHeader' ? 'X-Client-Cert-Chain' : 'X-WSO2-CLIENT-CERTIFICATE';
   const taken = describeTaken(header);
-  if (taken !== undefined)
-    findings.error(path, `found "${header}", ${taken}, for example "X-WSO2-CLIENT-CERTIFICATE"`);
+  if (taken !== undefined) findings.error(path, `found "${header}", ${taken}, for example "${example}"`);
 }
 
 /** Certificate headers that are everybody's: of products known here, and named in config.toml. Lower case. */

@@ -487,6 +487,25 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     '[[enforcer.security.mutualSSL.sources]]\nformat = "auto"\ntrustedSenders = ["10.0.0.1"]\nheader = "Cookie"\n',
     /^config.toml:4: enforcer.security.mutualSSL.sources\[0\].header: found "Cookie", which HTTP itself uses/,
   ],
+  ...[
+    ['that HTTP itself uses', 'Host', 'which HTTP itself uses; write the name of a header of its own'],
+    [
+      'of another path',
+      'X_Original_URL',
+      'by which some backends are told another path or method, so that it is removed; write another name',
+    ],
+  ].map(([what, name, advice]): (typeof wrong)[number] => [
+    `the chain of a source in a header ${what}`,
+    `[[enforcer.security.mutualSSL.sources]]\nformat = "rfc9440"\ntrustedSenders = ["10.0.0.1"]\nchainHeader = "${name}"\n`,
+    new RegExp(
+      `^config.toml:4: enforcer.security.mutualSSL.sources\\[0\\].chainHeader: found "${name}", ${advice}, for example "X-Client-Cert-Chain"$`,
+    ),
+  ]),
+  [
+    "the chain of an API's own source in such a header",
+    '[[apis]]\nname = "a"\nversion = "1"\nbasePath = "/a"\nmutualSSL = "off"\n[[apis.sources]]\nformat = "rfc9440"\ntrustedSenders = ["10.0.0.1"]\nchainHeader = "Cookie"\n',
+    /^config.toml:9: apis\[0\].sources\[0\].chainHeader: found "Cookie", which HTTP itself uses/,
+  ],
   [
     'an identity header of the name that another has by default',
     '[enforcer.answers]\naliasHeader = "x-client-cert-tier"\n',
