@@ -48,12 +48,12 @@ export function* indexApis(
   let isLowerCase = true;
   const own = foreignFrom < apis.length ? (yield* indexApis(apis.slice(0, foreignFrom))).index : undefined;
   for (const [i, api] of apis.entries()) {
-    yield;
     isLowerCase &&= isInLowerCase(api);
     const isForeign = i >= foreignFrom;
     const name = nameKey(api.name, api.version);
     if (!isForeign || own?.byNameAndVersion.has(name) !== true) append(byNameAndVersion, name, api);
     for (const host of api.hosts) {
+      yield;
       const there = byHost.get(host) ?? {
         byBasePath: new Map<string, Api>(),
         byLowerCase: undefined,

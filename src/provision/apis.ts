@@ -8,7 +8,9 @@ import type { Path } from '../config/problem.ts';
 import { sharedByKind } from './directory.ts';
 import type { Findings } from './findings.ts';
 import { apiSecurity, type Ground, operationSecurity } from './security.ts';
-import type { Sliced } from './slices.ts';
+import { atOnce, type Sliced } from './slices.ts';
+
+type Written = Ground['config']['apis'][number];
 
 /** `[[apis]]` with their aliases looked up, indexed. What does not add up is reported. */
 export function* buildApis(ground: Ground): Sliced<ApiIndex> {
@@ -16,7 +18,7 @@ export function* buildApis(ground: Ground): Sliced<ApiIndex> {
   const apis: Api[] = [];
   const shared = { ...ground, byKind: sharedByKind() };
   for (const [i, api] of config.apis.entries()) {
-    yield;
+    const hosts = yield* hostsOf(api);
     const { together, tell } = gathered(api, findings);
     const own = { ...shared, findings: together };
     const security = apiSecurity(api, i, own);
@@ -33,7 +35,7 @@ export function* buildApis(ground: Ground): Sliced<ApiIndex> {
       name: api.name,
       version: api.version,
       basePath: trimSlash(api.basePath),
-      hosts: [...new Set(api.hosts.map(asInRequests))],
+      hosts: [...hosts],
       security,
       operations: operations.length === 0 ? undefined : mostSpecificFirst(operations),
       servesUnlisted: api.unlistedOperations === 'api',
@@ -100,7 +102,7 @@ function* warnAboutBelow({ apis, byHost }: ApiIndex, foreignFrom: number, findin
 }
 
 /** One cause, one error, where it is as wrong with an API as with each of its operations. */
-function gathered({ name, operations }: Ground['config']['apis'][number], findings: Findings) {
+function gathered({ name, operations }: Written, findings: Findings) {
   const told = new Map<string, { readonly path: Path; readonly message: string; others: number }>();
   const error = (path: Path, message: string): void => {
     const [, , key, j, ...rest] = path;
@@ -122,9 +124,18 @@ function gathered({ name, operations }: Ground['config']['apis'][number], findin
   return { together: { ...findings, error }, tell };
 }
 
+function* hostsOf({ hosts }: Written): Sliced<ReadonlySet<string>> {
+  const found = new Set<string>();
+  for (const host of hosts) {
+    yield;
+    found.add(asInRequests(host));
+  }
+  return found;
+}
+
 /** What it claims: as many as it has hosts. */
-export const placesOf = ({ hosts, basePath }: Ground['config']['apis'][number]): readonly string[] =>
-  [...new Set(hosts.map(asInRequests))].map((host) => `${host}${trimSlash(basePath) || '/'}`);
+export const placesOf = (api: Written): readonly string[] =>
+  [...atOnce(hostsOf(api))].map((host) => `${host}${trimSlash(api.basePath) || '/'}`);
 
 /** As it stands in the Host header: an IPv6 address in brackets. */
 const asInRequests = (host: string): string =>

@@ -117,7 +117,8 @@ export function readEntry(
 
 function foreignApi(defined: DefinedApi, { id, backend, optionalCertificate }: Entry): ForeignApi {
   const { origin } = defined;
-  const { api: parsed, problems } = parseApi(defined, {
+  const bounded = { ...defined, problems: [...defined.problems, ...tooManyHosts(defined)] };
+  const { api: parsed, problems } = parseApi(bounded, {
     ...(backend !== undefined && defined.written.backend === undefined && { backend }),
     ...(optionalCertificate !== undefined && { optionalCertificate }),
   });
@@ -127,9 +128,19 @@ function foreignApi(defined: DefinedApi, { id, backend, optionalCertificate }: E
   return { api: problems.length === 0 ? api : placeholder(api), origin, entry: id, key, problems };
 }
 
+/** All that is done for an API's hosts is done beside decisions and, of its routes, in Envoy. */
+const mostHosts = 1_000;
+
+function tooManyHosts({ origin, written: { hosts = [] } }: DefinedApi): readonly Problem[] {
+  if (hosts.length <= mostHosts) return [];
+  const message = `found ${hosts.length} hosts, more than ${mostHosts} of one API are not taken; write "*.example.com" for those of one domain, or share them among several APIs`;
+  return [{ ...origin, key: 'hosts', message }];
+}
+
 /**
  * It claims its place, so that nothing falls through to a shorter base path, and asks for nothing: it is refused as
  * faulty. Of what can't be read of the place that which can is claimed: the path up to there, the hosts that are some.
+ * In place of hosts that are too many, all that nobody names.
  */
 export function placeholder({
   name,
@@ -138,7 +149,8 @@ export function placeholder({
   hosts = ['*'],
 }: Pick<DefinedApi['written'], 'name' | 'version' | 'basePath' | 'hosts'>): Api {
   const path = readablePath(basePath);
-  const named = hosts.filter((host) => aHost.safeParse(host).success);
+  const some = hosts.length > mostHosts ? [...hosts.slice(0, mostHosts), '*'] : hosts;
+  const named = some.filter((host) => aHost.safeParse(host).success);
   return apiSchema.parse({
     name: name.toWellFormed() || 'unknown',
     version: version.toWellFormed() || '0',

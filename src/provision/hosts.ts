@@ -153,11 +153,12 @@ export function* apisByDomain(apis: Iterable<Api>): Sliced<ReadonlyMap<string, r
   const all = [...apis];
   const hosts = new Map<string, number[]>();
   for (const [i, api] of all.entries()) {
-    yield;
-    for (const domain of domainsOf(api)) {
+    for (const host of api.hosts) {
+      yield;
+      const domain = domainOf(host);
       const there = hosts.get(domain);
       if (there === undefined) hosts.set(domain, [i]);
-      else there.push(i);
+      else if (there.at(-1) !== i) there.push(i);
     }
   }
   const lists = new Map<string, readonly Api[]>();

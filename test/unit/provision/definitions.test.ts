@@ -148,6 +148,45 @@ test('an API that is taken out of the files is gone', async () => {
   assert.equal(await call(load(good), '/three/x'), 'api_not_found');
 });
 
+test('an API of more than 1,000 hosts is a broken one: it keeps the first of them, and all that nobody names', async () => {
+  const hosts = (from: number, to: number): string =>
+    `  hosts: [${Array.from({ length: to - from }, (_, i) => `h${from + i}.test`).join(', ')}]\n`;
+  const reached = (loaded: Provisioned, host: string) =>
+    outcome({ path: '/mine/x', host, certificate: encodeURIComponent(acme.pem) }, loaded.snapshot);
+  const open = `[[apis]]\nname = "open"\nversion = "1"\nbasePath = "/"\nmutualSSL = "off"\n`;
+  const named = open.replace('"/"', `"/own"\nhosts = ${JSON.stringify(Array(1001).fill('own.test'))}`);
+  put('b.yaml', '');
+  // Nine thousand of one file, each API below the end.
+  const mine = Array.from({ length: 9 }, (_, i) => proxy('mine') + hosts(i * 1000, (i + 1) * 1000));
+  put('a.yaml', mine.join(''));
+  const good = load(undefined, open + named + toml);
+  assert.deepEqual(good.problems, []);
+  assert.equal(await reached(good, 'h8999.test'), 'mtls-authenticator');
+  put('a.yaml', proxy('mine') + hosts(0, 1_500) + proxy('other'));
+  const first = load(undefined, open + named + toml);
+  assert.deepEqual(
+    first.problems.map(({ line, key, message }) => ({ line, key, message })),
+    [
+      {
+        line: 1,
+        key: 'hosts',
+        message:
+          'found 1500 hosts, more than 1000 of one API are not taken; write "*.example.com" for those of one domain, or share them among several APIs',
+      },
+    ],
+  );
+  for (const host of ['h0.test', 'h999.test', 'h1499.test'])
+    assert.equal(await reached(first, host), 'api_misconfigured', host);
+  assert.equal(first.config.apis.find(({ name }) => name === 'mine')!.hosts.length, 1001);
+  const other = { path: '/other', certificate: encodeURIComponent(acme.pem) };
+  assert.equal(await outcome(other, first.snapshot), 'mtls-authenticator', 'the others go on');
+  assert.equal(
+    await reached(load(good, open + named + toml), 'h8999.test'),
+    'mtls-authenticator',
+    'last good',
+  );
+});
+
 test('two that claim one place: the one that had it keeps it; where neither had, both are the broken ones', async () => {
   put('a.yaml', proxy('one'));
   const first = load();
