@@ -56,7 +56,7 @@ export function decide(
   if (api === undefined)
     return deny('api_not_found', 'no API has this host and base path, or the route names none');
   const reading = otherReading(attributes.http.path);
-  if (isAnotherApi(attributes, reading, snapshot.apis))
+  if (isAnotherApi(attributes, reading, api, snapshot.apis))
     return deny('path_ambiguous', 'once decoded, the path is of another API', api);
   trace?.({ kind: 'api', api });
   if (api.fault !== undefined) return deny('api_misconfigured', api.fault, api);

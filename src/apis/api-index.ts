@@ -97,13 +97,25 @@ export function findApi(attributes: Attributes, index: ApiIndex): Api | undefine
  * API below another one must not be reached as the other.
  */
 export function isAnotherApi(
-  { contextExtensions, http }: Attributes,
+  attributes: Attributes,
   reading: Reading | undefined,
+  found: Api,
   index: ApiIndex,
 ): boolean {
   if (reading === undefined) return false;
-  const host = contextExtensions.get('vHost') ?? http.host;
-  return findByPath(host, reading.cut, index) !== findByPath(host, http.path, index);
+  const host = hostAsked(attributes, found, index);
+  return findByPath(host, reading.cut, index) !== findByPath(host, attributes.http.path, index);
+}
+
+/**
+ * The host at which other readings of the path are looked for. Routes that several hosts share name one of them; at each
+ * of the others the API that they lead to is as well, beside what else is there. Of a router that calls hosts otherwise
+ * than clients do, its own word counts.
+ */
+function hostAsked({ contextExtensions, http }: Attributes, found: Api, index: ApiIndex): string {
+  const vHost = contextExtensions.get('vHost');
+  const isThere = vHost === undefined || apiAt(apisAt(http.host, index), found.basePath) === found;
+  return isThere ? http.host : vHost;
 }
 
 /**
@@ -113,14 +125,14 @@ export function isAnotherApi(
  * @param reading the path decoded and in lower case
  */
 export function apisWithoutCase(
-  { contextExtensions, http }: Attributes,
+  attributes: Attributes,
   reading: string,
   found: Api,
   index: ApiIndex,
 ): readonly Api[] {
-  const host = contextExtensions.get('vHost') ?? http.host;
+  const host = hostAsked(attributes, found, index);
   const apis = findAlong(host, reading, index, spelledAt) ?? [found];
-  return apis.includes(found) || findByPath(host, http.path, index) !== found ? [found] : apis;
+  return apis.includes(found) || findByPath(host, attributes.http.path, index) !== found ? [found] : apis;
 }
 
 /**
@@ -157,7 +169,7 @@ function findAlong<T>(
   index: ApiIndex,
   at: (there: HostApis, basePath: string) => T | undefined,
 ): T | undefined {
-  const there = isAmbiguousHost(host) ? undefined : hostApis(normalizeHost(host), index);
+  const there = apisAt(host, index);
   if (there === undefined || !path.startsWith('/')) return undefined;
   let found = at(there, '');
   // Only as many segments as a base path has: a path of 30,000 of them costs no more than its first few.
@@ -169,6 +181,10 @@ function findAlong<T>(
   }
   return found;
 }
+
+/** @param host as it is asked for */
+const apisAt = (host: string, index: ApiIndex): HostApis | undefined =>
+  isAmbiguousHost(host) ? undefined : hostApis(normalizeHost(host), index);
 
 const apiAt = (there: HostApis | undefined, basePath: string): Api | undefined =>
   there?.own?.byBasePath.get(basePath) ?? there?.byBasePath.get(basePath);

@@ -314,6 +314,36 @@ test('unless it names it in spite of the path', async () => {
   assert.equal(await outcome({ path: '/Admin', contextExtensions: other }, snapshot), 'allowed');
 });
 
+const at = (basePath: string, security: string, ...hosts: readonly string[]): string =>
+  `[[apis]]\nname = "${basePath}"\nversion = "1"\nbasePath = "${basePath}"\n${security}\nhosts = ${JSON.stringify(hosts)}\n`;
+const sharing = load(
+  `[[clients]]\nalias = "acme"\nfile = "acme.pem"\n${[
+    at('/', 'mutualSSL = "off"', 'a.test', 'b.test', '*.wild.test'),
+    at('/Orders', 'aliases = ["acme"]', 'a.test'),
+    at('/pay', 'aliases = ["acme"]', 'b.test', '*.wild.test'),
+  ].join('')}`,
+  { 'acme.pem': acme.pem },
+).snapshot;
+const shared: readonly [host: string, path: string, expected: string, why: string][] = [
+  ['a.test', '/orders', 'path_ambiguous', 'the host that the route names'],
+  ['a.test', '/PAY', 'allowed', 'where this is none'],
+  ['b.test', '/orders', 'allowed', 'what another host has is nothing here'],
+  ['b.test', '/Orders%3f', 'allowed', 'nor cut'],
+  ['b.test', '/PAY', 'path_ambiguous', 'but what this one has'],
+  ['b.test', '/pay%3f', 'path_ambiguous', 'cut as well'],
+  ['B.test.:8443', '/PAY', 'path_ambiguous', 'however the host is written'],
+  ['x.wild.test', '/PAY', 'path_ambiguous', 'one below a wildcard'],
+  ['x.wild.test', '/orders', 'allowed', 'and nothing else'],
+  ['c.test', '/orders', 'path_ambiguous', 'of a host that nobody knows the route’s word counts'],
+  ['b.test:1:1', '/orders', 'path_ambiguous', 'as of one that each reader sees otherwise'],
+];
+for (const [host, path, expected, why] of shared) {
+  test(`${host}${path} by a route that hosts share: ${expected}: ${why}`, async () => {
+    const contextExtensions = { vHost: 'a.test', basePath: '/', version: '1' };
+    assert.equal(await outcome({ host, path, contextExtensions }, sharing), expected);
+  });
+}
+
 test('equal lists of clients are one, of whichever API or operation', () => {
   const { apis } = load(
     `[[clients]]
@@ -461,7 +491,7 @@ function judged(path: string, index: ReturnType<typeof indexOf>) {
   const api = findApi(attributes, index);
   if (api === undefined) return undefined;
   const reading = otherReading(path);
-  if (isAnotherApi(attributes, reading, index)) return 'another API';
+  if (isAnotherApi(attributes, reading, api, index)) return 'another API';
   const asked = findAsked(api, attributes);
   if (typeof asked === 'string') return undefined;
   return {
