@@ -9,7 +9,10 @@ export const madeForKey = 'madeFor';
  * @param file of `[[definitions]]` in which it stands, whose writer has no other; undefined: config.toml
  */
 export const madeFor = (file: string | undefined, backend: string | undefined): string =>
-  `${digest(file === undefined ? '' : `file ${file}`)}.${digest(backend ?? '')}`;
+  `${digest(file === undefined ? '' : `file ${file}`)}.${digest(normalized(backend ?? ''))}`;
+
+/** One backend is written in several ways (`https://b.test:443/`). */
+const normalized = (url: string): string => URL.parse(url)?.href ?? url;
 
 /** What nobody finds another text for. */
 const digest = (text: string): string => hash('sha256', text, 'base64url').slice(0, 20);

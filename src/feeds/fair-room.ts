@@ -34,7 +34,7 @@ class Sum {
   }
 }
 
-type Owned = {
+type Owned = Owner & {
   /** The longest unwanted first. */
   readonly keys: Set<string>;
   readonly sum: Sum;
@@ -60,8 +60,10 @@ export class FairRoom<Thing> {
   /** Which wanted nothing for longest is first. */
   readonly #shares = new Map<string, Share>();
   readonly #weights = new Map<string, Weight>();
+  /** Of each key. */
+  readonly #owned = new Map<string, Set<Owned>>();
   /** Of all. */
-  readonly #sum = new Sum();
+  #sum = new Sum();
 
   get size(): number {
     return this.#things.size;
@@ -90,11 +92,7 @@ export class FairRoom<Thing> {
   }
 
   ownersOf(key: string): readonly Owner[] {
-    return [...this.#shares].flatMap(([share, { keys, owners }]) =>
-      keys.has(key)
-        ? [...owners].flatMap(([name, wanted]) => (wanted.keys.has(key) ? [{ share, name }] : []))
-        : [],
-    );
+    return [...(this.#owned.get(key) ?? [])].map(({ share, name }) => ({ share, name }));
   }
 
   delete(key: string): void {
@@ -112,7 +110,7 @@ export class FairRoom<Thing> {
     let isNew = false;
     for (const { share, name } of owners) {
       const inShare = this.#shares.get(share) ?? { keys: new Map(), sum: new Sum(), owners: new Map() };
-      const owned = inShare.owners.get(name) ?? { keys: new Set(), sum: new Sum() };
+      const owned = inShare.owners.get(name) ?? { share, name, keys: new Set(), sum: new Sum() };
       this.#shares.delete(share);
       this.#shares.set(share, inShare);
       inShare.owners.delete(name);
@@ -123,6 +121,7 @@ export class FairRoom<Thing> {
         inShare.keys.set(key, had + 1);
         owned.sum.add(this.#weightOf(key));
         if (had === 0) inShare.sum.add(this.#weightOf(key));
+        this.#owned.set(key, (this.#owned.get(key) ?? new Set()).add(owned));
       }
       owned.keys.add(key);
     }
@@ -149,6 +148,7 @@ export class FairRoom<Thing> {
    * @returns what had to go so that no more than so much is left
    */
   makeRoom(most: number, by: 'number' | 'size' = 'number'): readonly Thing[] {
+    if (most === 0) return this.#clear();
     const gone: Thing[] = [];
     const size = ({ keys, sum }: { readonly keys: { readonly size: number }; readonly sum: Sum }): number =>
       by === 'number' ? keys.size : sum.size;
@@ -157,7 +157,7 @@ export class FairRoom<Thing> {
       const [name, { keys }] = largest(owners, ([, one]) => size(one));
       const [key] = keys;
       this.#unwant({ share, name }, key!);
-      if ([...this.#shares.values()].some(({ keys }) => keys.has(key!))) continue;
+      if (this.#owned.has(key!)) continue;
       gone.push(this.#things.get(key!)!);
       this.#drop(key!);
     }
@@ -172,11 +172,15 @@ export class FairRoom<Thing> {
   *#sumsOf(key: string): Generator<Sum> {
     yield this.#sum;
     if (!this.#things.has(key)) return;
-    for (const { keys, sum, owners } of this.#shares.values()) {
-      if (!keys.has(key)) continue;
-      yield sum;
-      for (const owned of owners.values()) if (owned.keys.has(key)) yield owned.sum;
-    }
+    for (const { keys, sum } of this.#shares.values()) if (keys.has(key)) yield sum;
+    for (const { sum } of this.#owned.get(key) ?? []) yield sum;
+  }
+
+  #clear(): readonly Thing[] {
+    const gone = this.values();
+    this.#sum = new Sum();
+    for (const map of [this.#things, this.#shares, this.#weights, this.#owned]) map.clear();
+    return gone;
   }
 
   #drop(key: string): void {
@@ -190,6 +194,9 @@ export class FairRoom<Thing> {
     const owned = owners.get(name)!;
     owned.keys.delete(key);
     owned.sum.remove(this.#weightOf(key));
+    const others = this.#owned.get(key)!;
+    others.delete(owned);
+    if (others.size === 0) this.#owned.delete(key);
     if (owned.keys.size === 0) owners.delete(name);
     if (owners.size === 0) this.#shares.delete(share);
     const left = keys.get(key)! - 1;

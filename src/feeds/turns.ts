@@ -54,7 +54,9 @@ export class Turns {
 
   #turn(owners: readonly Owner[], size: number, signal: AbortSignal | undefined): Promise<Owner> {
     if (owners.every((owner) => this.#isTooMuch(owner, size)))
-      throw new Error(`more than ${this.#most} bytes that clients of the same CA name wait to be read`);
+      throw new Error(
+        `more than ${this.#most} bytes wait to be read that clients of the same CA name, or of the same [[definitions]] entry`,
+      );
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#remove(waiting);
@@ -79,6 +81,7 @@ export class Turns {
 
   /** Of the share's, unless it is within the owner's own part of that. */
   #isTooMuch({ share, name }: Owner, size: number): boolean {
+    if (this.#most === Infinity) return false;
     const others = new Map(this.#waiting.get(share));
     const own = (others.get(name)?.size ?? 0) + size;
     others.delete(name);

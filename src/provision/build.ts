@@ -65,7 +65,7 @@ export type Built = {
   readonly tiers: readonly Tier[];
 };
 
-/** Where each foreign API stands: relative to config.toml, for both may lie elsewhere where Envoy's configuration is made. */
+/** Where each foreign API stands: by its entry, for config.toml may lie elsewhere where Envoy’s configuration is made. */
 export type ForeignFiles = ReadonlyMap<Config['apis'][number], string>;
 
 export type Circumstances = {

@@ -1,9 +1,9 @@
-import { dirname, relative } from 'node:path';
+import { relative } from 'node:path';
 import { eachOnce, type Problem } from '../config/problem.ts';
 import type { ConfigText } from '../config/read-config.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type Built, build, type Circumstances, type ForeignFiles } from './build.ts';
-import { type Definitions, entriesOf } from './definitions.ts';
+import { type Definitions, type Entry, entriesOf } from './definitions.ts';
 import { createFindings, type ForeignFindings } from './findings.ts';
 import {
   goneTo,
@@ -79,7 +79,7 @@ export function* provision(
   const ownApis = own.config.apis.length;
   for (;;) {
     const config = yield* merge(own.config, states, entries);
-    const foreignFiles = yield* filesOf(states, config.apis.slice(ownApis), dirname(own.file));
+    const foreignFiles = yield* filesOf(states, config.apis.slice(ownApis), own, entries);
     const foreign: ForeignFindings = {
       originOf: (index) => states[index - ownApis]?.origin,
       errors: new Map(),
@@ -130,11 +130,20 @@ export function* provision(
   }
 }
 
-function* filesOf(states: readonly State[], apis: Config['apis'], folder: string): Sliced<ForeignFiles> {
+/** By its entry's path as it is written, so that it is the same wherever config.toml lies. */
+function* filesOf(
+  states: readonly State[],
+  apis: Config['apis'],
+  { config: { definitions } }: OwnConfig,
+  entries: readonly Entry[],
+): Sliced<ForeignFiles> {
+  const pathsOf = new Map(entries.map(({ id, path }, i) => [id, { path, written: definitions[i]!.path }]));
   const files = new Map<Config['apis'][number], string>();
-  for (const [i, { origin }] of states.entries()) {
+  for (const [i, { entry, origin }] of states.entries()) {
     yield;
-    files.set(apis[i]!, relative(folder, origin.file));
+    // Of an entry that is gone nothing has routes but what leads nowhere.
+    const { path, written } = pathsOf.get(entry) ?? { path: '', written: '' };
+    files.set(apis[i]!, JSON.stringify([written, relative(path, origin.file)]));
   }
   return files;
 }

@@ -124,7 +124,10 @@ export class ForeignFiles {
 
   /** What it says counts, and what it will; nothing any more of one before that goes on. */
   takeIn(reading: ForeignReading): void {
-    if (this.#current !== reading) void this.#current?.reader.close();
+    const replaced = this.#current === reading ? undefined : this.#current;
+    void replaced?.reader.close();
+    // What it told last may be known and not in force yet.
+    reading.hasNews ||= replaced?.hasNews ?? false;
     this.#known = new Map([...this.#known, ...reading.readings]);
     this.#tables = reading.tables;
     this.#current = reading.isDone ? undefined : reading;

@@ -100,7 +100,9 @@ describe('turns', () => {
       assert.fail(),
     );
     const tooMuch = turns.run({ owners: [ownerIn('a')], size: 20, signal: undefined }, () => assert.fail());
-    await assert.rejects(tooMuch, { message: /^more than 100 bytes that clients of the same CA name wait/ });
+    await assert.rejects(tooMuch, {
+      message: /^more than 100 bytes wait to be read that clients of the same CA name/,
+    });
     const other = turns.run({ owners: [ownerIn('b')], size: 20, signal: undefined }, async () => 'other');
     abort.abort(new Error('given up'));
     await assert.rejects(unwanted, { message: 'given up' });

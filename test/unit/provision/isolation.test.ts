@@ -167,6 +167,13 @@ test("an API that comes into another's place is refused until Envoy leads no mor
       'acme',
     ],
     ['nor in config.toml', definitions(), () => {}, definitions() + own(theirs.backend), 'allowed'],
+    [
+      'there written otherwise',
+      definitions(),
+      () => {},
+      definitions() + own('https://Theirs.test:443/'),
+      'allowed',
+    ],
   ];
   for (const [what, first, change, now, expected] of rows) {
     project('p/bystander', { name: 'Others', context: '/others', client: acme.pem });
@@ -192,6 +199,17 @@ test("an API that comes into another's place is refused until Envoy leads no mor
     remove('p');
     remove('q');
   }
+});
+
+test('a route is made for the same API wherever config.toml lies', () => {
+  project('p/team-b', { client: acme.pem });
+  const madeAt = (file: string): string | undefined => {
+    put(file, definitions('', join(folder, 'p')));
+    const loaded = loadConfig(join(folder, file), {}, now);
+    assert.ok(!isProblems(loaded));
+    return routeTo('Payments 1.0', loaded).madeFor;
+  };
+  assert.equal(madeAt('a/config.toml'), madeAt('b/c/config.toml'));
 });
 
 test('where neither had the place before, both are refused', async () => {
