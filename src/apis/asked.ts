@@ -2,14 +2,17 @@ import type { Attributes } from '../attributes.ts';
 import type { Api } from './api.ts';
 import { type ApiIndex, apisWithoutCase } from './api-index.ts';
 import {
+  depthOf,
   findOperation,
   findWithoutCase,
   isNamed,
   type Operation,
   type OperationFailure,
+  writesExtension,
 } from './operations.ts';
 import {
   decodings,
+  hasDotSegment,
   hasNoExtension,
   isLowerCase,
   type Reading,
@@ -49,8 +52,11 @@ export function readOtherwise(
   const { path } = attributes.http;
   if (index.isLowerCase && isLowerCase(path) && hasNoExtension(path)) return undefined;
   const whole = path.split('?', 1)[0]!;
-  const all = readings(whole, read, found);
-  if (all.size * whole.length > mostRead) return describe({ api: found.api, asked: 'path_ambiguous' });
+  const decoded = decodings(read ?? { whole, cut: whole });
+  const all = readings(whole, decoded, found);
+  // Dot segments as they are written were judged before.
+  if ((read !== undefined && decoded.some(hasDotSegment)) || all.size * whole.length > mostRead)
+    return describe({ api: found.api, asked: 'path_ambiguous' });
   for (const [reading, find] of all) {
     const other = otherIn(reading, find, attributes, index, found);
     if (other !== undefined) return describe(other);
@@ -64,21 +70,22 @@ const mostRead = 2 ** 19;
 /** What is written with the name of a front controller or an extension is not read without. */
 function readings(
   whole: string,
-  read: Reading | undefined,
+  [first, ...others]: readonly string[],
   { api, asked }: Judged,
 ): ReadonlyMap<string, Find> {
   const all = new Map<string, Find>();
   const add = (paths: readonly string[], find: Find): void => {
     for (const path of paths) if (!all.has(path)) all.set(path, find);
   };
-  const [first, ...others] = decodings(read ?? { whole, cut: whole });
   add([first!], findIn);
   add(others, findInCut);
   const written = 'path' in asked ? api.basePath + asked.path : api.basePath;
   if (withoutFrontController(written) === (written || '/'))
     add([...all.keys()].map(withoutFrontController), findInCut);
-  if (!isNamedBy(asked, whole.slice(api.basePath.length)))
-    add([...all.keys()].flatMap(withoutExtension), findNamed);
+  const isWritten =
+    isNamedBy(asked, depthOf(whole.slice(api.basePath.length))) ||
+    ('segments' in asked && writesExtension(asked));
+  if (!isWritten) add([...all.keys()].flatMap(withoutExtension), findNamed);
   return all;
 }
 
@@ -99,7 +106,8 @@ function otherIn(
 ): Other | undefined {
   const reading = withoutCase(path);
   const apis = apisWithoutCase(attributes, reading, found.api, index);
-  if (apis.length > mostSpellings) return { api: apis[0]!, asked: 'path_ambiguous' };
+  if (apis.length > mostSpellings || apis.length * path.length > mostRead)
+    return { api: apis[0]!, asked: 'path_ambiguous' };
   let other: Other | undefined;
   for (const api of apis)
     for (const asked of find(api, attributes.http.method, reading.slice(api.basePath.length), found)) {
@@ -116,17 +124,23 @@ function otherIn(
  * An id may hold an encoded `#` or `?`, and hardly a backend ends the path there: that the API does not take the method
  * there is no reason by itself, but what it asks for there by any.
  */
-const findInCut = (api: Api, method: string, below: string, found: Judged): readonly Found[] =>
-  findIn(api, method, below).flatMap((asked) =>
-    api === found.api && asked === 'method_not_allowed' ? findIn(api, undefined, below) : asked,
-  );
+const findInCut = (api: Api, method: string, below: string, found: Judged): readonly Found[] => {
+  const asked = findIn(api, method, below);
+  if (api !== found.api || !asked.includes('method_not_allowed')) return asked;
+  return [...asked.filter((one) => one !== 'method_not_allowed'), ...findIn(api, undefined, below)];
+};
 
 /** Without an extension a path means the same to some alone, and an id may hold a dot: what is written so counts, by any method. */
-const findNamed = (api: Api, _method: string, below: string): readonly Found[] =>
-  findIn(api, undefined, below).filter((asked) => typeof asked !== 'string' && isNamedBy(asked, below));
+const findNamed = (api: Api, _method: string, below: string): readonly Found[] => {
+  const depth = depthOf(below);
+  return findIn(api, undefined, below).filter((asked) =>
+    typeof asked === 'string' ? asked === 'api_misconfigured' && depth === 0 : isNamedBy(asked, depth),
+  );
+};
 
-const isNamedBy = (asked: Api | Operation, below: string): boolean =>
-  'segments' in asked ? isNamed(asked, below) : below === '' || below === '/';
+/** @param depth of the path: how many segments it has, counted once for all operations */
+const isNamedBy = (asked: Api | Operation, depth: number): boolean =>
+  'segments' in asked ? isNamed(asked, depth) : depth === 0;
 
 function findIn(api: Api, method: string | undefined, below: string): readonly Found[] {
   if (api.fault !== undefined) return ['api_misconfigured'];

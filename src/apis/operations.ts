@@ -118,10 +118,17 @@ function taking(method: string, same: Operations): Operation | 'method_not_allow
   return of(method) ?? (method === 'HEAD' ? of('GET') : undefined) ?? 'method_not_allowed';
 }
 
-/** The path's last segment is written in the template: no part of a `{name}`, nor of what follows. */
-export function isNamed({ segments }: Pick<Operation, 'segments'>, path: string): boolean {
-  const named = segments.length === segmentsOf(path).length;
-  return named && typeof (segments.at(-1) ?? '') === 'string';
+/** Of a path below the base path. */
+export const depthOf = (path: string): number => segmentsOf(path).length;
+
+/** Of a path of so many segments the last is written in the template: no part of a `{name}`, nor of what follows. */
+export const isNamed = ({ segments }: Pick<Operation, 'segments'>, depth: number): boolean =>
+  segments.length === depth && typeof (segments.at(-1) ?? '') === 'string';
+
+/** `/health.{format}`, `/{name}.pdf` */
+export function writesExtension({ segments, isOpenEnded }: Placed): boolean {
+  const last = isOpenEnded ? undefined : segments.at(-1);
+  return typeof last === 'object' && (last.before + last.after).includes('.');
 }
 
 /** Equal where two templates fit the same paths. */

@@ -75,10 +75,13 @@ export function otherReading(path: string): Reading | undefined {
  */
 export function decodings({ whole, cut }: Reading): readonly string[] {
   const readings = new Set([whole, cut]);
-  if (/%[0-9a-f]{2}/i.test(whole)) for (const path of [...readings]) readings.add(decoded(path));
+  if (/%[0-9a-f]{2}/i.test(whole))
+    for (const path of [...readings].map(decoded)) readings.add(path).add(path.split(/[?#]/, 1)[0]!);
   for (const path of [...readings]) readings.add(path.replaceAll('\ufffd', ''));
   return [whole, ...[...readings].slice(1).map(withoutParameters)];
 }
+
+export const hasDotSegment = (path: string): boolean => /(?:^|\/)\.\.?(?:\/|$)/.test(path);
 
 /** A front controller answers for every path below it as for the same without it (`/index.php/admin`). */
 export const withoutFrontController = (path: string): string =>

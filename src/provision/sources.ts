@@ -219,10 +219,10 @@ const overrides: readonly string[] = [...pathOverrides, ...methodOverrides];
  * @returns undefined: nothing
  */
 export function describeTaken(header: string): string | undefined {
-  const name = header.toLowerCase();
-  if (takenHeaders.includes(name)) return 'which HTTP itself uses; write the name of a header of its own';
   // Removed in any spelling.
-  return overrides.includes(name.replaceAll(/[^a-z0-9]/g, '-'))
+  const name = header.toLowerCase().replaceAll(/[^a-z0-9]/g, '-');
+  if (takenHeaders.includes(name)) return 'which HTTP itself uses; write the name of a header of its own';
+  return overrides.includes(name)
     ? 'by which some backends are told another path or method, so that it is removed; write another name'
     : undefined;
 }

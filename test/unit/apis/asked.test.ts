@@ -104,6 +104,10 @@ operations = [
   { path = "/closed" },
   { path = "/report" },
   { path = "/report.pdf", mutualSSL = "off" },
+  { path = "/health" },
+  { path = "/health.{format}", mutualSSL = "off" },
+  { path = "/logo" },
+  { path = "/{name}.png", mutualSSL = "off" },
   { path = "/*", mutualSSL = "off" },
 ]
 [[apis]]
@@ -214,10 +218,19 @@ const rows: readonly [method: string, path: string, who: 'acme' | 'nobody', expe
     ['GET', '/shop/orders/7.Pdf', 'nobody', 'allowed', 'or be written with one'],
     ['GET', '/php/report.pdf', 'nobody', 'allowed', 'as may the whole'],
     ['GET', '/php/report.xml', 'nobody', 'path_ambiguous', 'which is exact as it stands'],
+    ['GET', '/php/health.json', 'nobody', 'allowed', 'any of them'],
+    ['GET', '/php/logo.png', 'nobody', 'allowed', 'or any name with it'],
+    ['GET', '/php/logo.png.jpg', 'nobody', 'path_ambiguous', 'and no other'],
 
     ['GET', '/%2561dmin/users', 'nobody', 'path_ambiguous', 'what is encoded twice, some decode twice'],
     ['GET', '/admin%252fusers', 'nobody', 'path_ambiguous', 'slashes as well'],
     ['GET', '/x/%252e%252e/admin', 'nobody', 'path_ambiguous', 'and dots, wherever that leads'],
+    ['GET', '/x/%25%32e%252e/admin', 'nobody', 'path_ambiguous', 'however they are written'],
+    ['GET', '/x/.%ff./admin', 'nobody', 'path_ambiguous', 'or what is left out between them'],
+    ['GET', '/x/..%3fy', 'nobody', 'path_ambiguous', 'or what cuts them off'],
+    ['GET', '/x/..%252fadmin', 'nobody', 'path_ambiguous', 'or the slash behind them'],
+    ['GET', '/x/a%2e%2eb/.%2ex/y', 'nobody', 'allowed', 'where they are no segment they are a name'],
+    ['GET', '/admin%253fx', 'nobody', 'path_ambiguous', 'and it ends where it does only then'],
     ['GET', '/%2541dmin%253bx%3fx', 'nobody', 'path_ambiguous', 'together with all else'],
     ['GET', '/shop/%256cistAll', 'nobody', 'path_ambiguous', 'an operation'],
     ['GET', '/shop/order%2573/7', 'nobody', 'path_ambiguous', 'with a name in it'],
@@ -393,6 +406,43 @@ test('of a very long path that can be read in very many ways none is looked into
   assert.equal(await outcome({ path: manyWays(500) }, snapshot), 'allowed');
   assert.equal(await outcome({ path: manyWays(4_000) }, snapshot), 'path_ambiguous');
   assert.equal(await outcome({ path: `/x${'/a'.repeat(29_000)}.b.c` }, snapshot), 'allowed', 'but for a few');
+});
+
+test('however many operations there are of a template, and however long the path, it is taken apart once', async () => {
+  const methods = Array.from({ length: 1_500 }, (_, i) =>
+    i.toString(2).padStart(12, '0').replaceAll('0', 'A'),
+  );
+  const operations = methods.map((method) => `{ path = "/*", methods = ["${method.replaceAll('1', 'B')}"] }`);
+  const spelled = methods.map((method) => {
+    const path = method.replaceAll('1', 'a').replaceAll('A', (_, at: number) => 'bcdefghijklm'[at]!);
+    return `{ path = "/${path}", methods = ["POST"] }`;
+  });
+  const { snapshot } = load(
+    `[[apis]]\nname = "n"\nversion = "1"\nbasePath = "/n"\nmutualSSL = "off"\noperations = [${operations}]
+[[apis]]\nname = "m"\nversion = "1"\nbasePath = "/m"\nmutualSSL = "off"\noperations = [{ path = "/*" },${spelled}]\n`,
+    {},
+  );
+  const method = 'A'.repeat(12);
+  const paths = [`/n${'/a'.repeat(28_000)}.b.c`, '/m/bcdefghijklm%3f'];
+  for (const path of paths) await outcome({ path, method }, snapshot);
+  // Of the processor's time, which the system tells by the tick.
+  const began = process.threadCpuUsage();
+  for (const path of paths) for (let i = 0; i < 5; i++) await outcome({ path, method }, snapshot);
+  const { user, system } = process.threadCpuUsage(began);
+  assert.ok(user + system < 500_000, `${(user + system) / 10_000} ms each`);
+});
+
+test('a faulty API is not reached with an extension either', async () => {
+  const good = load(
+    '[[apis]]\nname = "site"\nversion = "1"\nbasePath = "/"\nmutualSSL = "off"\n[[apis]]\nname = "admin"\nversion = "1"\nbasePath = "/admin"\naliases = []\nmutualSSL = "off"\n',
+    {},
+  ).snapshot;
+  const apis = [...good.apis.byNameAndVersion.values()].flat();
+  const { index } = atOnce(
+    indexApis(apis.map((api) => (api.name === 'admin' ? { ...api, fault: 'f' } : api))),
+  );
+  assert.equal(await outcome({ path: '/admin' }, { ...good, apis: index }), 'api_misconfigured');
+  assert.equal(await outcome({ path: '/admin.json' }, { ...good, apis: index }), 'path_ambiguous');
 });
 
 test('what two ask for is compared once', () => {

@@ -410,6 +410,11 @@ const wrong: readonly [why: string, text: string, ...problems: RegExp[]][] = [
     '[enforcer.answers]\naliasHeader = "Content-Length"\n',
     /^config.toml:2: enforcer.answers.aliasHeader: found "content-length", which HTTP itself uses/,
   ],
+  [
+    'the same in another spelling, in which it is removed as well',
+    '[enforcer.answers]\naliasHeader = "Content_Type"\n',
+    /^config.toml:2: enforcer.answers.aliasHeader: found "content_type", which HTTP itself uses/,
+  ],
   ...[
     ['enforcer.answers', 'aliasHeader', 'X-Original-URL'],
     ['enforcer.answers', 'tokenSubjectHeader', 'x.rewrite.url'],
