@@ -46,6 +46,8 @@ type OcspSent = {
   readonly at: number;
 };
 
+type OcspOptions = { readonly before?: OcspSent | undefined; readonly onPlaces?: (() => void) | undefined };
+
 /**
  * Without nextUpdate there is always a newer answer (RFC 6960 4.2.2.1): so long after it was made one counts, which
  * whoever stands between could else send again for ever.
@@ -61,7 +63,7 @@ const maxBytes = 262_144;
 const maxGet = 255;
 /**
  * An answer is kept in memory to be judged anew by other rules. Few are longer, with all certificates up to a root; those
- * are asked for again, or read from the disk.
+ * are asked for again, or read from the disk, unless they say revoked: nobody is let in because the rules changed.
  */
 const mostKept = 8_192;
 /** Bytes for which a responder and what it is asked about take up one place: URLs, names and keys have some 600. */
@@ -72,16 +74,17 @@ export class OcspFeed extends Feed<OcspAnswer> {
   readonly #source: OcspSource;
   readonly #failing: Failing;
   readonly url: string;
-  /** Of the room for certificates. */
-  readonly places: number;
 
-  /** @param before what another feed was sent about the same, which is judged anew */
+  /**
+   * @param before what another feed was sent about the same, which is judged anew
+   * @param onPlaces it takes up more or less room than before
+   */
   constructor(
     address: OcspAddress,
     around: RevocationSurroundings,
-    { before, ...own }: Partial<FeedTimes> & { readonly before?: OcspSent | undefined } = {},
+    { before, onPlaces, ...own }: Partial<FeedTimes> & OcspOptions = {},
   ) {
-    const source = new OcspSource(address, around, before);
+    const source = new OcspSource(address, around, { before, onPlaces });
     const { timeout, refresh } = around.limits();
     const usual = { ...times, every: refresh, within: 2 * timeout + 1_000 };
     const onChange = (answer: OcspAnswer, before: OcspAnswer | undefined): void => {
@@ -99,13 +102,17 @@ export class OcspFeed extends Feed<OcspAnswer> {
     super({ feed: 'ocsp', onChange, ...source.asked }, tell, { ...usual, ...own });
     this.#source = source;
     this.url = address.url;
-    this.places = source.places;
     this.#failing = failing;
   }
 
   override close(): Promise<void> {
     this.#failing.delete(this);
     return super.close();
+  }
+
+  /** Of the room for certificates. */
+  get places(): number {
+    return this.#source.places;
   }
 
   get sent(): OcspSent | undefined {
@@ -165,13 +172,19 @@ class OcspSource {
   /** Times in a row that it had no turn. */
   #passed = 0;
   sent: OcspSent | undefined;
+  readonly #onPlaces: () => void;
 
-  constructor(address: OcspAddress, around: RevocationSurroundings, before: OcspSent | undefined) {
+  constructor(
+    address: OcspAddress,
+    around: RevocationSurroundings,
+    { before, onPlaces = () => {} }: OcspOptions,
+  ) {
     const { certificate, issuer, ...rest } = address;
     const { url } = rest;
     this.#address = rest;
     this.#about = askedAbout(certificate, issuer);
     this.#around = around;
+    this.#onPlaces = onPlaces;
     this.#key = `ocsp ${url} ${questionKey(certificate, issuer)}`;
     this.#from = `${withoutSecrets(url)} about ${named(certificate)}, serial number ${certificate.serialNumber}`;
     // Whoever is asked about for the first time since a restart need not wait for a disk either.
@@ -180,7 +193,9 @@ class OcspSource {
 
   get places(): number {
     const { serial, name, key } = this.#about;
-    return Math.ceil((serial.length + name.length + key.length + this.#address.url.length) / place);
+    const asked = serial.length + name.length + key.length + this.#address.url.length;
+    const kept = this.sent?.bytes.length ?? 0;
+    return Math.ceil((asked + (kept > mostKept ? kept : 0)) / place);
   }
 
   get asked() {
@@ -210,7 +225,7 @@ class OcspSource {
     // Who says unknown knows nothing, and has not said otherwise.
     if (before?.status === 'revoked' && answer.status === 'unknown')
       throw new Error('it says unknown of what it said was revoked, which stays in force');
-    this.#keep(sent);
+    this.#keep(sent, answer);
     const { from, until } = answer.window;
     const moment = { now: Date.now(), refresh: this.#around.limits().refresh, random: Math.random() };
     readIn(refetchIn({ thisUpdate: from, nextUpdate: until }, moment));
@@ -300,9 +315,12 @@ class OcspSource {
     return { ...result, window: { ...window, until } };
   }
 
-  #keep(sent: OcspSent): void {
+  #keep(sent: OcspSent, { status }: OcspAnswer): void {
     const { bytes } = sent;
-    this.sent = bytes.length > mostKept ? undefined : { ...sent, bytes: new Uint8Array(bytes) };
+    const isKept = bytes.length <= mostKept || status === 'revoked';
+    const before = this.places;
+    this.sent = isKept ? { ...sent, bytes: new Uint8Array(bytes) } : undefined;
+    if (this.places !== before) this.#onPlaces();
   }
 
   #known(): Reading<OcspAnswer> | undefined {
@@ -311,7 +329,7 @@ class OcspSource {
     if (sent === undefined) return undefined;
     try {
       const answer = this.#judge(sent);
-      this.#keep(sent);
+      this.#keep(sent, answer);
       return readingOf(answer);
     } catch {
       // If it lies on the disk, `stored` says what is wrong with it.
@@ -327,7 +345,7 @@ class OcspSource {
     if (sent === undefined) return undefined;
     try {
       const answer = this.#judge(sent);
-      this.#keep(sent);
+      this.#keep(sent, answer);
       return readingOf(answer);
     } catch (error) {
       const later = this.#laterOf(sent);

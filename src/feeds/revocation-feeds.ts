@@ -333,7 +333,11 @@ export class RevocationFeeds implements RevocationKnowledge {
         };
         // What another was told is judged anew: a change of policy must not begin with nothing known.
         const before = feedsIn(known).find((feed) => feed.url === place.url)?.sent;
-        return new OcspFeed(address, this.#around, { ...this.#times, before });
+        return new OcspFeed(address, this.#around, {
+          ...this.#times,
+          before,
+          onPlaces: this.#weighsAsked(key),
+        });
       });
     if (feeds.length + kept.length === 0) this.#asked.delete(key);
     else {
@@ -350,6 +354,16 @@ export class RevocationFeeds implements RevocationKnowledge {
   /** A function that knows nothing but this: one that is made beside a certificate keeps that as well. */
   #whoAsks(key: string): () => readonly Owner[] {
     return () => this.#asked.ownersOf(key);
+  }
+
+  /** Once it is there, an answer may be what takes up most; before, nothing is weighed. Knows nothing but this, either. */
+  #weighsAsked(key: string): () => void {
+    return () => {
+      const asked = this.#asked.get(key);
+      if (asked === undefined) return;
+      this.#asked.weigh(key, placesOf(asked));
+      this.#askAtMost(this.#most.certificates);
+    };
   }
 
   #wantedLast(certificate: Certificate, issuer: Certificate): readonly OcspFeed[] {

@@ -40,6 +40,7 @@ const access = (...urls: readonly string[]): Uint8Array =>
 const pem = (der: Uint8Array): string =>
   `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString('base64')}\n-----END X509 CRL-----\n`;
 const uniqueScope = (n: number): Uint8Array => scope(explicit(0, explicit(0, uri(`http://a/${n}`))));
+const large = extension('1.2.3.4', octets(new Uint8Array(50_000)));
 const clientOf = (...list: readonly Uint8Array[]): Certificate => certify(ca.who, entity('Client'), list);
 
 const sourcesOf = (more: Partial<RevocationSources> = {}): RevocationSources => ({
@@ -249,8 +250,6 @@ describe('more than there is room for', () => {
     );
   });
 
-  const large = extension('1.2.3.4', octets(new Uint8Array(50_000)));
-
   it('certificates: of what is asked about no more is kept than is asked, and of large answers what they say', async () => {
     const answers = new Map<string | undefined, Uint8Array>();
     const padding = Array.from({ length: 4 }, () => clientOf(large));
@@ -290,6 +289,25 @@ describe('more than there is room for', () => {
       Array.from({ length: count }, () => [undefined, true]),
     );
     assert.ok(held < count * 100_000, `${held} bytes`);
+  });
+
+  it('certificates: a long answer that says revoked takes up the room of several, once it is there', {
+    timeout: 20_000,
+  }, async () => {
+    const leaves = [clientOf(), clientOf()];
+    const responses = leaves.map((leaf) => ({
+      id: certId(ca.who, leaf),
+      thisUpdate: Date.now() - hour,
+      nextUpdate: Date.now() + hour,
+      status: revoked(),
+    }));
+    const long = forgeOcsp(ca.who, { responses, certificates: [clientOf(large)] });
+    const server = await webServer(sending(long));
+    const { feeds, event } = feedsOf({ certificates: Math.ceil(long.length / 4_096) + 2 });
+    await inForce(feeds, settingsOf(sourcesOf({ ocspResponder: server.url })));
+    for (const leaf of leaves) feeds.want(leaf, ca.certificate, ca.certificate);
+    await event(1);
+    while (feeds.states.length > 1) await new Promise(setImmediate);
   });
 
   it('certificates: of a responder that nobody asks any more not even the name is kept', async () => {
@@ -696,34 +714,40 @@ describe('a configuration', () => {
     assert.deepEqual([feeds.crls.size, feeds.states], [0, []]);
   });
 
-  it('with another policy keeps what responders said, judged anew', async () => {
-    const leaf = clientOf();
-    const response = {
-      id: certId(ca.who, leaf),
-      thisUpdate: Date.now() - hour,
-      nextUpdate: Date.now() + hour,
-      status: revoked(),
-    };
-    const server = await webServer(sending(forgeOcsp(ca.who, { responses: [response] })));
-    const { feeds, event } = feedsOf();
-    const sources = sourcesOf({ ocspResponder: server.url });
-    await inForce(feeds, settingsOf(sources));
-    feeds.want(leaf, ca.certificate, ca.certificate);
-    await event(1);
-    assert.deepEqual(
-      feeds.answersAbout(leaf, ca.certificate).map(({ status }) => status),
-      ['revoked'],
-    );
-    server.answer = () => {};
-    const freshness = { ...sources.freshness, clockSkew: 30_000 };
-    await inForce(feeds, settingsOf({ ...sources, freshness }));
-    feeds.want(leaf, ca.certificate, ca.certificate);
-    while (feeds.answersAbout(leaf, ca.certificate).length === 0) await new Promise(setImmediate);
-    assert.deepEqual(
-      feeds.answersAbout(leaf, ca.certificate).map(({ status }) => status),
-      ['revoked'],
-    );
-  });
+  for (const [what, certificates] of [
+    ['', []],
+    [', also where it is long, with certificates of 50 KB', [clientOf(large)]],
+  ] as const)
+    it(`with another policy keeps that responders said revoked, judged anew${what}`, {
+      timeout: 20_000,
+    }, async () => {
+      const leaf = clientOf();
+      const response = {
+        id: certId(ca.who, leaf),
+        thisUpdate: Date.now() - hour,
+        nextUpdate: Date.now() + hour,
+        status: revoked(),
+      };
+      const server = await webServer(sending(forgeOcsp(ca.who, { responses: [response], certificates })));
+      const { feeds, event } = feedsOf();
+      const sources = sourcesOf({ ocspResponder: server.url });
+      await inForce(feeds, settingsOf(sources));
+      feeds.want(leaf, ca.certificate, ca.certificate);
+      await event(1);
+      assert.deepEqual(
+        feeds.answersAbout(leaf, ca.certificate).map(({ status }) => status),
+        ['revoked'],
+      );
+      server.answer = () => {};
+      const freshness = { ...sources.freshness, clockSkew: 30_000 };
+      await inForce(feeds, settingsOf({ ...sources, freshness }));
+      feeds.want(leaf, ca.certificate, ca.certificate);
+      while (feeds.answersAbout(leaf, ca.certificate).length === 0) await new Promise(setImmediate);
+      assert.deepEqual(
+        feeds.answersAbout(leaf, ca.certificate).map(({ status }) => status),
+        ['revoked'],
+      );
+    });
 
   it('of two trusted CAs above one issuer, each with a responder of its own, ends neither by the other', {
     timeout: 20_000,
