@@ -135,14 +135,14 @@ class UrlSource {
     }
     const known = signers();
     const read = await this.#inThread([fetched.bytes], known, signal);
-    const { crls: found, faults } = read;
+    const { crls: found, faults, isLate } = read;
     if (found.length === 0) throw new Error(`what it sent ${faults[0]}`);
     const now = Date.now();
     const { crls, unused, begins } = newestCrls(before, found, { now, clockSkew, staysBeside: () => true });
     if (begins !== undefined) readIn(refetchAt(begins - clockSkew, { now, refresh }));
     if (!isOfUse(crls, found, before)) throw new Error(unused[0]);
-    // What begins to count later has to be sent once more then.
-    this.#validators = begins === undefined ? fetched.validators : undefined;
+    // What begins to count later has to be sent once more then, and so has what there was no time for.
+    this.#validators = begins === undefined && !isLate ? fetched.validators : undefined;
     this.#signers = known;
     readIn(soonest(crls, refresh));
     this.#keep(crls, 'write');

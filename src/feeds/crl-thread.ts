@@ -35,6 +35,8 @@ export type CrlReading = {
   readonly unused: readonly string[];
   /** Files that are there, and of which not everything could be used. */
   readonly faulty: readonly string[];
+  /** There was no time to find out who signed one: the same bytes may say more another time. */
+  readonly isLate: boolean;
   /** Of files: equal while nobody touched them. */
   readonly state: string;
 };
@@ -274,6 +276,8 @@ type Part = {
   next: number;
   readonly read: Read[];
   readonly faults: string[];
+  /** See `CrlReading.isLate`. */
+  isLate: boolean;
 };
 
 /**
@@ -329,7 +333,7 @@ function readFiles({ path, known: before }: CrlPath, ask: Ask, known: Known, end
       `has ${lists.length} lists, and only the first ${next} could be read in its part of the time that all files share; take out of it what nobody needs`,
     );
   const costly = looked.flatMap(({ file, state: ofFile }) =>
-    isCut(parts.get(file)!) ? [[file, ofFile] as const] : [],
+    isCut(parts.get(file)!) || parts.get(file)!.isLate ? [[file, ofFile] as const] : [],
   );
   const inOrder = files.map((file) => parts.get(file)!);
   return { ...answerOf(inOrder, unread.length === 0 ? state : ''), costly, unread };
@@ -346,12 +350,13 @@ const emptyPart = (file: string, fault: string): Part => ({
   next: 0,
   read: [],
   faults: [fault],
+  isLate: false,
 });
 
 function partOf(file: string, bytes: Uint8Array): Part {
   const inFile = readCrlFile(bytes);
   if (!inFile.ok) return emptyPart(file, inFile.problem);
-  return { file, lists: inFile.crls, next: 0, read: [], faults: [] };
+  return { file, lists: inFile.crls, next: 0, read: [], faults: [], isLate: false };
 }
 
 const isCut = ({ lists, next }: Part): boolean => next < lists.length;
@@ -374,8 +379,10 @@ function readOn(
     seen.add(digest);
     const der = new Uint8Array(list);
     const result = readOne(der, known, tryUntil);
-    if (typeof result === 'string') part.faults.push(result);
-    else part.read.push({ der, file: part.file, digest, ...result });
+    if ('fault' in result) {
+      part.faults.push(result.fault);
+      part.isLate ||= result.isLate;
+    } else part.read.push({ der, file: part.file, digest, ...result });
   }
   // Nor are their bytes needed any more.
   part.lists = [];
@@ -404,6 +411,7 @@ function answerOf(parts: readonly Part[], state: string): Answer {
     faults: told(faults),
     unused: told(unused),
     faulty: faulty.map(({ file }) => file),
+    isLate: parts.some(({ isLate }) => isLate),
     state,
     costly: [],
     unread: [],
@@ -456,27 +464,32 @@ function readOne(
   der: Uint8Array<ArrayBuffer>,
   known: Known,
   tryUntil: number,
-): (Tried & Pick<Read, 'signer'>) | string {
+): (Tried & Pick<Read, 'signer'>) | { readonly fault: string; readonly isLate: boolean } {
+  const because = (fault: string, isLate = false) => ({ fault, isLate });
   try {
     const crl = readCrl(der);
+    const of = `is a CRL of ${formatName(crl.issuer)}`;
     const named = known.get(crl.issuer.key)?.slice(0, maxTried) ?? [];
     if (named.length === 0)
-      return `is a CRL of ${formatName(crl.issuer)}, which is no CA that is known here; where another than the CA signs its CRLs, put that certificate into the CA's file`;
+      return because(
+        `${of}, which is no CA that is known here; where another than the CA signs its CRLs, put that certificate into the CA's file`,
+      );
     const tried = { crl, makers: [], others: [] };
     let why = '';
     for (const [i, signer] of named.entries()) {
-      if (i >= alwaysTried && performance.now() > tryUntil) {
-        why = `none of the first ${i} that have its name signed it; there was no time to try more`;
-        break;
-      }
+      if (i >= alwaysTried && performance.now() > tryUntil)
+        return because(
+          `${of}, and none of the first ${i} that have its name signed it; there was no time to try more`,
+          true,
+        );
       const failed = tryKey(tried, signer);
       if (failed === undefined) return { ...tried, signer: signer.certificate, untried: named.slice(i + 1) };
       why = failed;
     }
-    return `is a CRL of ${formatName(crl.issuer)}, and ${why}`;
+    return because(`${of}, and ${why}`);
   } catch (error) {
     if (!(error instanceof CrlError)) throw error;
-    return `is no usable CRL (${error.message})`;
+    return because(`is no usable CRL (${error.message})`);
   }
 }
 

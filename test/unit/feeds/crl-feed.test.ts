@@ -753,6 +753,61 @@ describe('of one source', () => {
       });
   });
 
+  describe('a list of one of many CAs of one name that there is no time to try', () => {
+    const named = Array.from({ length: 6 }, () => authorityOf('CA', entity('CA', generateEc('P-521'))));
+    const known = [ca, ...named].map(({ certificate }) => certificate);
+    const revoked = Array.from({ length: 60_000 }, (_, i) => (0x100000 + i).toString(16));
+    const late = crlOf(named.at(-1)!, { number: 2, revoked });
+    const fault = /there was no time to try more/;
+
+    it('of a folder: is not remembered as read, and left out as what takes too long', async () => {
+      const dir = folder();
+      writeFileSync(join(dir, 'a.crl'), crlOf(ca, { number: 1 }));
+      writeFileSync(join(dir, 'b.crl'), late);
+      // Larger, so that it has a quarter of the time.
+      for (const name of ['c', 'd', 'e']) writeFileSync(join(dir, name), Buffer.alloc(late.length + 1, '-'));
+      const weak = () => defaultPolicy.weakAlgorithms;
+      for (let patience = 100; ; patience *= 2) {
+        assert.ok(patience < 60_000, 'there is time always');
+        const thread = new CrlThread({ patience, heapMegabytes: 512 });
+        const read = (state?: string) => thread.read({ path: dir, known: state }, known, weak);
+        try {
+          const first = await read().catch(() => undefined);
+          if (first === undefined || !fault.test(first.faults.join())) continue;
+          const next = await read(first.state);
+          assert.match(next?.faults.join() ?? '', /b\.crl takes more of the time/);
+          assert.equal(await read(next!.state), undefined);
+          return;
+        } finally {
+          await thread.close();
+        }
+      }
+    });
+
+    it('of a URL: is asked for whole', async () => {
+      const world = around([ca.certificate]);
+      const { crls } = (await world.threads.configured.read([crlOf(ca)], known, world.weakAlgorithmsOf))!;
+      let isLate = true;
+      const read = () => Promise.resolve({ crls, faults: [], unused: [], faulty: [], isLate, state: '' });
+      const configured = Object.assign(new CrlThread(), { read });
+      const conditions: unknown[] = [];
+      const server = await webServer(({ headers }, response) => {
+        conditions.push(headers['if-none-match']);
+        response.setHeader('etag', '"1"').end('bundle');
+      });
+      const feed = new CrlFeed(
+        { url: server.url, reach: 'anywhere' },
+        { ...world, threads: { ...world.threads, configured } },
+      );
+      await feed.start();
+      isLate = false;
+      await feed.start();
+      await feed.start();
+      assert.deepEqual([feed.state.lastError, conditions], [undefined, [undefined, undefined, '"1"']]);
+      await feed.close();
+    });
+  });
+
   it('lists with long extensions have 4 MiB of them together, and no more', async () => {
     const extensions = [extension('1.2.3', Buffer.alloc(16_000))];
     const { crls, faults } = await read([
