@@ -288,11 +288,10 @@ function readFiles({ path, known: before }: CrlPath, ask: Ask, known: Known, end
   const files = filesAt(path);
   const firsts = new Map(ask.first.map((file, i) => [file, i - ask.first.length]));
   const looked = files.map((file) => {
-    const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
-    const state = `${file} ${stats?.ino} ${stats?.size} ${stats?.mtimeNs} ${stats?.ctimeNs}`;
+    const { state, size } = lookAt(file);
     const out = ask.leftOut.get(file);
     const isLeftOut = out !== undefined && (out.state === undefined || out.state === state);
-    return { file, state, isLeftOut, rank: firsts.get(file) ?? Number(stats?.size ?? 0) };
+    return { file, state, isLeftOut, rank: firsts.get(file) ?? size };
   });
   const state = looked.map((one) => `${one.state} ${one.isLeftOut}`).join('\n');
   if (state === before) return { same: true };
@@ -337,6 +336,16 @@ function readFiles({ path, known: before }: CrlPath, ask: Ask, known: Known, end
   );
   const inOrder = files.map((file) => parts.get(file)!);
   return { ...answerOf(inOrder, unread.length === 0 ? state : ''), costly, unread };
+}
+
+/** Why one can't be looked at (a link to itself, a folder that is closed) is its own fault, which whoever reads it is told. */
+function lookAt(file: string): { readonly state: string; readonly size: number } {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+    return { state: `${file} ${ino} ${size} ${mtimeNs} ${ctimeNs}`, size: Number(size) };
+  } catch (error) {
+    return { state: `${file} ${(error as NodeJS.ErrnoException).code}`, size: 0 };
+  }
 }
 
 const leftOutText =

@@ -753,6 +753,26 @@ describe('of one source', () => {
       });
   });
 
+  const links: readonly (readonly [what: string, to: string, fault: RegExp])[] = [
+    ['to itself', 'odd.crl', /ELOOP/],
+    ['to a name that is too long', 'x'.repeat(300), /ENAMETOOLONG/],
+    ['below a file', 'good.crl/x', /ENOTDIR/],
+    ['to nowhere', 'nowhere', /does not exist/],
+  ];
+  for (const [what, to, fault] of links)
+    it(`a folder with a link ${what}: is faulty, and all others count`, async () => {
+      const dir = folder();
+      writeFileSync(join(dir, 'good.crl'), crlOf(ca, { number: 1 }));
+      const odd = join(dir, 'odd.crl');
+      symlinkSync(to, odd);
+      const { crls, faults, faulty, state } = await read({ path: dir, known: undefined });
+      assert.deepEqual([crls.map(({ crl }) => crl.cRLNumber), faulty], [[1n], [odd]]);
+      assert.match(faults.join('\n'), fault);
+      rmSync(odd);
+      writeFileSync(odd, crlOf(stranger));
+      assert.notEqual((await read({ path: dir, known: state })).state, state);
+    });
+
   describe('a list of one of many CAs of one name that there is no time to try', () => {
     const named = Array.from({ length: 6 }, () => authorityOf('CA', entity('CA', generateEc('P-521'))));
     const known = [ca, ...named].map(({ certificate }) => certificate);
