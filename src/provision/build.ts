@@ -22,7 +22,7 @@ import { apiOf, groupByScope } from './directory.ts';
 import { type Expiry, expiriesOf } from './expiries.ts';
 import type { Findings } from './findings.ts';
 import { issuersOfEntry } from './issuers.ts';
-import { foreignOnly } from './known-issuers.ts';
+import { foreignCas } from './known-issuers.ts';
 import type { State } from './last-good.ts';
 import { strengthOf, warnAboutLeniency } from './leniency.ts';
 import type { OwnConfig } from './own-config.ts';
@@ -44,7 +44,7 @@ import {
 import { readTiers, type Tier } from './tiers.ts';
 import type { Issuers } from './token-policies.ts';
 import { readTokenServices } from './token-services.ts';
-import { buildTrust, type ClientEntry, type Trust } from './trust.ts';
+import { buildTrust, type ForeignOf, type Trust } from './trust.ts';
 
 /** What comes of one configuration. */
 export type Built = {
@@ -124,16 +124,20 @@ export function* build(
   yield* warnAboutSize(listed, config, findings);
   const clients = [...listed, ...(yield* readOwnClients(config, clientReading))];
   yield;
-  const entryOf = ({ scope }: ClientEntry): string | undefined =>
-    scope === '' ? undefined : states[apiOf(scope) - foreignFrom]?.entry;
-  const trust = yield* buildTrust(clients, trusted, intermediates, strength, entryOf);
+  const foreignOf: ForeignOf = ({ scope }) => {
+    const entry = scope === '' ? undefined : states[apiOf(scope) - foreignFrom]?.entry;
+    return entry === undefined ? undefined : { entry, api: apiOf(scope) };
+  };
+  const trust = yield* buildTrust(clients, trusted, intermediates, strength, foreignOf);
   yield;
   const senders = yield* readSenders(config, clients, intermediates, reading);
   const judged = [...clients, ...senders.entries];
-  const atHand = judged.flatMap((entry) => (entry.kind === 'certificate' ? [entry.certificate] : []));
+  const pins = judged.flatMap((entry) =>
+    entry.kind === 'certificate' ? [{ certificate: entry.certificate, pinnedBy: foreignOf(entry)?.api }] : [],
+  );
   yield;
   const withCas = judged.filter((entry) => entry.kind === 'ca');
-  const foreign = yield* foreignOnly(judged, (entry) => entryOf(entry) !== undefined);
+  const foreign = yield* foreignCas(judged, foreignOf);
   yield;
   const revocation = yield* readRevocation(
     config.enforcer.security.revocation,
@@ -141,9 +145,9 @@ export function* build(
       ...trust,
       senderAnchors: senders.trust?.anchors ?? [],
       intermediates: [...intermediates, ...withCas.flatMap(({ cas }) => cas ?? [])],
-      ownCas: withCas.flatMap((entry) => (entryOf(entry) === undefined ? (entry.cas ?? []) : [])),
+      ownCas: withCas.flatMap((entry) => (foreignOf(entry) === undefined ? (entry.cas ?? []) : [])),
       foreign,
-      certificates: atHand,
+      pins,
       cas: withCas.flatMap((entry) =>
         entry.revocation === undefined
           ? []

@@ -14,7 +14,7 @@ import type {
   RevocationState,
 } from '../pki/revocation/revocation-state.ts';
 import type { Findings } from './findings.ts';
-import { type ForeignOnly, type IssuerOf, issuerAmong, issuersAbove } from './known-issuers.ts';
+import { type ForeignCas, type KnownIssuers, knownIssuers, type Pin } from './known-issuers.ts';
 import type { Owners } from './owners.ts';
 import { certificateIn } from './pem-files.ts';
 import type { Sliced } from './slices.ts';
@@ -30,7 +30,7 @@ type Rules = { readonly sources: RevocationSources; readonly policy: RevocationP
 type Revocation = {
   readonly settings: RevocationSettings;
   readonly policyOf: RevocationState['policyOf'];
-  readonly issuerOf: IssuerOf;
+  readonly issuerOf: KnownIssuers['ofPin'];
   readonly signerAnchorsOf: (issuer: Certificate) => readonly Certificate[];
 };
 
@@ -42,9 +42,9 @@ type Known = {
   readonly intermediates: readonly Certificate[];
   /** CAs that clients and senders of config.toml name. */
   readonly ownCas: readonly Certificate[];
-  readonly foreign: ForeignOnly;
+  readonly foreign: ForeignCas;
   /** Those of clients and senders that are at hand. */
-  readonly certificates: readonly Certificate[];
+  readonly pins: readonly Pin[];
   readonly owners: Owners;
   readonly policy: Partial<PathPolicy>;
   /** What stands beside the `caFile` of clients. */
@@ -90,7 +90,7 @@ export function* readRevocation(
   const signers = [...known.anchors, ...known.intermediates, ...ofOwn].toSorted(
     (a, b) => turnOf(a) - turnOf(b),
   );
-  const issuerOf = issuerAmong(signers, turnOf, known.foreign);
+  const issuers = knownIssuers(signers, turnOf, known.foreign);
   const hasOwnRules = (ca: Certificate): boolean => byCa.has(caKey(ca));
   const trusted = new Set(known.anchors.filter((ca) => turnOf(ca) === 0).map(caKey));
   const rulesFor = (...path: readonly Certificate[]): Rules | undefined => {
@@ -103,21 +103,21 @@ export function* readRevocation(
     }
     // Nor does what is above the end of a path, or above the issuer of a client's file.
     if (general !== undefined) return general;
-    const above = [...issuersAbove(path.at(-1)!, issuerOf)].find(hasOwnRules);
+    const above = [...issuers.above(path.at(-1)!)].find(hasOwnRules);
     return above && byCa.get(caKey(above));
   };
   // What is above foreign files' CAs costs signatures; once found it is known.
   if (general === undefined)
     for (const ca of known.anchors) {
       yield;
-      for (const _ of issuersAbove(ca, issuerOf)) yield;
+      for (const _ of issuers.above(ca)) yield;
     }
   warnAboutCas(known, rulesFor, findings);
   return {
     policyOf: (...above) => rulesFor(...above)?.policy,
-    issuerOf,
+    issuerOf: issuers.ofPin,
     // As far as config.toml knows them itself: above a key that was reckoned from a signature is whoever reckoned it.
-    signerAnchorsOf: (issuer) => (turnOf(issuer) > 0 ? [] : [issuer, ...issuersAbove(issuer, issuerOf)]),
+    signerAnchorsOf: (issuer) => (turnOf(issuer) > 0 ? [] : [issuer, ...issuers.above(issuer)]),
     settings: {
       sources: [general, ...byCa.values()].flatMap((rules) => rules?.sources ?? []),
       sourcesOf: (...above) => rulesFor(...above)?.sources,
@@ -127,7 +127,7 @@ export function* readRevocation(
       ownersOf: (anchor) =>
         isOwn.has(anchor.sha256) ? [byItself(anchor.sha256)] : known.owners.ownersOf(anchor),
       weakAlgorithmsOf: (ca) => leniencyFor(ca, { ...defaultPolicy, ...known.policy }).weakAlgorithms,
-      ahead: written.sources.includes('ocsp') ? aheadOf(known.certificates, issuerOf) : [],
+      ahead: written.sources.includes('ocsp') ? aheadOf(known.pins, issuers) : [],
       timeout: written.timeout * 1000,
       refresh: written.refresh * 1000,
       clockSkew: written.clockSkew * 1000,
@@ -301,9 +301,9 @@ const asksElsewhere = ({ sources }: Rules): boolean =>
   (sources.kinds.includes('ocsp') && sources.ocspResponder !== undefined);
 
 /** Certificates that are at hand, each with the CA that issued it. What else is above it, its path will tell. */
-const aheadOf = (certificates: readonly Certificate[], issuerOf: IssuerOf): RevocationSettings['ahead'] => ({
+const aheadOf = (pins: readonly Pin[], { ofPin }: KnownIssuers): RevocationSettings['ahead'] => ({
   *[Symbol.iterator]() {
-    for (const certificate of certificates) yield { certificate, issuer: issuerOf(certificate) };
+    for (const { certificate, pinnedBy } of pins) yield { certificate, issuer: ofPin(certificate, pinnedBy) };
   },
 });
 

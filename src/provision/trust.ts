@@ -45,6 +45,9 @@ export type ClientEntry = {
     }
 );
 
+/** The API of a foreign file that an entry of clients is of, and its entry of `[[definitions]]`; undefined: config.toml's own. */
+export type ForeignOf = (entry: ClientEntry) => { readonly entry: string; readonly api: number } | undefined;
+
 /** What a client is known by, for looking it up. */
 export type TrustedClient = Client & { readonly entry: ClientEntry };
 export type Trust = {
@@ -61,15 +64,13 @@ export type Trust = {
 /**
  * Who trusts what. With `trustedCertPath` every path must end at one of its certificates, through a `caFile` too; only
  * a self-signed `file` is exempt, since nobody issued it. Without, each `file` and `caFile` is the anchor of its own.
- *
- * @param entryOf whose foreign file an entry is of; undefined: config.toml's own
  */
 export function* buildTrust(
   entries: readonly ClientEntry[],
   trusted: readonly Certificate[] | undefined,
   intermediates: readonly Certificate[],
   strength: Leniency,
-  entryOf: (entry: ClientEntry) => string | undefined = () => undefined,
+  foreignOf: ForeignOf = () => undefined,
 ): Sliced<Trust> {
   const policy = policyOf(strength, entries.flatMap(lenientCasOf));
   const isPinned = (entry: ClientEntry): boolean =>
@@ -85,12 +86,12 @@ export function* buildTrust(
   const roots = (trusted ?? cas).map((certificate): Anchor => ({ kind: 'ca', certificate }));
 
   const ofForeign = entries.flatMap((client): readonly ForeignCa[] => {
-    const entry = entryOf(client);
+    const entry = foreignOf(client)?.entry;
     if (client.kind !== 'ca' || entry === undefined) return [];
     return (client.cas ?? []).map((ca) => ({ ca, entry, scope: client.scope }));
   });
   const ofOwn = entries.flatMap((client) =>
-    client.kind === 'ca' && entryOf(client) === undefined ? (client.cas ?? []) : [],
+    client.kind === 'ca' && foreignOf(client) === undefined ? (client.cas ?? []) : [],
   );
   const owners = createOwners([...(trusted ?? []), ...intermediates, ...ofOwn], ofForeign);
   const { turnOf } = owners;
@@ -98,11 +99,20 @@ export function* buildTrust(
 
   // What one entry knows of the way, all do: whether one is in force must not depend on what a client sends along.
   const between = knownCas([...intermediates, ...cas]);
-  // One for all pins: which alias a pinned certificate is, its fingerprint tells.
-  const pinned = new PathValidator(
-    createTrustStore({ anchors: [], fingerprints, intermediates: between, turnOf }),
-    policy,
-  );
+  // One for all pins of config.toml, and one for each foreign API's: which alias a pinned certificate is, its fingerprint
+  // tells, but who issued it each looks for among others.
+  const pinned = new Map<number | undefined, PathValidator>();
+  const pinnedIn = (entry: ClientEntry): PathValidator => {
+    const pinnedBy = foreignOf(entry)?.api;
+    const validator =
+      pinned.get(pinnedBy) ??
+      new PathValidator(
+        createTrustStore({ anchors: [], fingerprints, pinnedBy, intermediates: between, turnOf }),
+        policy,
+      );
+    pinned.set(pinnedBy, validator);
+    return validator;
+  };
   const rooted = new PathValidator(
     createTrustStore({ anchors: roots, intermediates: between, turnOf }),
     policy,
@@ -128,7 +138,7 @@ export function* buildTrust(
     return validator;
   };
   const validatorOf = (entry: ClientEntry): PathValidator => {
-    if (isPinned(entry)) return pinned;
+    if (isPinned(entry)) return pinnedIn(entry);
     if (entry.kind !== 'ca' || entry.cas === undefined) return rooted;
     return byCas(entry.cas);
   };

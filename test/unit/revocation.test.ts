@@ -282,7 +282,7 @@ describe('a client by its file, whose CA has lists of another key', () => {
       { revocationKnowledge: { version: 1, crls: createCrlSet([crl(stranger)]) } },
     );
     assert.equal(new Set(revocation!.signers).size, 4);
-    assert.ok(snapshot.revocation!.issuerOf!(leaf) !== undefined, 'the key fits');
+    assert.ok(snapshot.revocation!.issuerOf!(leaf, 1) !== undefined, 'the key fits');
     const parts = { path: '/p', certificate: encodeURIComponent(pem(leaf)) };
     assert.equal(await outcome(parts, snapshot), 'revocation_unknown');
   });
@@ -368,6 +368,47 @@ describe('beside foreign files', () => {
       ],
       revoked,
       'certificate_revoked',
+      '/p',
+    ],
+    [
+      'also where config.toml has that client, whose CA it does not know',
+      general + own,
+      [[['/p', [leaf, named]]]],
+      revoked,
+      'certificate_revoked',
+      '/p',
+    ],
+    ['which it is there', general + own, [[['/p', [leaf, named]]]], revoked, 'acme'],
+    [
+      'or as one that is switched off',
+      `${general}${client('file = "leaf.pem"\ndisabled = true')}`,
+      [[['/p', [leaf, named]]]],
+      revoked,
+      'certificate_revoked',
+      '/p',
+    ],
+    [
+      'or by its fingerprint',
+      general + client(`fingerprints = ["${leaf.sha256}"]`),
+      [[['/p', [leaf, named]]]],
+      revoked,
+      'certificate_revoked',
+      '/p',
+    ],
+    [
+      'and whoever else has that client, beside a CA whose key was reckoned',
+      `${general}mode = "soft-fail"\n`,
+      [[['/q', [leaf, fake(leaf, issuing)]]], [['/p', [leaf, named]]]],
+      revoked,
+      'certificate_revoked',
+      '/p',
+    ],
+    [
+      'who does not keep it out of where its CA is known either',
+      general,
+      [[['/q', [leaf, fake(leaf, issuing)]]], [['/p', [named]]]],
+      clean,
+      'mtls-authenticator',
       '/p',
     ],
   ];

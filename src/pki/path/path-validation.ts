@@ -100,8 +100,8 @@ function judgePinned({
   readonly policy: PathPolicy;
   readonly inputs: PathInputs;
 }): PathVerdict {
-  const { revocation: state, intermediates, effort } = inputs;
-  const issuer = state?.issuerOf?.(leaf);
+  const { trustStore, revocation: state, intermediates, effort } = inputs;
+  const issuer = state?.issuerOf?.(leaf, trustStore.pinnedBy);
   const candidate = issuer && { path: [leaf], anchor: issuer };
   const circumstances = { inputs, offered: offeredOf(effort, intermediates), policy };
   // It has no trust anchor that signers of lists could lead up to.

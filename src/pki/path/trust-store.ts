@@ -19,6 +19,8 @@ export type TrustStore = {
   readonly anchors: BySubject;
   /** SHA-256 of each pinned certificate, lower-case hex. */
   readonly pinned: ReadonlySet<string>;
+  /** Whose word pins them, for `RevocationState.issuerOf`; undefined: that of whoever trusts this store. */
+  readonly pinnedBy: number | undefined;
   readonly intermediates: BySubject;
   /** undefined: any path will do. Otherwise one of these CAs must issue in the path (same subject and key). */
   readonly through: readonly Certificate[] | undefined;
@@ -50,12 +52,14 @@ export function createTrustStore({
   intermediates = [],
   through,
   fingerprints = new Set(),
+  pinnedBy,
   turnOf = () => 0,
 }: {
   readonly anchors: readonly Anchor[];
   readonly intermediates?: readonly Certificate[] | KnownCas;
   readonly through?: readonly Certificate[];
   readonly fingerprints?: ReadonlySet<string>;
+  readonly pinnedBy?: number | undefined;
   readonly turnOf?: TrustStore['turnOf'];
 }): TrustStore {
   const cas = anchors.filter(({ kind }) => kind === 'ca').map(({ certificate }) => certificate);
@@ -67,6 +71,7 @@ export function createTrustStore({
     // Fifty thousand of them: shared where nothing is added.
     pinned:
       pins.length === 0 ? fingerprints : new Set([...pins.map(({ sha256 }) => sha256), ...fingerprints]),
+    pinnedBy,
     intermediates: known.bySubject,
     through,
     turnOf,

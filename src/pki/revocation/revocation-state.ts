@@ -48,8 +48,12 @@ export type RevocationPolicy = {
 export type RevocationState = RevocationKnowledge & {
   /** undefined: below these, revocation is not looked at. */
   readonly policyOf: (...above: Above) => RevocationPolicy | undefined;
-  /** For a certificate that is trusted by itself, without a path: the CA that issued it, where that is known. */
-  readonly issuerOf?: (certificate: Certificate) => Certificate | undefined;
+  /**
+   * For a certificate that is trusted by itself, without a path: the CA that issued it, where that is known.
+   *
+   * @param pinnedBy see `TrustStore`
+   */
+  readonly issuerOf?: (certificate: Certificate, pinnedBy?: number) => Certificate | undefined;
   /** For what that CA issued: those that the signers of its CRLs may lead up to. */
   readonly signerAnchorsOf?: (issuer: Certificate) => readonly Certificate[];
 };

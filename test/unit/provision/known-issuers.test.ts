@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Certificate, readCertificate } from '../../../src/pki/certificate/certificate.ts';
-import { type ForeignOnly, issuerAmong } from '../../../src/provision/known-issuers.ts';
+import { type ForeignCas, knownIssuers } from '../../../src/provision/known-issuers.ts';
 import { ca, certify, type Entity, entity, generateEc } from '../pki/forge.ts';
 
 const caOf = (who: Entity): Certificate => certify(who, who, [ca()]);
@@ -15,13 +15,16 @@ const costly = Array.from({ length: 9 }, () => caOf(named(generateEc('P-521'))))
 const oneKey = named(generateEc('P-521'));
 const anew = Array.from({ length: 9 }, () => certify(entity('Above'), oneKey, [ca()]));
 
-/** @param apis of what foreign files alone have */
+const known = (own: readonly Certificate[], foreign: readonly Certificate[], apis: ForeignCas = new Map()) =>
+  knownIssuers([...own, ...foreign], (one) => (own.includes(one) ? 0 : 1), apis);
+/** For an API of a foreign file, if one is given; else for config.toml. */
 const issuerOf = (
   own: readonly Certificate[],
   foreign: readonly Certificate[],
-  apis: ForeignOnly = new Map(),
-) => issuerAmong([...own, ...foreign], (one) => (own.includes(one) ? 0 : 1), apis)(leaf);
-const inApi = (api: number, ...certificates: readonly Certificate[]): ForeignOnly =>
+  pinnedBy?: number,
+  apis?: ForeignCas,
+) => known(own, foreign, apis).ofPin(leaf, pinnedBy);
+const inApi = (api: number, ...certificates: readonly Certificate[]): ForeignCas =>
   new Map(certificates.map(({ sha256 }) => [sha256, new Set([api])]));
 
 describe('who issued a certificate', () => {
@@ -33,16 +36,14 @@ describe('who issued a certificate', () => {
     ['however many of that name config.toml has', issuerOf([...wrong, right], []), right],
     ['of one key the first', issuerOf([...wrong, again, right], []), again],
     ['nobody of foreign files, for what config.toml has', issuerOf([], [right]), undefined],
-    ['for a client of theirs one of config.toml first', issuerOf([again], [right], inApi(1, leaf)), again],
-    ['as far as there is time', issuerOf([], [...wrong.slice(1), right], inApi(1, leaf)), right],
-    ['and no further', issuerOf([], [...wrong, right], inApi(1, leaf)), undefined],
-    ['which costly keys use up', issuerOf([], [...costly, right], inApi(1, leaf)), undefined],
-    [
-      'but one of them once, however often it was certified',
-      issuerOf([], [...anew, right], inApi(1, leaf)),
-      right,
-    ],
-    ['those of its API first', issuerOf([], [...wrong, right], inApi(1, leaf, right)), right],
+    ['for a client of theirs one of config.toml first', issuerOf([again], [right], 1), again],
+    ['as far as there is time', issuerOf([], [...wrong.slice(1), right], 1), right],
+    ['and no further', issuerOf([], [...wrong, right], 1), undefined],
+    ['which costly keys use up', issuerOf([], [...costly, right], 1), undefined],
+    ['but one of them once, however often it was certified', issuerOf([], [...anew, right], 1), right],
+    ['those of its API first', issuerOf([], [...wrong, right], 1, inApi(1, right)), right],
+    ['be it before another API’s', issuerOf([], [again, right], 1, inApi(1, right)), right],
+    ['and each for itself', issuerOf([], [again, right], 2, inApi(1, right)), again],
   ];
   for (const [what, found, expected] of rows) it(what, () => assert.equal(found?.sha256, expected?.sha256));
 
@@ -54,10 +55,25 @@ describe('who issued a certificate', () => {
         return Reflect.get(of, key);
       },
     });
-    const ask = issuerAmong([counted], () => 0, new Map());
+    const ask = knownIssuers([counted], () => 0, new Map()).ofPin;
     const before = tried;
     ask(leaf);
     ask(readCertificate(leaf.der));
     assert.equal(tried, before + 1);
+  });
+
+  it('is found for an API of a foreign file where config.toml, which has it too, knows nobody', () => {
+    const { ofPin } = known([], [right]);
+    const found = [undefined, 1, undefined].map((pinnedBy) => ofPin(leaf, pinnedBy));
+    assert.deepEqual(found, [undefined, right, undefined]);
+  });
+
+  it('of a foreign CA is looked for among the CAs beside it, of one of config.toml among config.toml’s', () => {
+    const below = certify(issuer, entity('Below'), [ca()]);
+    const above = (own: readonly Certificate[]) => [
+      ...known(own, [again, right, below], inApi(1, below, right)).above(below),
+    ];
+    assert.deepEqual(above([]), [right]);
+    assert.deepEqual(above([below]), []);
   });
 });
