@@ -65,38 +65,50 @@ export function knownIssuers(
       return left >= 0;
     });
   };
-  const known = new Map<string, Certificate | undefined>();
-  const once = (key: string, find: () => Certificate | undefined): Certificate | undefined => {
-    if (!known.has(key)) known.set(key, find());
-    return known.get(key);
+  const known = new Map<string, readonly Certificate[]>();
+  const once = (key: string, find: () => readonly Certificate[]): readonly Certificate[] => {
+    const found = known.get(key) ?? find();
+    known.set(key, found);
+    return found;
   };
-  /** @param who has it, beside config.toml: the same for the same APIs */
-  const issuerOf = (
+  const firstOf = (
+    cas: readonly Certificate[] | undefined,
     certificate: Certificate,
-    who = '',
-    apis?: ReadonlySet<number>,
-  ): Certificate | undefined => {
-    if (certificate.isSelfIssued) return undefined;
-    const { sha256, issuer } = certificate;
-    const isIssuer = (ca: Certificate): boolean => verifySignature(certificate, ca.subjectPublicKey);
-    const first = once(sha256, () => own.get(issuer.key)?.find(isIssuer));
-    if (first !== undefined || apis === undefined) return first;
-    return once(`${sha256} ${who}`, () => othersFor(certificate, apis).find(isIssuer));
+  ): readonly Certificate[] => {
+    const found = cas?.find((ca) => isIssuer(ca, certificate));
+    return found === undefined ? [] : [found];
   };
-  const issuerOfCa = (ca: Certificate): Certificate | undefined =>
-    isOwn(ca) ? issuerOf(ca) : issuerOf(ca, 'CA', foreign.get(ca.sha256));
+  const ofOwn = (certificate: Certificate): readonly Certificate[] =>
+    once(certificate.sha256, () =>
+      certificate.isSelfIssued ? [] : firstOf(own.get(certificate.issuer.key), certificate),
+    );
+  const ofPin: KnownIssuers['ofPin'] = (certificate, api) => {
+    const [first] = ofOwn(certificate);
+    if (first !== undefined || api === undefined || certificate.isSelfIssued) return first;
+    const find = () => firstOf(othersFor(certificate, new Set([api])), certificate);
+    return once(`${certificate.sha256} ${api}`, find)[0];
+  };
+  // Of a foreign file's all that fit: nobody knows for which API it is asked, and one that was reckoned must not hide another.
+  const ofCa = (ca: Certificate): readonly Certificate[] => {
+    const found = ofOwn(ca);
+    if (found.length > 0 || isOwn(ca) || ca.isSelfIssued) return found;
+    const all = () => othersFor(ca, foreign.get(ca.sha256) ?? new Set());
+    return once(`${ca.sha256} CA`, () => all().filter((one) => isIssuer(one, ca)));
+  };
   return {
-    ofPin: (certificate, api) =>
-      api === undefined ? issuerOf(certificate) : issuerOf(certificate, `${api}`, new Set([api])),
+    ofPin,
     *above(ca) {
-      const above = new Set<Certificate>();
-      for (let next = issuerOfCa(ca); next !== undefined && !above.has(next); next = issuerOfCa(next)) {
-        above.add(next);
+      const above = new Set(ofCa(ca));
+      for (const next of above) {
         yield next;
+        for (const one of ofCa(next)) above.add(one);
       }
     },
   };
 }
+
+const isIssuer = (ca: Certificate, certificate: Certificate): boolean =>
+  verifySignature(certificate, ca.subjectPublicKey);
 
 /** Of each key the first. */
 function onceEach(cas: readonly Certificate[]): Certificate[] {

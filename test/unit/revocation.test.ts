@@ -296,6 +296,7 @@ describe('beside foreign files', () => {
 [[enforcer.security.mutualSSL.sources]]\nformat = "percent-pem"\ntrustedSenders = ["alias:lb"]\n`;
   const own = client('file = "leaf.pem"');
   const policyOnly = `[[enforcer.security.revocation.cas]]\ncaFile = "root.pem"\n${url}\n`;
+  const above = certify(root, policy, [ca(), keyUsage('06')]);
   const revoked = [crl(issuing, { revoked: [leaf.serialNumber] })];
   type Row = readonly [
     what: string,
@@ -317,7 +318,7 @@ describe('beside foreign files', () => {
     [
       'below a caFile config.toml’s word goes for what is above it, not theirs',
       policyOnly + client('caFile = "issuing.pem"'),
-      [[['/p', [certify(root, policy, [ca(), keyUsage('06')])]]]],
+      [[['/p', [above]]]],
       [],
       'acme',
     ],
@@ -409,6 +410,14 @@ describe('beside foreign files', () => {
       [[['/q', [leaf, fake(leaf, issuing)]]], [['/p', [named]]]],
       clean,
       'mtls-authenticator',
+      '/p',
+    ],
+    [
+      'nor hides what is above that CA by one whose key was reckoned',
+      policyOnly,
+      [[['/q', [named, fake(named, policy)]]], [['/p', [named, above]]]],
+      revoked,
+      'certificate_revoked',
       '/p',
     ],
   ];
