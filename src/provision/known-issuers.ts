@@ -2,6 +2,7 @@ import type { Certificate } from '../pki/certificate/certificate.ts';
 import { verifySignature } from '../pki/certificate/signature.ts';
 import { hex } from '../pki/der/der-values.ts';
 import { defaultPolicy } from '../pki/path/path-options.ts';
+import { isSameCa } from '../pki/path/trust-store.ts';
 import type { Sliced } from './slices.ts';
 import type { ClientEntry, ForeignOf } from './trust.ts';
 
@@ -88,12 +89,15 @@ export function knownIssuers(
     const find = () => firstOf(othersFor(certificate, new Set([api])), certificate);
     return once(`${certificate.sha256} ${api}`, find)[0];
   };
-  // Of a foreign file's all that fit: nobody knows for which API it is asked, and one that was reckoned must not hide another.
+  // Of a foreign file's all that fit: nobody knows for which API it is asked, and one that was reckoned, or certified anew, must not hide another.
   const ofCa = (ca: Certificate): readonly Certificate[] => {
     const found = ofOwn(ca);
     if (found.length > 0 || isOwn(ca) || ca.isSelfIssued) return found;
-    const all = () => othersFor(ca, foreign.get(ca.sha256) ?? new Set());
-    return once(`${ca.sha256} CA`, () => all().filter((one) => isIssuer(one, ca)));
+    return once(`${ca.sha256} CA`, () => {
+      const fit = othersFor(ca, foreign.get(ca.sha256) ?? new Set()).filter((one) => isIssuer(one, ca));
+      // However often they were certified: by whom, tells what is above.
+      return (others.get(ca.issuer.key) ?? []).filter((one) => fit.some((other) => isSameCa(one, other)));
+    });
   };
   return {
     ofPin,

@@ -420,6 +420,17 @@ describe('beside foreign files', () => {
       'certificate_revoked',
       '/p',
     ],
+    [
+      'or by its key that was certified anew',
+      policyOnly,
+      [
+        [['/q', [named, certify(entity('Nobody'), policy, [ca(), keyUsage('06')])]]],
+        [['/p', [named, above]]],
+      ],
+      revoked,
+      'certificate_revoked',
+      '/p',
+    ],
   ];
   const ask = async (
     toml: string,
